@@ -1,0 +1,1 @@
+"""Bytes of a dataset file to examples, problems and a digest. Pure."""

@@ -1,0 +1,1 @@
+"""One pass: look, plan, guard, apply, record."""

@@ -1,0 +1,198 @@
+"""The closed set of what a plan can hold: one class per action word, matched exhaustively."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from controller.conditions import Reason
+from controller.state.desired import DesiredModel
+
+
+class ChangeClass(StrEnum):
+    """What a changed field costs."""
+
+    RETUNE = "retune"
+    UPDATE = "update"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs. ``before`` and ``after`` are texts fit to show (never dataset rows)."""
+
+    field: str
+    change_class: ChangeClass
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetChange:
+    """What an edit did to the examples, in counts. ``added`` etc. are 0 where the earlier rows are not known."""
+
+    examples: int
+    characters: int
+    added: int = 0
+    removed: int = 0
+    edited: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """What every action says. ``model`` is the full remote name it concerns, "" where there is none."""
+
+    word: ClassVar[str]
+    name: str
+    provider: str
+    reason: Reason
+    message: str
+    model: str = ""
+    fingerprint: str = ""
+    attempt: int = 0
+    changes: tuple[Change, ...] = ()
+    dataset: DatasetChange | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create(_Item):
+    """Pay for the first run of a spec."""
+
+    word = "create"
+    desired: DesiredModel
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retune(_Item):
+    """Pay for a new run beside the one that serves."""
+
+    word = "retune"
+    desired: DesiredModel
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(_Item):
+    """The desired run is tuning."""
+
+    word = "wait"
+    completed_steps: int = 0
+    total_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote(_Item):
+    """The pending run is finished: make it the active one, after its evaluation where the spec has one."""
+
+    word = "promote"
+    desired: DesiredModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update(_Item):
+    """Change what costs nothing, in place."""
+
+    word = "update"
+    desired: DesiredModel
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse(_Item):
+    """A run of these inputs is there already: take it, for nothing."""
+
+    word = "reuse"
+    desired: DesiredModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt(_Item):
+    """The model of an open intent was found: record it."""
+
+    word = "adopt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(_Item):
+    """Stop a pending run that is no longer wanted."""
+
+    word = "cancel"
+    operation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete(_Item):
+    """Delete a remote model of ours that nobody wants."""
+
+    word = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan(_Item):
+    """Leave the remote model alone and stop managing it."""
+
+    word = "orphan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(_Item):
+    """Do nothing, and say why."""
+
+    word = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing(_Item):
+    """Desired, recorded and observed agree."""
+
+    word = "none"
+
+
+Action = Create | Retune | Wait | Promote | Update | Reuse | Adopt | Cancel | Delete | Orphan | Hold | Nothing
+WORDS: tuple[str, ...] = tuple(
+    kind.word
+    for kind in (
+        Create,
+        Retune,
+        Wait,
+        Promote,
+        Update,
+        Reuse,
+        Adopt,
+        Cancel,
+        Delete,
+        Orphan,
+        Hold,
+        Nothing,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Why apply refuses the plan as a whole. ``allow`` is what to write behind ``--allow``, "" where nothing helps."""
+
+    code: str
+    message: str
+    names: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision for one revision. Guards never hide it: they are shown with it, and apply refuses."""
+
+    revision: str | None
+    actions: tuple[Action, ...]
+    guards: tuple[Guard, ...] = ()
+    digest: str = ""
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many actions of each word, those with none left out."""
+        counts = {word: sum(a.word == word for a in self.actions) for word in WORDS}
+        return {word: n for word, n in counts.items() if n}

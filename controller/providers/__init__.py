@@ -1,0 +1,1 @@
+"""Tuning APIs behind one port: models in, models out."""

@@ -1,0 +1,1 @@
+"""Plans, records and runs to text, Markdown and pictures. Pure."""

@@ -1,0 +1,69 @@
+"""What gitune.yaml and the environment settle, as frozen values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from controller.errors import Severity
+
+ProviderType = Literal["local", "gemini"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """One entry of ``providers:``. ``endpoint`` None means the type's own default."""
+
+    key: str
+    type: ProviderType
+    endpoint: str | None = None
+    api_key_env: str = "GEMINI_API_KEY"
+    max_concurrent_runs: int | None = None
+    requests_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """Where the record is kept: on a branch (``remote`` None: chosen by what the repository has) or in a directory."""
+
+    branch: str = "gitune-status"
+    remote: str | None = None
+    directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the whole plan may do. ``checks`` maps a problem code to the severity a team gives it."""
+
+    max_deletes: int = 1
+    max_creates: int = 50
+    checks: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    sample_rows: bool = False
+
+
+DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = MappingProxyType({"local": ProviderSettings("local", "local")})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole gitune.yaml; the defaults are those of a repository without one."""
+
+    instance: str | None = None
+    specs: tuple[str, ...] = ("specs/**/*.yaml",)
+    default_provider: str = "local"
+    providers: Mapping[str, ProviderSettings] = DEFAULT_PROVIDERS
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    policy: Policy = field(default_factory=Policy)
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Gitune's own data folder: ``GITUNE_HOME``, else ``$XDG_DATA_HOME/gitune``, else ``~/.local/share/gitune``."""
+    if chosen := environ.get("GITUNE_HOME"):
+        return Path(chosen).expanduser()
+    if data := environ.get("XDG_DATA_HOME"):
+        return Path(data) / "gitune"
+    return Path.home() / ".local" / "share" / "gitune"

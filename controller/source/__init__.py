@@ -1,0 +1,1 @@
+"""A commit or a working tree to files."""

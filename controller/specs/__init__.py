@@ -1,0 +1,1 @@
+"""Files to valid specs and settings, every problem with its place. Pure."""

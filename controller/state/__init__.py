@@ -1,0 +1,1 @@
+"""Desired, recorded and observed: frozen values, and the identities that tie them together."""

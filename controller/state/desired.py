@@ -1,0 +1,171 @@
+"""What git asks for: one value per spec, with its dataset read, its references resolved and its fingerprint known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from controller.conditions import Reason
+from controller.errors import Problem, Severity
+from controller.state.identity import Hyperparameters, Training, fingerprint
+
+
+class WhenSuperseded(StrEnum):
+    """What becomes of a pending run when its spec moves on."""
+
+    CANCEL = "Cancel"
+    FINISH = "Finish"
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of the remote model when its spec is gone."""
+
+    ORPHAN = "Orphan"
+    DELETE = "Delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training pair as it is sent, prefix included. Its text is never shown: it may be private."""
+
+    text_input: str
+    output: str
+
+    def __repr__(self) -> str:
+        """Lengths only: a repr ends up in logs and exceptions."""
+        return f"<Example {len(self.text_input)}+{len(self.output)} characters>"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Examples read from one file. ``digest`` is SHA-256 (hex) over them as sent, in order."""
+
+    path: str
+    digest: str
+    examples: tuple[Example, ...] = field(repr=False)
+    prefix: str = ""
+    duplicates: int = 0
+
+    @property
+    def characters(self) -> int:
+        """Input and output characters of all examples together."""
+        return sum(len(e.text_input) + len(e.output) for e in self.examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Defaults a tuned model answers with; None means not said."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A provider's own model, ``models/…``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromSpec:
+    """Another spec's active run as the base. ``fingerprint`` is what that spec desires now."""
+
+    name: str
+    fingerprint: str
+    attempt: int
+
+
+Base = BaseModel | FromSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The rows a finished run is asked before it may serve, and the share (0–1) it must get right."""
+
+    dataset: Dataset
+    metric: str
+    min_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a file; line and column count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredModel:
+    """One valid spec. Durations are in seconds."""
+
+    name: str
+    place: Place
+    provider: str
+    provider_type: str
+    base: Base
+    hyperparameters: Hyperparameters
+    dataset: Dataset
+    attempt: int = 1
+    former_names: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    display_name: str | None = None
+    description: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    suspend: bool = False
+    when_superseded: WhenSuperseded = WhenSuperseded.CANCEL
+    deletion_policy: DeletionPolicy = DeletionPolicy.ORPHAN
+    run_history_limit: int = 2
+    max_duration: float | None = None
+    evaluation: Evaluation | None = None
+
+    @property
+    def training(self) -> Training:
+        """The inputs that are paid for."""
+        base = self.base.name if isinstance(self.base, BaseModel) else f"from:{self.base.fingerprint}"
+        return Training(self.provider_type, base, self.hyperparameters, self.dataset.digest)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the training inputs."""
+        return fingerprint(self.training)
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidModel:
+    """A spec that is there, whose name could be read, and that cannot be used. It counts as present."""
+
+    name: str
+    place: Place
+    reason: Reason
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All that one revision asks.
+
+    ``complete`` is False where something could not be read: then nothing counts as removed.
+    """
+
+    revision: str | None
+    models: tuple[DesiredModel, ...]
+    invalid: tuple[InvalidModel, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    complete: bool = True
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name the revision speaks of, former names of its specs included."""
+        valid = {m.name for m in self.models} | {f for m in self.models for f in m.former_names}
+        return frozenset(valid | {m.name for m in self.invalid})
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that hold something back."""
+        return tuple(p for p in self.problems if p.severity is Severity.ERROR)

@@ -1,0 +1,130 @@
+"""What the providers report, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from controller.state.desired import Sampling
+from controller.state.identity import Hyperparameters, Mark, find_mark
+
+
+class RemoteState(StrEnum):
+    """Where a remote model stands. A state nobody knows is UNKNOWN: not an end, never a success."""
+
+    CREATING = "Creating"
+    ACTIVE = "Active"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    UNKNOWN = "Unknown"
+
+
+class Presence(StrEnum):
+    """Whether a model is there: ABSENT needs proof, everything less is UNSURE."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class LossPoint:
+    """One snapshot of a run. ``time`` is RFC 3339 as the provider gave it."""
+
+    step: int
+    epoch: int
+    mean_loss: float
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; ``total_steps`` 0 means the provider does not say."""
+
+    total_steps: int = 0
+    completed_steps: int = 0
+
+    @property
+    def share(self) -> float:
+        """0 to 1."""
+        return min(1.0, self.completed_steps / self.total_steps) if self.total_steps else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteModel:
+    """One tuned model as its provider reports it.
+
+    ``name`` is full (``tunedModels/…``); hyperparameters are resolved ones.
+    ``error`` is the provider's own sentence on a failed or cancelled run; ``operation`` the name of its operation.
+    """
+
+    name: str
+    state: RemoteState
+    base_model: str = ""
+    source_model: str = ""
+    display_name: str = ""
+    description: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    created: str = ""
+    updated: str = ""
+    completed: str = ""
+    operation: str = ""
+    progress: Progress = field(default_factory=Progress)
+    losses: tuple[LossPoint, ...] = ()
+    error: str = ""
+
+    @property
+    def mark(self) -> Mark | None:
+        """The owner mark its description carries."""
+        return find_mark(self.description)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModelFacts:
+    """Whether a base model can be tuned (``createTunedModel`` among its methods) right now."""
+
+    name: str
+    exists: bool
+    tunable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedProvider:
+    """One provider's answer.
+
+    ``complete`` is False where the listing broke off; ``absent`` was proven by asking for the id.
+    """
+
+    key: str
+    models: Mapping[str, RemoteModel] = field(default_factory=lambda: MappingProxyType({}))
+    base_models: Mapping[str, BaseModelFacts] = field(default_factory=lambda: MappingProxyType({}))
+    absent: frozenset[str] = frozenset()
+    complete: bool = True
+    error: str = ""
+    hint: str = ""
+
+    def presence(self, model: str) -> Presence:
+        """FOUND, ABSENT (asked for by id and not there, or missing from a whole listing) or UNSURE."""
+        if model in self.models:
+            return Presence.FOUND
+        return Presence.ABSENT if model in self.absent or self.complete else Presence.UNSURE
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All providers' answers, by their key in gitune.yaml."""
+
+    providers: Mapping[str, ObservedProvider] = field(default_factory=lambda: MappingProxyType({}))
+
+    def model(self, provider: str, name: str) -> RemoteModel | None:
+        """The model of that full name, where it was seen."""
+        seen = self.providers.get(provider)
+        return seen.models.get(name) if seen else None
+
+    def presence(self, provider: str, name: str) -> Presence:
+        """Whether that model is there; UNSURE where the provider was not or not wholly read."""
+        seen = self.providers.get(provider)
+        return seen.presence(name) if seen else Presence.UNSURE

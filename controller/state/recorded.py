@@ -1,0 +1,137 @@
+"""What the ledger says we did: slots, runs, an open intent, conditions; one record per spec name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from controller.conditions import Condition
+from controller.state.desired import DeletionPolicy
+from controller.state.identity import Hyperparameters
+from controller.state.observed import LossPoint
+
+
+class RunOutcome(StrEnum):
+    """How a paid run stands; only the first is not an end."""
+
+    TUNING = "Tuning"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One remote model in its place: active, pending or retired. ``state`` is the remote state last seen (its word)."""
+
+    model: str
+    fingerprint: str
+    attempt: int
+    state: str
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A create that was decided and made durable before its request left. It stays until its outcome is known."""
+
+    model: str
+    fingerprint: str
+    attempt: int
+    nonce: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the loss curve of a run suggests; ``epochs`` None means no proposal. ``because`` shows the reasoning."""
+
+    epochs: int | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a run did on its evaluation set: ``right`` of ``asked``; ``digest`` names the evaluation set's rows."""
+
+    metric: str
+    digest: str
+    right: int
+    asked: int
+
+    @property
+    def value(self) -> float:
+        """0 to 1; 0 where nothing was asked."""
+        return self.right / self.asked if self.asked else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One paid tuning of one fingerprint and attempt.
+
+    Times are RFC 3339 UTC; ``revision`` is the commit that asked for it.
+    """
+
+    model: str
+    provider_type: str
+    base: str
+    fingerprint: str
+    attempt: int
+    dataset_digest: str
+    written: Hyperparameters = field(default_factory=Hyperparameters)
+    resolved: Hyperparameters = field(default_factory=Hyperparameters)
+    revision: str = ""
+    started: str = ""
+    ended: str = ""
+    outcome: RunOutcome = RunOutcome.TUNING
+    error: str = ""
+    total_steps: int = 0
+    completed_steps: int = 0
+    losses: tuple[LossPoint, ...] = ()
+    advice: Advice | None = None
+    score: Score | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The status of one spec name.
+
+    ``attempted`` and ``applied`` are revisions; ``tenths`` is progress in tenths (0–10).
+    """
+
+    name: str
+    provider: str
+    deletion_policy: DeletionPolicy = DeletionPolicy.ORPHAN
+    attempted: str = ""
+    applied: str = ""
+    conditions: tuple[Condition, ...] = ()
+    active: Slot | None = None
+    pending: Slot | None = None
+    retired: tuple[Slot, ...] = ()
+    intent: Intent | None = None
+    runs: tuple[Run, ...] = ()
+    tenths: int = 0
+    prefix: str = ""
+    missing: bool = False
+    orphaned: bool = False
+
+    def run(self, model: str) -> Run | None:
+        """The run whose remote model has that full name."""
+        return next((r for r in self.runs if r.model == model), None)
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot, pending first, then active, then retired."""
+        first = tuple(s for s in (self.pending, self.active) if s is not None)
+        return first + self.retired
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The whole ledger as read. ``tip`` is opaque to everybody but the ledger: what a save is compared against."""
+
+    records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
+    tip: str | None = None
