@@ -10,6 +10,7 @@ from typing import Protocol
 
 from controller.plan.actions import Action
 from controller.plan.outcomes import Outcome
+from controller.state.capabilities import Capabilities as Capabilities  # part of the port
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
@@ -61,18 +62,6 @@ class Source(Protocol):
     async def identity(self) -> str | None:
         """What names this repository in owner marks: host/path of a network remote, else the root commit's id."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a provider can do. ``inline_bytes`` caps the examples of one create as JSON; None means no cap."""
-
-    chooses_id: bool = True
-    can_cancel: bool = True
-    can_delete: bool = True
-    updates: frozenset[str] = frozenset({"displayName", "description", "temperature", "topP", "topK"})
-    inline_bytes: int | None = 4_000_000
-    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

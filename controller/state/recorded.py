@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from controller.conditions import Condition
-from controller.state.desired import DeletionPolicy
+from controller.state.desired import DeletionPolicy, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint
 
@@ -25,13 +25,17 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One remote model in its place: active, pending or retired. ``state`` is the remote state last seen (its word)."""
+    """One remote model in its place: active, pending or retired. ``state`` is the remote state last seen (its word).
+
+    ``provider`` is the key in gitune.yaml under which it was made.
+    """
 
     model: str
     fingerprint: str
     attempt: int
     state: str
     operation: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Record:
     """The status of one spec name.
 
     ``attempted`` and ``applied`` are revisions; ``tenths`` is progress in tenths (0–10).
+    ``display_name``, ``description`` (without the mark) and ``sampling`` are what was last applied in place.
     """
 
     name: str
@@ -115,6 +120,9 @@ class Record:
     runs: tuple[Run, ...] = ()
     tenths: int = 0
     prefix: str = ""
+    display_name: str = ""
+    description: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
     missing: bool = False
     orphaned: bool = False
 
