@@ -96,11 +96,23 @@ class ProviderError(ControllerError):
 
 
 class Transient(ProviderError):
-    """Nothing happened; asking again later may work. ``retry_after`` is in seconds, None where unsaid."""
+    """Nothing happened; asking again later may work.
 
-    def __init__(self, message: str, *, hint: str = "", provider: str = "", retry_after: float | None = None) -> None:
+    ``retry_after`` is in seconds, None where unsaid; ``quota`` is True where a quota or a rate is used up (429).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        provider: str = "",
+        retry_after: float | None = None,
+        quota: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint, provider=provider)
         self.retry_after = retry_after
+        self.quota = quota
 
 
 class RejectedKind(StrEnum):

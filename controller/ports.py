@@ -10,11 +10,30 @@ from typing import Protocol
 
 from controller.plan.actions import Action
 from controller.plan.outcomes import Outcome
-from controller.state.capabilities import Capabilities as Capabilities  # part of the port
+from controller.state.capabilities import Capabilities
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
 from controller.state.recorded import Record, Recorded
+
+
+__all__ = [
+    "Capabilities",
+    "Chance",
+    "Clock",
+    "CreateRequest",
+    "Entry",
+    "EntryKind",
+    "Finding",
+    "InPlace",
+    "Ledger",
+    "Ports",
+    "Provider",
+    "Reporter",
+    "Source",
+    "Tree",
+    "Want",
+]
 
 
 class EntryKind(StrEnum):
