@@ -1,0 +1,55 @@
+"""A Ledger in memory, with the same compare-and-swap as the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from controller.errors import ControllerError, RevisionConflict
+from controller.state.recorded import Record, Recorded
+
+
+class MemoryLedger:
+    """Keeps every version. ``messages`` lists one line per write, so a test can count writes."""
+
+    def __init__(self, records: Mapping[str, Record] | None = None) -> None:
+        self._versions: list[Mapping[str, Record]] = [MappingProxyType(dict(records or {}))]
+        self._failures: dict[str, ControllerError] = {}
+        self.messages: list[str] = []
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """What was last written."""
+        return self._versions[-1]
+
+    @property
+    def versions(self) -> tuple[Mapping[str, Record], ...]:
+        """Everything that was ever written, oldest first."""
+        return tuple(self._versions)
+
+    @property
+    def _tip(self) -> str | None:
+        return str(len(self._versions)) if self.records or len(self._versions) > 1 else None
+
+    def fail(self, operation: str, error: ControllerError) -> None:
+        """Let the next ``load`` or ``save`` raise this instead of being carried out."""
+        self._failures[operation] = error
+
+    async def load(self) -> Recorded:
+        """What was last written, and its tip."""
+        self._stumble("load")
+        return Recorded(self.records, self._tip)
+
+    async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        """Write on top of ``tip``. Raises `RevisionConflict` where it is not the newest."""
+        self._stumble("save")
+        if tip != self._tip:
+            raise RevisionConflict(f"the ledger is at {self._tip}, not at {tip}", hint="Read it again.")
+        if dict(records) != dict(self.records):
+            self._versions.append(MappingProxyType(dict(records)))
+            self.messages.append(message)
+        return self._tip
+
+    def _stumble(self, operation: str) -> None:
+        if error := self._failures.pop(operation, None):
+            raise error

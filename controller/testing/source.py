@@ -1,0 +1,86 @@
+"""Files in a dict to a Source with revisions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from controller.errors import ControllerError, SourceError, Unreadable
+from controller.ports import Entry, EntryKind
+
+Files = Mapping[str, str | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTree:
+    """One fixed state of the files. ``kinds`` names the paths that are not regular files."""
+
+    revision: str | None
+    files: Mapping[str, bytes]
+    kinds: Mapping[str, EntryKind]
+
+    async def entries(self) -> Sequence[Entry]:
+        """Every path, sorted."""
+        return tuple(
+            Entry(path, self.kinds.get(path, EntryKind.FILE), len(self.files[path])) for path in sorted(self.files)
+        )
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes. Raises `Unreadable` for what is missing, too large or not a regular file."""
+        if path not in self.files:
+            raise Unreadable(f"{path} is not in the tree", code="GT401")
+        if path in self.kinds:
+            raise Unreadable(f"{path} is a {self.kinds[path]}, not a file", code="GT402")
+        if len(self.files[path]) > limit:
+            raise Unreadable(f"{path} is {len(self.files[path])} bytes, more than the {limit} allowed", code="GT403")
+        return self.files[path]
+
+
+class MemorySource:
+    """A repository in memory: `commit` moves the head, every earlier revision can still be read."""
+
+    def __init__(self, files: Files | None = None, *, identity: str | None = "example.com/models") -> None:
+        self._identity = identity
+        self._trees: dict[str, MemoryTree] = {}
+        self._failure: ControllerError | None = None
+        self.head: str | None = None
+        if files is not None:
+            self.commit(files)
+
+    def commit(self, files: Files, *, kinds: Mapping[str, EntryKind] | None = None) -> str:
+        """Make these files, and no others, the head; returns the new revision (40 hex digits)."""
+        held = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
+        digest = hashlib.sha1(repr((self.head, sorted(held.items()))).encode(), usedforsecurity=False)
+        self.head = digest.hexdigest()
+        self._trees[self.head] = MemoryTree(self.head, MappingProxyType(held), MappingProxyType(dict(kinds or {})))
+        return self.head
+
+    def edit(self, changes: Mapping[str, str | bytes | None]) -> str:
+        """Commit the head with these paths changed; None removes one. Returns the new revision."""
+        files: dict[str, str | bytes] = dict(self._trees[self.head].files) if self.head else {}
+        for path, text in changes.items():
+            if text is None:
+                files.pop(path, None)
+            else:
+                files[path] = text
+        return self.commit(files)
+
+    def fail(self, error: ControllerError) -> None:
+        """Let the next `tree` raise this."""
+        self._failure = error
+
+    async def tree(self, revision: str | None = None) -> MemoryTree:
+        """The tree at a revision, default the head. Raises `SourceError` where there is none."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        wanted = revision or self.head
+        if wanted is None or wanted not in self._trees:
+            raise SourceError(f"no such revision: {wanted}")
+        return self._trees[wanted]
+
+    async def identity(self) -> str | None:
+        """What it was made with."""
+        return self._identity
