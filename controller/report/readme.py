@@ -1,0 +1,116 @@
+"""Records to the README.md of the ledger: what a forge shows to whoever opens the status branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.conditions import Truth
+from controller.report.escape import cell, code
+from controller.report.standing import Word, latest_run, standing
+from controller.report.wording import counted, figure, percent, short
+from controller.state.identity import NAME
+from controller.state.recorded import Record, Run
+
+_SIGNS = {
+    Word.READY: "🟢",
+    Word.RECONCILING: "🔵",
+    Word.STALLED: "🔴",
+    Word.NOT_READY: "🟠",
+    Word.ORPHANED: "⚪",
+    Word.UNKNOWN: "⚪",
+}
+_HEAD = """\
+# Tuned models
+
+Written by Gitune after each pass that changed something. Edits made here are written over: what is desired stands in
+the specs. `status/` holds all that is known of each model, `curves/` the numbers behind the pictures.
+"""
+
+
+def readme(records: Mapping[str, Record]) -> str:
+    """A table of all models with their states, then each model's conditions and loss curve, by name.
+
+    The same records give the same bytes: no time is written but those of the records.
+    """
+    if not records:
+        return f"{_HEAD}\nNo model is recorded yet.\n"
+    ordered = [records[name] for name in sorted(records)]
+    sections = "\n".join(_section(record) for record in ordered)
+    return f"{_HEAD}\n{_table(ordered)}\n{sections}"
+
+
+def _table(records: list[Record]) -> str:
+    lines = [
+        "| model | state | serving | latest run | loss | score | curve |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines.extend(_row(record) for record in records)
+    return "\n".join(lines) + "\n"
+
+
+def _row(record: Record) -> str:
+    now, run = standing(record), latest_run(record)
+    state = f"{_SIGNS[now.word]} {now.word}"
+    if now.reason and now.reason != now.word:
+        state += f" ({now.reason})"
+    columns = (
+        cell(record.name),
+        state,
+        cell(record.active.model) if record.active else "–",
+        _progress(record, run) if run else "–",
+        _loss(run),
+        percent(run.score.value) if run and run.score else "–",
+        f"[curve]({_curve(record)})" if _curve(record) else "–",
+    )
+    return f"| {' | '.join(columns)} |"
+
+
+def _progress(record: Record, run: Run) -> str:
+    if record.pending and record.pending.model == run.model:
+        return f"{run.outcome}, {record.tenths * 10} %"
+    return str(run.outcome)
+
+
+def _loss(run: Run | None) -> str:
+    if run is None or not run.losses:
+        return "–"
+    first, last = run.losses[0].mean_loss, run.losses[-1].mean_loss
+    return f"{figure(first)} → {figure(last)}"
+
+
+def _curve(record: Record) -> str:
+    """The path of the curve's picture; "" where there is none. A name that is no name becomes no link."""
+    drawn = any(run.losses for run in record.runs)
+    return f"curves/{record.name}.svg" if drawn and NAME.fullmatch(record.name) else ""
+
+
+def _section(record: Record) -> str:
+    lines = [f"## {code(record.name)}", ""]
+    lines.extend(
+        f"- **{c.type}** {c.status}: {c.reason}{_because(c.message)}"
+        for c in record.conditions
+        if c.status is not Truth.UNKNOWN or c.message
+    )
+    lines.extend(_facts(record))
+    if curve := _curve(record):
+        lines.extend(("", f"![loss curve]({curve})"))
+    return "\n".join(lines) + "\n"
+
+
+def _because(message: str) -> str:
+    return f", {code(message)}" if message else ""
+
+
+def _facts(record: Record) -> list[str]:
+    run = latest_run(record)
+    facts = [f"- applied from {code(short(record.applied))}"] if record.applied else []
+    if record.prefix:
+        facts.append(f"- callers send this before each input: {code(record.prefix)}")
+    if run is not None:
+        facts.append(
+            f"- latest run {code(run.model)}: attempt {run.attempt}, inputs {code(short(run.fingerprint))}, "
+            f"{counted(run.completed_steps, 'step')} of {run.total_steps:,}"
+        )
+    if run is not None and run.advice is not None:
+        facts.append(f"- advice: {code(run.advice.because)}")
+    return facts

@@ -1,0 +1,56 @@
+"""Numbers and names to the short words people read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+SHORT_DIGEST = 12  # hex digits; git shows 7 to 12
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 example``, ``1,234 examples``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short(digest: str) -> str:
+    """The first twelve digits of a fingerprint, digest or commit; "" stays ""."""
+    return digest[:SHORT_DIGEST]
+
+
+def figure(value: float) -> str:
+    """A loss or a score in at most five characters or so: ``3.981``, ``0.0114``, ``1.2e-05``."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    return f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """``97.5 %``: one decimal where it says something, rounded down so that 100 % means all."""
+    tenths = math.floor(share * 1000 + 1e-9)
+    whole, rest = divmod(tenths, 10)
+    return f"{whole}.{rest} %" if rest else f"{whole} %"
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 05 s``, ``2 h 07 min``, ``3 d 4 h``."""
+    whole = max(0, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(words) <= 1:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
