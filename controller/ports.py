@@ -16,7 +16,6 @@ from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
 from controller.state.recorded import Record, Recorded
 
-
 __all__ = [
     "Capabilities",
     "Chance",

@@ -47,6 +47,7 @@ class Intent:
     attempt: int
     nonce: str
     revision: str
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

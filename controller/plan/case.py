@@ -1,0 +1,102 @@
+"""One spec with its record in its world, and the actions that more than one row of the decision table gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.conditions import Reason
+from controller.plan.actions import Action, Cancel, Hold, Wait
+from controller.plan.world import World, names_of, slot_provider
+from controller.state.desired import DesiredModel, WhenSuperseded
+from controller.state.identity import find_mark
+from controller.state.observed import RemoteModel, RemoteState
+from controller.state.recorded import Record, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One spec with its record, in its world."""
+
+    model: DesiredModel
+    record: Record | None
+    world: World
+
+    def hold(self, reason: Reason, message: str, slot: Slot | None = None) -> Hold:
+        """Do nothing, about the desired run or the one in a slot."""
+        return Hold(
+            name=self.model.name,
+            provider=self.model.provider,
+            reason=reason,
+            message=message,
+            model=slot.model if slot else "",
+            fingerprint=slot.fingerprint if slot else self.model.fingerprint,
+            attempt=slot.attempt if slot else self.model.attempt,
+        )
+
+    def unreadable(self, slot: Slot | None = None) -> Hold:
+        """The provider could not be read, so nothing can be told of this model."""
+        seen = self.world.observed.providers.get(self.model.provider)
+        why = seen.error if seen and seen.error else "it could not be read whole"
+        return self.hold(Reason.PROVIDER_UNREADABLE, f"provider {self.model.provider}: {why}", slot)
+
+    def wait(self, slot: Slot, remote: RemoteModel, reason: Reason = Reason.TUNING) -> Wait:
+        """The slot's run is tuning."""
+        done = remote.progress
+        steps = f"step {done.completed_steps} of {done.total_steps}" if done.total_steps else "no progress told yet"
+        return Wait(
+            name=self.model.name,
+            provider=self.model.provider,
+            reason=reason,
+            message=f"{slot.model} is tuning: {steps}",
+            model=slot.model,
+            fingerprint=slot.fingerprint,
+            attempt=slot.attempt,
+            completed_steps=done.completed_steps,
+            total_steps=done.total_steps,
+        )
+
+    def cancel(self, slot: Slot, reason: Reason, why: str) -> Cancel:
+        """Stop the slot's run."""
+        provider = slot_provider(slot, self.record) if self.record else self.model.provider
+        return Cancel(
+            name=self.model.name,
+            provider=provider,
+            reason=reason,
+            message=f"{why}: {slot.model} is stopped; what it cost is spent",
+            model=slot.model,
+            fingerprint=slot.fingerprint,
+            attempt=slot.attempt,
+            operation=slot.operation,
+        )
+
+    def tuning(self, slot: Slot) -> RemoteModel | None:
+        """The slot's remote model, where it is ours and still tuning."""
+        if self.record is None:
+            return None
+        remote = self.world.observed.model(slot_provider(slot, self.record), slot.model)
+        names = (*names_of(self.model), self.record.name)
+        if remote is None or not self.world.is_ours(remote, names, slot.fingerprint, slot.attempt):
+            return None
+        return remote if remote.state in {RemoteState.CREATING, RemoteState.UNKNOWN} else None
+
+    def clear_the_way(self, except_for: Slot | None) -> tuple[Action, ...]:
+        """The cancel of a pending run that is no longer wanted, where there is one to cancel."""
+        pending = self.record.pending if self.record else None
+        if pending is None or (except_for is not None and pending.model == except_for.model):
+            return ()
+        remote = self.tuning(pending)
+        if remote is None or self.model.when_superseded is WhenSuperseded.FINISH:
+            return ()
+        return (self.cancel(pending, Reason.SUPERSEDED, "the spec has moved on"),)
+
+
+def foreign(name: str, remote: RemoteModel | None) -> str:
+    """Why a model that stands where ours should is left alone."""
+    mark = find_mark(remote.description) if remote else None
+    owner = f"it is marked as {mark.instance}/{mark.name}" if mark else "it carries no owner mark"
+    return f"{name} is there and is not ours ({owner}): nothing of it is touched; rename the spec, or adopt the model"
+
+
+def again(what: str) -> str:
+    """How a run ended, and what a person can do about it."""
+    return f"{what}; change the training inputs or raise spec.attempt to pay for another"

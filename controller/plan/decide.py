@@ -1,0 +1,230 @@
+"""One valid spec to its actions: the decision table, first row that fits."""
+
+from __future__ import annotations
+
+from controller.conditions import Reason
+from controller.plan.actions import (
+    Action,
+    Adopt,
+    Change,
+    Hold,
+    Nothing,
+    Promote,
+    Reuse,
+    Update,
+)
+from controller.plan.case import Case, again, foreign
+from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
+from controller.plan.fit import Fit, Where, find_fit, was_stopped
+from controller.plan.pay import base_of, forbidden, pay
+from controller.plan.world import World, names_of
+from controller.state.capabilities import Capabilities
+from controller.state.desired import DesiredModel, WhenSuperseded
+from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.recorded import Intent, RunOutcome, Slot
+
+
+def decide(model: DesiredModel, world: World) -> tuple[Action, ...]:
+    """What to do for one spec; a cancel may stand before the create that it makes way for."""
+    case = Case(model, world.record_of(model), world)
+    if model.suspend:
+        return (case.hold(Reason.SUSPENDED, "suspend is true: observed and reported, nothing is changed"),)
+    if case.record is not None and case.record.intent is not None:
+        settled = _settle(case, case.record.intent)
+        if settled is not None:
+            return (settled,)
+    fit = find_fit(model, case.record, world)
+    return _without_run(case) if fit is None else _with_run(case, fit)
+
+
+def _settle(case: Case, intent: Intent) -> Action | None:
+    """An open intent is known first: adopt what it made, go on where it made nothing, hold where nobody can tell."""
+    world, model = case.world, case.model
+    provider = intent.provider or model.provider
+    slot = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
+    match world.observed.presence(provider, intent.model):
+        case Presence.UNSURE:
+            message = f"a create of {intent.model} was sent and nobody can tell whether it happened"
+            return case.hold(
+                Reason.OUTCOME_UNKNOWN,
+                f"{message}; once you know: `gitune adopt {model.name}` or `gitune forget {model.name} --intent`",
+                slot,
+            )
+        case Presence.ABSENT:
+            return None
+        case Presence.FOUND:
+            remote = world.observed.model(provider, intent.model)
+            if remote and world.is_ours(remote, names_of(model), intent.fingerprint, intent.attempt):
+                return Adopt(
+                    name=model.name,
+                    provider=provider,
+                    reason=Reason.INTENT_FOUND,
+                    message=f"{intent.model} was made by a create whose answer was lost: recorded as pending",
+                    model=intent.model,
+                    fingerprint=intent.fingerprint,
+                    attempt=intent.attempt,
+                )
+            return case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote), slot)
+
+
+def _with_run(case: Case, fit: Fit) -> tuple[Action, ...]:
+    slot, model, world = fit.slot, case.model, case.world
+    match world.observed.presence(model.provider, slot.model):
+        case Presence.UNSURE:
+            return (case.unreadable(slot),)
+        case Presence.ABSENT:
+            message = f"{slot.model} is gone: it is not paid for again unless `spec.attempt` rises"
+            return (case.hold(Reason.LOST, message, slot),)
+        case Presence.FOUND:
+            pass
+    remote = world.observed.model(model.provider, slot.model)
+    if remote is None or not world.is_ours(remote, names_of(model), slot.fingerprint, slot.attempt):
+        message = f"the owner mark of {slot.model} was changed or removed: it is no longer managed"
+        return (case.hold(Reason.DRIFTED, message, slot),)
+    match fit.where:
+        case Where.PENDING:
+            return (_pending(case, slot, remote),)
+        case Where.ACTIVE:
+            return _active(case, slot, remote)
+        case Where.KEPT:
+            return _kept(case, slot, remote)
+
+
+def _pending(case: Case, slot: Slot, remote: RemoteModel) -> Action:
+    """The desired run is the pending one."""
+    ended = _ended_badly(case, slot, remote)
+    if ended is not None:
+        return ended
+    model = case.model
+    if remote.state is not RemoteState.ACTIVE:
+        if slot.model in case.world.overdue:
+            return case.cancel(slot, Reason.DEADLINE_EXCEEDED, "the run is past limits.maxDuration")
+        return case.wait(slot, remote)
+    failed = _failed_evaluation(case, slot)
+    if failed is not None:
+        return failed
+    return Promote(
+        name=model.name,
+        provider=model.provider,
+        reason=Reason.RUN_SUCCEEDED,
+        message=f"{slot.model} is tuned" + (": evaluated first" if model.evaluation else ""),
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        desired=model,
+    )
+
+
+def _ended_badly(case: Case, slot: Slot, remote: RemoteModel) -> Hold | None:
+    stopped = was_stopped(case.record, slot)
+    if stopped is RunOutcome.DEADLINE_EXCEEDED:
+        return case.hold(Reason.DEADLINE_EXCEEDED, again("the run was stopped at limits.maxDuration"), slot)
+    if stopped is RunOutcome.CANCELLED or remote.state is RemoteState.CANCELLED:
+        return case.hold(Reason.RUN_CANCELLED, again("the run was cancelled"), slot)
+    if remote.state is RemoteState.FAILED:
+        why = f"the run failed: {remote.error}" if remote.error else "the run failed; the provider gives no reason"
+        return case.hold(Reason.RUN_FAILED, again(why), slot)
+    return None
+
+
+def _failed_evaluation(case: Case, slot: Slot) -> Hold | None:
+    asked = case.model.evaluation
+    run = case.record.run(slot.model) if case.record else None
+    score = run.score if run else None
+    if asked is None or score is None or score.digest != asked.dataset.digest or score.value >= asked.min_score:
+        return None
+    message = f"{score.right} of {score.asked} right ({score.value:.3f}), {asked.min_score:g} asked"
+    return case.hold(Reason.EVALUATION_FAILED, f"{message}: the earlier run goes on serving", slot)
+
+
+def _active(case: Case, slot: Slot, remote: RemoteModel) -> tuple[Action, ...]:
+    """The desired run serves."""
+    model, record, world = case.model, case.record, case.world
+    assert record is not None, "an active slot stands in a record"  # noqa: S101 - narrows for the type checker
+    if remote.state in {RemoteState.FAILED, RemoteState.CANCELLED}:
+        return (case.hold(Reason.LOST, f"{slot.model} serves no more: its state is {remote.state}", slot),)
+    run = record.run(slot.model)
+    if run is not None and hyperparameters_differ(run, remote):
+        message = f"{slot.model} reports other training facts than it was tuned with"
+        return (case.hold(Reason.DRIFTED, message, slot),)
+    way = case.clear_the_way(except_for=slot)
+    updates = world.capabilities.get(model.provider, Capabilities()).updates
+    changes = place_changes(model, remote, updates)
+    description = described(model, remote, slot, world.instance)
+    if changes or description != remote.description:
+        reason = Reason.FIELDS_CHANGED if spec_moved(model, record) else Reason.FIELDS_DRIFTED
+        return (*way, _update(case, slot, reason, changes, description))
+    return way or (_agree(case, slot),)
+
+
+def _update(case: Case, slot: Slot, reason: Reason, changes: tuple[Change, ...], description: str) -> Update:
+    names = ", ".join(c.field for c in changes) or "owner mark"
+    return Update(
+        name=case.model.name,
+        provider=case.model.provider,
+        reason=reason,
+        message=f"{names}: in place, free",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        changes=changes,
+        desired=case.model,
+        description=description,
+    )
+
+
+def _agree(case: Case, slot: Slot) -> Nothing:
+    return Nothing(
+        name=case.model.name,
+        provider=case.model.provider,
+        reason=Reason.UP_TO_DATE,
+        message=f"{slot.model} serves what the spec asks",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+    )
+
+
+def _kept(case: Case, slot: Slot, remote: RemoteModel) -> tuple[Action, ...]:
+    """A run of these inputs is kept, orphaned or was found under our mark."""
+    held = _ended_badly(case, slot, remote) or _failed_evaluation(case, slot)
+    if held is not None:
+        return (held,)
+    model = case.model
+    reuse = Reuse(
+        name=model.name,
+        provider=model.provider,
+        reason=Reason.RUN_EXISTS,
+        message=f"{slot.model} was tuned from these inputs already: taken for nothing",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        desired=model,
+    )
+    return (*case.clear_the_way(except_for=slot), reuse)
+
+
+def _without_run(case: Case) -> tuple[Action, ...]:
+    """No run of these inputs is there: pay for one, unless something forbids it."""
+    model, world = case.model, case.world
+    wanted = world.full_name(model)
+    match world.observed.presence(model.provider, wanted):
+        case Presence.UNSURE:
+            return (case.unreadable(),)
+        case Presence.FOUND:
+            remote = world.observed.model(model.provider, wanted)
+            return (case.hold(Reason.FOREIGN_MODEL, foreign(wanted, remote)),)
+        case Presence.ABSENT:
+            pass
+    held = forbidden(case)
+    if held is not None:
+        return (held,)
+    base = base_of(case)
+    if isinstance(base, Hold):
+        return (base,)
+    pending = case.record.pending if case.record else None
+    if pending is not None and model.when_superseded is WhenSuperseded.FINISH:
+        remote = case.tuning(pending)
+        if remote is not None:
+            return (case.wait(pending, remote, Reason.FINISHING),)
+    return (*case.clear_the_way(except_for=None), pay(case, wanted, base))

@@ -1,0 +1,99 @@
+"""A spec against its run and its remote model to changed fields, each with what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from controller.plan.actions import Change, ChangeClass
+from controller.state.desired import DesiredModel
+from controller.state.identity import Hyperparameters, Mark, with_mark, without_mark
+from controller.state.observed import RemoteModel
+from controller.state.recorded import Record, Run, Slot
+
+_UNSAID = "(unset)"
+_CLOSE = 1e-6  # sampling values travel as 32-bit floats
+
+
+def training_changes(model: DesiredModel, run: Run | None) -> tuple[Change, ...]:
+    """The training inputs in which a spec differs from a run that was paid for."""
+    if run is None:
+        return ()
+    pairs = [
+        ("provider", run.provider_type, model.provider_type),
+        ("baseModel", run.base, model.training.base),
+        *_hyperparameters(run.written, model.hyperparameters),
+        ("dataset", _short(run.dataset_digest), _short(model.dataset.digest)),
+        ("attempt", str(run.attempt), str(model.attempt)),
+    ]
+    return tuple(Change(name, ChangeClass.RETUNE, old, new) for name, old, new in pairs if old != new)
+
+
+def place_changes(model: DesiredModel, remote: RemoteModel, updates: frozenset[str]) -> tuple[Change, ...]:
+    """The fields a spec says, the provider can update in place, and the remote model has otherwise."""
+    return tuple(change for change in _place(model, remote) if change.field in updates)
+
+
+def described(model: DesiredModel, remote: RemoteModel, slot: Slot, instance: str) -> str:
+    """The description the remote model should carry: the spec's text, or whatever stands there, and our mark."""
+    text = without_mark(remote.description) if model.description is None else model.description
+    return with_mark(text, Mark(instance, model.name, slot.attempt, slot.fingerprint))
+
+
+def spec_moved(model: DesiredModel, record: Record) -> bool:
+    """Whether the spec's own in-place fields are not the ones last applied: a change, else it is drift."""
+    said = [
+        (model.display_name, record.display_name),
+        (model.description, record.description),
+        (model.sampling.temperature, record.sampling.temperature),
+        (model.sampling.top_p, record.sampling.top_p),
+        (model.sampling.top_k, record.sampling.top_k),
+    ]
+    return any(want is not None and want != had for want, had in said)
+
+
+def hyperparameters_differ(run: Run, remote: RemoteModel) -> bool:
+    """Whether the remote reports other training facts than the run was recorded with."""
+    before, now = run.resolved, remote.hyperparameters
+    pairs = [
+        (before.epoch_count, now.epoch_count),
+        (before.batch_size, now.batch_size),
+        (before.learning_rate, now.learning_rate),
+    ]
+    return any(a is not None and b is not None and not math.isclose(a, b, rel_tol=_CLOSE) for a, b in pairs)
+
+
+def _hyperparameters(old: Hyperparameters, new: Hyperparameters) -> Iterator[tuple[str, str, str]]:
+    yield "hyperparameters.epochCount", _text(old.epoch_count), _text(new.epoch_count)
+    yield "hyperparameters.batchSize", _text(old.batch_size), _text(new.batch_size)
+    yield "hyperparameters.learningRate", _text(old.learning_rate), _text(new.learning_rate)
+    yield (
+        "hyperparameters.learningRateMultiplier",
+        _text(old.learning_rate_multiplier),
+        _text(new.learning_rate_multiplier),
+    )
+
+
+def _place(model: DesiredModel, remote: RemoteModel) -> Iterator[Change]:
+    if model.display_name is not None and model.display_name != remote.display_name:
+        yield Change("displayName", ChangeClass.UPDATE, remote.display_name, model.display_name)
+    text = without_mark(remote.description)
+    if model.description is not None and model.description.strip() != text:
+        yield Change("description", ChangeClass.UPDATE, text, model.description.strip())
+    want, has = model.sampling, remote.sampling
+    numbers = [
+        ("temperature", want.temperature, has.temperature),
+        ("topP", want.top_p, has.top_p),
+        ("topK", want.top_k, has.top_k),
+    ]
+    for name, new, old in numbers:
+        if new is not None and (old is None or not math.isclose(new, old, rel_tol=_CLOSE)):
+            yield Change(name, ChangeClass.UPDATE, _text(old), _text(new))
+
+
+def _text(value: float | None) -> str:
+    return _UNSAID if value is None else repr(value)
+
+
+def _short(digest: str) -> str:
+    return f"sha256:{digest[:12]}"

@@ -1,0 +1,107 @@
+"""A spec and what was recorded and observed to the one run that already answers it, if there is one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from controller.plan.world import World, names_of
+from controller.state.desired import DesiredModel
+from controller.state.identity import Hyperparameters, fingerprint
+from controller.state.recorded import Record, Run, RunOutcome, Slot
+
+_CLOSE = 1e-6  # learning rates travel as 32-bit floats
+
+
+class Where(Enum):
+    """In which slot the fitting run stands."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    KEPT = "kept"  # retired, of an orphaned record, or found under our mark
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The run that has the desired inputs and attempt, and where it stands."""
+
+    where: Where
+    slot: Slot
+
+
+def find_fit(model: DesiredModel, record: Record | None, world: World) -> Fit | None:
+    """The first of pending, active, retired and marked remote models that was tuned from what the spec asks."""
+    if record is not None:
+        for where, slot in _slots(record):
+            if slot.attempt == model.attempt and _same_inputs(model, slot, record):
+                return Fit(where, slot)
+    return _found_under_our_mark(model, world)
+
+
+def spent_run(model: DesiredModel, record: Record | None) -> Run | None:
+    """A run of this fingerprint and attempt that was paid for and stands in no slot any more."""
+    if record is None:
+        return None
+    digest = model.fingerprint
+    return next((r for r in record.runs if (r.fingerprint, r.attempt) == (digest, model.attempt)), None)
+
+
+def was_stopped(record: Record | None, slot: Slot) -> RunOutcome | None:
+    """How we stopped the slot's run, where we did: such a run is never promoted, whatever its provider says."""
+    run = record.run(slot.model) if record else None
+    stopped = {RunOutcome.CANCELLED, RunOutcome.DEADLINE_EXCEEDED}
+    return run.outcome if run is not None and run.outcome in stopped else None
+
+
+def _slots(record: Record) -> list[tuple[Where, Slot]]:
+    pending, active = (Where.KEPT, Where.KEPT) if record.orphaned else (Where.PENDING, Where.ACTIVE)
+    first = [(pending, record.pending), (active, record.active)]
+    return [(w, s) for w, s in first if s is not None] + [(Where.KEPT, s) for s in record.retired]
+
+
+def _same_inputs(model: DesiredModel, slot: Slot, record: Record) -> bool:
+    if slot.fingerprint == model.fingerprint:
+        return True
+    run = record.run(slot.model)
+    return run is not None and _same_by_effect(model, run)
+
+
+def _same_by_effect(model: DesiredModel, run: Run) -> bool:
+    """Whether only hyperparameters differ in text, and the spec now writes out what the run had resolved to itself."""
+    asked = model.training
+    if (asked.provider_type, asked.base, asked.dataset_digest) != (run.provider_type, run.base, run.dataset_digest):
+        return False
+    return all(
+        _agrees(want, wrote, got)
+        for want, wrote, got in zip(_pairs(asked.hyperparameters), _pairs(run.written), _resolved(run), strict=True)
+    )
+
+
+def _pairs(values: Hyperparameters) -> tuple[float | None, ...]:
+    return values.epoch_count, values.batch_size, values.learning_rate, values.learning_rate_multiplier
+
+
+def _resolved(run: Run) -> tuple[float | None, ...]:
+    # A rate that came out of a multiplier is not one that was resolved by itself: the multiplier was written.
+    free = run.written.learning_rate is None and run.written.learning_rate_multiplier is None
+    got = run.resolved
+    return got.epoch_count, got.batch_size, got.learning_rate if free else None, None
+
+
+def _agrees(want: float | None, wrote: float | None, got: float | None) -> bool:
+    if want is None or wrote is not None:
+        return want == wrote
+    return got is not None and math.isclose(want, got, rel_tol=_CLOSE)
+
+
+def _found_under_our_mark(model: DesiredModel, world: World) -> Fit | None:
+    seen = world.observed.providers.get(model.provider)
+    if seen is None:
+        return None
+    digest = fingerprint(model.training)
+    for remote in sorted(seen.models.values(), key=lambda m: m.name):
+        if world.is_ours(remote, names_of(model), digest, model.attempt):
+            slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
+            return Fit(Where.KEPT, slot)
+    return None

@@ -1,0 +1,98 @@
+"""Desired, recorded and observed state to a plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from controller.conditions import Reason
+from controller.plan.actions import Action, Create, Hold, Orphan, Plan, Retune
+from controller.plan.decide import decide
+from controller.plan.digests import digested, plan_digest
+from controller.plan.removed import removed
+from controller.plan.safety import guards
+from controller.plan.world import World, slot_provider
+from controller.state.desired import DeletionPolicy, DesiredModel, InvalidModel
+from controller.state.observed import RemoteModel, RemoteState
+
+
+def make_plan(world: World) -> Plan:
+    """Everything one pass should do, in the order of the names; guards stand beside it, never in its place."""
+    actions = tuple(digested(action) for action in _queued(_decided(world), world))
+    found = guards(actions, world)
+    return Plan(world.desired.revision, actions, found, plan_digest(actions))
+
+
+def _decided(world: World) -> list[Action]:
+    desired = world.desired
+    by_name: dict[str, tuple[Action, ...]] = {}
+    for model in desired.models:
+        by_name[model.name] = (*decide(model, world), *_beyond_history(model, world))
+    for broken in desired.invalid:
+        by_name[broken.name] = (_invalid(broken, world),)
+    for name, record in world.recorded.records.items():
+        if name not in desired.names:
+            by_name[name] = removed(record, world, whole=desired.complete)
+    return [action for name in sorted(by_name) for action in by_name[name]]
+
+
+def _invalid(broken: InvalidModel, world: World) -> Hold:
+    record = world.recorded.records.get(broken.name)
+    first = broken.problems[0]
+    more = f" (and {len(broken.problems) - 1} more)" if len(broken.problems) > 1 else ""
+    return Hold(
+        name=broken.name,
+        provider=record.provider if record else "",
+        reason=broken.reason,
+        message=f"{first}{more}: nothing changes until it is mended",
+    )
+
+
+def _beyond_history(model: DesiredModel, world: World) -> Iterator[Orphan]:
+    """Retired runs over the limit are let go, the oldest first. Deleting them is not built: with Delete they stay."""
+    record = world.record_of(model)
+    if record is None or model.deletion_policy is DeletionPolicy.DELETE:
+        return
+    for slot in record.retired[model.run_history_limit :]:
+        yield Orphan(
+            name=model.name,
+            provider=slot_provider(slot, record),
+            reason=Reason.HISTORY_LIMIT,
+            message=f"{slot.model} is beyond runHistoryLimit {model.run_history_limit}: left alone from now on",
+            model=slot.model,
+            fingerprint=slot.fingerprint,
+            attempt=slot.attempt,
+        )
+
+
+def _queued(actions: list[Action], world: World) -> Iterator[Action]:
+    """The same actions, with creates over a provider's concurrency held as Queued."""
+    running = Counter({key: _tuning(key, world) for key in world.concurrency})
+    for action in actions:
+        if not isinstance(action, Create | Retune) or action.provider not in world.concurrency:
+            yield action
+            continue
+        cap = world.concurrency[action.provider]
+        if running[action.provider] < cap:
+            running[action.provider] += 1
+            yield action
+        else:
+            yield Hold(
+                name=action.name,
+                provider=action.provider,
+                reason=Reason.QUEUED,
+                message=f"{cap} runs tune on {action.provider} already (maxConcurrentRuns): starts when one ends",
+                fingerprint=action.fingerprint,
+                attempt=action.attempt,
+            )
+
+
+def _tuning(key: str, world: World) -> int:
+    seen = world.observed.providers.get(key)
+    models = seen.models.values() if seen else ()
+    return sum(m.state is RemoteState.CREATING and _of_this_instance(m, world) for m in models)
+
+
+def _of_this_instance(remote: RemoteModel, world: World) -> bool:
+    mark = remote.mark
+    return mark is not None and mark.instance == world.instance

@@ -1,0 +1,87 @@
+"""A run and its remote model to the run as it stands now: it only moves forward."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.plan.advice import advise
+from controller.state.desired import DesiredModel
+from controller.state.observed import RemoteModel, RemoteState
+from controller.state.recorded import Run, RunOutcome, Slot
+
+_TENTHS = 10
+_RANK = {
+    RemoteState.UNKNOWN: 0,
+    RemoteState.CREATING: 1,
+    RemoteState.ACTIVE: 2,
+    RemoteState.FAILED: 2,
+    RemoteState.CANCELLED: 3,  # a provider may first report a cancelled run as failed
+}
+_ENDS = {
+    RemoteState.ACTIVE: RunOutcome.SUCCEEDED,
+    RemoteState.FAILED: RunOutcome.FAILED,
+    RemoteState.CANCELLED: RunOutcome.CANCELLED,
+}
+
+
+def new_run(model: DesiredModel, remote: RemoteModel, revision: str, now: str) -> Run:
+    """The run that a create of a spec's inputs began. ``now`` is RFC 3339, used where the provider gives no time."""
+    training = model.training
+    return Run(
+        model=remote.name,
+        provider_type=training.provider_type,
+        base=training.base,
+        fingerprint=model.fingerprint,
+        attempt=model.attempt,
+        dataset_digest=training.dataset_digest,
+        written=training.hyperparameters,
+        resolved=remote.hyperparameters,
+        revision=revision,
+        started=remote.created or now,
+        total_steps=remote.progress.total_steps,
+    )
+
+
+def tenths(run: Run) -> int:
+    """Progress in tenths, rounded down: what a reader of the status cares for."""
+    return run.completed_steps * _TENTHS // run.total_steps if run.total_steps else 0
+
+
+def advanced(run: Run, remote: RemoteModel, now: str) -> Run:
+    """The run after a look at its remote model. Steps and losses move by tenths, so a quiet run writes nothing."""
+    run = replace(run, resolved=remote.hyperparameters) if run.resolved != remote.hyperparameters else run
+    if run.outcome is not RunOutcome.TUNING:
+        return run
+    end = _ENDS.get(remote.state)
+    seen = replace(
+        run,
+        total_steps=remote.progress.total_steps or run.total_steps,
+        completed_steps=max(run.completed_steps, remote.progress.completed_steps),
+        losses=remote.losses or run.losses,
+    )
+    if end is not None:
+        return _ended(seen, remote, end, now)
+    return seen if tenths(seen) > tenths(run) or not run.total_steps else run
+
+
+def stopped(run: Run, outcome: RunOutcome, now: str) -> Run:
+    """The run as we stopped it."""
+    return replace(run, outcome=outcome, ended=now)
+
+
+def forward(slot: Slot, remote: RemoteModel) -> Slot:
+    """The slot after a look: a state that lies before the recorded one is an old answer and changes nothing."""
+    operation = remote.operation or slot.operation
+    before = _RANK.get(RemoteState(slot.state), 0)
+    state = remote.state if _RANK[remote.state] >= before else slot.state
+    return replace(slot, state=state, operation=operation)
+
+
+def _ended(run: Run, remote: RemoteModel, outcome: RunOutcome, now: str) -> Run:
+    ended = remote.completed or remote.updated or now
+    done = replace(run, outcome=outcome, ended=ended, error=remote.error)
+    if outcome is not RunOutcome.SUCCEEDED:
+        return done
+    epochs = run.resolved.epoch_count or run.written.epoch_count or 0
+    advice = advise(done.losses, epochs) if epochs else None
+    return replace(done, completed_steps=done.total_steps, advice=advice)

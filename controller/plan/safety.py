@@ -1,0 +1,71 @@
+"""A plan and a policy to the guards that apply must not pass without a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from controller.plan.actions import Action, Create, Delete, Guard, Retune, Update
+from controller.plan.world import World
+from controller.settings import Policy
+from controller.state.capabilities import Capabilities
+from controller.state.desired import Desired
+from controller.state.recorded import Recorded
+
+ALLOW_EMPTY = "empty"
+ALLOW_CREATES = "creates"
+
+
+def guards(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
+    """Every guard that stands; none of them hides the plan."""
+    found = (
+        _uncommitted(actions, world),
+        _creates(actions, world.policy),
+        _deletes(actions, world.policy),
+        _empty(world.desired, world.recorded),
+    )
+    return tuple(guard for guard in found if guard is not None)
+
+
+def standing(found: Sequence[Guard], allowed: frozenset[str]) -> tuple[Guard, ...]:
+    """The guards that were not allowed by name: each of a guard's words has to be given."""
+    return tuple(guard for guard in found if not guard.allow or not allowed.issuperset(guard.allow))
+
+
+def _uncommitted(actions: Sequence[Action], world: World) -> Guard | None:
+    """P2: what costs money is asked for by a commit, never by a working tree."""
+    if world.desired.revision is not None:
+        return None
+    names = tuple(
+        a.name
+        for a in actions
+        if isinstance(a, Create | Retune | Update | Delete)
+        and not world.capabilities.get(a.provider, Capabilities()).free
+    )
+    if not names:
+        return None
+    message = "a working tree may only be applied to providers that cost nothing: commit, then apply"
+    return Guard("Uncommitted", message, names)
+
+
+def _creates(actions: Sequence[Action], policy: Policy) -> Guard | None:
+    names = tuple(a.name for a in actions if isinstance(a, Create | Retune))
+    if len(names) <= policy.max_creates:
+        return None
+    message = f"{len(names)} runs would be paid for in one pass; policy.maxCreates is {policy.max_creates}"
+    return Guard("MaxCreates", message, names, (ALLOW_CREATES,))
+
+
+def _deletes(actions: Sequence[Action], policy: Policy) -> Guard | None:
+    names = tuple(a.name for a in actions if isinstance(a, Delete))
+    if len(names) <= policy.max_deletes:
+        return None
+    message = f"{len(names)} models would be deleted in one pass; policy.maxDeletes is {policy.max_deletes}"
+    return Guard("MaxDeletes", message, names, tuple(f"delete:{name}" for name in names))
+
+
+def _empty(desired: Desired, recorded: Recorded) -> Guard | None:
+    kept = tuple(sorted(name for name, record in recorded.records.items() if not record.orphaned))
+    if desired.names or not kept:
+        return None
+    message = f"the revision holds no spec at all, and {len(kept)} are recorded: a wrong folder looks just like this"
+    return Guard("EmptySet", message, kept, (ALLOW_EMPTY,))

@@ -1,0 +1,65 @@
+"""A record and what was last decided for it to its conditions."""
+
+from __future__ import annotations
+
+from controller.conditions import NEEDS_A_PERSON, Condition, ConditionType, Reason, Truth
+from controller.plan.actions import Adopt, Cancel, Create, Hold, Orphan, Retune, Wait
+from controller.plan.outcomes import Done, Held, Outcome
+from controller.state.observed import RemoteState
+from controller.state.recorded import Record
+
+
+def conditions(record: Record, outcome: Outcome) -> tuple[Condition, ...]:
+    """Available and Ready always; Reconciling and Stalled only while they are true."""
+    reason, message = why(outcome, record)
+    found = [_available(record, reason, message), _ready(record, outcome, reason, message)]
+    if _is_on_the_way(outcome, reason):
+        found.append(Condition(ConditionType.RECONCILING, Truth.TRUE, reason, message))
+    if _is_held(outcome) and reason in NEEDS_A_PERSON:
+        found.append(Condition(ConditionType.STALLED, Truth.TRUE, reason, message))
+    return tuple(found)
+
+
+def why(outcome: Outcome, record: Record) -> tuple[Reason, str]:
+    """The reason and message of an outcome, progress by tenths."""
+    action = outcome.action
+    if isinstance(outcome, Held):
+        return outcome.reason, outcome.message
+    if isinstance(action, Wait) and record.pending is not None:
+        return action.reason, f"{record.pending.model} is tuning: {record.tenths * 10} %"
+    return action.reason, action.message
+
+
+def _available(record: Record, reason: Reason, message: str) -> Condition:
+    active = record.active
+    if active is None:
+        return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, "no run serves yet")
+    lost = reason is Reason.LOST and active.model in message
+    if lost or active.state != RemoteState.ACTIVE:
+        return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, message)
+    return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.RUN_SUCCEEDED, f"{active.model} serves")
+
+
+def _ready(record: Record, outcome: Outcome, reason: Reason, message: str) -> Condition:
+    if reason in {Reason.SUSPENDED, Reason.PROVIDER_UNREADABLE, Reason.SPEC_MISSING}:
+        return Condition(ConditionType.READY, Truth.UNKNOWN, reason, message)
+    on_the_way = isinstance(outcome.action, Create | Retune | Wait | Adopt | Cancel)
+    if (
+        record.orphaned
+        or _is_held(outcome)
+        or on_the_way
+        or record.active is None
+        or isinstance(outcome.action, Orphan)
+    ):
+        return Condition(ConditionType.READY, Truth.FALSE, reason, message)
+    return Condition(ConditionType.READY, Truth.TRUE, Reason.UP_TO_DATE, f"{record.active.model} is the desired run")
+
+
+def _is_held(outcome: Outcome) -> bool:
+    return isinstance(outcome, Held) or isinstance(outcome.action, Hold)
+
+
+def _is_on_the_way(outcome: Outcome, reason: Reason) -> bool:
+    if _is_held(outcome):
+        return reason not in NEEDS_A_PERSON and reason is not Reason.SUSPENDED
+    return isinstance(outcome, Done) and isinstance(outcome.action, Create | Retune | Wait | Adopt | Cancel)
