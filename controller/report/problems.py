@@ -1,0 +1,81 @@
+"""Problems of files to styled lines, Markdown and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from controller.errors import Problem, Severity
+from controller.report.escape import cell, terminal
+from controller.report.wording import counted, listed
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
+_MARKDOWN_ROWS = 200
+
+
+def problems_text(problems: Sequence[Problem]) -> Text:
+    """``file:line:column: CODE severity message`` as editors link it, each with its hint, then the counts."""
+    return Text("\n").join([*_lines(problems), Text(counts(problems), "dim" if problems else "green")])
+
+
+def problems_markdown(problems: Sequence[Problem]) -> str:
+    """A table of the problems, the first two hundred of them; all data in code spans."""
+    lines = [f"**{counts(problems)}**", ""]
+    if problems:
+        lines.extend(("| where | | what | hint |", "|---|---|---|---|"))
+    for p in problems[:_MARKDOWN_ROWS]:
+        where = cell(f"{p.file}:{p.line}:{p.column}")
+        lines.append(f"| {where} | {p.severity} {cell(p.code)} | {cell(p.message)} | {cell(p.hint) or '–'} |")
+    if len(problems) > _MARKDOWN_ROWS:
+        lines.extend(("", f"_and {len(problems) - _MARKDOWN_ROWS:,} more: `gitune validate -o json` has all._"))
+    return "\n".join(lines) + "\n"
+
+
+def problems_json(problems: Sequence[Problem]) -> dict[str, object]:
+    """``{schemaVersion, problems: […], summary: {errors, warnings, advice}}``."""
+    return {
+        "schemaVersion": 1,
+        "problems": [problem_json(p) for p in problems],
+        "summary": {
+            "errors": _count(problems, Severity.ERROR),
+            "warnings": _count(problems, Severity.WARNING),
+            "advice": _count(problems, Severity.ADVICE),
+        },
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, object]:
+    """``{file, line, column, code, severity, message, hint}``."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def counts(problems: Sequence[Problem]) -> str:
+    """``2 errors and 1 warning``, or ``no problems``."""
+    parts = [
+        counted(_count(problems, Severity.ERROR), "error"),
+        counted(_count(problems, Severity.WARNING), "warning"),
+        counted(_count(problems, Severity.ADVICE), "piece of advice", "pieces of advice"),
+    ]
+    return listed([part for part in parts if not part.startswith("0 ")]) or "no problems"
+
+
+def _count(problems: Sequence[Problem], severity: Severity) -> int:
+    return sum(p.severity is severity for p in problems)
+
+
+def _lines(problems: Sequence[Problem]) -> Iterator[Text]:
+    for problem in problems:
+        place = f"{terminal(problem.file)}:{problem.line}:{problem.column}: "
+        severity = (f"{problem.severity} ", _STYLES[problem.severity])
+        yield Text.assemble((place, "bold"), f"{terminal(problem.code)} ", severity, terminal(problem.message))
+        if problem.hint:
+            yield Text.assemble(("  hint: ", "dim"), terminal(problem.hint))

@@ -1,0 +1,143 @@
+"""Records to tables and loss curves for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controller.conditions import ConditionType, Truth
+from controller.report.braille import curve_text, sparkline
+from controller.report.escape import terminal
+from controller.report.standing import Word, latest_run, standing
+from controller.report.wording import counted, figure, percent, short
+from controller.state.identity import Hyperparameters
+from controller.state.recorded import Record, Run, Slot
+
+_STYLES = {
+    Word.READY: "green",
+    Word.RECONCILING: "blue",
+    Word.STALLED: "bold red",
+    Word.NOT_READY: "yellow",
+    Word.ORPHANED: "dim",
+    Word.UNKNOWN: "dim",
+}
+_WIDEST_CURVE = 100
+_NARROW = 72  # below it the table leaves out what `gitune status NAME` says too
+
+
+def status_table(records: Mapping[str, Record], width: int = 100) -> RenderableType:
+    """All models by name: state, why, what serves, how far the latest run is, its losses."""
+    if not records:
+        return Text("No model is recorded yet: `gitune apply` starts.", "dim")
+    wide = width >= _NARROW
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("MODEL", "STATE", "RUN", "LOSS", *(("SERVING",) if wide else ())):
+        table.add_column(title, overflow="fold")
+    for name in sorted(records):
+        table.add_row(*_row(records[name], wide=wide))
+    return table
+
+
+def status_detail(record: Record, width: int = 100) -> RenderableType:
+    """One model: conditions, slots, runs, the loss curve of its latest run, and what that suggests."""
+    parts: list[RenderableType] = [_title(record), *_conditions(record), *_slots(record)]
+    if record.prefix:
+        parts.append(_pair("prefix", f"{terminal(record.prefix)}  (callers send it before each input)"))
+    if record.applied:
+        parts.append(_pair("applied", short(record.applied)))
+    if record.runs:
+        parts.extend((Text(), _runs(record)))
+    run = latest_run(record)
+    if run is not None:
+        parts.extend(_curve(run, min(width, _WIDEST_CURVE)))
+    return Group(*parts)
+
+
+def _row(record: Record, *, wide: bool) -> list[Text]:
+    now, run = standing(record), latest_run(record)
+    state = Text(now.word, _STYLES[now.word])
+    if now.reason and now.reason not in (now.word, "UpToDate"):
+        state.append(f" {now.reason}", "dim")
+    serving = terminal(record.active.model) if record.active else "–"
+    cells = [Text(terminal(record.name), "bold"), state, Text(_progress(record, run)), Text(_losses(run))]
+    return [*cells, Text(serving)] if wide else cells
+
+
+def _progress(record: Record, run: Run | None) -> str:
+    if run is None:
+        return "–"
+    if record.pending and record.pending.model == run.model and run.total_steps:
+        return f"{run.outcome} {run.completed_steps:,}/{run.total_steps:,}"
+    return str(run.outcome)
+
+
+def _losses(run: Run | None) -> str:
+    if run is None or not run.losses:
+        return "–"
+    return f"{sparkline(run.losses, 12)} {figure(run.losses[-1].mean_loss)}"
+
+
+def _title(record: Record) -> Text:
+    now = standing(record)
+    return Text.assemble((terminal(record.name), "bold"), "  ", (now.word, _STYLES[now.word]))
+
+
+def _conditions(record: Record) -> Iterator[Text]:
+    for condition in record.conditions:
+        bad = condition.type is ConditionType.STALLED or condition.status is not Truth.TRUE
+        style = "yellow" if bad else "green"
+        line = Text.assemble(f"  {condition.type:<12} ", (f"{condition.status:<8}", style), str(condition.reason))
+        yield line.append(f"  {terminal(condition.message)}" if condition.message else "", "dim")
+
+
+def _slots(record: Record) -> Iterator[Text]:
+    named: list[tuple[str, Slot | None]] = [("active", record.active), ("pending", record.pending)]
+    named.extend(("retired", slot) for slot in record.retired)
+    for label, slot in named:
+        if slot is not None:
+            facts = f"{terminal(slot.model)}  {terminal(slot.state)}, attempt {slot.attempt}, {short(slot.fingerprint)}"
+            yield _pair(label, facts)
+
+
+def _pair(label: str, value: str) -> Text:
+    return Text.assemble((f"  {label:<12} ", "dim"), value)
+
+
+def _runs(record: Record) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("RUN", "OUTCOME", "STEPS", "LOSS", "SCORE", "STARTED"):
+        table.add_column(title, overflow="fold")
+    for run in record.runs:
+        first = f"{figure(run.losses[0].mean_loss)} → {figure(run.losses[-1].mean_loss)}" if run.losses else "–"
+        score = f"{percent(run.score.value)} of {run.score.asked:,}" if run.score else "–"
+        steps = f"{run.completed_steps:,}/{run.total_steps:,}"
+        cells = (terminal(run.model), str(run.outcome), steps, first, score, terminal(run.started) or "–")
+        table.add_row(*(Text(c) for c in cells))
+    return table
+
+
+def _curve(run: Run, width: int) -> Iterator[Text]:
+    yield Text()
+    yield Text.assemble("mean loss of ", (terminal(run.model), "bold"), f"  {_settings(run.resolved)}")
+    lines = curve_text(run.losses, width)
+    if not lines:
+        yield Text("no losses reported yet", "dim")
+    for line in lines:
+        yield Text(line, "blue", no_wrap=True)
+    if run.error:
+        yield Text.assemble(("error ", "bold red"), terminal(run.error))
+    if run.advice is not None:
+        epochs = f"{counted(run.advice.epochs, 'epoch')}: " if run.advice.epochs else ""
+        yield Text.assemble(("advice ", "bold cyan"), epochs, terminal(run.advice.because))
+
+
+def _settings(given: Hyperparameters) -> str:
+    parts = [
+        counted(given.epoch_count, "epoch") if given.epoch_count else "",
+        f"batch {given.batch_size}" if given.batch_size else "",
+        f"learning rate {given.learning_rate:g}" if given.learning_rate else "",
+    ]
+    return ", ".join(part for part in parts if part)
