@@ -1,0 +1,165 @@
+"""JSON text to a value, stricter than the standard library: no repeated keys, no NaN, a depth that is capped before."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from controller.dataset.findings import Fault
+from controller.dataset.names import shown
+
+DEPTH = 64
+BLANK = " \t\r\n"
+
+# A string, closed or running to the end of the text (so that no quote is ever looked at twice), or a bracket.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?+|[\[\]{}]', re.DOTALL)
+_CONSTANT = re.compile(r'"(?:[^"\\]++|\\.)*+"?+|-?(?:NaN|Infinity)', re.DOTALL)
+_WORD = re.compile(r"None|True|False|undefined")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Stands for every number: none is ever used, and a million digits are not worth converting."""
+
+
+NUMBER: Final = Number()
+
+
+class _RepeatedKey(ValueError):
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+class _Constant(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedKey(key)
+        seen.add(key)
+    return made
+
+
+def _number(_digits: str) -> Number:
+    return NUMBER
+
+
+def _constant(_name: str) -> Number:
+    raise _Constant
+
+
+_decode: Callable[[str, int], tuple[object, int]] = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_number, parse_float=_number, parse_constant=_constant
+).raw_decode
+
+
+def parse(text: str, start: int, expected: tuple[str, ...]) -> tuple[object, int] | Fault:
+    """The value that starts at an offset and where it ends. ``expected`` are names a message may show.
+
+    The caller has asked `too_deep` first.
+    """
+    try:
+        return _decode(text, start)
+    except json.JSONDecodeError as error:
+        return _explain(text, error.pos)
+    except _RepeatedKey as error:
+        return _repeated(text, start, error.key, expected)
+    except _Constant:
+        return Fault("GT249", "NaN and Infinity are not JSON", "leave the value out", _constant_at(text, start))
+    except RecursionError:  # never met below DEPTH, unless the caller's own stack is nearly full
+        return deep(start)
+
+
+def too_deep(text: str) -> int | None:
+    """The offset of the bracket that opens one level too many, before anything is parsed."""
+    if text.count("[") + text.count("{") <= DEPTH:
+        return None
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        first = text[token.start()]
+        if first in "[{":
+            depth += 1
+            if depth > DEPTH:
+                return token.start()
+        elif first != '"':
+            depth = max(0, depth - 1)
+    return None
+
+
+def deep(offset: int) -> Fault:
+    """The fault for too many levels."""
+    return Fault(
+        "GT254", f"the JSON is nested deeper than {DEPTH} levels", "an example is one flat object of texts", offset
+    )
+
+
+def skip_blank(text: str, start: int) -> int:
+    """The offset of the next character that is not white space."""
+    while start < len(text) and text[start] in BLANK:
+        start += 1
+    return start
+
+
+def _repeated(text: str, start: int, key: str, expected: tuple[str, ...]) -> Fault:
+    name = shown([key], expected)
+    written = json.dumps(key, ensure_ascii=False)
+    first = text.find(written, start)
+    second = text.find(written, first + 1) if first >= 0 else -1
+    message = f"the key {name} stands twice in one object" if name.startswith("'") else "a key stands twice"
+    return Fault("GT248", message, "keep one of the two", max(second, start))
+
+
+def _constant_at(text: str, start: int) -> int:
+    found = (m.start() for m in _CONSTANT.finditer(text, start) if text[m.start()] != '"')
+    return next(found, start)
+
+
+def _explain(text: str, at: int) -> Fault:
+    here = skip_blank(text, at)
+    if (comma := _trailing_comma(text, here)) is not None:
+        return Fault("GT247", "a comma stands before the end of an object or array", "take the comma out", comma)
+    if here >= len(text):
+        return Fault("GT265", "the JSON ends too early", "the object, array or text is not closed", min(at, len(text)))
+    message, hint = _syntax(text, here)
+    return Fault("GT246", message, hint, here)
+
+
+def _trailing_comma(text: str, here: int) -> int | None:
+    # Python 3.13 points at the comma, 3.11 and 3.12 behind it.
+    if text[here : here + 1] == ",":
+        return here if text[skip_blank(text, here + 1) :][:1] in ("}", "]") else None
+    if text[here : here + 1] not in ("}", "]"):
+        return None
+    before = here - 1
+    while before >= 0 and text[before] in BLANK:
+        before -= 1
+    return before if before >= 0 and text[before] == "," else None
+
+
+def _syntax(text: str, here: int) -> tuple[str, str]:
+    first = text[here]
+    if first < " ":
+        return "a control character stands unescaped in a text", r"write it as an escape: \n, \t or \u00XX"
+    if first == "'":
+        return "not valid JSON: a single quote", 'texts and keys stand in double quotes: "…"'
+    if first == "\\":
+        return "not valid JSON: a backslash that escapes nothing", r"a backslash is written \\"
+    if first == '"':
+        return "not valid JSON", 'a comma or colon is missing before this, or a quote inside a text is not written \\"'
+    if first in "#/":
+        return "not valid JSON: a comment", "JSON has no comments: take it out"
+    if first == "\ufeff":
+        return "not valid JSON: a byte-order mark in mid-file", "two files were joined: take the mark out"
+    if _WORD.match(text, here):
+        return "not valid JSON: a word of another language", "JSON writes null, true and false"
+    return "not valid JSON", "check quotes, commas and brackets here; write the file with a JSON library"
