@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 OLDEST_UV = (0, 8)  # the oldest release that was seen to read this uv.lock
@@ -126,6 +127,7 @@ def install(root: Path) -> None:
     """Find or fetch uv, and let it make .venv."""
     started = time.monotonic()
     uv = uv_on_path() or uv_of_tools(root)
+    (root / ".venv" / "gitune.seal").unlink(missing_ok=True)  # a broken install must not pass for the one before it
     say(f"installing what uv.lock names into {root / '.venv'} …")
     environ = uv_environment(root)
     if mirror(os.environ):
@@ -152,7 +154,7 @@ def call(command: list[str | Path], root: Path, environ: Mapping[str, str]) -> N
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     status = subprocess.run([*command, *quiet], cwd=root, env=environ, stdout=sys.stderr, check=False).returncode
     if status != 0:
-        told = " ".join(str(part) for part in command[1:3])
+        told = " ".join(takewhile(lambda word: not word.startswith("--"), map(str, command[1:])))
         raise NoEnvironment(f"`uv {told}` failed with exit code {status}; its reason stands above.\n  {NETWORK}")
 
 

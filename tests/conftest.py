@@ -1,0 +1,32 @@
+"""What every test gets: a Gitune home of its own, and none of the developer's keys, endpoints or git settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+FOREIGN = (
+    "GEMINI_",
+    "GOOGLE_",
+    "GITUNE_",
+    "GITHUB_",
+    "GIT_",
+    "XDG_DATA_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+)
+
+
+@pytest.fixture(autouse=True)
+def gitune_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Gitune's data folder for this one test; not made yet."""
+    for name in list(os.environ):
+        if name.upper().startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    home = tmp_path / "gitune-home"
+    monkeypatch.setenv("GITUNE_HOME", str(home))
+    # A person's own settings (a default branch, signing, a template folder) must not decide how a test ends.
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return home
