@@ -75,7 +75,7 @@ def index() -> Iterator[Index]:
             """The tests look at `asked`."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         served.url = f"http://127.0.0.1:{server.server_port}"
         yield served

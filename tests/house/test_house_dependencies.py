@@ -1,0 +1,82 @@
+"""Each dependency is used, only behind its own door, and nothing is used that is not declared."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+# What is imported, by the name it has in pyproject.toml, and the rooms that may: everything else goes through them.
+DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "autograd": ("autograd", ("server",)),
+    "gitpython": ("git", ("git",)),
+    "google-auth": ("google", ("providers", "rest")),
+    "httpx": ("httpx", ("rest",)),
+    "msgspec": ("msgspec", ("dataset", "providers", "rest", "server", "ledger", "report", "cli")),
+    "numpy": ("numpy", ("server",)),
+    "pydantic": ("pydantic", ("specs",)),
+    "rich": ("rich", ("cli",)),
+    "ruamel-yaml": ("ruamel", ("documents",)),
+    "starlette": ("starlette", ("server",)),
+    "structlog": ("structlog", ("cli", "engine", "wiring")),
+    "typer": ("typer", ("cli",)),
+    "uvicorn": ("uvicorn", ("server",)),
+    "watchfiles": ("watchfiles", ("source",)),
+}
+
+
+def imports(modules: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
+    """(module, first part of what it imports), wherever in the module that stands."""
+    for path, tree in modules.items():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Import():
+                    yield from ((path, alias.name.split(".")[0]) for alias in node.names)
+                case ast.ImportFrom(level=0, module=str(name)):
+                    yield path, name.split(".")[0]
+                case _:
+                    pass
+
+
+def room(path: str) -> str:
+    """``controller/rest/client.py`` and ``controller/rest.py`` alike to ``rest``."""
+    return path.split("/")[1].removesuffix(".py")
+
+
+def declared(root: Path) -> set[str]:
+    """The names of the run-time dependencies in pyproject.toml."""
+    wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    return {re.split(r"[<>=~!\[; ]", line)[0] for line in wanted}
+
+
+def test_every_dependency_has_a_door(root: Path) -> None:
+    assert declared(root) == set(DOORS)
+
+
+def test_every_dependency_is_used(modules: Mapping[str, ast.Module]) -> None:
+    used = {name for _, name in imports(modules)}
+
+    assert sorted(name for name, (imported, _) in DOORS.items() if imported not in used) == []
+
+
+def test_every_dependency_is_imported_only_behind_its_door(modules: Mapping[str, ast.Module]) -> None:
+    doors = dict(DOORS.values())
+    strays = {
+        f"{path} imports {name}" for path, name in imports(modules) if room(path) not in doors.get(name, (room(path),))
+    }
+
+    assert sorted(strays) == []
+
+
+def test_nothing_is_imported_that_is_not_declared(modules: Mapping[str, ast.Module]) -> None:
+    known = {*sys.stdlib_module_names, "controller", *(imported for imported, _ in DOORS.values())}
+
+    assert sorted({f"{path} imports {name}" for path, name in imports(modules) if name not in known}) == []
+
+
+def test_only_the_git_room_and_the_starters_of_processes_start_programs(modules: Mapping[str, ast.Module]) -> None:
+    starters = {room(path) for path, name in imports(modules) if name == "subprocess"}
+
+    # git runs git; the server runs a process per training; the providers' door starts the embedded server.
+    assert starters <= {"git", "server", "wiring", "providers", "cli"}
