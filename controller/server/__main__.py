@@ -1,0 +1,39 @@
+"""Command-line arguments in, a served tuning API out: `python -m controller.server`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from controller.server.serve import ServeOptions, serve
+
+
+def main() -> int:
+    """Parses the arguments and serves; the exit code is that of `serve`."""
+    parser = argparse.ArgumentParser(prog="controller.server", description="The embedded tuning API.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 is any free port")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the store")
+    parser.add_argument(
+        "--api-key-file", type=Path, help="accepted keys, one a line; without it any key is taken, on loopback only"
+    )
+    parser.add_argument(
+        "--idle-exit", type=float, help="seconds without a request and without training after which to end"
+    )
+    parser.add_argument("--runs", type=int, help="how many runs train at once; default: the number of cores")
+    asked = parser.parse_args()
+    return serve(
+        ServeOptions(
+            data=asked.data,
+            host=asked.host,
+            port=asked.port,
+            api_key_file=asked.api_key_file,
+            idle_exit=asked.idle_exit,
+            runs=asked.runs,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""The API's methods in, an ASGI application out: paths, query parameters, the key, sizes, and errors as JSON envelopes."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from controller.server.base import BASES
+from controller.server.payload import camel, parse
+from controller.server.status import Code, Json, Refused, Violation, envelope, invalid
+from controller.server.tuning import Tuning
+
+__all__ = ["Gate", "make_app"]
+
+log = logging.getLogger("gitune.serve")
+
+BODY_LIMIT: Final = 16 * 2**20
+_EVERYWHERE: Final = frozenset(
+    # Parameters of every Google API; those that shape the answer are accepted and change nothing.
+    ["key", "alt", "$alt", "fields", "$fields", "prettyPrint", "$prettyPrint", "$.xgafv", "quotaUser", "access_token", "oauth_token", "callback", "uploadType", "upload_protocol"]
+)
+_UNBUILT: Final = (
+    "streamGenerateContent",
+    "batchGenerateContent",
+    "asyncBatchEmbedContent",
+    "generateText",
+    "countTokens",
+    "transferOwnership",
+)
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Name(Convertor[str]):
+    """One segment of a resource name; unlike Starlette's own it stops at the colon of a custom method."""
+
+    regex = "[^/:]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("name", _Name())
+
+
+def make_app(tuning: Tuning, *, cancel_on_v1beta: bool = True) -> Starlette:
+    """The application.
+
+    ``cancel_on_v1beta`` also serves ``:cancel`` there. Google's service has it on v1 only, yet google-generativeai 0.8.6 posts
+    it to v1beta, and would not be able to cancel anything here otherwise.
+    """
+    return Starlette(
+        routes=[*_model_routes(tuning), *_operation_routes(tuning, cancel_on_v1beta=cancel_on_v1beta), *_base_routes()],
+        exception_handlers={Refused: _answer_refused, HTTPException: _answer_http, Exception: _answer_bug},
+    )
+
+
+def _model_routes(tuning: Tuning) -> list[Route]:
+    one = "/v1beta/tunedModels/{id:name}"
+
+    async def create(request: Request) -> Response:
+        query = _query(request, "tunedModelId")
+        return await _work(tuning.create, query.get("tunedModelId"), await _body(request))
+
+    async def listing(request: Request) -> Response:
+        query = _query(request, "pageSize", "pageToken", "filter")
+        return await _work(tuning.list, _page_size(query, 10), query.get("pageToken"), query.get("filter"))
+
+    async def get(request: Request) -> Response:
+        _query(request)
+        return await _work(tuning.get, request.path_params["id"])
+
+    async def patch(request: Request) -> Response:
+        query = _query(request, "updateMask")
+        return await _work(tuning.patch, request.path_params["id"], query.get("updateMask"), await _body(request))
+
+    async def delete(request: Request) -> Response:
+        _query(request)
+        return await _work(tuning.delete, request.path_params["id"])
+
+    async def generate(request: Request) -> Response:
+        _query(request)
+        return await _work(tuning.generate, request.path_params["id"], await _body(request))
+
+    return [
+        Route("/v1beta/tunedModels", create, methods=["POST"]),
+        Route("/v1beta/tunedModels", listing, methods=["GET"]),
+        Route(one, get, methods=["GET"]),
+        Route(one, patch, methods=["PATCH"]),
+        Route(one, delete, methods=["DELETE"]),
+        *(Route(f"/{v}/tunedModels/{{id:name}}:generateContent", generate, methods=["POST"]) for v in ("v1", "v1beta")),
+        *(Route(f"{one}:{method}", _unbuilt, methods=["POST"]) for method in _UNBUILT),
+        Route(f"{one}/permissions", _unbuilt, methods=["GET", "POST"]),
+        Route(f"{one}/permissions/{{permission:name}}", _unbuilt, methods=["GET", "PATCH", "DELETE"]),
+    ]
+
+
+def _operation_routes(tuning: Tuning, *, cancel_on_v1beta: bool) -> list[Route]:
+    async def listing(request: Request) -> Response:
+        _page_size(_query(request, "filter", "pageSize", "pageToken", "returnPartialSuccess"), 10)
+        return await _work(tuning.operations, request.path_params["id"])
+
+    async def get(request: Request) -> Response:
+        _query(request)
+        return await _work(tuning.operation, request.path_params["id"], request.path_params["operation"])
+
+    async def cancel(request: Request) -> Response:
+        _query(request)
+        await _body(request)
+        return await _work(tuning.cancel, request.path_params["id"], request.path_params["operation"])
+
+    routes = []
+    for version in ("v1", "v1beta"):
+        all_of_them = f"/{version}/tunedModels/{{id:name}}/operations"
+        one = f"{all_of_them}/{{operation:name}}"
+        routes += [Route(all_of_them, listing, methods=["GET"]), Route(one, get, methods=["GET"])]
+        if version == "v1" or cancel_on_v1beta:
+            routes.append(Route(f"{one}:cancel", cancel, methods=["POST"]))
+    return routes
+
+
+def _base_routes() -> list[Route]:
+    routes = []
+    for version in ("v1", "v1beta"):
+        one = f"/{version}/models/{{id:name}}"
+        routes += [
+            Route(f"/{version}/models", _base_models, methods=["GET"]),
+            Route(one, _base_model, methods=["GET"]),
+            Route(f"{one}:generateContent", _untuned, methods=["POST"]),
+        ]
+    return routes
+
+
+async def _base_models(request: Request) -> Response:
+    _page_size(_query(request, "pageSize", "pageToken"), 50)
+    return JSONResponse({"models": [base.render() for base in BASES.values()]})
+
+
+async def _base_model(request: Request) -> Response:
+    _query(request)
+    name = f"models/{request.path_params['id']}"
+    if name not in BASES:
+        raise Refused(Code.NOT_FOUND, f"Model {name} does not exist.")
+    return JSONResponse(BASES[name].render())
+
+
+async def _untuned(request: Request) -> Response:
+    name = f"models/{request.path_params['id']}"
+    if name not in BASES:
+        raise Refused(Code.NOT_FOUND, f"Model {name} does not exist.")
+    raise Refused(
+        Code.FAILED_PRECONDITION, f"{name} is untuned and has no weights to serve; tune it, then ask the tuned model."
+    )
+
+
+async def _unbuilt(request: Request) -> Response:
+    raise Refused(
+        Code.UNIMPLEMENTED, f"{request.method} {request.url.path} is part of Google's API, but not of this server."
+    )
+
+
+async def _work(method: Callable[..., Json], *arguments: object) -> Response:
+    return JSONResponse(await run_in_threadpool(method, *arguments))
+
+
+async def _body(request: Request) -> Json:
+    """The JSON of a request; read in pieces, so that a body beyond the limit is refused before it is held in memory."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_LIMIT:
+            raise Refused(Code.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413)
+    return await run_in_threadpool(parse, bytes(body))
+
+
+def _query(request: Request, *known: str) -> Mapping[str, str]:
+    """The query parameters, snake_case ones under their camelCase names. Raises `Refused` for unknown ones."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        key = name if name in _EVERYWHERE else camel(name)
+        if key not in _EVERYWHERE and key not in known:
+            raise invalid(Violation(name, f'Unknown name "{name}": this method has no such query parameter.'))
+        found[key] = value
+    return found
+
+
+def _page_size(query: Mapping[str, str], default: int) -> int:
+    """The asked page size, cut to 1000 as Google does it; absent or 0 is the default."""
+    text = query.get("pageSize", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 10:  # noqa: PLR2004 -- digits of the largest int32
+        raise invalid(Violation("pageSize", "must be a whole number of at least 0"))
+    return min(int(text), 1000) or default
+
+
+async def _answer_refused(_: Request, refused: Exception) -> Response:
+    if not isinstance(refused, Refused):
+        raise refused
+    return JSONResponse(envelope(refused), status_code=refused.http)
+
+
+async def _answer_http(request: Request, fault: Exception) -> Response:
+    """Starlette's own refusals: a path or a method that is not there."""
+    if not isinstance(fault, HTTPException):
+        raise fault
+    if fault.status_code == 405:  # noqa: PLR2004 -- the HTTP status
+        refused = Refused(Code.UNIMPLEMENTED, f"{request.method} is not allowed on {request.url.path}.", http=405)
+    else:
+        refused = Refused(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
+    return JSONResponse(envelope(refused), status_code=refused.http, headers=fault.headers)
+
+
+async def _answer_bug(_: Request, __: Exception) -> Response:
+    return JSONResponse(
+        envelope(Refused(Code.INTERNAL, "An internal error has occurred; the server's log says more.")), 500
+    )
+
+
+class Gate:
+    """What stands before the application: the key, or, without keys, the loopback rule; and a note of every request."""
+
+    def __init__(self, app: ASGIApp, keys: Collection[str], note: Callable[[], None]) -> None:
+        """Without ``keys`` any key is taken. ``note`` is called at the start and at the end of each request."""
+        self._app, self._keys, self._note = app, [key.encode() for key in keys], note
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._note()
+        try:
+            refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
+            if refused is None:
+                await self._app(scope, receive, send)
+            else:
+                await JSONResponse(envelope(refused), status_code=refused.http)(scope, receive, send)
+        finally:
+            self._note()
+
+    def _refusal(self, headers: Headers, query: QueryParams) -> Refused | None:
+        if not self._keys:
+            return _foreign(headers)
+        given = (headers.get("x-goog-api-key") or query.get("key") or "").encode()
+        # Every key is compared, so the time taken tells nothing about which of them came close.
+        return None if any([hmac.compare_digest(given, key) for key in self._keys]) else _bad_key()
+
+
+def _bad_key() -> Refused:
+    message = "API key not valid. Please pass a valid API key."
+    return Refused(
+        Code.INVALID_ARGUMENT,
+        message,
+        details=[
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "API_KEY_INVALID",
+                "domain": "googleapis.com",
+                "metadata": {"service": "generativelanguage.googleapis.com"},
+            },
+            {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message},
+        ],
+    )
+
+
+def _foreign(headers: Headers) -> Refused | None:
+    """A refusal for what a page in this machine's browser could send: without keys that is all that keeps it out.
+
+    A page of another site says so in Origin; one that had its own name resolve to loopback says so in Host.
+    """
+    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    origin = headers.get("origin")
+    if host in _LOOPBACK and (origin is None or urlsplit(origin).hostname in _LOOPBACK):
+        return None
+    return Refused(
+        Code.PERMISSION_DENIED, "Without an API key file this server answers requests made to loopback only."
+    )

@@ -1,0 +1,182 @@
+"""Where to listen and where the data is in, a tuning server that runs until it is told to end out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import ipaddress
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from controller.server.app import Gate, make_app
+from controller.server.store import Store, StoreUnreadable
+from controller.server.trainers import ONE_THREAD, Trainers
+from controller.server.tuning import Tuning
+
+__all__ = ["ServeOptions", "announce_on_stdout", "serve"]
+
+_LOCK_WAIT: Final = 10.0  # seconds; trainers of a killed server are gone within one
+_TICK: Final = 0.1
+
+
+def announce_on_stdout(url: str) -> None:
+    """Prints the one JSON line that says where the server is."""
+    sys.stdout.write(json.dumps({"url": url}) + "\n")
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How to serve.
+
+    Port 0 is any free one. Without ``api_key_file`` (one key a line) any key is taken and only loopback may be bound.
+    ``idle_exit`` is the number of seconds without a request and without an unfinished run after which the server ends; None is
+    never. ``runs`` is how many runs train at once, by default as many as there are cores. ``announce`` is handed the URL once
+    the server answers.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    api_key_file: Path | None = None
+    idle_exit: float | None = None
+    runs: int | None = None
+    cancel_on_v1beta: bool = True
+    announce: Callable[[str], None] = announce_on_stdout
+
+
+class _CannotServe(Exception):
+    """The options ask for what cannot or must not be done."""
+
+
+def serve(options: ServeOptions) -> int:
+    """Serves until SIGTERM, SIGINT or idleness. 0 after an orderly end, 2 where the options cannot be served (said on stderr)."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in ONE_THREAD.items()})
+    try:
+        keys = _read_keys(options.api_key_file)
+        if not keys and not _is_loopback(options.host):
+            raise _CannotServe(
+                f"without an API key file only loopback may be bound, and {options.host} is not; give --api-key-file"
+            )
+        with _locked(options.data) as lock, contextlib.closing(_bind(options)) as listener:
+            store = Store(options.data)
+            trainers = Trainers(store, options.data, lock, options.runs or os.cpu_count() or 1)
+            try:
+                asyncio.run(_Service(options, keys, store, trainers).run(listener))
+            finally:
+                trainers.close()
+                store.close()
+    except (_CannotServe, StoreUnreadable) as fault:
+        sys.stderr.write(f"gitune serve: {fault}\n")
+        return 2
+    return 0
+
+
+def _read_keys(file: Path | None) -> list[str]:
+    if file is None:
+        return []
+    try:
+        keys = [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as fault:
+        raise _CannotServe(f"the API key file {file} cannot be read: {fault}") from fault
+    if not keys:
+        raise _CannotServe(f"the API key file {file} holds no key")
+    return keys
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """The data folder, made if need be, held by one server at a time.
+
+    The trainers share the lock, so after a killed server this waits until its trainers have noticed and ended.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as fault:
+        raise _CannotServe(f"the data folder {folder} cannot be used: {fault}") from fault
+    try:
+        deadline = time.monotonic() + _LOCK_WAIT
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise _CannotServe(f"the data folder {folder} is in use by another server") from None
+                time.sleep(_TICK / 2)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _bind(options: ServeOptions) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as fault:
+        raise _CannotServe(f"{options.host} port {options.port} cannot be bound: {fault}") from fault
+    return listener
+
+
+class _Service:
+    """One life of the server, from the first request to the last."""
+
+    def __init__(self, options: ServeOptions, keys: list[str], store: Store, trainers: Trainers) -> None:
+        self._options, self._trainers = options, trainers
+        self._seen = time.monotonic()
+        app = Gate(make_app(Tuning(store, trainers), cancel_on_v1beta=options.cancel_on_v1beta), keys, self._note)
+        # Uvicorn's access log would show ?key=, so there is none.
+        config = uvicorn.Config(
+            app, access_log=False, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=3
+        )
+        self._server = uvicorn.Server(config)
+
+    def _note(self) -> None:
+        self._seen = time.monotonic()
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serves on the bound socket until the end."""
+        if threading.current_thread() is threading.main_thread():
+            # Uvicorn ends in order on these, then raises them once more; the second time they are not to do anything.
+            for ending in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(ending, lambda *_: None)
+        self._trainers.start_due()
+        host, port = listener.getsockname()[:2]
+        watch = asyncio.create_task(self._watch(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            watch.cancel()
+
+    async def _watch(self, url: str) -> None:
+        while not self._server.started:
+            await asyncio.sleep(_TICK / 20)
+        self._options.announce(url)
+        while self._options.idle_exit is not None and not self._server.should_exit:
+            await asyncio.sleep(_TICK)
+            if self._trainers.busy():
+                self._note()
+            elif time.monotonic() - self._seen >= self._options.idle_exit:
+                self._server.should_exit = True

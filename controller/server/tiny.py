@@ -1,0 +1,131 @@
+"""Weights and a padded batch in, the loss on the output bytes or the next byte's scores out: the model `models/tiny`.
+
+A transformer over bytes of two layers. Inputs are read in both directions, outputs left to right. A bag of the input's words
+and letter groups, hashed into a fixed number of buckets as fastText does it, is added to every position: it is what lets so
+small a model classify sentences it has not seen. Gradients are autograd's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import value_and_grad
+
+from controller.server.text import BUCKETS, VOCABULARY, Batch, Floats
+
+__all__ = ["SHAPES", "SIZE", "Weights", "initial", "loss_and_gradient", "scores", "unpack"]
+
+Weights: TypeAlias = Mapping[str, Floats]
+
+WIDTH: Final = 64
+HEADS: Final = 4
+INNER: Final = 128
+LAYERS: Final = 2
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"bytes": (VOCABULARY, WIDTH), "buckets": (BUCKETS, WIDTH)}
+    for layer in range(LAYERS):
+        shapes |= {
+            f"{layer}.attend": (WIDTH, 3 * WIDTH),
+            f"{layer}.mix": (WIDTH, WIDTH),
+            f"{layer}.widen": (WIDTH, INNER),
+            f"{layer}.narrow": (INNER, WIDTH),
+        }
+    return shapes
+
+
+SHAPES: Final = _shapes()
+SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
+
+
+def initial(chance: np.random.Generator) -> Floats:
+    """Fresh weights, as one vector of `SIZE`."""
+    parts = [chance.standard_normal(shape) * _spread(name, shape) for name, shape in SHAPES.items()]
+    return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
+
+
+def _spread(name: str, shape: tuple[int, ...]) -> float:
+    if name == "bytes":
+        return 0.1
+    if name == "buckets":
+        return 0.02
+    return float(shape[0] ** -0.5)
+
+
+def unpack(vector: Floats) -> dict[str, Floats]:
+    """The vector as named matrices; they are views, so a change of the vector shows in them."""
+    weights, start = {}, 0
+    for name, shape in SHAPES.items():
+        size = int(np.prod(shape))
+        weights[name] = vector[start : start + size].reshape(shape)
+        start += size
+    return weights
+
+
+def _waves(split: int, width: int) -> Floats:
+    """Fixed position features (width, WIDTH); positions count from START, so inputs and outputs line up there."""
+    place = (np.arange(width) - split)[:, None]
+    rate = np.exp(-np.arange(0, WIDTH, 2) * (np.log(1000.0) / WIDTH))[None, :]
+    return (np.concatenate([np.sin(place * rate), np.cos(place * rate)], axis=1) * 0.1).astype(np.float32)
+
+
+def _norm(x: Any) -> Any:  # noqa: ANN401 -- autograd boxes its arrays while it traces
+    return x / anp.sqrt(anp.mean(x * x, axis=-1, keepdims=True) + np.float32(1e-5))
+
+
+def _hidden_rule(batch: Batch, begin: int) -> Floats:
+    """(B, 1, width - begin, width): a large negative number where a token must not be seen from another."""
+    width = batch.tokens.shape[1]
+    columns, rows = np.arange(width)[None, :], np.arange(begin, width)[:, None]
+    seen = (columns <= np.maximum(rows, batch.split))[None] & (batch.shown[:, None, :] > 0)
+    seen = seen | (columns == rows)[None]
+    return np.where(seen, 0.0, -1e9).astype(np.float32)[:, None]
+
+
+def _attend(x: Any, weights: Weights, layer: int, begin: int, rule: Floats) -> Any:  # noqa: ANN401 -- as above
+    count, width, _ = x.shape
+    mixed = anp.reshape(anp.dot(_norm(x), weights[f"{layer}.attend"]), (count, width, 3, HEADS, WIDTH // HEADS))
+    query, key, value = (anp.transpose(mixed[:, :, i], (0, 2, 1, 3)) for i in range(3))
+    logits = (
+        anp.matmul(query[:, :, begin:], anp.transpose(key, (0, 1, 3, 2))) * np.float32((WIDTH / HEADS) ** -0.5) + rule
+    )
+    raised = anp.exp(logits - anp.max(logits, axis=-1, keepdims=True))
+    drawn = anp.matmul(raised / anp.sum(raised, axis=-1, keepdims=True), value)
+    return anp.dot(
+        anp.reshape(anp.transpose(drawn, (0, 2, 1, 3)), (count, width - begin, WIDTH)), weights[f"{layer}.mix"]
+    )
+
+
+def scores(weights: Weights, batch: Batch) -> Any:  # noqa: ANN401 -- as above
+    """(B, width - split, VOCABULARY): how likely each byte follows, from START on, as unnormalised logarithms."""
+    chosen = np.eye(VOCABULARY, dtype=np.float32)[batch.tokens]
+    x = anp.dot(chosen, weights["bytes"]) + _waves(batch.split, batch.tokens.shape[1])
+    x = x + anp.dot(batch.bag, weights["buckets"])[:, None, :]
+    for layer in range(LAYERS):
+        # Only the output is scored, so the last layer computes nothing else.
+        begin = batch.split if layer == LAYERS - 1 else 0
+        x = x[:, begin:] + _attend(x, weights, layer, begin, _hidden_rule(batch, begin))
+        inner = anp.maximum(anp.dot(_norm(x), weights[f"{layer}.widen"]), 0)
+        x = x + anp.dot(inner, weights[f"{layer}.narrow"])
+    return anp.dot(_norm(x), weights["bytes"].T)
+
+
+def _loss(weights: Weights, batch: Batch) -> Any:  # noqa: ANN401 -- as above
+    raw = scores(weights, batch)
+    top = anp.max(raw, axis=-1, keepdims=True)
+    chosen = np.eye(VOCABULARY, dtype=np.float32)[batch.targets]
+    surprise = anp.log(anp.sum(anp.exp(raw - top), axis=-1)) + top[..., 0] - anp.sum(raw * chosen, axis=-1)
+    return anp.sum(surprise * batch.weight) / np.float32(batch.weight.sum())
+
+
+_differentiate: Final[Callable[[Weights, Batch], tuple[Any, dict[str, Floats]]]] = value_and_grad(_loss)
+
+
+def loss_and_gradient(weights: Weights, batch: Batch) -> tuple[float, Floats]:
+    """The mean loss in nats per output byte (the end mark counts as one), and its gradient as one vector of `SIZE`."""
+    loss, slopes = _differentiate(weights, batch)
+    return float(loss), np.concatenate([slopes[name].ravel() for name in SHAPES])

@@ -1,0 +1,102 @@
+"""Unfinished runs of the store in, one training process for each out, never two for one run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+from controller.server.clock import now
+from controller.server.status import Code
+from controller.server.store import Store
+
+__all__ = ["ONE_THREAD", "Trainers"]
+
+# Runs share the cores among themselves; threads inside one of them would only fight over the same cores.
+ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+_PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+class Trainers:
+    """The processes of the runs; further runs than ``limit`` wait in the store, oldest first."""
+
+    def __init__(self, store: Store, folder: Path, lock: int, limit: int) -> None:
+        """``lock`` is the descriptor of the data folder's lock: each process shares it, so that the folder stays locked
+        until the last of them is gone.
+        """
+        self._store, self._folder, self._lock, self._limit = store, folder, lock, limit
+        self._turn = threading.Lock()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._closed = False
+
+    def start_due(self) -> None:
+        """Starts as many of the waiting runs as there is room for."""
+        with self._turn:
+            for model in self._store.unfinished():
+                if self._closed or len(self._processes) >= self._limit:
+                    return
+                if model.operation not in self._processes and self._store.begin(model.operation, now()):
+                    self._start(model.operation)
+
+    def _start(self, operation: str) -> None:
+        known = os.environ.get("PYTHONPATH")
+        process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+            # -P keeps the current folder, which may be anybody's repository, off the import path.
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "controller.server.train",
+                "--data",
+                str(self._folder),
+                "--operation",
+                operation,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in the server's terminal is for the server
+            pass_fds=[self._lock],
+            env=os.environ
+            | ONE_THREAD
+            | {"PYTHONPATH": os.pathsep.join([str(_PACKAGE_ROOT), *([known] if known else [])])},
+        )
+        self._processes[operation] = process
+        threading.Thread(target=self._follow, args=(operation, process), daemon=True).start()
+
+    def _follow(self, operation: str, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        if process.stdin:
+            process.stdin.close()
+        with self._turn:
+            self._processes.pop(operation, None)
+            if self._closed:
+                return
+        # Where the run ended well, or was cancelled or deleted, this changes nothing.
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        self._store.fail(operation, Code.INTERNAL, f"Training failed: its process {how}.", now())
+        self.start_due()
+
+    def busy(self) -> bool:
+        """Whether any run has not ended."""
+        return bool(self._store.unfinished())
+
+    def stop(self, operation: str) -> None:
+        """Ends the process of a run, if it has one, and returns when it is gone. Its run must have been ended before."""
+        with self._turn:
+            process = self._processes.get(operation)
+        if process is not None:
+            process.kill()  # the store is whole at every moment, so there is nothing to wait for
+            process.wait()
+
+    def close(self) -> None:
+        """Ends all processes; their runs go on when a server opens the folder again."""
+        with self._turn:
+            self._closed = True
+            processes = list(self._processes.values())
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
