@@ -1,0 +1,96 @@
+"""The number of examples and the hyperparameters of a spec, to advice in the spirit of the tuning guide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controller.dataset.codes import CODES
+from controller.dataset.rules import TaskType
+from controller.errors import Severity
+from controller.state.identity import Hyperparameters
+
+# The guide's starting point: 5 epochs, batch size 4, learning rate 0.001; a smaller rate for small sets. The service
+# picks 0.0002 by itself for them (TunedModel.Hyperparameters in the v1beta reference).
+EPOCHS, BATCH, RATE = 5, 4, 0.001
+_SMALL_SET = 100
+_MANY_EPOCHS = 50
+_MANY_STEPS = 20_000
+_FEW_STEPS = 10
+_HIGH_RATE, _LOW_RATE = 0.01, 0.000_01
+_HIGH_MULTIPLIER, _LOW_MULTIPLIER = 10.0, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class HyperparameterAdvice:
+    """Advice on one field, as it is called in a spec. It has no place of its own: the spec knows the field's."""
+
+    field: str
+    code: str
+    message: str
+    hint: str
+
+    @property
+    def severity(self) -> Severity:
+        """The default severity of the code."""
+        return CODES[self.code].severity
+
+
+def advise_hyperparameters(
+    examples: int, hyperparameters: Hyperparameters, task_type: TaskType
+) -> tuple[HyperparameterAdvice, ...]:
+    """What stands out, field by field. A field that is not written is the provider's to choose and gets no advice."""
+    if examples < 1:
+        return ()
+    return (
+        *_epochs(hyperparameters, task_type),
+        *_batch(examples, hyperparameters),
+        *_rate(examples, hyperparameters),
+        *_steps(examples, hyperparameters),
+    )
+
+
+def steps(examples: int, epochs: int, batch: int) -> int:
+    """How many steps a run takes: ``ceil(examples × epochs / batch)``, exact on every sample Google published."""
+    return -(-examples * epochs // batch)
+
+
+def _epochs(given: Hyperparameters, task_type: TaskType) -> Iterator[HyperparameterAdvice]:
+    if given.epoch_count is None or given.epoch_count <= _MANY_EPOCHS:
+        return
+    tail = "; a classification rarely needs them" if task_type == "classification" else ""
+    message = f"{given.epoch_count:,} epochs; the guide starts with {EPOCHS}{tail}"
+    hint = "try fewer first: the loss curve of the run says how many were needed"
+    yield HyperparameterAdvice("epochCount", "GT231", message, hint)
+
+
+def _batch(examples: int, given: Hyperparameters) -> Iterator[HyperparameterAdvice]:
+    batch = given.batch_size
+    if batch is not None and batch > BATCH and batch * 10 > examples:
+        message = f"batch size {batch:,} for {examples:,} examples: an epoch is {steps(examples, 1, batch):,} steps"
+        yield HyperparameterAdvice("batchSize", "GT232", message, f"start with the guide's {BATCH}")
+
+
+def _rate(examples: int, given: Hyperparameters) -> Iterator[HyperparameterAdvice]:
+    rate, factor = given.learning_rate, given.learning_rate_multiplier
+    if rate is not None:
+        if examples < _SMALL_SET and rate > RATE:
+            message = f"learning rate {rate:g} for {examples} examples; the guide starts with {RATE:g}, smaller for few"
+            yield HyperparameterAdvice("learningRate", "GT233", message, "try 0.0002 to 0.001")
+        elif not _LOW_RATE <= rate <= _HIGH_RATE:
+            message = f"learning rate {rate:g}; the guide starts with {RATE:g}"
+            yield HyperparameterAdvice("learningRate", "GT234", message, "change it by small factors from there")
+    if factor is not None and not _LOW_MULTIPLIER <= factor <= _HIGH_MULTIPLIER:
+        message = f"learning rate multiplier {factor:g}; 1 is the base model's own rate"
+        yield HyperparameterAdvice("learningRateMultiplier", "GT234", message, "stay between 0.1 and 10")
+
+
+def _steps(examples: int, given: Hyperparameters) -> Iterator[HyperparameterAdvice]:
+    epochs, batch = given.epoch_count or EPOCHS, given.batch_size or BATCH
+    total = steps(examples, epochs, batch)
+    message = f"{examples:,} examples, {epochs:,} epochs and batches of {batch:,} make {total:,} steps"
+    if total > _MANY_STEPS and given.epoch_count is not None:
+        yield HyperparameterAdvice("epochCount", "GT235", message, "fewer epochs cost less and seldom learn less")
+    elif total < _FEW_STEPS:
+        field = "batchSize" if batch > BATCH else "epochCount"
+        yield HyperparameterAdvice(field, "GT236", message, "more epochs or smaller batches give it time to learn")
