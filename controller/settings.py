@@ -55,7 +55,7 @@ class Settings:
     instance: str | None = None
     specs: tuple[str, ...] = ("specs/**/*.yaml",)
     default_provider: str = "local"
-    providers: Mapping[str, ProviderSettings] = DEFAULT_PROVIDERS
+    providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: DEFAULT_PROVIDERS)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     policy: Policy = field(default_factory=Policy)
 

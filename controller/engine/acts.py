@@ -1,0 +1,249 @@
+"""The acts that need a person: score, promote, cancel, adopt, forget, ask. Each is one look, one effect, one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from controller.engine.look import look
+from controller.engine.score import EXACT_MATCH, score
+from controller.errors import ControllerError
+from controller.plan.record import refreshed
+from controller.plan.runs import stopped
+from controller.plan.world import World, names_of, slot_provider
+from controller.ports import InPlace, Ports, Provider
+from controller.settings import Settings
+from controller.state.desired import DesiredModel
+from controller.state.identity import Mark, with_mark
+from controller.state.observed import RemoteModel, RemoteState
+from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
+
+# wire.md's source: the model tuning guide, a tuned model's input limit
+PROMPT_LIMIT = 40_000
+
+Rows = Literal["evaluation", "training"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What callers use: the remote model that serves, on which provider, and what to put before every input."""
+
+    name: str
+    provider: str
+    model: str
+    fingerprint: str
+    attempt: int
+    prefix: str
+
+
+async def resolve(ports: Ports, name: str) -> Serving:
+    """The model that serves under a name, as the ledger has it. Raises `ControllerError` where none does."""
+    record = _record(await _records(ports), name)
+    slot = record.active
+    if slot is None:
+        raise _refusal(f"no run of {name} serves yet", "`gitune status` says what it waits for.")
+    return Serving(name, slot_provider(slot, record), slot.model, slot.fingerprint, slot.attempt, record.prefix)
+
+
+async def generate(ports: Ports, name: str, prompt: str) -> str:
+    """One answer of the model that serves, its prefix put before the prompt."""
+    serving = await resolve(ports, name)
+    if not prompt.strip():
+        raise _refusal("the prompt is empty", "Give the text that the model should answer.")
+    if len(serving.prefix) + len(prompt) > PROMPT_LIMIT:
+        message = f"the prompt has {len(prompt):,} characters; a tuned model takes {PROMPT_LIMIT:,}, prefix included"
+        raise _refusal(message, "Shorten the prompt.")
+    return await _provider(ports, serving.provider).generate(serving.model, serving.prefix + prompt)
+
+
+async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "evaluation") -> Score:
+    """Ask the newest finished run of a name its evaluation rows, or its own training rows, and record the score.
+
+    Only the score on the evaluation set is recorded.
+    """
+    world = await look(ports, settings)
+    model, record = _desired(world, name), _record(world.recorded.records, name)
+    slot = _finished_slot(record, world)
+    if rows == "training":
+        return await score(_provider(ports, model.provider), slot.model, model.dataset)
+    if model.evaluation is None:
+        raise _refusal(f"the spec of {name} has no evaluation", "Add spec.evaluation, or score the training rows.")
+    asked = model.evaluation
+    result = await score(_provider(ports, model.provider), slot.model, asked.dataset, asked.metric or EXACT_MATCH)
+    runs = tuple(replace(run, score=result) if run.model == slot.model else run for run in record.runs)
+    await _write(ports, world, replace(record, runs=runs), f"Score of {name}")
+    return result
+
+
+async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
+    """Make the pending run that finished the active one, whatever its score: a person's word outranks the bar."""
+    world = await look(ports, settings)
+    record = refreshed(_record(world.recorded.records, name), world, _now(ports), _names(world, name))
+    pending = record.pending
+    run = record.run(pending.model) if pending else None
+    if pending is None or run is None:
+        raise _refusal(f"{name} has no pending run", "`gitune status` shows the runs.")
+    if run.outcome is not RunOutcome.SUCCEEDED:
+        raise _refusal(f"{pending.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
+    retired = (record.active, *record.retired) if record.active else record.retired
+    done = replace(record, active=pending, pending=None, retired=retired, applied=world.desired.revision or "")
+    await _write(ports, world, done, f"Promote {pending.model}")
+    return Serving(name, slot_provider(pending, done), pending.model, pending.fingerprint, pending.attempt, done.prefix)
+
+
+async def cancel(ports: Ports, settings: Settings, name: str) -> str:
+    """Stop the pending run of a name; its spec holds until its inputs change or its attempt rises."""
+    world = await look(ports, settings)
+    record = _record(world.recorded.records, name)
+    pending = record.pending
+    if pending is None:
+        raise _refusal(f"{name} has no pending run", "`gitune status` shows the runs.")
+    remote = _ours(world, record, pending)
+    if remote.state not in {RemoteState.CREATING, RemoteState.UNKNOWN}:
+        raise _refusal(f"{pending.model} does not tune any more ({remote.state})", "There is nothing to stop.")
+    await _provider(ports, slot_provider(pending, record)).cancel(pending.model, remote.operation or pending.operation)
+    runs = tuple(stopped(r, RunOutcome.CANCELLED, _now(ports)) if r.model == pending.model else r for r in record.runs)
+    await _write(ports, world, replace(record, runs=runs), f"Cancel {pending.model}")
+    return pending.model
+
+
+async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> Serving:
+    """Take a finished remote model under a spec's name: our mark is written to it, and it serves."""
+    world = await look(ports, settings)
+    model = _desired(world, name)
+    provider = _provider(ports, model.provider)
+    remote = world.observed.model(model.provider, full_name)
+    if remote is None:
+        raise _refusal(
+            f"{full_name} is not on provider {model.provider}", "Give the full name, as the provider lists it."
+        )
+    if remote.state is not RemoteState.ACTIVE:
+        raise _refusal(
+            f"{full_name} cannot serve: its state is {remote.state}", "Only a finished model can be adopted."
+        )
+    mark = Mark(world.instance, name, model.attempt, model.fingerprint)
+    if remote.mark is not None and remote.mark != mark:
+        raise _refusal(
+            f"{full_name} is marked as {remote.mark.instance}/{remote.mark.name}", "Its owner has to forget it first."
+        )
+    marked = await provider.update(full_name, InPlace(description=with_mark(remote.description, mark)))
+    record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
+    slot = Slot(full_name, mark.fingerprint, mark.attempt, marked.state, marked.operation, model.provider)
+    retired = (record.active, *record.retired) if record.active else record.retired
+    runs = (*(r for r in record.runs if r.model != full_name), _adopted_run(model, remote, world))
+    prefix = model.dataset.prefix
+    done = replace(
+        record,
+        active=slot,
+        retired=retired,
+        runs=runs,
+        intent=None,
+        orphaned=False,
+        prefix=prefix,
+    )
+    await _write(ports, world, done, f"Adopt {full_name}")
+    return Serving(name, model.provider, full_name, slot.fingerprint, slot.attempt, prefix)
+
+
+def _adopted_run(model: DesiredModel, remote: RemoteModel, world: World) -> Run:
+    training = model.training
+    return Run(
+        model=remote.name,
+        provider_type=training.provider_type,
+        base=training.base,
+        fingerprint=model.fingerprint,
+        attempt=model.attempt,
+        dataset_digest=training.dataset_digest,
+        written=training.hyperparameters,
+        resolved=remote.hyperparameters,
+        revision=world.desired.revision or "",
+        started=remote.created,
+        ended=remote.completed or remote.updated,
+        outcome=RunOutcome.SUCCEEDED,
+        losses=remote.losses,
+    )
+
+
+async def forget(ports: Ports, settings: Settings, name: str) -> None:
+    """Drop a name from the ledger; its remote models stay. Refused while a spec or a tuning run needs the record."""
+    world = await look(ports, settings)
+    record = _record(world.recorded.records, name)
+    if name in world.desired.names or not world.desired.complete:
+        raise _refusal(f"the spec of {name} is (or may be) still there", "Remove it first, or set suspend: true.")
+    if record.pending is not None and not record.orphaned:
+        raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
+    records = {key: kept for key, kept in world.recorded.records.items() if key != name}
+    await ports.ledger.save(records, world.recorded.tip, f"Forget {name}")
+
+
+async def forget_intent(ports: Ports, name: str) -> None:
+    """Drop the open intent of a name: a person has seen that its create made nothing."""
+    recorded = await ports.ledger.load()
+    record = _record(recorded.records, name)
+    if record.intent is None:
+        raise _refusal(f"{name} has no open intent", "There is nothing to forget.")
+    records = {**recorded.records, name: replace(record, intent=None)}
+    await ports.ledger.save(records, recorded.tip, f"Forget the intent of {name}")
+
+
+async def _records(ports: Ports) -> Mapping[str, Record]:
+    return (await ports.ledger.load()).records
+
+
+async def _write(ports: Ports, world: World, record: Record, message: str) -> None:
+    await ports.ledger.save({**world.recorded.records, record.name: record}, world.recorded.tip, message)
+
+
+def _now(ports: Ports) -> str:
+    return ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _names(world: World, name: str) -> tuple[str, ...]:
+    found = next((m for m in world.desired.models if m.name == name), None)
+    return names_of(found) if found else (name,)
+
+
+def _record(records: Mapping[str, Record], name: str) -> Record:
+    if name not in records:
+        known = ", ".join(sorted(records)) or "none"
+        raise _refusal(f"the ledger knows no {name}", f"It knows: {known}.")
+    return records[name]
+
+
+def _desired(world: World, name: str) -> DesiredModel:
+    found = next((model for model in world.desired.models if model.name == name), None)
+    if found is None:
+        known = ", ".join(sorted(model.name for model in world.desired.models)) or "none"
+        raise _refusal(
+            f"there is no valid spec named {name}", f"Valid specs: {known}; `gitune validate` tells what is wrong."
+        )
+    return found
+
+
+def _finished_slot(record: Record, world: World) -> Slot:
+    for slot in record.slots:
+        remote = world.observed.model(slot_provider(slot, record), slot.model)
+        if remote is not None and remote.state is RemoteState.ACTIVE:
+            return slot
+    raise _refusal(f"no run of {record.name} has finished", "`gitune status` shows the runs.")
+
+
+def _ours(world: World, record: Record, slot: Slot) -> RemoteModel:
+    remote = world.observed.model(slot_provider(slot, record), slot.model)
+    names = _names(world, record.name)
+    if remote is None or not world.is_ours(remote, names, slot.fingerprint, slot.attempt):
+        raise _refusal(
+            f"{slot.model} cannot be read, or is not marked as ours", "`gitune doctor` tells what is reachable."
+        )
+    return remote
+
+
+def _provider(ports: Ports, key: str) -> Provider:
+    if key not in ports.providers:
+        raise _refusal(f"there is no provider {key!r} in gitune.yaml", f"Known: {', '.join(sorted(ports.providers))}.")
+    return ports.providers[key]
+
+
+def _refusal(message: str, hint: str) -> ControllerError:
+    return ControllerError(message, hint=hint)

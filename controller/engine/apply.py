@@ -1,0 +1,177 @@
+"""A plan to outcomes: one action, one call, and every error turned into a reason."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from controller.conditions import Reason
+from controller.engine.score import score
+from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.plan.actions import (
+    Action,
+    Adopt,
+    Cancel,
+    Create,
+    Delete,
+    Hold,
+    Nothing,
+    Orphan,
+    Plan,
+    Promote,
+    Retune,
+    Reuse,
+    Update,
+    Wait,
+)
+from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.world import World, names_of
+from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
+from controller.state.desired import DesiredModel, Sampling
+from controller.state.identity import Mark, with_mark
+from controller.state.observed import Presence, RemoteState
+from controller.state.recorded import Score
+
+
+async def apply(plan: Plan, world: World, ports: Ports) -> tuple[Outcome, ...]:
+    """Carry out the plan, name by name. What stands behind a failed action of the same name is not tried."""
+    outcomes: list[Outcome] = []
+    for _, actions in groupby(plan.actions, key=lambda action: action.name):
+        for action in actions:
+            ports.reporter.started(action)
+            outcome = await _carry_out(action, world, ports)
+            ports.reporter.ended(outcome)
+            outcomes.append(outcome)
+            if isinstance(outcome, Held):
+                break
+    return tuple(outcomes)
+
+
+async def _carry_out(action: Action, world: World, ports: Ports) -> Outcome:
+    try:
+        return await _effect(action, world, ports)
+    except* ProviderError as group:
+        error = _first(group)
+    return Held(action, _reason(error), _said(error), error.hint)
+
+
+def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _said(error: ProviderError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _reason(error: ProviderError) -> Reason:
+    if isinstance(error, OutcomeUnknown):
+        return Reason.OUTCOME_UNKNOWN
+    if isinstance(error, Transient):
+        return Reason.QUOTA_EXCEEDED if error.quota else Reason.PROVIDER_UNREADABLE
+    return Reason.PROVIDER_REJECTED
+
+
+async def _effect(action: Action, world: World, ports: Ports) -> Outcome:
+    match action:
+        case Create() | Retune():
+            return await _create(action, world, ports)
+        case Promote() | Reuse():
+            return await _serve(action, world, ports.providers[action.provider])
+        case Update():
+            return await _update(action, ports.providers[action.provider])
+        case Cancel():
+            await ports.providers[action.provider].cancel(action.model, action.operation)
+            return Done(action)
+        case Delete():
+            await ports.providers[action.provider].delete(action.model)
+            return Done(action)
+        case Adopt():
+            return Done(action, world.observed.model(action.provider, action.model))
+        case Wait() | Nothing() | Hold() | Orphan():
+            return Done(action)
+
+
+async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcome:
+    """One POST, never a second. Where its answer is lost or says the id is taken, look before anything else."""
+    provider = ports.providers[action.provider]
+    try:
+        return Done(action, await provider.create(_request(action, world.instance)))
+    except OutcomeUnknown as error:
+        return await _look_for(action, world, provider, Held(action, Reason.OUTCOME_UNKNOWN, _said(error), error.hint))
+    except Rejected as error:
+        if error.kind is not RejectedKind.EXISTS:
+            raise
+        held = Held(action, Reason.FOREIGN_MODEL, f"{action.model} is there already and is not ours", error.hint)
+        return await _look_for(action, world, provider, held)
+
+
+async def _look_for(action: Create | Retune, world: World, provider: Provider, held: Held) -> Outcome:
+    """The model a create may have made: ours if its mark and fingerprint say so, else the outcome given."""
+    seen = await provider.observe(Want(frozenset({action.model})))
+    remote = seen.models.get(action.model)
+    model = action.desired
+    if remote is not None and world.is_ours(remote, names_of(model), action.fingerprint, action.attempt):
+        return Done(action, remote)
+    if held.reason is Reason.FOREIGN_MODEL and seen.presence(action.model) is not Presence.FOUND:
+        return Held(action, Reason.OUTCOME_UNKNOWN, f"{action.model} is said to exist and cannot be read")
+    return held
+
+
+def _request(action: Create | Retune, instance: str) -> CreateRequest:
+    model = action.desired
+    mark = Mark(instance, model.name, action.attempt, action.fingerprint)
+    return CreateRequest(
+        model=action.model,
+        base=action.base,
+        display_name=model.display_name if model.display_name is not None else model.name,
+        description=with_mark(model.description or "", mark),
+        hyperparameters=model.hyperparameters,
+        sampling=model.sampling,
+        examples=model.dataset.examples,
+    )
+
+
+async def _serve(action: Promote | Reuse, world: World, provider: Provider) -> Outcome:
+    """Make a finished run the active one; with an evaluation only if it is good enough."""
+    remote = world.observed.model(action.provider, action.model)
+    asked = action.desired.evaluation
+    if remote is None or remote.state is not RemoteState.ACTIVE or asked is None:
+        return Done(action, remote)
+    result = _known_score(action, world)
+    if result is None:
+        result = await score(provider, action.model, asked.dataset, asked.metric)
+    if result.value >= asked.min_score:
+        return Done(action, remote, result)
+    message = f"{result.right} of {result.asked} right ({result.value:.3f}), {asked.min_score:g} asked"
+    return Held(action, Reason.EVALUATION_FAILED, f"{message}: the earlier run goes on serving", score=result)
+
+
+def _known_score(action: Promote | Reuse, world: World) -> Score | None:
+    """The score of an earlier pass, where it was taken on the same rows."""
+    record = world.record_of(action.desired)
+    run = record.run(action.model) if record else None
+    asked = action.desired.evaluation
+    known = run.score if run else None
+    return known if known and asked and known.digest == asked.dataset.digest else None
+
+
+async def _update(action: Update, provider: Provider) -> Outcome:
+    changed = {change.field for change in action.changes}
+    remote = await provider.update(
+        action.model,
+        InPlace(
+            display_name=action.desired.display_name if "displayName" in changed else None,
+            description=action.description,
+            sampling=_sampling(action.desired, changed),
+        ),
+    )
+    return Done(action, remote)
+
+
+def _sampling(model: DesiredModel, changed: set[str]) -> Sampling:
+    wanted = model.sampling
+    return Sampling(
+        temperature=wanted.temperature if "temperature" in changed else None,
+        top_p=wanted.top_p if "topP" in changed else None,
+        top_k=wanted.top_k if "topK" in changed else None,
+    )

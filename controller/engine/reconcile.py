@@ -1,0 +1,168 @@
+"""One pass, whole (reconcile) or up to its plan (preview)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from controller.conditions import Reason
+from controller.engine.apply import apply
+from controller.engine.look import look
+from controller.errors import LedgerError, RevisionConflict, UnsafePlan
+from controller.plan.actions import Adopt, Cancel, Create, Hold, Plan, Promote, Retune, Reuse, Wait
+from controller.plan.offline import as_recorded
+from controller.plan.outcomes import Done, Outcome
+from controller.plan.planner import make_plan
+from controller.plan.record import next_records, with_intents
+from controller.plan.safety import standing
+from controller.plan.world import World, slot_provider
+from controller.ports import Ports
+from controller.settings import Settings
+from controller.state.recorded import Record, Recorded
+
+_SAVE_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan, and the world it was made from."""
+
+    world: World
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person allowed: a plan's digest (None: whatever git says), guards by their word, the revision meant."""
+
+    digest: str | None = None
+    allow: frozenset[str] = field(default_factory=frozenset)
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One whole pass: its world, plan and outcomes, and the record as it was saved."""
+
+    world: World
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    records: Mapping[str, Record]
+
+
+class Refused(UnsafePlan):
+    """The plan was not applied: a guard stands, or it is not the plan that was approved. ``preview`` holds it."""
+
+    def __init__(self, message: str, preview: Preview, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.preview = preview
+
+
+async def preview(ports: Ports, settings: Settings, revision: str | None = None) -> Preview:
+    """The pass that stops at the plan."""
+    world = await look(ports, settings, revision)
+    return Preview(world, make_plan(world))
+
+
+async def preview_offline(ports: Ports, settings: Settings, revision: str | None = None) -> Preview:
+    """A plan from git and the ledger alone: what is recorded is taken for what the providers would say."""
+    silent = replace(ports, providers={})
+    world = await look(silent, settings, revision)
+    capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
+    world = replace(world, capabilities=capabilities, observed=as_recorded(world))
+    return Preview(world, make_plan(world))
+
+
+async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pass:
+    """Bring the providers to what git asks for, as far as one pass can.
+
+    Raises `Refused` where a guard stands or the plan is another than the approved one, `RevisionConflict` where
+    somebody else wrote the ledger before our intents were in it, `SourceError` and `LedgerError`; nothing has been
+    sent then.
+    """
+    world = await look(ports, settings, approval.revision)
+    plan = make_plan(world)
+    _check(Preview(world, plan), approval)
+    _tell(world, ports)
+    world = await _with_intents(world, plan, ports)
+    outcomes = await apply(plan, world, ports)
+    records = await _save(world, outcomes, ports)
+    return Pass(world, plan, outcomes, records)
+
+
+async def follow(ports: Ports, settings: Settings, approval: Approval, interval: float) -> AsyncIterator[Pass]:
+    """Passes on one revision, ``interval`` seconds apart, until nothing tunes any more."""
+    while True:
+        done = await reconcile(ports, settings, approval)
+        yield done
+        if not _goes_on(done):
+            return
+        approval = replace(approval, digest=None, revision=approval.revision or done.plan.revision)
+        await ports.clock.sleep(interval)
+
+
+def _check(shown: Preview, approval: Approval) -> None:
+    plan = shown.plan
+    if approval.digest is not None and approval.digest != plan.digest:
+        hint = "Look at the plan as it is now, and approve that one."
+        raise Refused(f"the plan is {plan.digest}, not {approval.digest}: something moved", shown, hint=hint)
+    stands = standing(plan.guards, approval.allow)
+    if stands:
+        words = " ".join(f"--allow {word}" for guard in stands for word in guard.allow)
+        raise Refused("; ".join(g.message for g in stands), shown, hint=f"If that is meant: {words}" if words else "")
+
+
+async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:
+    """The world after every create of the plan has a durable intent."""
+    nonces = {a.name: ports.chance.nonce() for a in plan.actions if isinstance(a, Create | Retune)}
+    if not nonces:
+        return world
+    records = with_intents(world, plan.actions, nonces)
+    names = ", ".join(sorted(nonces))
+    tip = await ports.ledger.save(records, world.recorded.tip, f"Intend to create: {names}")
+    return replace(world, recorded=Recorded(records, tip))
+
+
+async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapping[str, Record]:
+    """Record what happened. Effects are done, so a lost race is rebuilt on what the other one wrote."""
+    now = ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    for _ in range(_SAVE_TRIES):
+        records = next_records(world, outcomes, now)
+        try:
+            await ports.ledger.save(records, world.recorded.tip, _message(world.recorded, records))
+        except RevisionConflict:
+            await ports.clock.sleep(ports.chance.uniform(0.05, 0.5))
+            world = replace(world, recorded=await ports.ledger.load())
+        else:
+            return records
+    raise LedgerError(
+        f"the record of this pass lost {_SAVE_TRIES} races in a row; the next pass finds what it did",
+        hint="Another controller writes the same ledger very often: see that only one follows this branch.",
+    )
+
+
+def _message(before: Recorded, after: Mapping[str, Record]) -> str:
+    changed = sorted(name for name in after if before.records.get(name) != after[name])
+    gone = sorted(before.records.keys() - after.keys())
+    return "Status of " + ", ".join(changed + gone) if changed or gone else "Status"
+
+
+def _tell(world: World, ports: Ports) -> None:
+    """Show the reporter every pending run as it was just seen."""
+    for record in world.recorded.records.values():
+        if record.pending is not None:
+            remote = world.observed.model(slot_provider(record.pending, record), record.pending.model)
+            if remote is not None:
+                ports.reporter.observed(remote)
+
+
+def _goes_on(done: Pass) -> bool:
+    """Whether a later pass will find something new by itself: a run that tunes or was just settled, a second look."""
+    return any(_is_on_the_way(outcome, done.world.desired.complete) for outcome in done.outcomes)
+
+
+def _is_on_the_way(outcome: Outcome, complete: bool) -> bool:  # noqa: FBT001 - a fact, not a mode
+    action = outcome.action
+    if isinstance(action, Hold):
+        return action.reason is Reason.SPEC_MISSING and complete
+    return isinstance(outcome, Done) and isinstance(action, Wait | Create | Retune | Adopt | Cancel | Promote | Reuse)
