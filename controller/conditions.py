@@ -41,6 +41,7 @@ class Reason(StrEnum):
     UP_TO_DATE = "UpToDate"
     SPEC_REMOVED = "SpecRemoved"
     SPEC_MISSING = "SpecMissing"  # seen absent once; a second complete look decides
+    TREE_INCOMPLETE = "TreeIncomplete"  # not everything could be read: nothing counts as removed
     HISTORY_LIMIT = "HistoryLimit"
     # held
     INVALID_SPEC = "InvalidSpec"

@@ -158,11 +158,11 @@ def _tell(world: World, ports: Ports) -> None:
 
 def _goes_on(done: Pass) -> bool:
     """Whether a later pass will find something new by itself: a run that tunes or was just settled, a second look."""
-    return any(_is_on_the_way(outcome, done.world.desired.complete) for outcome in done.outcomes)
+    return any(_is_on_the_way(outcome) for outcome in done.outcomes)
 
 
-def _is_on_the_way(outcome: Outcome, complete: bool) -> bool:  # noqa: FBT001 - a fact, not a mode
+def _is_on_the_way(outcome: Outcome) -> bool:
     action = outcome.action
     if isinstance(action, Hold):
-        return action.reason is Reason.SPEC_MISSING and complete
+        return action.reason is Reason.SPEC_MISSING
     return isinstance(outcome, Done) and isinstance(action, Wait | Create | Retune | Adopt | Cancel | Promote | Reuse)

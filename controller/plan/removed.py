@@ -18,7 +18,7 @@ def removed(record: Record, world: World, *, whole: bool) -> tuple[Action, ...]:
         return (_say(record, Nothing, Reason.ORPHANED, "left alone since its spec was removed"),)
     if not whole:
         message = "no spec of this name, but not everything could be read: nothing counts as removed"
-        return (_say(record, Hold, Reason.SPEC_MISSING, message),)
+        return (_say(record, Hold, Reason.TREE_INCOMPLETE, message),)
     if record.intent is not None:
         settled = _settle(record, record.intent, world)
         if settled is not None:

@@ -41,7 +41,7 @@ def _available(record: Record, reason: Reason, message: str) -> Condition:
 
 
 def _ready(record: Record, outcome: Outcome, reason: Reason, message: str) -> Condition:
-    if reason in {Reason.SUSPENDED, Reason.PROVIDER_UNREADABLE, Reason.SPEC_MISSING}:
+    if reason in {Reason.SUSPENDED, Reason.PROVIDER_UNREADABLE, Reason.SPEC_MISSING, Reason.TREE_INCOMPLETE}:
         return Condition(ConditionType.READY, Truth.UNKNOWN, reason, message)
     on_the_way = isinstance(outcome.action, Create | Retune | Wait | Adopt | Cancel)
     if (

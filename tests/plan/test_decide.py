@@ -345,7 +345,7 @@ class TestARemovedSpec:
     def test_is_not_removed_where_the_tree_could_not_be_read_whole(self) -> None:
         desired = Desired("c" * 40, (), complete=False)
         world = world_of(desired=desired, records=(record_of(NUMBERS),), remotes=(remote_of(NUMBERS),))
-        assert words(world) == [("hold", "SpecMissing")]
+        assert words(world) == [("hold", "TreeIncomplete")]
 
     def test_has_its_tuning_run_cancelled_only_after_a_second_look(self) -> None:
         other, tuning = spec("other"), remote_of(NUMBERS, RemoteState.CREATING)
