@@ -25,7 +25,7 @@ def outcome_text(outcome: Outcome) -> Text:
         case Done(action=action, remote=remote, score=score):
             model = remote.name if remote else action.model
             line = Text.assemble((f"{look.sign} {action.word:<7} ", look.style), (name, "bold"), f"  {terminal(model)}")
-            return line.append(_scored(score)).append(f"  {terminal(action.message)}", "dim")
+            return line.append(_scored(score)).append(f"  {action.reason}", "dim")
         case Held(reason=reason, message=message, hint=hint, score=score):
             return _held(name, reason, message + _scored(score), hint)
 

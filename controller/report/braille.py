@@ -44,14 +44,14 @@ def curve_text(losses: Sequence[LossPoint], width: int = 72, height: int = 12) -
     inner = max(width - gutter - 2, _LEAST_WIDTH)
     rows = _canvas(points, scale, inner, height)
     drawn = [f"{labels.get(n, ''):>{gutter}} {'┤' if n in labels else '│'}{row}" for n, row in enumerate(rows)]
-    note = " log scale" if scale.logarithmic else ""
+    note = "log scale" if scale.logarithmic else ""
     return (*drawn, f"{'':>{gutter}} └{'─' * inner}", f"{'':>{gutter}}  {_steps(points, inner, note)}")
 
 
 def _labels(scale: Scale, height: int) -> dict[int, str]:
     """Which row of characters carries which number; the highest row is 0."""
-    ends = {0: figure(scale.high), height - 1: figure(scale.low)}
-    rows = {_row(scale, value, height): figure(value) for value in ticks(scale, max(2, height // 3))}
+    ends = {0: figure(scale.high, 3), height - 1: figure(scale.low, 3)}
+    rows = {_row(scale, value, height): figure(value, 3) for value in ticks(scale, max(2, height // 3))}
     between = {row: label for row, label in rows.items() if 1 < row < height - 2}  # else two numbers would touch
     return ends | between
 
@@ -90,6 +90,6 @@ def _columns(points: Sequence[LossPoint], count: int) -> list[tuple[int, float]]
 
 def _steps(points: Sequence[LossPoint], width: int, note: str) -> str:
     left, right = f"step {points[0].step:,}", f"{points[-1].step:,} (epoch {points[-1].epoch})"
-    middle = note if len(left) + len(note) + len(right) + 2 <= width else ""
-    room = width - len(left) - len(middle)
-    return f"{left}{middle}{right:>{max(room, len(right) + 1)}}"
+    room = width - len(left) - len(right)
+    middle = note if len(note) + 2 <= room else ""
+    return f"{left}{middle:^{max(room, 1)}}{right}"

@@ -46,13 +46,13 @@ def dataset(change: DatasetChange) -> str:
 
 
 def training(action: Action) -> str:
-    """``175 steps, 16,060 characters in 5 epochs (defaults: epochCount 5)``; "" where nothing is trained."""
+    """``175 steps, 16,060 characters in 5 epochs (by default epochCount 5)``; "" where nothing is trained."""
     guess = estimate(action)
     if guess is None:
         return ""
     defaults = {"epochCount": DEFAULT_EPOCHS, "batchSize": DEFAULT_BATCH}
     taken = [f"{name} {defaults[name]}" for name in guess.assumed]
-    note = f" (not set, so the default: {listed(taken)})" if taken else ""
+    note = f" (by default {listed(taken)})" if taken else ""
     steps, characters = counted(guess.steps, "step"), counted(guess.characters, "character")
     return f"{steps}, {characters} in {counted(guess.epochs, 'epoch')}{note}"
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
-from controller.plan.actions import Action, Plan
+from controller.plan.actions import Action, DatasetChange, Plan
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.report.estimate import estimate
 from controller.report.status_json import condition_json, score_json
@@ -56,8 +55,21 @@ def _action(action: Action) -> JsonObject:
         "changes": [
             {"field": c.field, "class": c.change_class, "from": c.before, "to": c.after} for c in action.changes
         ],
-        "dataset": asdict(action.dataset) if action.dataset else None,
+        "dataset": _dataset(action.dataset),
         "estimate": guess and {"steps": guess.steps, "characters": guess.characters, "assumed": list(guess.assumed)},
+    }
+
+
+def _dataset(change: DatasetChange | None) -> JsonObject | None:
+    if change is None:
+        return None
+    return {
+        "examples": change.examples,
+        "added": change.added,
+        "removed": change.removed,
+        "edited": change.edited,
+        "duplicates": change.duplicates,
+        "characters": change.characters,
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from controller.plan.actions import Action, Change, ChangeClass, Guard, Nothing, Plan
@@ -38,24 +40,25 @@ LOOKS: Mapping[str, Look] = {
 _COST_STYLES = {ChangeClass.RETUNE: "yellow", ChangeClass.UPDATE: "cyan", ChangeClass.LOCAL: "dim"}
 
 
-def plan_text(plan: Plan) -> Text:
+def plan_text(plan: Plan) -> RenderableType:
     """Every action with what it rests on, the guards, the counts and the digest to approve."""
-    return Text("\n").join(_lines(plan))
+    return Group(*_lines(plan))
 
 
-def _lines(plan: Plan) -> Iterator[Text]:
+def _lines(plan: Plan) -> Iterator[RenderableType]:
     for action in plan.actions:
         yield _head(action)
-        yield from _facts(action)
+        yield from (_indented(fact) for fact in _facts(action))
     if plan.actions:
         yield Text()
     for guard in plan.guards:
-        yield from _guard(guard)
+        yield Text.assemble(("! guard ", "bold red"), terminal(guard.code), ": ", terminal(guard.message))
+        yield from (_indented(fact) for fact in _guard(guard))
     yield Text.assemble(("Plan: ", "bold"), phrases.summary(plan), ".")
     if plan.revision:
-        yield _fact("revision", plan.revision, indent=0)
+        yield _fact("revision", plan.revision)
     if plan.digest:
-        yield _fact("digest", plan.digest, indent=0)
+        yield _fact("digest", plan.digest)
 
 
 def _head(action: Action) -> Text:
@@ -67,7 +70,7 @@ def _head(action: Action) -> Text:
 
 def _facts(action: Action) -> Iterator[Text]:
     if action.message:
-        yield Text(f"    {terminal(action.message)}")
+        yield Text(terminal(action.message))
     for change in action.changes:
         yield _change(change)
     if isinstance(action, Nothing):
@@ -84,17 +87,21 @@ def _facts(action: Action) -> Iterator[Text]:
 
 def _change(change: Change) -> Text:
     cost = phrases.COSTS[change.change_class]
-    line = Text.assemble("    ", (f"{cost:<9}", _COST_STYLES[change.change_class]), terminal(change.field, 80))
+    line = Text.assemble((f"{cost:<9}", _COST_STYLES[change.change_class]), terminal(change.field, 80))
     before, after = terminal(change.before, 120) or "(unset)", terminal(change.after, 120) or "(unset)"
     return line.append_text(Text.assemble(": ", (before, "red"), " → ", (after, "green")))
 
 
-def _fact(label: str, value: str, indent: int = 4) -> Text:
-    return Text.assemble(" " * indent, (f"{label:<9}", "dim"), terminal(value))
+def _fact(label: str, value: str) -> Text:
+    return Text.assemble((f"{label:<9}", "dim"), terminal(value))
+
+
+def _indented(line: Text) -> Padding:
+    """A line that keeps its indent where a narrow terminal folds it."""
+    return Padding(line, (0, 0, 0, 4), expand=False)
 
 
 def _guard(guard: Guard) -> Iterator[Text]:
-    yield Text.assemble(("! guard ", "bold red"), terminal(guard.code), ": ", terminal(guard.message))
     if guard.names:
         yield _fact("models", ", ".join(guard.names))
     allow = phrases.permission(guard)

@@ -108,8 +108,8 @@ def _facts(record: Record) -> list[str]:
         facts.append(f"- callers send this before each input: {code(record.prefix)}")
     if run is not None:
         facts.append(
-            f"- latest run {code(run.model)}: attempt {run.attempt}, inputs {code(short(run.fingerprint))}, "
-            f"{counted(run.completed_steps, 'step')} of {run.total_steps:,}"
+            f"- latest run {code(run.model)}: attempt {run.attempt}, inputs {code(short(run.fingerprint))}"
+            + (f", {run.completed_steps:,} of {counted(run.total_steps, 'step')}" if run.total_steps else "")
         )
     if run is not None and run.advice is not None:
         facts.append(f"- advice: {code(run.advice.because)}")

@@ -36,8 +36,8 @@ def loss_scale(values: Sequence[float]) -> Scale:
     positive = [v for v in values if v > 0]
     if positive and len(positive) == len(values) and math.log10(high / min(positive)) > DECADES:
         return Scale(min(positive), high, logarithmic=True)
-    low = min(0.0, min(values, default=0.0))
-    return Scale(low, high if high > low else low + 1.0)
+    low, high = min(0.0, min(values, default=0.0)), max(0.0, high)
+    return Scale(low, high if high > low else 1.0)
 
 
 def ticks(scale: Scale, about: int = 4) -> tuple[float, ...]:

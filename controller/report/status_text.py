@@ -45,7 +45,7 @@ def status_detail(record: Record, width: int = 100) -> RenderableType:
     """One model: conditions, slots, runs, the loss curve of its latest run, and what that suggests."""
     parts: list[RenderableType] = [_title(record), *_conditions(record), *_slots(record)]
     if record.prefix:
-        parts.append(_pair("prefix", f"{terminal(record.prefix)}  (callers send it before each input)"))
+        parts.append(_pair("prefix", f'"{terminal(record.prefix)}"  (callers send it before each input)'))
     if record.applied:
         parts.append(_pair("applied", short(record.applied)))
     if record.runs:
@@ -114,7 +114,14 @@ def _runs(record: Record) -> Table:
         first = f"{figure(run.losses[0].mean_loss)} → {figure(run.losses[-1].mean_loss)}" if run.losses else "–"
         score = f"{percent(run.score.value)} of {run.score.asked:,}" if run.score else "–"
         steps = f"{run.completed_steps:,}/{run.total_steps:,}"
-        cells = (terminal(run.model), str(run.outcome), steps, first, score, terminal(run.started) or "–")
+        cells = (
+            terminal(run.model.rpartition("/")[2]),
+            str(run.outcome),
+            steps,
+            first,
+            score,
+            terminal(run.started) or "–",
+        )
         table.add_row(*(Text(c) for c in cells))
     return table
 

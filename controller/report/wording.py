@@ -21,13 +21,13 @@ def short(digest: str) -> str:
     return digest[:SHORT_DIGEST]
 
 
-def figure(value: float) -> str:
-    """A loss or a score in at most five characters or so: ``3.981``, ``0.0114``, ``1.2e-05``."""
+def figure(value: float, digits: int = 4) -> str:
+    """A loss in few characters: ``3.981``, ``0.0114``, ``1.2e-05``."""
     if not math.isfinite(value):
         return str(value)
     if value == 0:
         return "0"
-    return f"{value:.4g}"
+    return f"{value:.{digits}g}"
 
 
 def percent(share: float) -> str:

@@ -1,0 +1,320 @@
+"""What people and programs read of plans, outcomes, problems and status, byte for byte."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import cmarkgfm
+import pytest
+
+from controller.conditions import Condition, ConditionType, Reason, Truth
+from controller.errors import Problem
+from controller.plan.actions import Change, ChangeClass, Create, Guard, Hold, Plan
+from controller.plan.outcomes import Done, Held, Outcome
+from controller.ports import Finding
+from controller.report.applied import applied_markdown, applied_summary, applied_text, people_text, waiting_on_people
+from controller.report.escape import json_text
+from controller.report.estimate import estimate
+from controller.report.findings import findings_json, findings_markdown, findings_table
+from controller.report.plan_json import applied_json, as_json
+from controller.report.plan_markdown import plan_markdown
+from controller.report.plan_text import plan_text
+from controller.report.problems import problems_json, problems_markdown, problems_text
+from controller.report.readme import readme
+from controller.report.standing import Standing, Word, standing
+from controller.report.status_json import status_json
+from controller.report.status_markdown import status_markdown
+from controller.report.status_text import status_detail, status_table
+from controller.report.wording import counted, duration, figure, listed, percent
+from controller.state.identity import Hyperparameters
+from controller.state.recorded import Record
+
+Golden = Callable[[str, str], None]
+Draw = Callable[..., str]
+
+FINDINGS = (
+    Finding("provider local", well=True, message="reachable at http://127.0.0.1:4000"),
+    Finding("provider gemini", well=False, message="GEMINI_API_KEY is not set", fix="export GEMINI_API_KEY=…"),
+)
+ATTACK = (
+    "</details>\n![p](https://evil.test/x) | `x` @octocat &#64;team Fixes #1\x1b[31m\u202e<img src=x>\n::error::owned"
+)
+
+
+def test_a_plan_in_a_terminal(plan: Plan, golden: Golden, drawn: Draw) -> None:
+    golden("plan.txt", drawn(plan_text(plan)))
+
+
+def test_a_plan_in_a_narrow_terminal_folds_and_loses_nothing(plan: Plan, drawn: Draw) -> None:
+    narrow = drawn(plan_text(plan), 30)
+    assert max(map(len, narrow.splitlines())) <= 30
+    assert "".join(narrow.split()) == "".join(drawn(plan_text(plan)).split())
+
+
+def test_a_plan_in_markdown(plan: Plan, golden: Golden) -> None:
+    golden("plan.md", plan_markdown(plan))
+
+
+def test_a_plan_in_json(plan: Plan, golden: Golden) -> None:
+    golden("plan.json", json_text(as_json(plan)) + "\n")
+
+
+def test_an_empty_plan_says_that_nothing_is_declared(drawn: Draw) -> None:
+    assert drawn(plan_text(Plan(None, ()))) == "Plan: nothing is declared.\n"
+    assert "nothing is declared" in plan_markdown(Plan(None, ()))
+
+
+def test_outcomes_in_a_terminal(plan: Plan, outcomes: tuple[Outcome, ...], golden: Golden, drawn: Draw) -> None:
+    golden("applied.txt", drawn(applied_text(plan, outcomes)))
+
+
+def test_outcomes_in_markdown(plan: Plan, outcomes: tuple[Outcome, ...], golden: Golden) -> None:
+    golden("applied.md", applied_markdown(plan, outcomes))
+
+
+def test_outcomes_in_json(
+    plan: Plan, outcomes: tuple[Outcome, ...], records: dict[str, Record], golden: Golden
+) -> None:
+    golden("applied.json", json_text(applied_json(plan, outcomes, records)) + "\n")
+
+
+def test_a_pass_that_changes_nothing_says_so(plan: Plan) -> None:
+    quiet = Done(plan.actions[-1])
+    assert applied_summary(Plan(None, plan.actions), [quiet]) == "1 unchanged"
+    assert applied_summary(Plan(None, ()), []) == "nothing is declared"
+
+
+def test_what_waits_on_a_person_is_named_and_what_waits_on_time_is_not(outcomes: tuple[Outcome, ...]) -> None:
+    held = Held(outcomes[0].action, Reason.QUEUED, "one run at a time")
+    assert waiting_on_people([*outcomes, held]) == ("faulty",)
+    suspended = Hold(name="s", provider="local", reason=Reason.SUSPENDED, message="")
+    assert waiting_on_people([Done(suspended)]) == ()
+    assert people_text(("a",)) == "1 model waits on a person: a"
+    assert people_text(("a", "b")) == "2 models wait on a person: a and b"
+
+
+def test_problems_in_a_terminal(problems: tuple[Problem, ...], golden: Golden, drawn: Draw) -> None:
+    golden("problems.txt", drawn(problems_text(problems)))
+
+
+def test_problems_in_markdown(problems: tuple[Problem, ...], golden: Golden) -> None:
+    golden("problems.md", problems_markdown(problems))
+
+
+def test_problems_in_json(problems: tuple[Problem, ...], golden: Golden) -> None:
+    golden("problems.json", json_text(problems_json(problems)) + "\n")
+
+
+def test_a_page_of_problems_has_an_end() -> None:
+    many = [Problem("a.yaml", n, 1, "GT001", "bad") for n in range(1000)]
+    page = problems_markdown(many)
+    assert "and 800 more" in page
+    assert page.startswith("**1,000 errors**")
+
+
+def test_no_problem_is_said_in_words(drawn: Draw) -> None:
+    assert drawn(problems_text(())) == "no problems\n"
+
+
+def test_the_ledgers_front_page(records: dict[str, Record], golden: Golden) -> None:
+    golden("readme.md", readme(records))
+
+
+def test_the_front_page_does_not_depend_on_the_order_of_its_records(records: dict[str, Record]) -> None:
+    assert readme(dict(reversed(records.items()))) == readme(records)
+
+
+def test_the_front_page_of_an_empty_ledger() -> None:
+    assert "No model is recorded yet." in readme({})
+
+
+def test_all_models_in_a_terminal(records: dict[str, Record], golden: Golden, drawn: Draw) -> None:
+    golden("status.txt", drawn(status_table(records)))
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 71, 72, 200])
+def test_the_table_of_models_fits_into_every_terminal(records: dict[str, Record], drawn: Draw, width: int) -> None:
+    lines = drawn(status_table(records, width), width).splitlines()
+    assert max(map(len, lines)) <= width
+
+
+def test_one_model_in_a_terminal(records: dict[str, Record], golden: Golden, drawn: Draw) -> None:
+    golden("status-next-number.txt", drawn(status_detail(records["next-number"])))
+    golden("status-messages.txt", drawn(status_detail(records["messages"], 60), 60))
+    golden("status-faulty.txt", drawn(status_detail(records["faulty"])))
+
+
+def test_status_in_markdown(records: dict[str, Record], golden: Golden) -> None:
+    golden("status.md", status_markdown(records))
+    assert status_markdown({}) == "No model is recorded yet.\n"
+
+
+def test_status_in_json(records: dict[str, Record], golden: Golden) -> None:
+    short = {
+        name: replace(record, runs=tuple(replace(r, losses=r.losses[:2]) for r in record.runs))
+        for name, record in records.items()
+    }
+    golden("status.json", json_text(status_json(short)) + "\n")
+
+
+def test_the_doctors_findings(golden: Golden, drawn: Draw) -> None:
+    golden("findings.txt", drawn(findings_table(FINDINGS)))
+    golden("findings.md", findings_markdown(FINDINGS))
+    assert json.loads(json_text(findings_json(FINDINGS)))["well"] is False
+
+
+def hostile_plan(plan: Plan, data: str = ATTACK) -> Plan:
+    action = Hold(
+        name=data,
+        provider=data,
+        reason=Reason.INVALID_SPEC,
+        message=data,
+        model=data,
+        fingerprint=data,
+        changes=(Change(data, ChangeClass.LOCAL, data, data),),
+        digest=data,
+    )
+    return replace(plan, actions=(action,), guards=(Guard("EmptySet", data, (data,), (data,)),), digest=data)
+
+
+class Links(HTMLParser):
+    """Collects elements that only our own text may bring, and text outside of code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+        self.outside = ""
+
+    def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        self.found.append(tag)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.open:
+            self.open.reverse()
+            self.open.remove(tag)
+            self.open.reverse()
+
+    def handle_data(self, data: str) -> None:
+        if "code" not in self.open:
+            self.outside += data
+
+
+def test_hostile_data_brings_no_link_image_mention_or_tag_into_markdown(plan: Plan, records: dict[str, Record]) -> None:
+    bad = hostile_plan(plan)
+    condition = Condition(ConditionType.STALLED, Truth.TRUE, Reason.RUN_FAILED, ATTACK)
+    record = replace(records["faulty"], name=ATTACK, prefix=ATTACK, applied=ATTACK, conditions=(condition,))
+    pages = (
+        plan_markdown(bad),
+        applied_markdown(bad, [Held(bad.actions[0], Reason.RUN_FAILED, ATTACK, ATTACK)]),
+        problems_markdown([Problem(ATTACK, 1, 1, ATTACK, ATTACK, hint=ATTACK)]),
+        findings_markdown([Finding(ATTACK, well=False, message=ATTACK, fix=ATTACK)]),
+        status_markdown({ATTACK: record}),
+        readme({ATTACK: record}),
+    )
+    for page in pages:
+        reader = Links()
+        reader.feed(cmarkgfm.github_flavored_markdown_to_html(page, options=cmarkgfm.Options.CMARK_OPT_UNSAFE))
+        assert not {"a", "img", "script"} & set(reader.found)
+        assert not any(word in reader.outside for word in ("@", "octocat", "team", "Fixes", "evil", "owned"))
+        assert "\x1b" not in page
+        assert "\u202e" not in page
+        assert not any(line.lstrip().startswith("::") for line in page.splitlines())
+        assert reader.found.count("details") == page.count("<details>")
+
+
+def test_hostile_data_moves_no_cursor_in_a_terminal(plan: Plan, records: dict[str, Record], drawn: Draw) -> None:
+    bad = hostile_plan(plan, ATTACK + "[bold red]markup[/]")
+    held = Held(bad.actions[0], Reason.RUN_FAILED, ATTACK, ATTACK)
+    record = replace(records["faulty"], name=ATTACK, prefix=ATTACK)
+    shown = "".join(
+        (
+            drawn(plan_text(bad), 4000),
+            drawn(applied_text(bad, [held]), 4000),
+            drawn(problems_text([Problem(ATTACK, 1, 1, "GT001", ATTACK, hint=ATTACK)]), 4000),
+            drawn(findings_table([Finding(ATTACK, well=False, message=ATTACK, fix=ATTACK)]), 4000),
+            drawn(status_table({ATTACK: record}, 4000), 4000),
+            drawn(status_detail(record), 4000),
+        )
+    )
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "[bold red]markup[/]" in shown
+    assert not any(line.lstrip().startswith("::") for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 5000])
+def test_a_plan_of_any_size_fits_into_a_comment(plan: Plan, count: int) -> None:
+    actions = tuple(replace(plan.actions[1], name=f"model-{n}") for n in range(count))
+    page = plan_markdown(replace(plan, actions=actions))
+    assert len(page) <= 60_000
+    assert page.count("<details>") == page.count("</details>")
+    assert page.rstrip().endswith("</sub>")
+    if count == 5000:
+        assert "did not fit" in page
+
+
+def test_an_estimate_takes_the_guides_defaults_and_names_them(plan: Plan) -> None:
+    first, second = estimate(plan.actions[0]), estimate(plan.actions[1])
+    assert first is not None
+    assert second is not None
+    assert (first.steps, first.assumed) == (175, ("epochCount", "batchSize"))
+    assert (second.steps, second.assumed) == (140, ())
+    assert estimate(plan.actions[-1]) is None
+
+
+def test_steps_round_up(plan: Plan) -> None:
+    create = plan.actions[0]
+    assert isinstance(create, Create)
+    found = estimate(replace(create, desired=replace(create.desired, hyperparameters=Hyperparameters(batch_size=3))))
+    assert found is not None
+    assert found.steps == 234  # 140 × 5 / 3 = 233.3
+
+
+def test_the_word_for_a_model_comes_from_its_conditions(records: dict[str, Record]) -> None:
+    assert standing(records["next-number"]).word is Word.READY
+    assert standing(records["messages"]) == Standing(Word.RECONCILING, "Tuning", "56 of 140 steps")
+    assert standing(records["faulty"]).word is Word.STALLED
+    assert standing(replace(records["faulty"], orphaned=True)).word is Word.ORPHANED
+    assert standing(replace(records["faulty"], conditions=())).word is Word.UNKNOWN
+    unready = Condition(ConditionType.READY, Truth.FALSE, Reason.SUSPENDED)
+    assert standing(replace(records["faulty"], conditions=(unready,))).word is Word.NOT_READY
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (3.98124, "3.981"), (0.0114, "0.0114"), (1.2e-5, "1.2e-05"), (float("nan"), "nan")],
+)
+def test_figures_are_short(value: float, shown: str) -> None:
+    assert figure(value) == shown
+
+
+def test_a_share_is_never_rounded_up_to_all() -> None:
+    assert percent(1.0) == "100 %"
+    assert percent(0.9999) == "99.9 %"
+    assert percent(0.975) == "97.5 %"
+    assert percent(0.29) == "29 %"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-1, "0 s"), (42.4, "42 s"), (185, "3 min 05 s"), (7620, "2 h 07 min"), (273600, "3 d 4 h")],
+)
+def test_durations_are_read_at_a_glance(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_counts_and_lists_read_as_sentences() -> None:
+    assert [counted(1, "run"), counted(1234, "run"), counted(2, "entry", "entries")] == [
+        "1 run",
+        "1,234 runs",
+        "2 entries",
+    ]
+    assert [listed([]), listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
