@@ -14,7 +14,7 @@ from controller.plan.offline import as_recorded
 from controller.plan.outcomes import Done, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
-from controller.plan.safety import standing
+from controller.plan.safety import standing, uncommitted
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports
 from controller.settings import Settings
@@ -106,7 +106,7 @@ def _check(shown: Preview, approval: Approval) -> None:
     if approval.digest is not None and approval.digest != plan.digest:
         hint = "Look at the plan as it is now, and approve that one."
         raise Refused(f"the plan is {plan.digest}, not {approval.digest}: something moved", shown, hint=hint)
-    stands = standing(plan.guards, approval.allow)
+    stands = standing((*plan.guards, *uncommitted(plan.actions, shown.world)), approval.allow)
     if stands:
         words = " ".join(f"--allow {word}" for guard in stands for word in guard.allow)
         raise Refused("; ".join(g.message for g in stands), shown, hint=f"If that is meant: {words}" if words else "")

@@ -18,7 +18,6 @@ ALLOW_CREATES = "creates"
 def guards(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
     """Every guard that stands; none of them hides the plan."""
     found = (
-        _uncommitted(actions, world),
         _creates(actions, world.policy),
         _deletes(actions, world.policy),
         _empty(world.desired, world.recorded),
@@ -31,10 +30,10 @@ def standing(found: Sequence[Guard], allowed: frozenset[str]) -> tuple[Guard, ..
     return tuple(guard for guard in found if not guard.allow or not allowed.issuperset(guard.allow))
 
 
-def _uncommitted(actions: Sequence[Action], world: World) -> Guard | None:
-    """P2: what costs money is asked for by a commit, never by a working tree."""
+def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
+    """P2: what costs money is asked for by a commit, never by a working tree. Stands only where a plan is applied."""
     if world.desired.revision is not None:
-        return None
+        return ()
     names = tuple(
         a.name
         for a in actions
@@ -42,9 +41,9 @@ def _uncommitted(actions: Sequence[Action], world: World) -> Guard | None:
         and not world.capabilities.get(a.provider, Capabilities()).free
     )
     if not names:
-        return None
+        return ()
     message = "a working tree may only be applied to providers that cost nothing: commit, then apply"
-    return Guard("Uncommitted", message, names)
+    return (Guard("Uncommitted", message, names),)
 
 
 def _creates(actions: Sequence[Action], policy: Policy) -> Guard | None:

@@ -10,7 +10,7 @@ from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune
 from controller.plan.planner import make_plan
-from controller.plan.safety import standing
+from controller.plan.safety import standing, uncommitted
 from controller.settings import Policy
 from controller.state.desired import (
     BaseModel,
@@ -389,8 +389,9 @@ class TestGuards:
 
     def test_a_working_tree_may_not_pay(self) -> None:
         world = world_of(desired=Desired(None, (NUMBERS,)))
-        assert make_plan(world).guards == ()
-        (guard,) = make_plan(replace(world, capabilities={})).guards
+        plan = make_plan(world)
+        assert plan.guards == uncommitted(plan.actions, world) == ()
+        (guard,) = uncommitted(plan.actions, replace(world, capabilities={}))
         assert guard.code == "Uncommitted"
         assert standing((guard,), frozenset({"Uncommitted", "creates"})) == (guard,)
 
