@@ -1,0 +1,273 @@
+"""A provider's calls to requests of the Gemini tuning API, and its answers to models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from controller.errors import ControllerError, OutcomeUnknown, ProviderError, Rejected, RejectedKind
+from controller.ports import Capabilities, CreateRequest, Finding, InPlace, Want
+from controller.providers.gemini_listing import Listing, list_models
+from controller.providers.gemini_wire import (
+    Operation,
+    followed,
+    is_base,
+    is_model,
+    operation_model,
+    read_answer,
+    read_base,
+    read_created,
+    read_model,
+    read_operation,
+    write_create,
+    write_update,
+)
+from controller.providers.lenient import Object, an_object, objects, text
+from controller.rest import JSON, Repeat, Rest
+from controller.state.observed import BaseModelFacts, ObservedProvider, RemoteModel, RemoteState
+
+# CRUD lives on v1beta alone, operations and their cancel on v1 (the discovery documents of both).
+V1BETA, V1 = "/v1beta", "/v1"
+LONG = 300.0  # seconds for requests that carry a dataset or wait for a model
+
+# States whose operation has something to add: progress, or the reason of an end.
+_FOLLOWED = frozenset({RemoteState.CREATING, RemoteState.FAILED, RemoteState.UNKNOWN})
+_RETIRED = (
+    "Google has offered no tunable Gemini model here since May 2025; `type: local` tunes without an account. "
+    "See docs/providers.md."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why something could not be seen."""
+
+    error: str
+    hint: str
+
+
+class Gemini:
+    """The Gemini Developer API, or anything that speaks like it."""
+
+    def __init__(self, key: str, rest: Rest, capabilities: Capabilities) -> None:
+        self._key = key
+        self._rest = rest
+        self._capabilities = capabilities
+
+    @property
+    def key(self) -> str:
+        """Its key in gitune.yaml."""
+        return self._key
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it was opened with."""
+        return self._capabilities
+
+    async def observe(self, want: Want) -> ObservedProvider:
+        """The listing, then by id what is wanted and was not in it, base models, and the operations of wanted runs.
+
+        Never raises: what could not be seen is in ``complete``, ``error`` and ``hint``.
+        """
+        listing = await list_models(self._rest)
+        missing = sorted(want.models - listing.models.keys())
+        looked = dict(zip(missing, await asyncio.gather(*map(self._look, missing)), strict=True))
+        found = dict(listing.models) | {n: m for n, m in looked.items() if isinstance(m, RemoteModel)}
+        wanted = [found[n] for n in sorted(want.models & found.keys()) if found[n].state in _FOLLOWED]
+        found |= {m.name: m for m in await asyncio.gather(*map(self._follow, wanted))}
+        bases = await asyncio.gather(*map(self._base, sorted(want.base_models)))
+        fault = _first((*_listed(listing), *looked.values(), *bases))
+        return ObservedProvider(
+            key=self._key,
+            models=MappingProxyType(found),
+            base_models=MappingProxyType({b.name: b for b in bases if isinstance(b, BaseModelFacts)}),
+            absent=frozenset(name for name, seen in looked.items() if seen is None),
+            complete=fault is None,
+            error=fault.error if fault else "",
+            hint=fault.hint if fault else "",
+        )
+
+    async def create(self, request: CreateRequest) -> RemoteModel:
+        """One POST, never repeated.
+
+        Raises `Rejected` (EXISTS: look), `Transient` (nothing happened), `OutcomeUnknown` (look).
+        """
+        path, model_id = self._model_path(request.model), request.model.removeprefix("tunedModels/")
+        with self._named():
+            answer = await self._rest.request(
+                "POST",
+                path.rpartition("/")[0],
+                {"tunedModelId": model_id},
+                write_create(request),
+                repeat=Repeat.ONCE,
+                deadline=LONG,
+            )
+            made = read_created(request, answer)
+            if made is None:
+                raise OutcomeUnknown(
+                    f"the answer to the create of {request.model} does not speak of it",
+                    hint="Look for it, and for one with another name, before asking again.",
+                )
+        return made
+
+    async def update(self, model: str, change: InPlace) -> RemoteModel:
+        """PATCH of the changed fields alone. Raises `ProviderError`."""
+        body, mask = write_update(change)
+        path = self._model_path(model)
+        with self._named():
+            if not mask:
+                return _understood(await self._get(path), model)
+            answer = await self._rest.request("PATCH", path, {"updateMask": mask}, body, repeat=Repeat.HARMLESS)
+            return _understood(answer, model)
+
+    async def cancel(self, model: str, operation: str) -> None:
+        """POST ``:cancel`` on v1; an operation that is not known is looked up. Raises `ProviderError`."""
+        self._model_path(model)
+        with self._named():
+            name = operation or await self._operation_of(model)
+            if operation_model(name) != model:
+                raise Rejected(f"{model} has no operation to cancel", kind=RejectedKind.NOT_FOUND)
+            await self._rest.request("POST", f"{V1}/{name}:cancel", None, {}, repeat=Repeat.HARMLESS)
+
+    async def delete(self, model: str) -> None:
+        """DELETE; one that the API says is not there is success. Raises `ProviderError`."""
+        path = self._model_path(model)
+        with self._named():
+            try:
+                await self._rest.request("DELETE", path, repeat=Repeat.HARMLESS)
+            except Rejected as error:
+                if error.kind is not RejectedKind.NOT_FOUND:
+                    raise
+
+    async def generate(self, model: str, prompt: str) -> str:
+        """One generateContent. Raises `ProviderError`; a blocked prompt is `Rejected`."""
+        body: JSON = {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
+        path = f"{self._model_path(model)}:generateContent"
+        with self._named():
+            return read_answer(await self._rest.request("POST", path, None, body, repeat=Repeat.READ, deadline=LONG))
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Whether it answers, takes the credentials, may tune, and has a model to tune. Never raises."""
+        models = await self._probe("reachable, credentials accepted", f"{V1BETA}/models")
+        if not models.well:
+            return (models,)
+        tuning = await self._probe("tuned models may be listed", f"{V1BETA}/tunedModels")
+        return models, tuning, await self._tunable()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._rest.close()
+
+    async def _look(self, name: str) -> RemoteModel | _Fault | None:
+        """The model by its id; None is proof that there is none."""
+        try:
+            return _understood(await self._get(self._model_path(name)), name)
+        except Rejected as error:
+            return None if error.kind is RejectedKind.NOT_FOUND else _Fault(error.message, error.hint)
+        except ProviderError as error:
+            return _Fault(error.message, error.hint)
+
+    async def _base(self, name: str) -> BaseModelFacts | _Fault:
+        if is_model(name):
+            return await self._tuned_base(name)
+        if not is_base(name):
+            return BaseModelFacts(name, exists=False, tunable=False)
+        try:
+            return read_base(name, await self._get(f"{V1BETA}/{name}"))
+        except Rejected as error:
+            if error.kind is RejectedKind.NOT_FOUND:
+                return BaseModelFacts(name, exists=False, tunable=False)
+            return _Fault(error.message, error.hint)
+        except ProviderError as error:
+            return _Fault(error.message, error.hint)
+
+    async def _tuned_base(self, name: str) -> BaseModelFacts | _Fault:
+        """Whether a tuned model can be tuned on: it is active, and its own base model is tunable."""
+        seen = await self._look(name)
+        if seen is None:
+            return BaseModelFacts(name, exists=False, tunable=False)
+        if isinstance(seen, _Fault) or seen.state is not RemoteState.ACTIVE or not is_base(seen.base_model):
+            return seen if isinstance(seen, _Fault) else BaseModelFacts(name, exists=True, tunable=False)
+        below = await self._base(seen.base_model)
+        return below if isinstance(below, _Fault) else BaseModelFacts(name, exists=True, tunable=below.tunable)
+
+    async def _follow(self, model: RemoteModel) -> RemoteModel:
+        """The model with its operation; as it is where the operation cannot be read: it is an extra, not a proof."""
+        try:
+            return followed(model, await self._find_operation(model.name))
+        except ProviderError:
+            return model
+
+    async def _operation_of(self, model: str) -> str:
+        found = await self._find_operation(model)
+        return found.name if found else ""
+
+    async def _find_operation(self, model: str) -> Operation | None:
+        page = an_object(await self._get(f"{V1}/{model}/operations"))
+        read = [found for item in objects(page.get("operations")) if (found := read_operation(item)) is not None]
+        ours = [found for found in read if found.model == model]
+        # One create makes one operation; where there are more, the one that still runs is the one that matters.
+        return next((found for found in ours if not found.done), ours[0] if ours else None)
+
+    async def _get(self, path: str) -> JSON:
+        return await self._rest.request("GET", path, repeat=Repeat.READ)
+
+    async def _probe(self, what: str, path: str) -> Finding:
+        subject = f"{self._key}: {what}"
+        try:
+            await self._rest.request("GET", path, {"pageSize": "1"}, repeat=Repeat.READ)
+        except ControllerError as error:
+            return Finding(subject, well=False, message=error.message, fix=error.hint)
+        return Finding(subject, well=True, message=self._rest.endpoint)
+
+    async def _tunable(self) -> Finding:
+        subject, names, token = f"{self._key}: base models that can be tuned", list[str](), ""
+        try:
+            for _ in range(10):
+                query = {"pageSize": "1000", **({"pageToken": token} if token else {})}
+                page = an_object(await self._rest.request("GET", f"{V1BETA}/models", query, repeat=Repeat.READ))
+                names += _tunable_names(objects(page.get("models")))
+                if not (token := text(page, "nextPageToken")):
+                    break
+        except ControllerError as error:
+            return Finding(subject, well=False, message=error.message, fix=error.hint)
+        if not names:
+            return Finding(subject, well=False, message="none", fix=_RETIRED)
+        return Finding(subject, well=True, message=", ".join(sorted(names)[:20]))
+
+    def _model_path(self, model: str) -> str:
+        if not is_model(model):
+            raise Rejected("not the name of a tuned model", kind=RejectedKind.INVALID, provider=self._key)
+        return f"{V1BETA}/{model}"
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Lets every error that passes say which provider it came from."""
+        try:
+            yield
+        except ProviderError as error:
+            error.provider = self._key
+            raise
+
+
+def _understood(answer: JSON, model: str) -> RemoteModel:
+    found = read_model(answer)
+    if found is None or found.name != model:
+        raise Rejected(f"the answer does not speak of {model}", kind=RejectedKind.RESPONSE)
+    return found
+
+
+def _listed(listing: Listing) -> tuple[_Fault, ...]:
+    return (_Fault(listing.error, listing.hint),) if listing.error else ()
+
+
+def _first(seen: Iterable[object]) -> _Fault | None:
+    return next((item for item in seen if isinstance(item, _Fault)), None)
+
+
+def _tunable_names(models: Iterable[Object]) -> list[str]:
+    names: Mapping[str, Object] = {name: model for model in models if is_base(name := text(model, "name"))}
+    return [name for name, model in names.items() if read_base(name, model).tunable]

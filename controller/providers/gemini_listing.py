@@ -1,0 +1,102 @@
+"""Pages of ``tunedModels`` to one listing that says whether it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.errors import ProviderError, Rejected, RejectedKind
+from controller.providers.gemini_wire import read_model
+from controller.providers.lenient import an_object, text
+from controller.rest import JSON, Repeat, Rest
+from controller.state.observed import RemoteModel
+
+MOST_PAGES = 1000
+# The API's own maximum first; smaller where an answer does not fit under the cap (a model carries all its snapshots).
+PAGE_SIZES = (1000, 100, 10)
+_ODD_HINT = "Nothing is taken for removed until a listing is whole again."
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The models that were read, and what kept the listing from being whole ("" where nothing did)."""
+
+    models: Mapping[str, RemoteModel] = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A listing in the making."""
+
+    models: dict[str, RemoteModel] = field(default_factory=dict)
+    tokens: set[str] = field(default_factory=set)
+    odd: str = ""
+
+    def whole(self) -> Listing:
+        return Listing(self.models, self.odd, _ODD_HINT if self.odd else "")
+
+    def broken(self, error: str, hint: str) -> Listing:
+        return Listing(self.models, error, hint)
+
+
+class _Expired(Exception):
+    """A page token was refused: the listing has to start over."""
+
+
+async def list_models(rest: Rest) -> Listing:
+    """All tuned models that the credentials may see, begun again once where a page token has expired."""
+    try:
+        return await _read(rest, again=True)
+    except _Expired:
+        return await _read(rest, again=False)
+
+
+async def _read(rest: Rest, *, again: bool) -> Listing:
+    reading, token = _Reading(), ""
+    for _ in range(MOST_PAGES):
+        try:
+            page = await _page(rest, token)
+        except ProviderError as error:
+            if again and token and isinstance(error, Rejected):
+                raise _Expired from None
+            return reading.broken(error.message, error.hint)
+        _take(reading, page)
+        token = text(an_object(page), "nextPageToken")
+        if not token:
+            return reading.whole()
+        if token in reading.tokens:
+            return reading.broken("the listing goes round in a circle: a page token came twice", _ODD_HINT)
+        reading.tokens.add(token)
+    return reading.broken(f"the listing has more than {MOST_PAGES} pages", _ODD_HINT)
+
+
+async def _page(rest: Rest, token: str) -> JSON:
+    for size in PAGE_SIZES[:-1]:
+        try:
+            return await _ask(rest, token, size)
+        except Rejected as error:
+            if error.kind is not RejectedKind.RESPONSE:
+                raise
+    return await _ask(rest, token, PAGE_SIZES[-1])
+
+
+async def _ask(rest: Rest, token: str, size: int) -> JSON:
+    query = {"pageSize": str(size), **({"pageToken": token} if token else {})}
+    page = await rest.request("GET", "/v1beta/tunedModels", query, repeat=Repeat.READ)
+    if not isinstance(page, Mapping) or not isinstance(page.get("tunedModels", []), list):
+        raise Rejected("a page of the listing is not what the API promises", kind=RejectedKind.RESPONSE)
+    return page
+
+
+def _take(reading: _Reading, page: JSON) -> None:
+    listed = an_object(page).get("tunedModels")
+    for item in listed if isinstance(listed, list) else ():
+        model = read_model(item)
+        if model is None:
+            reading.odd = reading.odd or "the listing has an entry without a usable name"
+        elif model.name in reading.models:
+            reading.odd = reading.odd or f"the listing names {model.name} twice"
+        else:
+            reading.models[model.name] = model

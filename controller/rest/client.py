@@ -1,0 +1,237 @@
+"""A method, a path and a body to JSON, within a deadline; whatever goes wrong becomes one of our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from controller.errors import ProviderError, Rejected, RejectedKind, Transient
+from controller.rest.backoff import backoff
+from controller.rest.body import JSON, BadBody, parse_json, read_bounded
+from controller.rest.credentials import Credentials
+from controller.rest.foreign import FOREIGN, meaning, translate
+from controller.rest.origin import checked_endpoint
+from controller.rest.pace import Pace
+from controller.rest.repeat import Repeat, garbled, lost
+from controller.rest.status import Answer, Asked, refusal
+from controller.rest.timing import Limits, Timing
+
+Transport = httpx.AsyncBaseTransport
+
+# A path is put together from names that were checked; this is the second lock on the same door.
+_PATH = re.compile(r"(/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]{0,199}){1,20}")
+_AGENT = "gitune (gzip)"  # Google packs answers only for agents that name gzip themselves
+# Not carried out, or surely harmless to ask again after: what a write that repeats well is repeated on.
+_BUSY = frozenset({429, 503})
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try. ``sent`` is False only while it is known that no byte of the request has left."""
+
+    sent: bool = True
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One request as asked for; ``content`` is the body's bytes, which are nobody's to print."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    content: bytes | None = field(repr=False)
+    repeat: Repeat
+
+
+class Rest:
+    """A JSON API behind one endpoint.
+
+    Redirects are not followed, the environment's proxies and certificates are not read, TLS is always verified.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials,
+        limits: Limits,
+        transport: Transport | None,
+        timing: Timing,
+    ) -> None:
+        """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other."""
+        self.endpoint = checked_endpoint(endpoint)
+        self._credentials = credentials
+        self._limits = limits
+        self._timing = timing
+        self._pace = Pace(limits, timing)
+        # Their INFO and DEBUG lines hold URLs and headers.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            verify=_trust(self.endpoint),
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
+            headers={"user-agent": _AGENT, "accept": "application/json", "accept-encoding": "gzip"},
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: JSON = None,
+        *,
+        repeat: Repeat,
+        deadline: float | None = None,
+    ) -> JSON:
+        """The answer's JSON; 204, and an empty answer to a harmless write, are ``{}``.
+
+        ``deadline`` (seconds, default the limits') holds for all tries together, not for waiting for our turn.
+        Raises `Transient`, `Rejected` or, for `Repeat.ONCE` only, `OutcomeUnknown`.
+        """
+        asked = _Request(
+            method=method, path=_checked_path(path), query=query or {}, content=_encoded(body), repeat=repeat
+        )
+        async with self._pace.seat():
+            return await self._tries(asked, self._timing.monotonic() + (deadline or self._limits.deadline))
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._client.aclose()
+
+    async def _tries(self, asked: _Request, end: float) -> JSON:
+        tries, fresh = 0, False
+        while True:
+            tries += 1
+            attempt = _Attempt()
+            answer = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
+            if not isinstance(answer, ProviderError):
+                return answer
+            if attempt.code == httpx.codes.UNAUTHORIZED and self._credentials.renews and not fresh:
+                fresh = True  # a 401 was not carried out, so even a create may follow a fresh token
+                continue
+            wait = self._wait(answer, attempt, asked.repeat, tries)
+            if wait is None or self._timing.monotonic() + wait >= end:
+                raise answer
+            await self._timing.sleep(wait)
+
+    def _wait(self, error: ProviderError, attempt: _Attempt, repeat: Repeat, tries: int) -> float | None:
+        """Seconds until the next try; None where there is none."""
+        if repeat is Repeat.ONCE or not isinstance(error, Transient) or tries >= self._limits.tries:
+            return None
+        if repeat is Repeat.HARMLESS and attempt.sent and attempt.code not in _BUSY:
+            return None
+        return backoff(tries, error.retry_after, self._limits, self._timing)
+
+    async def _try(self, asked: _Request, attempt: _Attempt, seconds: float, *, fresh: bool) -> JSON | ProviderError:
+        """One try's answer, or its error.
+
+        Errors are returned and not raised: an exception raised while a foreign one is handled would carry that one
+        along, and its text may hold a key.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                attempt.sent = False
+                headers = await self._credentials.headers(fresh=fresh)
+                attempt.sent = True
+                answer = await self._exchange(asked, attempt, headers)
+        except ProviderError as error:
+            return error
+        except TimeoutError:
+            message = f"{self.endpoint}: no whole answer within the time allowed"
+            return lost(message, asked.repeat, sent=attempt.sent, hint="It is asked again on the next pass.")
+        except BadBody as fault:
+            return self._garbled(fault, asked.repeat)
+        except FOREIGN as error:
+            attempt.sent = attempt.sent and not meaning(error).unsent
+            return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent)
+        return self._understood(answer, asked.repeat)
+
+    async def _exchange(self, asked: _Request, attempt: _Attempt, headers: Mapping[str, str]) -> Answer:
+        request = self._client.build_request(
+            asked.method,
+            self.endpoint + asked.path,
+            params=dict(asked.query) or None,
+            content=asked.content,
+            headers={**headers, **({} if asked.content is None else {"content-type": "application/json"})},
+            timeout=httpx.Timeout(None, connect=self._limits.connect),
+            extensions={"trace": _watch(attempt)},
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            attempt.code = response.status_code
+            body = await read_bounded(
+                response.aiter_raw(),
+                response.headers.get("content-encoding", ""),
+                self._limits.raw_bytes,
+                self._limits.decoded_bytes,
+            )
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+
+    def _understood(self, answer: Answer, repeat: Repeat) -> JSON | ProviderError:
+        if not 200 <= answer.code < 300:  # noqa: PLR2004 - the class of successes
+            return refusal(
+                answer,
+                Asked(self.endpoint, repeat, self._credentials.name, self._credentials.hint, self._timing.now()),
+            )
+        if answer.code == httpx.codes.NO_CONTENT or (repeat is Repeat.HARMLESS and not answer.body.strip()):
+            return {}
+        try:
+            return parse_json(answer.body)
+        except BadBody as fault:
+            return self._garbled(fault, repeat)
+
+    def _garbled(self, fault: BadBody, repeat: Repeat) -> ProviderError:
+        return garbled(f"{self.endpoint}: {fault.message}", repeat, broken=fault.broken, hint=fault.hint)
+
+
+def _watch(attempt: _Attempt) -> Any:  # noqa: ANN401 - httpcore's trace callback takes whatever an event carries
+    """A callback that learns from httpcore when the request begins to leave.
+
+    A transport that does not call it leaves ``sent`` True, which is the careful answer.
+    """
+
+    async def saw(event: str, info: Mapping[str, object]) -> None:  # noqa: ARG001 - httpcore's signature
+        if event.startswith("connection.connect_"):
+            attempt.sent = False
+        elif ".send_request_headers." in event:
+            attempt.sent = True
+
+    return saw
+
+
+def _trust(endpoint: str) -> ssl.SSLContext | bool:
+    # Plain http needs no certificates, and loading them takes longer than a request. This context trusts nobody.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if endpoint.startswith("http://") else True
+
+
+def _checked_path(path: str) -> str:
+    if not _PATH.fullmatch(path) or ".." in path:
+        raise Rejected("a path that leads elsewhere was refused", kind=RejectedKind.INVALID)
+    return path
+
+
+def _encoded(body: JSON) -> bytes | None:
+    if body is None:
+        return None
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError:
+        # Without the cause, which would quote the text. UnicodeEncodeError is a ValueError too.
+        raise Rejected(
+            "the request holds a number or a character that JSON has no form for",
+            kind=RejectedKind.INVALID,
+            hint="Look for NaN, infinity and lone surrogates in the spec and the dataset.",
+        ) from None
