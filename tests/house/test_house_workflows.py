@@ -1,4 +1,4 @@
-"""What runs elsewhere: workflows that can do little, actions pinned by commit, and CI that is the README's own command."""
+"""What runs elsewhere: workflows that can do little, actions pinned by commit, CI that is the README's own command."""
 
 import re
 import subprocess
