@@ -1,0 +1,154 @@
+"""A folder to the repository it belongs to, found by reading files: no git is started where others can write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.git.failures import NoRepository
+from controller.git.process import Ask, run_well
+
+_LARGEST_CONFIG = 1024 * 1024
+_LONGEST_POINTER = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where a repository's parts are.
+
+    ``top`` is the root of the working tree (None for a bare one), ``git_dir`` holds HEAD, ``common`` refs and objects.
+    """
+
+    top: Path | None
+    git_dir: Path
+    common: Path
+
+    @property
+    def objects(self) -> Path:
+        """Its object store."""
+        return self.common / "objects"
+
+
+def find_repository(folder: Path) -> Repository | None:
+    """The repository the folder is in, or is; None outside git. Raises `NoRepository` for one that is broken.
+
+    A bare repository is taken only where the folder itself is one: one planted inside a tree is never found from
+    below. A repository above that belongs to somebody else is refused.
+    """
+    start = folder.resolve()
+    for top in (start, *start.parents):
+        if os.path.lexists(top / ".git"):
+            found = _with_work_tree(top)
+            _same_owner(found.git_dir, start)
+            return found
+        if top == start and _is_git_dir(top):
+            return Repository(None, top, top)
+    return None
+
+
+def open_repository(folder: Path) -> Repository:
+    """As `find_repository`, for a place that must be a repository. Raises `NoRepository`."""
+    if not folder.is_dir():
+        raise NoRepository(f"{folder} is not a folder")
+    if found := find_repository(folder):
+        return found
+    raise NoRepository(f"{folder} is not in a git repository", hint="Run `git init` there and commit the specs.")
+
+
+def head(repository: Repository) -> str:
+    """What HEAD says: ``refs/heads/…`` or a commit id. Raises `NoRepository`."""
+    text = _pointer(repository.git_dir / "HEAD")
+    return text.removeprefix("ref:").strip() if text.startswith("ref:") else text
+
+
+def checked_out(repository: Repository) -> frozenset[str]:
+    """The refs that some working tree of this repository stands on."""
+    worktrees = repository.common / "worktrees"
+    heads = [repository.git_dir / "HEAD", *(worktrees.glob("*/HEAD") if worktrees.is_dir() else ())]
+    if repository.common.name == ".git":
+        heads.append(repository.common / "HEAD")
+    texts = [_pointer(path) for path in heads if path.is_file()] if repository.top else []
+    return frozenset(t.removeprefix("ref:").strip() for t in texts if t.startswith("ref:"))
+
+
+def shallow_commits(repository: Repository) -> frozenset[str]:
+    """The commits whose parents were left out of a shallow clone; empty for a whole one."""
+    path = repository.common / "shallow"
+    return frozenset(path.read_text("ascii").split()) if path.is_file() else frozenset()
+
+
+async def config(repository: Repository) -> dict[str, tuple[str, ...]]:
+    """Its own configuration file as keys (section and name in lower case) to values; no include is followed.
+
+    Raises `NoRepository` where the file is not one.
+    """
+    path = repository.common / "config"
+    if not path.is_file():
+        return {}
+    if path.stat().st_size > _LARGEST_CONFIG:
+        raise NoRepository(f"{path} is larger than a configuration can be")
+    # GIT_DIR names nothing, so that git takes no repository into account: it only parses the file it is given.
+    nowhere = repository.common / "config" / "nowhere"
+    answer = await run_well(Ask(("config", "--file", str(path), "--no-includes", "--null", "--list"), nowhere))
+    found: dict[str, tuple[str, ...]] = {}
+    for item in answer.out.decode("utf-8", "backslashreplace").split("\0"):
+        key, _, value = item.partition("\n")
+        if key:
+            found[key] = (*found.get(key, ()), value)
+    return found
+
+
+def refuse_unsupported(repository: Repository, settings: dict[str, tuple[str, ...]]) -> None:
+    """Raises `NoRepository` for a storage this program cannot read: reftable, SHA-256 object names."""
+    if settings.get("extensions.refstorage", ("files",))[-1].lower() != "files":
+        raise NoRepository(
+            f"{repository.git_dir} keeps its refs as a reftable, which Gitune does not read",
+            hint="Run `git refs migrate --ref-format=files`, or make a clone with `git clone --ref-format=files`.",
+        )
+    if settings.get("extensions.objectformat", ("sha1",))[-1].lower() != "sha1":
+        raise NoRepository(
+            f"{repository.git_dir} names its objects by SHA-256, which Gitune does not read",
+            hint="Make the repository with `git init --object-format=sha1`.",
+        )
+
+
+def _with_work_tree(top: Path) -> Repository:
+    """From ``.git``: a folder, or the one-line file of a linked working tree or a submodule."""
+    git_dir = top / ".git"
+    if git_dir.is_file():
+        text = _pointer(git_dir)
+        if not text.startswith("gitdir:"):
+            raise NoRepository(f"{git_dir} names no repository")
+        git_dir = top / text.removeprefix("gitdir:").strip()
+    common = git_dir
+    if (git_dir / "commondir").is_file():
+        common = git_dir / _pointer(git_dir / "commondir")
+    git_dir, common = git_dir.resolve(), common.resolve()
+    if not _is_git_dir(common) or not (git_dir / "HEAD").is_file():
+        raise NoRepository(f"{top / '.git'} is not a whole repository", hint="Look at it with `git status`.")
+    return Repository(top, git_dir, common)
+
+
+def _is_git_dir(path: Path) -> bool:
+    return (path / "objects").is_dir() and (path / "refs").is_dir() and (path / "HEAD").is_file()
+
+
+def _same_owner(git_dir: Path, start: Path) -> None:
+    owner = git_dir.stat().st_uid
+    if owner not in {start.stat().st_uid, os.geteuid(), 0}:
+        raise NoRepository(
+            f"the repository {git_dir} belongs to another user than {start}",
+            hint="Name the folder of the repository you mean with --root.",
+        )
+
+
+def _pointer(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST_POINTER).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoRepository(f"{path} cannot be read") from error
+    if not text or "\n" in text or "\0" in text:
+        raise NoRepository(f"{path} is not what git writes there")
+    return text

@@ -1,0 +1,182 @@
+"""A repository of our own: empty, borrowing the objects and refs of a foreign one, or keeping what is fetched."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from controller.git.entries import TreeEntry, parse_tree
+from controller.git.failures import GitFailed, NotFound
+from controller.git.layout import Repository, config, head, refuse_unsupported
+from controller.git.names import is_commit_id, split_revision
+from controller.git.process import Answer, Ask, run, run_well
+
+if TYPE_CHECKING:
+    from controller.git.objects import ObjectReader
+
+_CONFIG: Final = """[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+\tlogAllRefUpdates = false
+[gc]
+\tauto = 0
+[transfer]
+\tfsckObjects = true
+"""
+# Nothing of ours is called so: HEAD only has to be there for git to take the folder for a repository.
+_HEAD: Final = "ref: refs/heads/gitune-none\n"
+
+
+class Mirror:
+    """A git folder that only we write. Its configuration is constant and it has no hooks and no attributes.
+
+    Where it stands for a local repository its ``refs``, ``packed-refs`` and ``shallow`` are links to that one's, and
+    its alternates name that one's objects: git reads and swaps the foreign refs by its own rules, and neither
+    configuration nor hook of the foreign repository is ever looked at.
+    """
+
+    def __init__(self, path: Path, repository: Repository | None = None) -> None:
+        self.path = path
+        self.repository = repository
+        self._reader: ObjectReader | None = None
+
+    async def ask(self, *words: str, stdin: bytes = b"") -> Answer:
+        """A git command here, whatever its exit code."""
+        return await run(Ask(words, self.path, stdin=stdin))
+
+    async def ask_well(self, *words: str, stdin: bytes = b"") -> Answer:
+        """A git command here. Raises `GitFailed` for an exit code other than 0."""
+        return await run_well(Ask(words, self.path, stdin=stdin))
+
+    async def commit(self, revision: str) -> str:
+        """The id of the commit a revision names (HEAD is the foreign repository's). Raises `NotFound`."""
+        name, steps = split_revision(revision)
+        if name == "HEAD" and self.repository is not None:
+            name = head(self.repository)
+        answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}{steps}^{{commit}}")
+        if answer.code == 0 and is_commit_id(answer.text):
+            return answer.text
+        if revision == "HEAD" and name.startswith("refs/"):
+            raise NotFound(f"the branch {name.removeprefix('refs/heads/')} has no commit yet", hint="Commit the specs.")
+        raise NotFound(
+            f"there is no commit {revision!r} here",
+            hint="A shallow clone has only a few: fetch the branch or commit first, or use a whole clone.",
+        )
+
+    async def ref(self, ref: str) -> str | None:
+        """The commit id a full ref name stands on; None where there is no such ref."""
+        answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+        return answer.text if answer.code == 0 and is_commit_id(answer.text) else None
+
+    async def has(self, commit: str) -> bool:
+        """Whether a commit and its tree are here."""
+        return (await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")).code == 0
+
+    async def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+        """Every path of a commit. Raises `GitFailed`; looks twice, since objects move while somebody packs them."""
+        words = ("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit)
+        answer = await self.ask(*words)
+        if answer.code != 0:
+            answer = await self.ask_well(*words)
+        return parse_tree(answer.out)
+
+    async def blob(self, entry: TreeEntry) -> bytes:
+        """The bytes of an entry that is a file. Raises `NotFound` where a partial clone left it out, `GitFailed`."""
+        if entry.size is None:
+            raise NotFound(
+                f"the content of {entry.path.decode('utf-8', 'backslashreplace')} is not in this clone",
+                hint="A partial clone leaves content out: use a whole clone.",
+            )
+        reader = self._reading()
+        try:
+            return await reader.read(entry.oid, entry.size)
+        except NotFound:  # packed away between two looks: a new process sees the new packs
+            return await reader.read(entry.oid, entry.size)
+
+    def _reading(self) -> ObjectReader:
+        if self._reader is None:
+            # GitPython takes a fifth of a second to import, and asks for git while it does.
+            from controller.git.objects import ObjectReader  # noqa: PLC0415 - only those who read a commit pay for it
+
+            self._reader = ObjectReader(self.path)
+        return self._reader
+
+    def close(self) -> None:
+        """End what reads objects."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+async def mirror_of(repository: Repository, home: Path) -> Mirror:
+    """Our view of a local repository, made where it is not there yet. Raises `NoRepository`, `GitFailed`."""
+    refuse_unsupported(repository, await config(repository))
+    if any(c in str(repository.objects) for c in '"\n'):
+        raise GitFailed(
+            f"{repository.objects} has a quote or a line feed in its name, which git's alternates cannot say"
+        )
+    links = {name: repository.common / name for name in ("refs", "packed-refs", "shallow")}
+    path = _make(home, str(repository.git_dir), f"{repository.objects}\n", links)
+    return Mirror(path, repository)
+
+
+def mirror_for(address: str, home: Path) -> Mirror:
+    """Our keep for what is fetched from a network address. Raises `GitFailed` where it cannot be written."""
+    return Mirror(_make(home, address, "", {}))
+
+
+def _make(home: Path, key: str, alternates: str, links: dict[str, Path]) -> Path:
+    """The folder, built beside its place and renamed, so that nobody ever finds half of one."""
+    mirrors = home / "mirrors"
+    path = mirrors / hashlib.sha256(os.fsencode(key)).hexdigest()[:40]
+    try:
+        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (path / "HEAD").is_file():
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=mirrors) as scratch:
+                new = Path(scratch) / "git"
+                _fill(new, links)
+                with contextlib.suppress(OSError):  # somebody else was faster: theirs is as good
+                    new.rename(path)
+        _write_if_different(path / "objects" / "info" / "alternates", alternates)
+        for name, target in links.items():
+            _link(path / name, target)
+    except OSError as error:
+        raise GitFailed(
+            f"Gitune's data folder {mirrors} cannot be written: {error.strerror}",
+            hint="Set GITUNE_HOME to a folder that can be.",
+        ) from error
+    return path
+
+
+def _fill(new: Path, links: dict[str, Path]) -> None:
+    (new / "objects" / "info").mkdir(parents=True, mode=0o700)
+    (new / "objects" / "pack").mkdir(mode=0o700)
+    new.chmod(0o700)
+    (new / "config").write_text(_CONFIG)
+    for name, target in links.items():
+        (new / name).symlink_to(target)
+    if not links:
+        (new / "refs" / "heads").mkdir(parents=True)
+    (new / "HEAD").write_text(_HEAD)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Point the link at its target again where it points elsewhere, in one step."""
+    if path.is_symlink() and path.readlink() == target:
+        return
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as scratch:
+        new = Path(scratch) / "link"
+        new.symlink_to(target)
+        new.replace(path)
+
+
+def _write_if_different(path: Path, text: str) -> None:
+    if path.is_file() and path.read_text() == text:
+        return
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as new:
+        new.write(text)
+    Path(new.name).replace(path)

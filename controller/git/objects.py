@@ -1,0 +1,96 @@
+"""Object ids to bytes, read from one repository of ours through GitPython."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from git import Git
+from git.db import GitCmdObjectDB
+from git.exc import ODBError
+
+from controller.git.failures import GitFailed, NotFound
+from controller.git.process import LOCAL_SECONDS, environment
+
+_ABSENT: Final = (
+    "It may be left out of a shallow or partial clone: fetch it (`git fetch --unshallow`, `git fetch --refetch`), "
+    "or use a whole clone."
+)
+
+
+class ObjectReader:
+    """Objects of one repository of ours, through one ``git cat-file --batch`` that lives until `close`.
+
+    GitPython speaks the protocol; the process is started here, since GitPython would hand on the whole environment.
+    """
+
+    def __init__(self, git_dir: Path) -> None:
+        self._git_dir = git_dir
+        self._git = Git(str(git_dir))
+        self._database = GitCmdObjectDB(str(git_dir / "objects"), self._git)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+
+    async def read(self, oid: str, size: int) -> bytes:
+        """The bytes of a blob that is ``size`` long. Raises `NotFound`, or `GitFailed` where it is something else."""
+        try:
+            async with asyncio.timeout(LOCAL_SECONDS):
+                return await asyncio.to_thread(self._read, oid, size)
+        except TimeoutError as error:
+            raise GitFailed(f"reading the object {oid} took more than {LOCAL_SECONDS:g} s") from error
+        finally:
+            # A reader that was given up would answer the next question with this one's bytes.
+            if self._turn.locked():
+                self._stop()
+
+    def close(self) -> None:
+        """End the process."""
+        self._stop()
+
+    def _read(self, oid: str, size: int) -> bytes:
+        with self._turn:
+            try:
+                stream = self._open().stream(bytes.fromhex(oid))
+                if stream.type != b"blob" or stream.size != size:
+                    raise GitFailed(f"the object {oid} is not what its tree says")
+                content: bytes = stream.read()
+            except (ValueError, ODBError) as error:
+                self._stop()
+                raise NotFound(f"the object {oid} is not in this repository", hint=_ABSENT) from error
+            except OSError as error:
+                self._stop()
+                raise GitFailed("git cat-file ended while an object was read") from error
+            if len(content) != size:
+                self._stop()
+                raise GitFailed(f"the object {oid} broke off")
+            return content
+
+    def _open(self) -> GitCmdObjectDB:
+        if self._process is None or self._process.poll() is not None:
+            words = ["git", "cat-file", "--batch"]
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - constant words
+                    words,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=environment(self._git_dir, "none"),
+                    cwd="/",
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise GitFailed(f"git cat-file could not be started: {error.strerror}") from error
+            self._git.cat_file_all = Git.AutoInterrupt(self._process, words)
+        return self._database
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        self._git.clear_cache()
+        if process is not None:
+            with suppress(OSError):
+                process.kill()
+            process.wait()

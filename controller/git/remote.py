@@ -1,0 +1,166 @@
+"""A network address to what its branches stand on, their objects fetched into our keep, and a branch moved there."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from controller.git.failures import GitFailed, NotFound, SwapLost
+from controller.git.location import NetworkUrl
+from controller.git.mirror import Mirror
+from controller.git.names import is_commit_id
+from controller.git.process import NETWORK_SECONDS, Answer, Ask, failed, run
+
+_SSH: Final = (
+    "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ControlMaster=no -o ControlPath=none "
+    "-o ForwardAgent=no -o ClearAllForwardings=yes"
+)
+_FETCHED: Final = "refs/gitune/fetched"
+_LOCK_SECONDS = 60.0
+_ACCESS: Final = (
+    "For https on GitHub set GITHUB_TOKEN to a token that may write contents; for ssh load a key into the agent and "
+    "put the host into known_hosts. Gitune asks nobody for a password."
+)
+
+
+class Remote:
+    """One network repository, with a mirror to fetch into. ``environ`` may hold GITHUB_TOKEN and GITHUB_SERVER_URL."""
+
+    def __init__(self, url: NetworkUrl, mirror: Mirror, environ: Mapping[str, str]) -> None:
+        self.url = url
+        self.mirror = mirror
+        self._environ = environ
+
+    async def tip(self, ref: str) -> str | None:
+        """The commit a full ref name stands on there; None where there is no such ref. Raises `GitFailed`."""
+        answer = await self._well("ls-remote", "--refs", "--end-of-options", self.url.url, ref)
+        for line in answer.text.splitlines():
+            oid, _, name = line.partition("\t")
+            if name == ref and is_commit_id(oid):
+                return oid
+        return None
+
+    async def fetch(self, ref: str) -> str:
+        """The commit a ref stands on, brought here with its files, without history. Raises `NotFound`, `GitFailed`."""
+        words: tuple[str, ...] = (
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--depth=1",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+        )
+        words += ("--no-auto-maintenance", "--end-of-options", self.url.url, f"+{ref}:{_FETCHED}")
+        async with self._alone() as lock:
+            await self._well(*words, lock=lock)
+            commit = await self.mirror.ref(_FETCHED)
+        if commit is None:
+            raise NotFound(f"{self.url} has no {ref}")
+        return commit
+
+    async def swap(self, ref: str, old: str | None, new: str) -> None:
+        """Move a ref there from ``old`` (None: not there) to ``new``.
+
+        An answer that was lost is looked for before anything is called failed. Raises `SwapLost`, `GitFailed`.
+        """
+        words: tuple[str, ...] = (
+            "push",
+            "--quiet",
+            "--porcelain",
+            "--no-verify",
+            "--no-signed",
+            "--recurse-submodules=no",
+        )
+        words += (f"--force-with-lease={ref}:{old or ''}", "--end-of-options", self.url.url, f"{new}:{ref}")
+        async with self._alone() as lock:
+            ask = self._asked(words, lock)
+            try:
+                answer = await run(ask)
+                problem = failed(ask, answer)
+            except GitFailed as error:  # stopped on the way: it may have arrived
+                answer, problem = None, error
+        if answer is not None and answer.code == 0:
+            return
+        there = await self.tip(ref)
+        if there == new:
+            return
+        if there != old:
+            raise SwapLost(f"{ref} of {self.url} moved since it was read", hint="Read it again.")
+        raise GitFailed(problem.message, hint=_ACCESS)
+
+    async def _well(self, *words: str, lock: int | None = None) -> Answer:
+        ask = self._asked(words, lock)
+        answer = await run(ask)
+        if answer.code != 0:
+            error = failed(ask, answer)
+            raise GitFailed(f"{error.message} ({self.url})", hint=_ACCESS)
+        return answer
+
+    def _asked(self, words: tuple[str, ...], lock: int | None) -> Ask:
+        more: dict[str, str] = {}
+        if self.url.scheme == "ssh":
+            more = {"GIT_SSH_COMMAND": _SSH, "GIT_SSH_VARIANT": "ssh"}
+            more |= {name: self._environ[name] for name in ("HOME", "SSH_AUTH_SOCK") if name in self._environ}
+        elif "GIT_SSL_CAINFO" in self._environ:
+            more = {"GIT_SSL_CAINFO": self._environ["GIT_SSL_CAINFO"]}
+        return Ask(
+            words,
+            self.mirror.path,
+            seconds=NETWORK_SECONDS,
+            protocols=self.url.scheme,
+            settings=_credentials(self.url, self._environ),
+            environment=more,
+            keep_open=() if lock is None else (lock,),
+        )
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[int]:
+        """Hold the mirror's lock. The git we start holds it too, so that it outlives us for as long as git does.
+
+        Whoever holds it knows that no git is at work in the mirror: every lock file in there was left by a killed one.
+        """
+        descriptor = os.open(self.mirror.path / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            until = time.monotonic() + _LOCK_SECONDS
+            while not _taken(descriptor):
+                if time.monotonic() > until:
+                    raise GitFailed("another process has been using the same mirror for a minute", hint="Try again.")
+                await asyncio.sleep(0.02)
+            for left in _locks(self.mirror.path):
+                left.unlink(missing_ok=True)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _locks(path: Path) -> list[Path]:
+    return [*path.glob("*.lock"), *(path / "refs").rglob("*.lock")]
+
+
+def _credentials(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The token as a header for this server alone: never in an address and never among the words of a command."""
+    token = environ.get("GITHUB_TOKEN", "")
+    server = urlsplit(environ.get("GITHUB_SERVER_URL") or "https://github.com")
+    if (
+        not token
+        or url.scheme == "ssh"
+        or (server.scheme, server.hostname, server.port) != (url.scheme, url.host, url.port)
+    ):
+        return ()
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return ((f"http.{server.scheme}://{server.netloc}/.extraHeader", f"Authorization: Basic {basic}"),)

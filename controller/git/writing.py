@@ -1,0 +1,155 @@
+"""Files to a commit on top of another, and a ref swapped to it, by plumbing alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from controller.git.entries import TreeEntry, blob_id
+from controller.git.failures import GitFailed, SwapLost
+from controller.git.mirror import Mirror
+from controller.git.process import Answer, Ask, failed, run, run_well
+
+NOBODY: Final = "0" * 40
+_WHO: Final = {"NAME": "Gitune", "EMAIL": "gitune@users.noreply.localhost"}
+_FILE, _FOLDER = "100644", "040000"
+# A lock is held for milliseconds; one this old whose file nobody has open was left behind by a killed git.
+STALE_LOCK_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a commit is to hold: ``kept`` entries of its parent as they are, and ``files`` with their bytes."""
+
+    files: Mapping[str, bytes]
+    kept: tuple[TreeEntry, ...]
+    parent: str | None
+    message: str
+    when: datetime
+
+
+def is_same(draft: Draft, tree: tuple[TreeEntry, ...]) -> bool:
+    """Whether the draft would give the very tree that is there."""
+    there = {entry.path: (entry.mode, entry.oid) for entry in tree}
+    wanted = {path.encode(): (_FILE, blob_id(content)) for path, content in draft.files.items()}
+    return there == wanted | {entry.path: (entry.mode, entry.oid) for entry in draft.kept}
+
+
+async def write_commit(mirror: Mirror, draft: Draft, known: frozenset[str]) -> str:
+    """The id of a new commit, written with its objects; the ids in ``known`` are there already.
+
+    Into the store of the local repository a mirror stands for, else into our own. Raises `GitFailed`.
+    """
+    ids = {path: blob_id(content) for path, content in draft.files.items()}
+    new = [content for path, content in draft.files.items() if ids[path] not in known]
+    await _write_blobs(mirror, new)
+    leaves = [(path.encode(), _FILE, oid) for path, oid in ids.items()]
+    leaves += [(entry.path, entry.mode, entry.oid) for entry in draft.kept]
+    tree = await _write_tree(mirror, leaves)
+    return await _write_commit(mirror, tree, draft)
+
+
+async def swap_ref(mirror: Mirror, ref: str, old: str | None, new: str, now: datetime) -> None:
+    """Move a ref of the mirror's repository from ``old`` (None: not there) to ``new``.
+
+    Raises `SwapLost` where it is elsewhere, `GitFailed` where it cannot be written.
+    """
+    answer = await _swap(mirror, ref, old, new)
+    if answer.code != 0 and clear_stale_lock(mirror.path / f"{ref}.lock", now):
+        answer = await _swap(mirror, ref, old, new)
+    if answer.code == 0:
+        return
+    if await mirror.ref(ref) != old:
+        raise SwapLost(f"{ref} moved since it was read", hint="Read it again.")
+    raise failed(_asked(mirror, "update-ref"), answer)
+
+
+def clear_stale_lock(lock: Path, now: datetime) -> bool:
+    """Take away a lock that a killed git left: old, and open in no process. Says whether there was one."""
+    try:
+        facts = lock.lstat()
+        if now.timestamp() - facts.st_mtime < STALE_LOCK_SECONDS or _is_open(facts.st_dev, facts.st_ino):
+            return False
+        lock.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _is_open(device: int, inode: int) -> bool:
+    """Whether a process of this machine has the file open, as far as we may see; False where there is no /proc."""
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            facts = descriptor.stat()
+        except OSError:
+            continue
+        if (facts.st_dev, facts.st_ino) == (device, inode):
+            return True
+    return False
+
+
+async def _swap(mirror: Mirror, ref: str, old: str | None, new: str) -> Answer:
+    ask = _asked(mirror, "update-ref", "--no-deref", "--end-of-options", ref, new, old or NOBODY)
+    return await run(ask)
+
+
+async def _write_blobs(mirror: Mirror, contents: list[bytes]) -> None:
+    """One process for all: hash-object reads paths of files of ours, in a folder only we can see into."""
+    if not contents:
+        return
+    with tempfile.TemporaryDirectory(prefix=".blobs-", dir=mirror.path) as scratch:
+        await asyncio.to_thread(_spill, Path(scratch), contents)
+        paths = "".join(f"{scratch}/{index}\n" for index in range(len(contents)))
+        words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+        answer = await run_well(_asked(mirror, *words, stdin=paths.encode()))
+    if answer.text.split() != [blob_id(content) for content in contents]:
+        raise GitFailed("git hash-object gave other ids than the bytes have")
+
+
+def _spill(folder: Path, contents: list[bytes]) -> None:
+    try:
+        for index, content in enumerate(contents):
+            (folder / str(index)).write_bytes(content)
+    except OSError as error:
+        raise GitFailed(f"{folder.parent} cannot be written: {error.strerror}") from error
+
+
+async def _write_tree(mirror: Mirror, leaves: list[tuple[bytes, str, str]]) -> str:
+    """Folders first, from the deepest up, then the root."""
+    here = [leaf for leaf in leaves if b"/" not in leaf[0]]
+    below: dict[bytes, list[tuple[bytes, str, str]]] = {}
+    for path, mode, oid in leaves:
+        folder, slash, rest = path.partition(b"/")
+        if slash:
+            below.setdefault(folder, []).append((rest, mode, oid))
+    for folder, inside in sorted(below.items()):
+        here.append((folder, _FOLDER, await _write_tree(mirror, inside)))
+    lines = b"".join(f"{mode} {_kind(mode)} {oid}\t".encode() + name + b"\0" for name, mode, oid in here)
+    return (await run_well(_asked(mirror, "mktree", "-z", stdin=lines))).text
+
+
+def _kind(mode: str) -> str:
+    return {"040000": "tree", "160000": "commit"}.get(mode, "blob")
+
+
+async def _write_commit(mirror: Mirror, tree: str, draft: Draft) -> str:
+    parents = ("-p", draft.parent) if draft.parent else ()
+    when = f"{int(draft.when.timestamp())} +0000"
+    who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in _WHO.items()}
+    who |= {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+    message = draft.message.replace("\0", "").strip() + "\n"
+    ask = _asked(mirror, "commit-tree", *parents, "--", tree, stdin=message.encode("utf-8", "replace"), more=who)
+    return (await run_well(ask)).text
+
+
+def _asked(mirror: Mirror, *words: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> Ask:
+    given = dict(more or {})
+    if mirror.repository is not None:
+        given["GIT_OBJECT_DIRECTORY"] = os.fspath(mirror.repository.objects)
+    return Ask(words, mirror.path, stdin=stdin, environment=given)

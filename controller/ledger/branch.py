@@ -1,0 +1,127 @@
+"""The ledger as a branch of its own in a git repository, written by compare-and-swap and never forced."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from controller.errors import LedgerError, RevisionConflict
+from controller.git.entries import TreeEntry
+from controller.git.failures import GitFailed, SwapLost
+from controller.git.mirror import Mirror
+from controller.git.names import is_commit_id
+from controller.git.writing import Draft, is_same, write_commit
+from controller.ledger.files import LARGEST_STATUS, is_ours, is_status, read_status, render
+from controller.state.recorded import Record, Recorded
+
+Now = Callable[[], datetime]
+
+
+class Place(Protocol):
+    """Where the branch is: in a local repository, or behind an address."""
+
+    async def open(self) -> Mirror:
+        """The repository of ours that its objects are read and written through."""
+        ...
+
+    async def tip(self) -> str | None:
+        """The commit the branch stands on; None where there is no such branch."""
+        ...
+
+    async def fetched(self) -> str | None:
+        """As `tip`, with the commit and its files at hand."""
+        ...
+
+    async def swap(self, old: str | None, new: str) -> None:
+        """Move the branch. Raises `SwapLost` where it is not at ``old``, `GitFailed`."""
+        ...
+
+
+class BranchLedger:
+    """The record on a branch. The tip is the id of its commit. ``find`` gives its place, on first use."""
+
+    def __init__(self, find: Callable[[], Awaitable[Place]], now: Now) -> None:
+        self._find = find
+        self._now = now
+        self._found: Place | None = None
+        self._read: dict[str, Record] = {}
+
+    async def load(self) -> Recorded:
+        """The record as it is now. Raises `LedgerError`."""
+        try:
+            place = await self._place()
+            tip = await place.fetched()
+            if tip is None:
+                return Recorded()
+            mirror = await place.open()
+            records = await self._records(mirror, await mirror.tree(tip))
+        except GitFailed as error:
+            raise LedgerError(error.message, hint=error.hint) from error
+        return Recorded(records, tip)
+
+    async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        """Commit the record on top of ``tip`` and return the new one; nothing is committed where no file differs.
+
+        Raises `RevisionConflict` where the branch is not at ``tip``: moved, forced, gone or new. Raises `LedgerError`.
+        """
+        if tip is not None and not is_commit_id(tip):
+            raise RevisionConflict("the ledger was last read from somewhere else", hint="Read it again.")
+        try:
+            return await self._save(records, tip, message)
+        except SwapLost as error:
+            raise RevisionConflict(error.message, hint=error.hint) from error
+        except GitFailed as error:
+            raise LedgerError(error.message, hint=error.hint) from error
+
+    async def close(self) -> None:
+        """End the process that reads objects."""
+        if self._found is not None:
+            (await self._found.open()).close()
+
+    async def _place(self) -> Place:
+        if self._found is None:
+            self._found = await self._find()
+        return self._found
+
+    async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        place = await self._place()
+        mirror = await place.open()
+        files = render(records)
+        if await place.fetched() != tip:
+            raise SwapLost("the ledger was written by somebody else", hint="Read it again.")
+        if tip is None and not records:
+            return None
+        tree = await mirror.tree(tip) if tip else ()
+        kept = tuple(entry for entry in tree if not is_ours(_text(entry)))
+        draft = Draft(files, kept, tip, message, self._now())
+        if tip and is_same(draft, tree):
+            return tip
+        new = await write_commit(mirror, draft, frozenset(entry.oid for entry in tree))
+        await place.swap(tip, new)
+        return new
+
+    async def _records(self, mirror: Mirror, tree: tuple[TreeEntry, ...]) -> dict[str, Record]:
+        """Every status file read; those read before, by the id of their bytes, are not read again."""
+        seen: dict[str, Record] = {}
+        for entry in tree:
+            path = _text(entry)
+            if not is_status(path):
+                continue
+            if entry.mode not in {"100644", "100755"} or (entry.size or 0) > LARGEST_STATUS:
+                raise LedgerError(f"{path} in the ledger is not a status file", hint="Gitune alone writes that branch.")
+            known = self._read.get(entry.oid)
+            seen[entry.oid] = known or read_status(path, await mirror.blob(entry))
+            if status_name(path) != seen[entry.oid].name:
+                raise LedgerError(f"{path} in the ledger is the status of another name")
+        self._read = seen
+        return {record.name: record for record in seen.values()}
+
+
+def status_name(path: str) -> str:
+    """The spec name a status file's path says."""
+    return path.removeprefix("status/").removesuffix(".yaml")
+
+
+def _text(entry: TreeEntry) -> str:
+    return entry.path.decode("utf-8", "backslashreplace")

@@ -1,0 +1,164 @@
+"""The ledger as files in a directory, each replaced in one step, with a lock around every comparison."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from controller.errors import LedgerError, RevisionConflict
+from controller.ledger.files import LARGEST_STATUS, is_status, read_status, render
+from controller.state.recorded import Record, Recorded
+
+_LOCK: Final = ".lock"
+_NEW: Final = ".new-"
+_LOCK_SECONDS = 30.0
+_FOLDERS: Final = ("status", "curves")
+
+
+class DirectoryLedger:
+    """The record in a directory. The tip is a digest over the status files."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def load(self) -> Recorded:
+        """The record as it is now. Raises `LedgerError`."""
+        return await asyncio.to_thread(self._load)
+
+    async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        """Write what differs on top of ``tip``; there is no history here to keep ``message`` in.
+
+        Raises `RevisionConflict` where the files are no longer those of the tip, `LedgerError`.
+        """
+        del message
+        return await asyncio.to_thread(self._save, records, tip)
+
+    def _load(self) -> Recorded:
+        if not self._path.is_dir():
+            return Recorded()
+        with self._locked(fcntl.LOCK_SH), _as_ledger_error(self._path):
+            status = self._status()
+        records = [read_status(path, content) for path, content in status.items()]
+        return Recorded({record.name: record for record in records}, _digest(status))
+
+    def _save(self, records: Mapping[str, Record], tip: str | None) -> str | None:
+        files = render(records)
+        if not records and tip is None and not self._path.is_dir():
+            return None
+        with _as_ledger_error(self._path):
+            for folder in _FOLDERS:
+                (self._path / folder).mkdir(parents=True, exist_ok=True)
+        with self._locked(fcntl.LOCK_EX), _as_ledger_error(self._path):
+            if _digest(self._status()) != tip:
+                raise RevisionConflict(
+                    f"the ledger in {self._path} was written by somebody else", hint="Read it again."
+                )
+            self._sweep()
+            for path, content in files.items():
+                self._replace(path, content)
+            self._remove_others(files)
+            return _digest(self._status())
+
+    def _status(self) -> dict[str, bytes]:
+        """Path to bytes of every status file, sorted; a link is an error, since nobody but us writes here."""
+        folder = self._path / "status"
+        found = {}
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            path = f"status/{file.name}"
+            if is_status(path) and not file.name.startswith("."):
+                found[path] = _read(file)
+        return found
+
+    def _replace(self, path: str, content: bytes) -> None:
+        """The bytes under that path, or what was there before, whenever the power goes."""
+        target = self._path / path
+        with contextlib.suppress(OSError):
+            if _read(target) == content:
+                return
+        new = target.parent / f"{_NEW}{target.name}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(target)
+        _sync_folder(target.parent)
+
+    def _sweep(self) -> None:
+        """Take away what a killed writer left; nobody else writes while the lock is held."""
+        for folder in (self._path, *(self._path / name for name in _FOLDERS)):
+            for left in folder.glob(f"{_NEW}*"):
+                left.unlink()
+
+    def _remove_others(self, files: Mapping[str, bytes]) -> None:
+        for folder in _FOLDERS:
+            for file in sorted((self._path / folder).iterdir()):
+                if f"{folder}/{file.name}" not in files and file.suffix in {".yaml", ".csv", ".svg"}:
+                    file.unlink()
+                    _sync_folder(self._path / folder)
+
+    @contextlib.contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """The lock is the kernel's: it goes with its holder, however that one ends."""
+        with _as_ledger_error(self._path):
+            descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            _take(descriptor, how, self._path)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _take(descriptor: int, how: int, path: Path) -> None:
+    until = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise LedgerError(f"the ledger in {path} is held by another process", hint="Try again.") from error
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(LARGEST_STATUS + 1)
+    if len(content) > LARGEST_STATUS:
+        raise LedgerError(f"{path} is larger than a file of the ledger can be")
+    return content
+
+
+def _digest(status: Mapping[str, bytes]) -> str | None:
+    if not status:
+        return None
+    parts = [f"{path} {hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(status.items())]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _as_ledger_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger in {path} cannot be read or written: {error.strerror or error}",
+            hint="Look at the disk and at its permissions. Nothing was sent to a provider.",
+        ) from error

@@ -1,0 +1,39 @@
+"""Settings and a folder to the ledger that is to be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from controller.errors import LedgerError
+from controller.git.failures import GitFailed
+from controller.git.layout import find_repository
+from controller.ledger.branch import BranchLedger, Now
+from controller.ledger.directory import DirectoryLedger
+from controller.ledger.places import Finding, find_place
+from controller.ports import Ledger
+from controller.settings import LedgerSettings
+
+OUTSIDE_GIT = ".gitune"
+
+
+def open_ledger(
+    settings: LedgerSettings, root: Path, home: Path, now: Now, environ: Mapping[str, str] = os.environ
+) -> Ledger:
+    """The ledger of the specs in ``root``; nothing is read or written before its first use. Raises `LedgerError`.
+
+    A directory where the settings name one; else the branch, on the remote they name, or on ``origin`` where the
+    repository has one, or in the repository itself; outside git the directory ``.gitune``.
+    """
+    if settings.directory is not None:
+        return DirectoryLedger(root / settings.directory)
+    try:
+        repository = find_repository(root)
+    except GitFailed as error:
+        raise LedgerError(error.message, hint=error.hint) from error
+    if repository is None and settings.remote is None:
+        return DirectoryLedger(root / OUTSIDE_GIT)
+    asked = Finding(root, settings.branch, settings.remote, home, now, environ)
+    return BranchLedger(partial(find_place, asked), now)

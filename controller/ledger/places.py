@@ -1,0 +1,122 @@
+"""Where the ledger's branch is: in a local repository, or behind a network address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.git.failures import GitFailed, NoRepository
+from controller.git.identity import remote_location
+from controller.git.layout import checked_out, open_repository
+from controller.git.location import LocalPath, NetworkUrl, local_path, parse_location
+from controller.git.mirror import Mirror, mirror_for, mirror_of
+from controller.git.names import branch_ref
+from controller.git.remote import Remote
+from controller.git.writing import swap_ref
+from controller.ledger.branch import Now, Place
+
+
+class LocalPlace:
+    """A branch of a repository in the file system. ``home`` is Gitune's data folder."""
+
+    def __init__(self, folder: Path, branch: str, home: Path, now: Now) -> None:
+        self._folder = folder
+        self._branch = branch
+        self._home = home
+        self._now = now
+        self._mirror: Mirror | None = None
+
+    async def open(self) -> Mirror:
+        """Our view of that repository."""
+        if self._mirror is None:
+            self._mirror = await mirror_of(open_repository(self._folder), self._home)
+        return self._mirror
+
+    async def tip(self) -> str | None:
+        """What the ref says now."""
+        return await (await self.open()).ref(branch_ref(self._branch))
+
+    async def fetched(self) -> str | None:
+        """The same: the objects are at hand."""
+        return await self.tip()
+
+    async def swap(self, old: str | None, new: str) -> None:
+        """Move the ref in that repository, unless a working tree stands on it."""
+        mirror, ref = await self.open(), branch_ref(self._branch)
+        if mirror.repository is not None and ref in checked_out(mirror.repository):
+            raise GitFailed(
+                f"the branch {self._branch} is checked out in {mirror.repository.top}",
+                hint="Switch to another branch there: the ledger never changes files somebody works on.",
+            )
+        await swap_ref(mirror, ref, old, new, self._now())
+
+
+class NetworkPlace:
+    """A branch of a repository behind https or ssh."""
+
+    def __init__(self, url: NetworkUrl, branch: str, home: Path, environ: Mapping[str, str]) -> None:
+        self._url = url
+        self._branch = branch
+        self._home = home
+        self._environ = environ
+        self._remote: Remote | None = None
+
+    async def open(self) -> Mirror:
+        """The repository of ours that is fetched into and pushed from."""
+        return self._connect().mirror
+
+    async def tip(self) -> str | None:
+        """What the ref says there now."""
+        return await self._connect().tip(branch_ref(self._branch))
+
+    async def fetched(self) -> str | None:
+        """What the ref says there now, brought here."""
+        remote, ref = self._connect(), branch_ref(self._branch)
+        tip = await remote.tip(ref)
+        if tip is None or await remote.mirror.has(tip):
+            return tip
+        return await remote.fetch(ref)
+
+    async def swap(self, old: str | None, new: str) -> None:
+        """Push it, with a lease on what is there."""
+        await self._connect().swap(branch_ref(self._branch), old, new)
+
+    def _connect(self) -> Remote:
+        if self._remote is None:
+            self._remote = Remote(self._url, mirror_for(self._url.url, self._home), self._environ)
+        return self._remote
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What it takes to find the place: the folder of the specs, the settings, our data folder, clock and environment."""
+
+    root: Path
+    branch: str
+    remote: str | None
+    home: Path
+    now: Now
+    environ: Mapping[str, str]
+
+
+async def find_place(asked: Finding) -> Place:
+    """The remote that is named (its name, or its address), else ``origin``, else the repository itself.
+
+    A path or ``file://`` address is a repository we can reach ourselves: no git is started there, and no hook of it.
+    Raises `NoRepository`, `GitFailed`.
+    """
+    here = None if asked.remote and "/" in asked.remote else await mirror_of(open_repository(asked.root), asked.home)
+    location = await remote_location(here, asked.remote or "origin") if here else parse_location(asked.remote or "")
+    if location is None and asked.remote and asked.remote != "origin":
+        raise NoRepository(
+            f"the repository has no remote {asked.remote!r}", hint="Correct `ledger.remote` in gitune.yaml."
+        )
+    top = here.repository.top or here.repository.git_dir if here and here.repository else asked.root
+    match location:
+        case NetworkUrl():
+            return NetworkPlace(location, asked.branch, asked.home, asked.environ)
+        case LocalPath():
+            return LocalPlace(Path(local_path(location, str(top))), asked.branch, asked.home, asked.now)
+        case None:
+            return LocalPlace(asked.root, asked.branch, asked.home, asked.now)

@@ -1,0 +1,123 @@
+"""A local repository to the trees of its commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from controller.errors import SourceError, Unreadable
+from controller.git.entries import TreeEntry
+from controller.git.failures import GitFailed, NotFound
+from controller.git.identity import network_identity, root_commit
+from controller.git.layout import open_repository
+from controller.git.mirror import Mirror, mirror_of
+from controller.ports import Entry, EntryKind
+from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
+
+_KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": EntryKind.SYMLINK}
+
+
+class CommitTree:
+    """The files of one commit."""
+
+    def __init__(self, mirror: Mirror, revision: str, listing: Sequence[TreeEntry]) -> None:
+        self._mirror = mirror
+        self._revision = revision
+        known = {}
+        for found in listing:
+            entry = _entry(found)
+            known[entry.path] = (entry, found)
+        self._known: Mapping[str, tuple[Entry, TreeEntry]] = MappingProxyType(known)
+        self._entries = tuple(known[path][0] for path in sorted(known))
+
+    @property
+    def revision(self) -> str:
+        """The commit id."""
+        return self._revision
+
+    async def entries(self) -> Sequence[Entry]:
+        """Every path of the commit, sorted."""
+        return self._entries
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes. Raises `Unreadable` (GT401 to GT409, GT420); a file over ``limit`` is not read at all."""
+        entry, found = self._look_up(path)
+        if entry.kind is not EntryKind.FILE:
+            raise of_kind(path, entry.kind)
+        if entry.size > limit:
+            raise too_large(path, entry.size, limit)
+        try:
+            return await self._mirror.blob(found)
+        except NotFound as error:
+            message = f"the content of {quoted(path)} is not in this clone"
+            raise Unreadable(message, code="GT408", hint=error.hint) from error
+        except GitFailed as error:
+            raise Unreadable(f"{quoted(path)}: {error.message}", code="GT409", hint=error.hint) from error
+
+    def _look_up(self, path: str) -> tuple[Entry, TreeEntry]:
+        if found := self._known.get(path):
+            return found
+        parts = path.split("/")
+        for length in range(1, len(parts)):
+            part = "/".join(parts[:length])
+            if part in self._known:
+                raise below(path, self._known[part][0].kind, part)
+        if any(known.startswith(f"{path}/") for known in self._known):
+            raise is_folder(path)
+        raise not_found(path, self._known)
+
+
+class CommitSource:
+    """The commits of the repository that ``root`` is in; ``revision`` is what is followed (default: HEAD).
+
+    The repository is never handed to git: see `controller.git.mirror`. ``home`` is Gitune's data folder.
+    """
+
+    def __init__(self, root: Path, home: Path, revision: str | None = None) -> None:
+        self._root = root
+        self._home = home
+        self._followed = revision or "HEAD"
+        self._mirror: Mirror | None = None
+
+    async def tree(self, revision: str | None = None) -> CommitTree:
+        """The tree at a branch, tag or commit. Raises `SourceError`."""
+        try:
+            mirror = await self._open()
+            commit = await mirror.commit(revision or self._followed)
+            return CommitTree(mirror, commit, await mirror.tree(commit))
+        except GitFailed as error:
+            raise SourceError(error.message, hint=error.hint) from error
+
+    async def identity(self) -> str | None:
+        """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.
+
+        None where there is neither: no commit yet, or a shallow clone. Raises `SourceError`.
+        """
+        try:
+            mirror = await self._open()
+            return await network_identity(mirror) or await root_commit(mirror)
+        except GitFailed as error:
+            raise SourceError(error.message, hint=error.hint) from error
+
+    async def close(self) -> None:
+        """End the process that reads objects."""
+        if self._mirror is not None:
+            self._mirror.close()
+
+    async def _open(self) -> Mirror:
+        if self._mirror is None:
+            self._mirror = await mirror_of(open_repository(self._root), self._home)
+        return self._mirror
+
+
+def _entry(found: TreeEntry) -> Entry:
+    try:
+        path = found.path.decode("utf-8")
+    except UnicodeDecodeError:
+        # Such a name cannot be written in a spec; it is listed, so that nothing is missing, and never read.
+        return Entry(found.path.decode("utf-8", "backslashreplace"), EntryKind.OTHER, found.size or 0)
+    if found.mode == "160000":
+        return Entry(path, EntryKind.SUBMODULE, 0)
+    return Entry(path, _KINDS.get(found.mode, EntryKind.OTHER), found.size or 0)

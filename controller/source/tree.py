@@ -1,0 +1,204 @@
+"""The working tree, as it lies on disk, to its files; nothing is followed and nothing but a regular file is read."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from controller.errors import ControllerError, SourceError, Unreadable
+from controller.git.layout import find_repository
+from controller.ports import Entry, EntryKind, Tree
+from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LOOKS = 3
+_CHUNK = 1 << 20
+_COMPARED = 64 * 1024 * 1024  # larger files than any dataset is allowed to be
+
+
+class WorktreeTree:
+    """The files below a folder as they are when they are asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def revision(self) -> None:
+        """None: nobody can name this state again."""
+        return
+
+    async def entries(self) -> Sequence[Entry]:
+        """Every path below the root, sorted, ``.git`` left out. Raises `SourceError` where one cannot be listed."""
+        return await asyncio.to_thread(self._list)
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes. Raises `Unreadable` (GT401 to GT409, GT420, GT421); a file over ``limit`` is not read."""
+        return await asyncio.to_thread(self._read, path, limit)
+
+    def _list(self) -> tuple[Entry, ...]:
+        try:
+            device = self._root.stat().st_dev
+            return tuple(sorted(_walk(self._root, "", device), key=lambda entry: entry.path))
+        except OSError as error:
+            place = os.fsdecode(error.filename) if error.filename else str(self._root)
+            raise SourceError(
+                f"{place} cannot be listed: {error.strerror}", hint="Nothing counts as removed while this is so."
+            ) from error
+
+    def _read(self, path: str, limit: int) -> bytes:
+        for _ in range(_LOOKS):
+            content = self._read_once(path, limit)
+            if content is not None:
+                return content
+        raise Unreadable(f"{quoted(path)} changed while it was read", code="GT407", hint="Try again.")
+
+    def _read_once(self, path: str, limit: int) -> bytes | None:
+        """The bytes; None where the file was written to meanwhile."""
+        with self._opened(path) as (descriptor, device):
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise of_kind(path, EntryKind.OTHER)
+            if before.st_dev != device:
+                raise Unreadable(f"{quoted(path)} is on another file system", code="GT421", hint="Copy the file here.")
+            if before.st_size > limit:
+                raise too_large(path, before.st_size, limit)
+            content = _read_all(descriptor, limit + 1)
+            after = os.fstat(descriptor)
+        if len(content) > limit:
+            raise too_large(path, len(content), limit)
+        same = (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+        return content if same and len(content) == after.st_size else None
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[tuple[int, int]]:
+        """The file's descriptor and the root's device, each folder on the way opened without following a link."""
+        *folders, name = path.split("/")
+        held = [os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+        try:
+            device = os.fstat(held[0]).st_dev
+            for index, folder in enumerate(folders):
+                self._look(path, "/".join(folders[: index + 1]), held[-1], folder, last=False)
+                held.append(os.open(folder, _FOLDER, dir_fd=held[-1]))
+            self._look(path, path, held[-1], name, last=True)
+            held.append(os.open(name, _FILE, dir_fd=held[-1]))
+            yield held[-1], device
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+        finally:
+            for descriptor in reversed(held):
+                os.close(descriptor)
+
+    def _look(self, path: str, part: str, folder: int, name: str, *, last: bool) -> None:
+        """Say what is wrong before opening: opening a device can already do something."""
+        if name in {"", ".", "..", ".git"}:
+            raise not_found(path, ())
+        kind = _kind(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        if last and kind is None:
+            raise is_folder(path)
+        if last and kind is not EntryKind.FILE and kind is not None:
+            raise of_kind(path, kind)
+        if not last and kind is not None:
+            raise below(path, kind, part)
+
+    def _unreadable(self, path: str, error: OSError) -> ControllerError:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return not_found(path, self._known())
+        if error.errno == errno.ELOOP:  # a link took the place of what was just looked at
+            return of_kind(path, EntryKind.SYMLINK)
+        return Unreadable(
+            f"{quoted(path)} cannot be read: {error.strerror}", code="GT409", hint="Look at its permissions."
+        )
+
+    def _known(self) -> tuple[str, ...]:
+        try:
+            return tuple(entry.path for entry in self._list())
+        except SourceError:
+            return ()
+
+
+class WorktreeSource:
+    """The working tree that ``root`` is in: from the top of its repository, or outside git from ``root`` itself."""
+
+    def __init__(self, root: Path) -> None:
+        self._given = root
+
+    async def tree(self, revision: str | None = None) -> WorktreeTree:
+        """The files as they are now. Raises `SourceError`, also for a revision: a working tree has none."""
+        if revision is not None:
+            raise SourceError("a working tree has no revisions", hint="Read a commit instead.")
+        return WorktreeTree(top_of(self._given))
+
+    async def identity(self) -> str | None:
+        """None: files on disk name no repository."""
+        return None
+
+
+def top_of(folder: Path) -> Path:
+    """The root of the working tree a folder is in; outside git the folder. Raises `SourceError`."""
+    try:
+        found = find_repository(folder)
+    except ControllerError as error:
+        raise SourceError(error.message, hint=error.hint) from error
+    if found is not None and found.top is None:
+        raise SourceError(f"{folder} is a bare repository: it has no working tree", hint="Name a revision to read.")
+    if found is None and not folder.is_dir():
+        raise SourceError(f"{folder} is not a folder", hint="Name one with --root.")
+    return found.top if found is not None and found.top is not None else folder.resolve()
+
+
+async def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:
+    """Those of the paths whose bytes are not the same in both trees; missing on one side counts, on both does not."""
+    return tuple([path for path in paths if await _outcome(committed, path) != await _outcome(working, path)])
+
+
+async def _outcome(tree: Tree, path: str) -> bytes | str:
+    try:
+        return await tree.read(path, _COMPARED)
+    except Unreadable as error:
+        return error.code
+
+
+def _walk(folder: Path, prefix: str, device: int) -> Iterator[Entry]:
+    with os.scandir(folder) as found:
+        here = list(found)
+    for item in here:
+        if item.name == ".git":
+            continue
+        path = prefix + item.name
+        facts = item.stat(follow_symlinks=False)
+        kind = _kind(facts.st_mode)
+        if kind is not None:
+            yield Entry(_shown(path), EntryKind.OTHER if _shown(path) != path else kind, facts.st_size)
+        elif facts.st_dev != device:
+            yield Entry(_shown(path), EntryKind.OTHER, 0)
+        elif os.path.lexists(folder / item.name / ".git"):
+            yield Entry(_shown(path), EntryKind.SUBMODULE, 0)
+        else:
+            yield from _walk(folder / item.name, f"{path}/", device)
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _kind(mode: int) -> EntryKind | None:
+    """What an entry is; None for a folder."""
+    if stat.S_ISDIR(mode):
+        return None
+    if stat.S_ISREG(mode):
+        return EntryKind.FILE
+    return EntryKind.SYMLINK if stat.S_ISLNK(mode) else EntryKind.OTHER
+
+
+def _read_all(descriptor: int, limit: int) -> bytes:
+    kept = bytearray()
+    while len(kept) < limit and (chunk := os.read(descriptor, min(_CHUNK, limit - len(kept)))):
+        kept += chunk
+    return bytes(kept)
