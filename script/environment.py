@@ -275,7 +275,7 @@ def by_pip(wheel: Wheel) -> bytes:
         for brought in Path(scratch).glob("uv-*.whl"):
             return brought.read_bytes()
     told = done.stderr.strip().splitlines() or ["it gave no reason"]
-    raise NoEnvironment(f"pip could not bring it: {without_password(told[-1])}")
+    raise NoEnvironment(f"pip could not bring it: {without_password(told[0])}")
 
 
 def by_url(wheel: Wheel) -> bytes:
