@@ -1,1 +1,5 @@
 """Tuning APIs behind one port: models in, models out."""
+
+from controller.providers.opening import Doors, capabilities, open_provider
+
+__all__ = ["Doors", "capabilities", "open_provider"]

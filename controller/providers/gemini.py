@@ -76,7 +76,7 @@ class Gemini:
         missing = sorted(want.models - listing.models.keys())
         looked = dict(zip(missing, await asyncio.gather(*map(self._look, missing)), strict=True))
         found = dict(listing.models) | {n: m for n, m in looked.items() if isinstance(m, RemoteModel)}
-        wanted = [found[n] for n in sorted(want.models & found.keys()) if found[n].state in _FOLLOWED]
+        wanted = [found[n] for n in sorted(want.models & found.keys()) if _unsettled(found[n])]
         found |= {m.name: m for m in await asyncio.gather(*map(self._follow, wanted))}
         bases = await asyncio.gather(*map(self._base, sorted(want.base_models)))
         fault = _first((*_listed(listing), *looked.values(), *bases))
@@ -251,6 +251,18 @@ class Gemini:
         except ProviderError as error:
             error.provider = self._key
             raise
+
+
+def _unsettled(model: RemoteModel) -> bool:
+    """Whether its operation has something to add.
+
+    A cancelled run may be reported as ACTIVE. Its curve then stops before its last epoch, which is how it is known
+    without a request for every model that is well.
+    """
+    if model.state in _FOLLOWED:
+        return True
+    epochs = model.hyperparameters.epoch_count or 0
+    return model.state is RemoteState.ACTIVE and bool(model.losses) and model.losses[-1].epoch < epochs
 
 
 def _understood(answer: JSON, model: str) -> RemoteModel:

@@ -3,6 +3,7 @@
 from controller.rest.body import JSON
 from controller.rest.client import Rest, Transport
 from controller.rest.credentials import ApiKey, Credentials, NoAuth
+from controller.rest.oauth import OAuth
 from controller.rest.origin import checked_endpoint, is_loopback
 from controller.rest.repeat import Repeat
 from controller.rest.secrets import Secret, know, redact
@@ -17,6 +18,7 @@ __all__ = [
     "Credentials",
     "Limits",
     "NoAuth",
+    "OAuth",
     "Repeat",
     "Rest",
     "Secret",

@@ -1,0 +1,92 @@
+"""The embedded tuning API behind the Gemini client, found or started when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from controller.errors import ControllerError, ProviderError
+from controller.ports import Capabilities, CreateRequest, Finding, InPlace, Want
+from controller.providers.embedded import Address, Embedded
+from controller.providers.gemini import Gemini
+from controller.state.observed import ObservedProvider, RemoteModel
+
+
+class Local:
+    """Models tuned on this machine. ``connect`` makes a Gemini client for an address."""
+
+    def __init__(
+        self, key: str, server: Embedded, connect: Callable[[Address], Gemini], capabilities: Capabilities
+    ) -> None:
+        self._key = key
+        self._server = server
+        self._connect = connect
+        self._capabilities = capabilities
+        self._open: tuple[Address, Gemini] | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def key(self) -> str:
+        """Its key in gitune.yaml."""
+        return self._key
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it was opened with."""
+        return self._capabilities
+
+    async def observe(self, want: Want) -> ObservedProvider:
+        """As `Gemini.observe`. Every pass begins here, so here a server that ended from idleness is started again."""
+        try:
+            api = await self._api(afresh=True)
+        except ControllerError as error:
+            return ObservedProvider(key=self._key, complete=False, error=error.message, hint=error.hint)
+        return await api.observe(want)
+
+    async def create(self, request: CreateRequest) -> RemoteModel:
+        """As `Gemini.create`."""
+        return await (await self._api()).create(request)
+
+    async def update(self, model: str, change: InPlace) -> RemoteModel:
+        """As `Gemini.update`."""
+        return await (await self._api()).update(model, change)
+
+    async def cancel(self, model: str, operation: str) -> None:
+        """As `Gemini.cancel`."""
+        await (await self._api()).cancel(model, operation)
+
+    async def delete(self, model: str) -> None:
+        """As `Gemini.delete`."""
+        await (await self._api()).delete(model)
+
+    async def generate(self, model: str, prompt: str) -> str:
+        """As `Gemini.generate`."""
+        return await (await self._api()).generate(model, prompt)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """As `Gemini.check`, after the server was found or started."""
+        try:
+            api = await self._api(afresh=True)
+        except ControllerError as error:
+            return (Finding(f"{self._key}: the embedded server", well=False, message=error.message, fix=error.hint),)
+        return await api.check()
+
+    async def close(self) -> None:
+        """Let go of connections; the server goes on, and ends by itself when it has nothing to do."""
+        if self._open is not None:
+            await self._open[1].close()
+            self._open = None
+
+    async def _api(self, *, afresh: bool = False) -> Gemini:
+        async with self._turn:
+            if self._open is not None and not afresh:
+                return self._open[1]
+            try:
+                address = await self._server.address()
+            except ProviderError as error:
+                error.provider = self._key
+                raise
+            if self._open is None or self._open[0].url != address.url:
+                await self.close()
+                self._open = address, self._connect(address)
+            return self._open[1]
