@@ -17,10 +17,10 @@ FROM python:3.12-slim-bookworm
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 10001 gitune
+    && useradd --uid 10001 --home-dir /var/lib/gitune --create-home gitune
 COPY --from=build /opt/gitune /opt/gitune
 ENV PATH=/opt/gitune/bin:$PATH \
-    GITUNE_HOME=/home/gitune/data
+    GITUNE_HOME=/var/lib/gitune
 USER gitune
 WORKDIR /repository
 ENTRYPOINT ["gitune"]

@@ -16,6 +16,7 @@ BREACHES = {
     "one door to git": ("ledger/breach.py", "import git"),
     "one door to YAML": ("specs/breach.py", "import ruamel.yaml"),
     "the embedded server and its client share nothing": ("providers/breach.py", "import controller.server"),
+    "the embedded server and the client's way to HTTP share nothing": ("rest/breach.py", "import controller.server"),
     "the embedded server stands on no room of the controller": ("server/breach.py", "import controller.errors"),
 }
 
