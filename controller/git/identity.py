@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from controller.git.failures import NoRepository
-from controller.git.layout import config, shallow_commits
+from controller.git.layout import Repository, config, shallow_commits
 from controller.git.location import LocalPath, Location, NetworkUrl, parse_location
 from controller.git.mirror import Mirror
 from controller.git.names import is_commit_id
 
 
-async def remote_location(mirror: Mirror, remote: str) -> Location | None:
+async def remote_location(repository: Repository, remote: str) -> Location | None:
     """Where a named remote of the repository is; None where it has no such remote. Raises `NoRepository`."""
-    if mirror.repository is None:
-        return None
-    urls = (await config(mirror.repository)).get(f"remote.{remote}.url")
+    urls = (await config(repository)).get(f"remote.{remote}.url")
     return parse_location(urls[0]) if urls else None
 
 
-async def network_identity(mirror: Mirror) -> str | None:
+async def network_identity(repository: Repository) -> str | None:
     """``host/path`` of ``origin``; None where it is no network address."""
     try:
-        match await remote_location(mirror, "origin"):
+        match await remote_location(repository, "origin"):
             case NetworkUrl() as url:
                 return url.identity
             case LocalPath() | None:

@@ -36,7 +36,15 @@ def find_repository(folder: Path) -> Repository | None:
     A bare repository is taken only where the folder itself is one: one planted inside a tree is never found from
     below. A repository above that belongs to somebody else is refused.
     """
-    start = folder.resolve()
+    try:
+        return _find(folder.resolve())
+    except OSError as error:
+        raise NoRepository(
+            f"{folder} cannot be looked at: {error.strerror}", hint="Look at its permissions."
+        ) from error
+
+
+def _find(start: Path) -> Repository | None:
     for top in (start, *start.parents):
         if os.path.lexists(top / ".git"):
             found = _with_work_tree(top)

@@ -18,17 +18,24 @@ from controller.git.process import Answer, Ask, run, run_well
 if TYPE_CHECKING:
     from controller.git.objects import ObjectReader
 
+# unpackLimit: a pack appears whole or not at all, while loose objects of a killed fetch would look like a commit.
+# fsync: the record has to outlive a power cut, since what is paid for rests on it.
 _CONFIG: Final = """[core]
 \trepositoryformatversion = 0
 \tfilemode = true
 \tbare = true
 \tlogAllRefUpdates = false
+\tfilesRefLockTimeout = 2000
+\tfsync = committed,loose-object
 [gc]
 \tauto = 0
+[fetch]
+\tunpackLimit = 1
 [transfer]
 \tfsckObjects = true
 """
 # Nothing of ours is called so: HEAD only has to be there for git to take the folder for a repository.
+_PACKS: Final = 50
 _HEAD: Final = "ref: refs/heads/gitune-none\n"
 
 
@@ -98,6 +105,12 @@ class Mirror:
         except NotFound:  # packed away between two looks: a new process sees the new packs
             return await reader.read(entry.oid, entry.size)
 
+    async def tidy(self) -> None:
+        """Put the packs of many fetches into one; what is young stays, since a commit may be on its way."""
+        if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
+            await self.ask_well("repack", "-a", "-d", "-q")
+            await self.ask_well("prune", "--expire=1.hour.ago")
+
     def _reading(self) -> ObjectReader:
         if self._reader is None:
             # GitPython takes a fifth of a second to import, and asks for git while it does.
@@ -131,10 +144,11 @@ def mirror_for(address: str, home: Path) -> Mirror:
 
 def _make(home: Path, key: str, alternates: str, links: dict[str, Path]) -> Path:
     """The folder, built beside its place and renamed, so that nobody ever finds half of one."""
-    mirrors = home / "mirrors"
+    mirrors = home.absolute() / "mirrors"
     path = mirrors / hashlib.sha256(os.fsencode(key)).hexdigest()[:40]
     try:
         mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _only_ours(mirrors)
         if not (path / "HEAD").is_file():
             with tempfile.TemporaryDirectory(prefix=".new-", dir=mirrors) as scratch:
                 new = Path(scratch) / "git"
@@ -150,6 +164,15 @@ def _make(home: Path, key: str, alternates: str, links: dict[str, Path]) -> Path
             hint="Set GITUNE_HOME to a folder that can be.",
         ) from error
     return path
+
+
+def _only_ours(mirrors: Path) -> None:
+    """A folder somebody else may write could hold a configuration of theirs under a name we are about to use."""
+    facts = mirrors.stat()
+    if facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+        raise GitFailed(
+            f"{mirrors} can be written by other users", hint="Set GITUNE_HOME to a folder that is yours alone."
+        )
 
 
 def _fill(new: Path, links: dict[str, Path]) -> None:

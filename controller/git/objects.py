@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -33,41 +32,39 @@ class ObjectReader:
         self._git = Git(str(git_dir))
         self._database = GitCmdObjectDB(str(git_dir / "objects"), self._git)
         self._process: subprocess.Popen[bytes] | None = None
-        self._turn = threading.Lock()
+        self._turn = asyncio.Lock()
 
     async def read(self, oid: str, size: int) -> bytes:
         """The bytes of a blob that is ``size`` long. Raises `NotFound`, or `GitFailed` where it is something else."""
-        try:
-            async with asyncio.timeout(LOCAL_SECONDS):
-                return await asyncio.to_thread(self._read, oid, size)
-        except TimeoutError as error:
-            raise GitFailed(f"reading the object {oid} took more than {LOCAL_SECONDS:g} s") from error
-        finally:
-            # A reader that was given up would answer the next question with this one's bytes.
-            if self._turn.locked():
+        async with self._turn:
+            try:
+                async with asyncio.timeout(LOCAL_SECONDS):
+                    return await asyncio.to_thread(self._read, oid, size)
+            except TimeoutError as error:
                 self._stop()
+                raise GitFailed(f"reading the object {oid} took more than {LOCAL_SECONDS:g} s") from error
+            except BaseException:
+                # A process that was given up in mid-answer would answer the next question with this one's bytes.
+                self._stop()
+                raise
 
     def close(self) -> None:
         """End the process."""
         self._stop()
 
     def _read(self, oid: str, size: int) -> bytes:
-        with self._turn:
-            try:
-                stream = self._open().stream(bytes.fromhex(oid))
-                if stream.type != b"blob" or stream.size != size:
-                    raise GitFailed(f"the object {oid} is not what its tree says")
-                content: bytes = stream.read()
-            except (ValueError, ODBError) as error:
-                self._stop()
-                raise NotFound(f"the object {oid} is not in this repository", hint=_ABSENT) from error
-            except OSError as error:
-                self._stop()
-                raise GitFailed("git cat-file ended while an object was read") from error
-            if len(content) != size:
-                self._stop()
-                raise GitFailed(f"the object {oid} broke off")
-            return content
+        try:
+            stream = self._open().stream(bytes.fromhex(oid))
+            if stream.type != b"blob" or stream.size != size:
+                raise GitFailed(f"the object {oid} is not what its tree says")
+            content: bytes = stream.read()
+        except (ValueError, ODBError) as error:
+            raise NotFound(f"the object {oid} is not in this repository", hint=_ABSENT) from error
+        except OSError as error:
+            raise GitFailed("git cat-file ended while an object was read") from error
+        if len(content) != size:
+            raise GitFailed(f"the object {oid} broke off")
+        return content
 
     def _open(self) -> GitCmdObjectDB:
         if self._process is None or self._process.poll() is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,7 @@ from controller.git.location import without_userinfo
 LOCAL_SECONDS: Final = 60.0
 NETWORK_SECONDS: Final = 120.0
 LARGEST_OUTPUT: Final = 512 * 1024 * 1024
+LARGEST_FILE: Final = 4 * 1024 * 1024 * 1024
 _LARGEST_STDERR = 64 * 1024
 _LONGEST_MESSAGE = 500
 _CHUNK = 1 << 16
@@ -131,7 +133,7 @@ def failed(ask: Ask, answer: Answer) -> GitFailed:
 async def _start(ask: Ask) -> asyncio.subprocess.Process:
     given = environment(ask.git_dir, ask.protocols, ask.settings) | dict(ask.environment)
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             "git",
             *ask.words,
             stdin=asyncio.subprocess.PIPE,
@@ -148,6 +150,15 @@ async def _start(ask: Ask) -> asyncio.subprocess.Process:
         ) from error
     except OSError as error:
         raise GitFailed(f"git {ask.words[0]} could not be started: {error.strerror}") from error
+    _cap(process.pid)
+    return process
+
+
+def _cap(pid: int) -> None:
+    """Let no pack of a remote grow without end; helpers inherit the limit. Systems without prlimit go without."""
+    if hasattr(resource, "prlimit"):
+        with suppress(OSError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
 async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:

@@ -62,6 +62,7 @@ class Remote:
         async with self._alone() as lock:
             await self._well(*words, lock=lock)
             commit = await self.mirror.ref(_FETCHED)
+            await self.mirror.tidy()
         if commit is None:
             raise NotFound(f"{self.url} has no {ref}")
         return commit

@@ -12,7 +12,7 @@ from controller.git.failures import GitFailed
 from controller.git.layout import find_repository
 from controller.ledger.branch import BranchLedger, Now
 from controller.ledger.directory import DirectoryLedger
-from controller.ledger.places import Finding, find_place
+from controller.ledger.places import Wanted, find_place
 from controller.ports import Ledger
 from controller.settings import LedgerSettings
 
@@ -35,5 +35,5 @@ def open_ledger(
         raise LedgerError(error.message, hint=error.hint) from error
     if repository is None and settings.remote is None:
         return DirectoryLedger(root / OUTSIDE_GIT)
-    asked = Finding(root, settings.branch, settings.remote, home, now, environ)
+    asked = Wanted(root, settings.branch, settings.remote, home, now, environ)
     return BranchLedger(partial(find_place, asked), now)

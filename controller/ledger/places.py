@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.git.failures import GitFailed, NoRepository
 from controller.git.identity import remote_location
-from controller.git.layout import checked_out, open_repository
+from controller.git.layout import checked_out, find_repository, open_repository
 from controller.git.location import LocalPath, NetworkUrl, local_path, parse_location
 from controller.git.mirror import Mirror, mirror_for, mirror_of
 from controller.git.names import branch_ref
@@ -89,8 +90,8 @@ class NetworkPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What it takes to find the place: the folder of the specs, the settings, our data folder, clock and environment."""
+class Wanted:
+    """What it takes to find the place: folder of the specs, settings, our data folder, clock and environment."""
 
     root: Path
     branch: str
@@ -100,19 +101,21 @@ class Finding:
     environ: Mapping[str, str]
 
 
-async def find_place(asked: Finding) -> Place:
+async def find_place(asked: Wanted) -> Place:
     """The remote that is named (its name, or its address), else ``origin``, else the repository itself.
 
     A path or ``file://`` address is a repository we can reach ourselves: no git is started there, and no hook of it.
     Raises `NoRepository`, `GitFailed`.
     """
-    here = None if asked.remote and "/" in asked.remote else await mirror_of(open_repository(asked.root), asked.home)
-    location = await remote_location(here, asked.remote or "origin") if here else parse_location(asked.remote or "")
-    if location is None and asked.remote and asked.remote != "origin":
-        raise NoRepository(
-            f"the repository has no remote {asked.remote!r}", hint="Correct `ledger.remote` in gitune.yaml."
-        )
-    top = here.repository.top or here.repository.git_dir if here and here.repository else asked.root
+    repository = find_repository(asked.root)
+    location = await remote_location(repository, asked.remote or "origin") if repository else None
+    if location is None and asked.remote is not None:
+        if not re.search("[/:]", asked.remote):
+            raise NoRepository(
+                f"the repository has no remote {asked.remote!r}", hint="Correct `ledger.remote` in gitune.yaml."
+            )
+        location = parse_location(asked.remote)
+    top = repository.top or repository.git_dir if repository else asked.root
     match location:
         case NetworkUrl():
             return NetworkPlace(location, asked.branch, asked.home, asked.environ)

@@ -96,8 +96,7 @@ class CommitSource:
         None where there is neither: no commit yet, or a shallow clone. Raises `SourceError`.
         """
         try:
-            mirror = await self._open()
-            return await network_identity(mirror) or await root_commit(mirror)
+            return await network_identity(open_repository(self._root)) or await root_commit(await self._open())
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
 

@@ -44,8 +44,7 @@ class WorktreeTree:
 
     def _list(self) -> tuple[Entry, ...]:
         try:
-            device = self._root.stat().st_dev
-            return tuple(sorted(_walk(self._root, "", device), key=lambda entry: entry.path))
+            return tuple(sorted(_walk(self._root), key=lambda entry: entry.path))
         except OSError as error:
             place = os.fsdecode(error.filename) if error.filename else str(self._root)
             raise SourceError(
@@ -142,14 +141,14 @@ class WorktreeSource:
 
 def top_of(folder: Path) -> Path:
     """The root of the working tree a folder is in; outside git the folder. Raises `SourceError`."""
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not a folder", hint="Name one with --root.")
     try:
         found = find_repository(folder)
     except ControllerError as error:
         raise SourceError(error.message, hint=error.hint) from error
     if found is not None and found.top is None:
         raise SourceError(f"{folder} is a bare repository: it has no working tree", hint="Name a revision to read.")
-    if found is None and not folder.is_dir():
-        raise SourceError(f"{folder} is not a folder", hint="Name one with --root.")
     return found.top if found is not None and found.top is not None else folder.resolve()
 
 
@@ -165,23 +164,28 @@ async def _outcome(tree: Tree, path: str) -> bytes | str:
         return error.code
 
 
-def _walk(folder: Path, prefix: str, device: int) -> Iterator[Entry]:
-    with os.scandir(folder) as found:
-        here = list(found)
-    for item in here:
-        if item.name == ".git":
-            continue
-        path = prefix + item.name
-        facts = item.stat(follow_symlinks=False)
-        kind = _kind(facts.st_mode)
-        if kind is not None:
-            yield Entry(_shown(path), EntryKind.OTHER if _shown(path) != path else kind, facts.st_size)
-        elif facts.st_dev != device:
-            yield Entry(_shown(path), EntryKind.OTHER, 0)
-        elif os.path.lexists(folder / item.name / ".git"):
-            yield Entry(_shown(path), EntryKind.SUBMODULE, 0)
-        else:
-            yield from _walk(folder / item.name, f"{path}/", device)
+def _walk(root: Path) -> Iterator[Entry]:
+    device = root.stat().st_dev
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        with os.scandir(root / prefix) as found:
+            here = [item for item in found if item.name != ".git"]
+        for item in here:
+            path = prefix + item.name
+            facts = item.stat(follow_symlinks=False)
+            kind = _kind(facts.st_mode) or _nested(item, same=facts.st_dev == device)
+            if kind is None:
+                folders.append(f"{path}/")
+            else:
+                yield Entry(_shown(path), kind if _shown(path) == path else EntryKind.OTHER, facts.st_size)
+
+
+def _nested(folder: os.DirEntry[str], *, same: bool) -> EntryKind | None:
+    """What a folder is that is not looked into: another file system, or a repository inside ours."""
+    if not same:
+        return EntryKind.OTHER
+    return EntryKind.SUBMODULE if os.path.lexists(f"{folder.path}/.git") else None
 
 
 def _shown(path: str) -> str:
