@@ -1,0 +1,203 @@
+"""The fields of gitune.yaml, the ``Controller`` document: types, defaults, bounds and what each means."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from controller.errors import Severity
+from controller.settings import ProviderType
+from controller.specs.parts import API_VERSION, Coded, Part, Text, refuse, relative
+
+_LATER_TYPES = frozenset(
+    {"vertex", "together", "fireworks", "openai", "azure", "bedrock", "mistral", "http", "command"}
+)
+_TYPES = ("local", "gemini")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_KEY_SHAPED = re.compile(r"AIza|ya29|sk-|[A-Za-z0-9_-]{30}")
+# git-check-ref-format(1): no "..", no control character, space or any of ~^:?*[\, no "/." or "//" or ".lock" end.
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@/-]{0,199}")
+_MOST_STARS = 6  # in one pattern: each may match at every place of a path
+
+ProviderKey = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,39}$")]
+
+
+def _provider_type(text: str) -> str:
+    if text in _TYPES:
+        return text
+    hint = "write `type: local` or `type: gemini`"
+    if text.lower() in _LATER_TYPES:
+        raise refuse("GT316", f"providers of type {text.lower()} are not built yet", hint)
+    raise refuse("GT316", "this type of provider is not known", hint)
+
+
+def _endpoint(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(c.isspace() for c in text):
+        raise refuse("GT317", "endpoint is not an http:// or https:// address", "write `endpoint: https://host`")
+    if parts.username is not None or parts.password is not None:
+        hint = "remove it here and name an environment variable in apiKeyEnv"
+        raise refuse("GT317", "endpoint holds a user name or password", hint)
+    if parts.query or parts.fragment:
+        raise refuse("GT317", "endpoint must end before any ? or #", "write scheme, host, port and path only")
+    return text
+
+
+def _api_key_env(text: str) -> str:
+    # The text is not shown: where a key was pasted in place of a name, it must not reach a log.
+    if not _VARIABLE.fullmatch(text) or (_KEY_SHAPED.match(text) and not text.isupper()):
+        hint = "write the name of a variable, such as GEMINI_API_KEY, and never the key itself"
+        raise refuse("GT318", "apiKeyEnv is not the name of an environment variable", hint)
+    return text
+
+
+def _branch(text: str) -> str:
+    bad_part = any(p == "" or p.startswith(".") or p.endswith((".", ".lock")) for p in text.split("/"))
+    if not _REF.fullmatch(text) or ".." in text or "@{" in text or bad_part:
+        raise refuse("GT321", "branch is not a name git allows", "write `branch: gitune-status`")
+    return text
+
+
+def _pattern(text: str) -> str:
+    relative(text, "GT313")
+    if ".." in text.split("/"):
+        raise refuse("GT313", "a pattern must not leave the repository", "remove the `..`")
+    if text.count("*") > _MOST_STARS or len(text) > 200:  # noqa: PLR2004 - longer than any real path pattern
+        raise refuse("GT313", f"a pattern has at most 200 characters and {_MOST_STARS} stars", "shorten it")
+    return text
+
+
+def _directory(text: str) -> str:
+    relative(text, "GT328")
+    if ".." in text.split("/"):
+        raise refuse("GT328", "the directory must not leave the repository", "write `directory: .gitune`")
+    return text
+
+
+def _no_budget(_: object) -> None:
+    hint = "remove it, and bound spending with maxCreates and the provider's own quota"
+    raise refuse("GT326", "policy.budget is not built yet: it would not be enforced", hint)
+
+
+class Provider(Part):
+    """One tuning API."""
+
+    type: Annotated[
+        str, AfterValidator(_provider_type), Field(examples=["local"], json_schema_extra={"enum": list(_TYPES)})
+    ]
+    """``local`` (the embedded server) or ``gemini``."""
+    endpoint: Annotated[Text, AfterValidator(_endpoint), Field(examples=["https://host"])] | None = None
+    """Where it listens; by default the type's own address, and for ``local`` a server that is started when needed."""
+    api_key_env: Annotated[str, AfterValidator(_api_key_env), Field(examples=["GEMINI_API_KEY"])] = "GEMINI_API_KEY"
+    """The environment variable that holds the key."""
+    max_concurrent_runs: Annotated[
+        int | None, Field(ge=1, le=1000, examples=[3]), Coded("GT319", "leave it out for no limit")
+    ] = None
+    """How many runs may tune at once."""
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, le=100_000, examples=[60]), Coded("GT319", "leave it out for no limit")
+    ] = None
+    """How many requests may be sent in a minute."""
+
+    @model_validator(mode="after")
+    def _private(self) -> Provider:
+        if self.endpoint is None or self.type != "gemini":
+            return self
+        parts = urlsplit(self.endpoint)
+        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            hint = "write https://, or use the loopback address 127.0.0.1"
+            raise refuse("GT317", "an API key must not travel over plain http", hint, "endpoint")
+        return self
+
+    @property
+    def provider_type(self) -> ProviderType:
+        """The type as the closed set."""
+        return "local" if self.type == "local" else "gemini"
+
+
+class Ledger(Part):
+    """Where the record of what was done is kept."""
+
+    branch: Annotated[Text, AfterValidator(_branch), Field(examples=["gitune-status"])] | None = None
+    """The branch that holds the status files; by default ``gitune-status``."""
+    remote: Annotated[Text, AfterValidator(_branch), Field(examples=["origin"])] | None = None
+    """The git remote of that branch; by default ``origin`` where the repository has one, else the repository itself."""
+    directory: Annotated[Text, AfterValidator(_directory), Field(examples=[".gitune"])] | None = None
+    """A directory in place of a branch."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Ledger:
+        if self.directory is not None and (self.branch is not None or self.remote is not None):
+            hint = "keep the directory, or the branch and its remote"
+            raise refuse("GT320", "the ledger has both a directory and a branch", hint, "directory")
+        return self
+
+
+_SeverityWord = Annotated[Severity, Field(strict=False)]
+_NOT_BUILT = WithJsonSchema({"not": {}, "description": "Not built yet: a budget would not be enforced."})
+
+
+class Policy(Part):
+    """What the controller may do."""
+
+    max_deletes: Annotated[
+        int, Field(ge=0, le=1000, examples=[1]), Coded("GT322", "1 asks a person before a second delete")
+    ] = 1
+    """How many remote models one pass may delete."""
+    max_creates: Annotated[
+        int, Field(ge=0, le=10_000, examples=[50]), Coded("GT322", "50 asks a person before the 51st run")
+    ] = 50
+    """How many runs one pass may start."""
+    checks: Annotated[
+        dict[str, _SeverityWord],
+        Field(examples=[{"GT209": "error"}]),
+        Coded("GT325", "write error, warning or advice"),
+    ] = Field(default_factory=dict)
+    """Severities by problem code: error, warning or advice."""
+    budget: Annotated[object, AfterValidator(_no_budget), _NOT_BUILT] = None
+    """A limit on spending. Not built yet: refused with GT326, since it would not be enforced."""
+    sample_rows: Annotated[bool, Field(examples=[False])] = False
+    """Whether reports may show dataset rows."""
+
+
+class Controller(Part):
+    """What one repository settles for all its models."""
+
+    api_version: Annotated[Literal["gitune.dev/v1alpha1"], Coded("GT311", f"write `apiVersion: {API_VERSION}`")]
+    """The format of this document."""
+    kind: Annotated[Literal["Controller"], Coded("GT311", "write `kind: Controller`")]
+    """What this document describes."""
+    instance: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$", examples=["acme/models"]),
+        Coded("GT312", "use up to 200 letters, digits and . _ : / @ -, such as acme/models"),
+    ] = None
+    """The controller's id in owner marks; by default host and path of the remote, else the first commit's id."""
+    specs: Annotated[
+        tuple[Annotated[Text, AfterValidator(_pattern)], ...],
+        Field(strict=False, min_length=1, max_length=100, examples=[["specs/**/*.yaml"]]),
+        Coded("GT313", "write at least one pattern, such as `specs/**/*.yaml`"),
+    ] = ("specs/**/*.yaml",)
+    """Which files are read for specs. Documents of other kinds in them are ignored."""
+    default_provider: Annotated[
+        str | None, Field(pattern="^[a-z][a-z0-9-]{0,39}$", examples=["local"]), Coded("GT315", "use a-z, 0-9 and -")
+    ] = None
+    """The provider of specs that name none; by default ``local``."""
+    providers: Annotated[
+        dict[ProviderKey, Provider],
+        Field(min_length=1, max_length=50, examples=[{"local": {"type": "local"}}]),
+        Coded("GT315", "write at least one provider, its key of a-z, 0-9 and -, starting with a letter"),
+    ] = Field(default_factory=lambda: {"local": Provider(type="local")})
+    """The tuning APIs, by a key of your choice."""
+    ledger: Annotated[Ledger, Field(examples=[{"branch": "gitune-status"}])] = Ledger()
+    """Where the record of what was done is kept."""
+    policy: Annotated[Policy, Field(examples=[{"maxDeletes": 1}])] = Policy()
+    """What the controller may do."""

@@ -1,0 +1,254 @@
+"""The bytes of spec files to valid specs, broken ones, and every problem of every file, each with its place."""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import ValidationError
+
+from controller.documents import Document, Limits, Path, Spot, Value, parse
+from controller.errors import Problem, Severity
+from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs, placed
+from controller.specs.models import TunedModel
+from controller.specs.parts import API_VERSION, GROUP
+from controller.specs.references import former_name_problems, setting_aside
+from controller.specs.wording import problems as worded
+from controller.state.desired import Place
+from controller.state.identity import NAME
+
+SPEC_LIMITS = Limits(tokens=60_000, nodes=20_000, scalar=1 << 16)
+_KINDS = ("TunedModel", "Controller")
+_CONTROLLER_HINT = "move it to gitune.yaml at the top of the repository"
+
+
+def load_specs(files: Mapping[str, bytes]) -> LoadedSpecs:
+    """The specs in some files, by their paths. Documents of other kinds are ignored. Nothing is raised.
+
+    Two specs of one name are both broken. References to other specs are looked at by `check_references`.
+    """
+    found = [_File(name, data) for name, data in sorted(files.items())]
+    readings = [r for f in found for r in f.readings]
+    shared = tuple(_shared_names(readings))
+    broken = _broken(readings, shared)
+    names = {b.name for b in broken}
+    valid = (r for r in readings if isinstance(r, LoadedSpec) and r.name not in names)
+    loaded = LoadedSpecs(
+        tuple(sorted(valid, key=lambda s: s.name)),
+        tuple(sorted({p for f in found for p in f.problems}.union(shared))),
+        broken,
+        tuple(f.name for f in found if f.unreadable),
+    )
+    return setting_aside(loaded, former_name_problems(loaded))
+
+
+class _File:
+    """What one file holds: its readings, its problems, and whether something in it has no readable name."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        self.readings: list[LoadedSpec | BrokenSpec] = []
+        if not data.strip():
+            hint = "remove the file, or write the spec; until then no spec counts as removed"
+            self.problems: tuple[Problem, ...] = (
+                Problem(name, 1, 1, "GT128", "the file is empty", Severity.WARNING, hint),
+            )
+            self.unreadable = True
+            return
+        parsed = parse(data, name, SPEC_LIMITS)
+        self.problems = parsed.problems
+        own = {p for d in parsed.documents for p in d.problems}
+        self.unreadable = any(p.severity is Severity.ERROR and p not in own for p in parsed.problems)
+        for document in parsed.documents:
+            self._take(document)
+
+    def _take(self, document: Document) -> None:
+        complaint = _standing(document)
+        if complaint is None and not _is_tuned_model(document):
+            # Broken before it said what it is: it may have been a spec.
+            self.unreadable |= not document.whole or (not document.valid and not isinstance(document.value, dict))
+            return
+        found = (complaint,) if complaint else _validate(document)
+        if isinstance(found, TunedModel):
+            self.readings.append(LoadedSpec(found.metadata.name, found, self.name, document))
+            return
+        self.problems += found
+        name = _name(document)
+        if name is None:
+            self.unreadable = True
+            return
+        everything = tuple(sorted({*document.problems, *found}))
+        place = placed(self.name, document.value_place(("metadata", "name")))
+        self.readings.append(BrokenSpec(name, place, everything, _former_names(document)))
+
+
+def _text(value: Value, key: str) -> str | None:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _is_tuned_model(document: Document) -> bool:
+    return _text(document.value, "apiVersion") == API_VERSION and _text(document.value, "kind") == "TunedModel"
+
+
+def _standing(document: Document) -> Problem | None:
+    """What is wrong with the way a document says what it is; None for a TunedModel, and for what is not ours."""
+    value = document.value
+    if isinstance(value, list) and any(_is_ours(_lowered(item)) for item in value):
+        hint = "write each spec as a document of its own, with a line of --- between them"
+        return _problem(document, document.place, "GT007", "specs cannot stand in a list", hint)
+    if not isinstance(value, dict) or not _is_ours(lowered := _lowered(value)):
+        return None
+    version, kind = lowered.get("apiversion"), lowered.get("kind")
+    for key in ("apiVersion", "kind"):
+        written = next((k for k in value if k.lower() == key.lower()), None)
+        if written not in (None, key):
+            return _problem(
+                document, document.key_place((written,)), "GT001", f"there is no field {written!r}", f"write {key}"
+            )
+    if version is None:
+        hint = f"add `apiVersion: {API_VERSION}`"
+        return _problem(document, document.place, "GT008", "apiVersion is missing", hint)
+    if version != API_VERSION:
+        message = "this apiVersion is not one this version of Gitune reads"
+        return _problem(
+            document, document.value_place(("apiVersion",)), "GT004", message, f"write `apiVersion: {API_VERSION}`"
+        )
+    if kind is None:
+        return _problem(document, document.place, "GT006", "kind is missing", "add `kind: TunedModel`")
+    return _kind_problem(document, kind)
+
+
+def _kind_problem(document: Document, kind: Value) -> Problem | None:
+    if kind == "TunedModel":
+        return None
+    place = document.value_place(("kind",))
+    if kind == "Controller":
+        return _problem(document, place, "GT005", "a Controller document is not a spec", _CONTROLLER_HINT)
+    close = difflib.get_close_matches(str(kind).lower(), [k.lower() for k in _KINDS], 1)
+    meant = next((k for k in _KINDS if close and k.lower() == close[0]), _KINDS[0])
+    return _problem(document, place, "GT005", "there is no such kind", f"write `kind: {meant}`")
+
+
+def _lowered(value: Value) -> dict[str, Value]:
+    """A mapping with its keys in lower case, the first of each."""
+    found: dict[str, Value] = {}
+    for key, item in value.items() if isinstance(value, dict) else ():
+        found.setdefault(key.lower(), item)
+    return found
+
+
+def _is_ours(lowered: Mapping[str, Value]) -> bool:
+    """Whether a document is meant for Gitune: its group is ours, or its kind is and nobody else's group is named."""
+    version, kind = lowered.get("apiversion"), lowered.get("kind")
+    if isinstance(version, str):
+        group = version.split("/")[0].lower()
+        if group == GROUP:
+            return True
+        is_close = bool(difflib.get_close_matches(group, [GROUP], 1, 0.7))
+        return is_close and str(kind).lower() == "tunedmodel"
+    return str(kind).lower() == "tunedmodel"
+
+
+def _validate(document: Document) -> TunedModel | tuple[Problem, ...]:
+    """The model, or what is wrong with it (``()`` where only the text around it is)."""
+    error: ValidationError | None = None
+    model: TunedModel | None = None
+    if document.whole:
+        try:
+            model = TunedModel.model_validate(document.value)
+        except ValidationError as caught:
+            error = caught
+    found = worded(document, TunedModel, error) if document.whole else ()
+    if model is not None:
+        found += tuple(_leaving(document, model))
+    return model if model is not None and not found and document.valid else found
+
+
+def _leaving(document: Document, model: TunedModel) -> Iterator[Problem]:
+    """Dataset paths that climb out of the repository."""
+    paths: list[tuple[str | None, Path]] = [(model.spec.dataset.path, ("spec", "dataset", "path"))]
+    if model.spec.evaluation is not None:
+        paths.append((model.spec.evaluation.dataset.path, ("spec", "evaluation", "dataset", "path")))
+    for path, at in paths:
+        whole = posixpath.normpath(posixpath.join(posixpath.dirname(document.file), path or "."))
+        if whole.startswith(".."):
+            hint = "keep the dataset in the repository, next to its spec"
+            yield _problem(document, document.value_place(at), "GT035", "the path leaves the repository", hint)
+
+
+def _name(document: Document) -> str | None:
+    """The name a broken document was read with; None where it has none that can be one, or more than one."""
+    value = document.value
+    name = _text(value.get("metadata") if isinstance(value, dict) else None, "name")
+    if name is None or not NAME.fullmatch(name):
+        return None
+    spots = (document.key_place(("metadata",)), document.key_place(("metadata", "name")))
+    doubted = any(
+        p.code == "GT112" and re.search(r"'(?:metadata|name)'", p.message) and _names(p, spots)
+        for p in document.problems
+    )
+    return None if doubted else name
+
+
+def _names(problem: Problem, spots: Sequence[Spot]) -> bool:
+    return any(f"on line {s.line} " in problem.message for s in spots)
+
+
+def _former_names(document: Document) -> tuple[str, ...]:
+    value = document.value
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    names = metadata.get("formerNames") if isinstance(metadata, dict) else None
+    return tuple(n for n in names if isinstance(n, str) and NAME.fullmatch(n)) if isinstance(names, list) else ()
+
+
+def _place_of(reading: LoadedSpec | BrokenSpec) -> Place:
+    return reading.spot(("metadata", "name")) if isinstance(reading, LoadedSpec) else reading.place
+
+
+def _shared_names(readings: Sequence[LoadedSpec | BrokenSpec]) -> Iterator[Problem]:
+    """A problem at each place of a name that is used more than once, naming the other places."""
+    places: dict[str, list[Place]] = defaultdict(list)
+    for reading in readings:
+        places[reading.name].append(_place_of(reading))
+    for name, all_places in places.items():
+        for place in all_places if len(all_places) > 1 else ():
+            others = " and ".join(f"{p.file}:{p.line}" for p in all_places if p != place)
+            message = f"the name {name} is used twice: here and at {others}"
+            yield Problem(place.file, place.line, place.column, "GT301", message, hint="give one of them another name")
+
+
+def _broken(readings: Sequence[LoadedSpec | BrokenSpec], shared: Sequence[Problem]) -> tuple[BrokenSpec, ...]:
+    """One broken spec for each name that is broken or shared."""
+    groups: dict[str, list[LoadedSpec | BrokenSpec]] = defaultdict(list)
+    for reading in readings:
+        groups[reading.name].append(reading)
+    return tuple(
+        _merged(name, group, shared)
+        for name, group in sorted(groups.items())
+        if len(group) > 1 or isinstance(group[0], BrokenSpec)
+    )
+
+
+def _merged(name: str, group: Sequence[LoadedSpec | BrokenSpec], shared: Sequence[Problem]) -> BrokenSpec:
+    files = {(p.file, p.line, p.column) for p in map(_place_of, group)}
+    found = {p for p in shared if (p.file, p.line, p.column) in files}
+    former: list[str] = []
+    for reading in group:
+        if isinstance(reading, BrokenSpec):
+            found.update(reading.problems)
+            former.extend(reading.former_names)
+        else:
+            former.extend(reading.model.metadata.former_names)
+    return BrokenSpec(name, min(map(_place_of, group), key=_order), tuple(sorted(found)), tuple(dict.fromkeys(former)))
+
+
+def _order(place: Place) -> tuple[str, int, int]:
+    return place.file, place.line, place.column
+
+
+def _problem(document: Document, spot: Spot, code: str, message: str, hint: str) -> Problem:
+    return Problem(document.file, spot.line, spot.column, code, message, hint=hint)

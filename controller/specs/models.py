@@ -1,0 +1,303 @@
+"""The fields of a ``TunedModel`` document: types, defaults, bounds and what each means."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from controller.specs.parts import API_VERSION, Coded, Part, Text, refuse, relative
+from controller.state.desired import DeletionPolicy, WhenSuperseded
+from controller.state.identity import NAME
+
+NAME_PATTERN = f"^{NAME.pattern}$"
+_NAME_HINT = "use 1 to 40 of a-z, 0-9 and -, starting with a letter and not ending with -"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = r"^[1-9][0-9]{0,5}[smhd]$"
+_LONGEST = 30 * 86400  # a tuning that takes longer than a month is a typing error
+_URI = re.compile(r"(?:https|gs)://[A-Za-z0-9][^\s\\]{0,1999}")
+KNOWN_METRICS = (
+    "f1",
+    "rouge",
+    "bleu",
+    "accuracy",
+    "precision",
+    "recall",
+    "contains",
+    "regexMatch",
+    "judge",
+    "levenshtein",
+)
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, examples=["next-number"]), Coded("GT010", _NAME_HINT)]
+FormerName = Annotated[str, Field(pattern=NAME_PATTERN)]
+LabelText = Annotated[Text, Field(max_length=63)]
+LabelName = Annotated[Text, Field(min_length=1, max_length=63)]
+Column = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class Metadata(Part):
+    """Who this is."""
+
+    name: Name
+    """The identity of the model, unique in the repository. The file's path plays no part."""
+    former_names: Annotated[
+        tuple[FormerName, ...], Field(strict=False, max_length=20, examples=[["old-name"]]), Coded("GT024", _NAME_HINT)
+    ] = ()
+    """Earlier names of this model: its runs are taken over without paying again."""
+    labels: Annotated[
+        dict[LabelName, LabelText],
+        Field(max_length=64, examples=[{"team": "demo"}]),
+        Coded("GT038", "at most 64 labels, with names of 1 to 63 characters and values of at most 63"),
+    ] = Field(default_factory=dict)
+    """Free text pairs, for people and filters."""
+
+
+class FromSpec(Part):
+    """Another spec, on whose active run this one is tuned."""
+
+    from_: Annotated[
+        str, Field(pattern=NAME_PATTERN, alias="from", examples=["other-spec"]), Coded("GT010", _NAME_HINT)
+    ]
+    """The ``metadata.name`` of the other spec."""
+
+
+def _base_kind(value: Any) -> str | None:  # noqa: ANN401 - called by pydantic with whatever the file holds
+    if isinstance(value, str):
+        return "name"
+    return "spec" if isinstance(value, (dict, FromSpec)) else None
+
+
+_BaseModelName = Annotated[str, Field(pattern=r"^models/[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_Base = Annotated[Annotated[_BaseModelName, Tag("name")] | Annotated[FromSpec, Tag("spec")], Discriminator(_base_kind)]
+
+
+class Columns(Part):
+    """The names under which a row keeps its two texts."""
+
+    input: Annotated[Column, Field(examples=["text_input"]), Coded("GT042", "write the name of a column")] = (
+        "text_input"
+    )
+    """The column or key of the text that is asked."""
+    output: Annotated[Column, Field(examples=["output"]), Coded("GT042", "write the name of a column")] = "output"
+    """The column or key of the text that is answered."""
+
+    @model_validator(mode="after")
+    def _different(self) -> Columns:
+        if self.input == self.output:
+            raise refuse("GT042", "input and output are the same column", "name two different columns", "output")
+        return self
+
+
+def _dataset_path(text: str) -> str:
+    return relative(text, "GT034")
+
+
+def _dataset_uri(text: str) -> str:
+    if not _URI.fullmatch(text):
+        raise refuse("GT031", "uri must start with https:// or gs://", "write `uri: gs://bucket/rows.jsonl`")
+    return text
+
+
+class DatasetFile(Part):
+    """A file of examples."""
+
+    path: Annotated[Text, AfterValidator(_dataset_path), Field(examples=["datasets/next-number.jsonl"])] | None = None
+    """The file, relative to the spec file and read at the same commit. Give this or ``uri``."""
+    uri: Annotated[Text, AfterValidator(_dataset_uri), Field(examples=["gs://bucket/rows.jsonl"])] | None = None
+    """The file at an https:// or gs:// address, pinned by ``sha256``. Not built yet: refused with GT033."""
+    sha256: Annotated[
+        str | None,
+        Field(pattern="^[0-9a-f]{64}$", examples=["<64 hex digits>"]),
+        Coded("GT032", "write the 64 lower-case hex digits that `sha256sum` prints"),
+    ] = None
+    """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on."""
+    format: Annotated[Literal["jsonl", "json", "csv"] | None, Field(examples=["jsonl"])] = None
+    """How the file is written; by default its suffix says so."""
+    columns: Annotated[Columns, Field(examples=[{"input": "question", "output": "answer"}])] = Columns()
+    """Which columns or keys hold the two texts of a row."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetFile:
+        if self.path is not None and self.uri is not None:
+            raise refuse("GT028", "path and uri are both given", "keep one of the two", "uri")
+        if self.path is None and self.uri is None:
+            raise refuse("GT029", "the dataset names no file", "add `path: datasets/next-number.jsonl`")
+        if self.uri is not None:
+            self._pinned()
+        elif self.sha256 is not None:
+            hint = "remove sha256: a path is read at the commit of its spec"
+            raise refuse("GT030", "sha256 belongs to a uri, not to a path", hint, "sha256")
+        return self
+
+    def _pinned(self) -> None:
+        if self.sha256 is None:
+            hint = "add `sha256:` with the 64 hex digits that `sha256sum` prints"
+            raise refuse("GT030", "a uri needs the sha256 of what it points to", hint, "uri")
+        hint = "commit the file next to the spec and give its `path:`"
+        raise refuse("GT033", "datasets at a uri are not built yet", hint, "uri")
+
+
+class TrainingDataset(DatasetFile):
+    """The examples a model is tuned on."""
+
+    prefix: Annotated[
+        Text, Field(max_length=10_000, examples=["Next number: "]), Coded("GT041", "keep it under 10,000 characters")
+    ] = ""
+    """Put before every input. Callers must send it too; the status records it."""
+
+
+class Hyperparameters(Part):
+    """How the tuning runs. What is not written the provider decides."""
+
+    epoch_count: Annotated[
+        int | None, Field(ge=1, le=1000, examples=[5]), Coded("GT012", "5 epochs are a good start")
+    ] = None
+    """How often the whole dataset is gone through."""
+    batch_size: Annotated[int | None, Field(ge=1, le=64, examples=[4]), Coded("GT013", "4 is a good start")] = None
+    """How many examples make one step."""
+    learning_rate: Annotated[
+        float | None, Field(gt=0, le=1, examples=[0.001]), Coded("GT014", "0.001 is a good start")
+    ] = None
+    """How far one step goes. Give this or ``learningRateMultiplier``."""
+    learning_rate_multiplier: Annotated[
+        float | None, Field(gt=0, le=1000, examples=[1.0]), Coded("GT015", "1.0 keeps the base model's own rate")
+    ] = None
+    """A factor on the base model's own learning rate."""
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Hyperparameters:
+        if self.learning_rate is not None and self.learning_rate_multiplier is not None:
+            message = "learningRate and learningRateMultiplier are both given"
+            raise refuse("GT011", message, "keep one of the two", "learningRateMultiplier")
+        return self
+
+
+class Sampling(Part):
+    """What the tuned model answers with unless a call says otherwise."""
+
+    temperature: Annotated[
+        float | None, Field(ge=0, le=1, examples=[0.7]), Coded("GT017", "0 always gives the likeliest answer")
+    ] = None
+    """How freely an answer is drawn."""
+    top_p: Annotated[float | None, Field(ge=0, le=1, examples=[0.95]), Coded("GT018", "0.95 is usual")] = None
+    """The share of probability an answer is drawn from."""
+    top_k: Annotated[int | None, Field(ge=1, le=1000, examples=[40]), Coded("GT019", "40 is usual")] = None
+    """How many of the likeliest tokens an answer is drawn from."""
+
+
+class Limits(Part):
+    """Where a run is stopped."""
+
+    max_duration: Annotated[
+        str | None,
+        Field(pattern=_DURATION, examples=["24h"]),
+        Coded("GT023", "write a whole number and s, m, h or d, such as 90m, 24h or 2d", for_types=True),
+    ] = None
+    """A run that takes longer is cancelled and the spec stalls."""
+
+    @model_validator(mode="after")
+    def _not_too_long(self) -> Limits:
+        if (self.seconds or 0) > _LONGEST:
+            raise refuse("GT023", "maxDuration must be at most 30d", "write a shorter time, such as 24h", "maxDuration")
+        return self
+
+    @property
+    def seconds(self) -> float | None:
+        """The longest duration of a run in seconds; None where there is no limit."""
+        if self.max_duration is None:
+            return None
+        return float(int(self.max_duration[:-1]) * _SECONDS[self.max_duration[-1]])
+
+
+def _metric(text: str) -> str:
+    if text == "exactMatch":
+        return text
+    hint = "write `metric: exactMatch`"
+    if text.lower() in {m.lower() for m in KNOWN_METRICS}:
+        raise refuse("GT026", f"the metric {text} is not built yet", hint)
+    raise refuse("GT027", "this metric is not known", hint)
+
+
+class Evaluation(Part):
+    """The examination a new run has to pass before it serves."""
+
+    dataset: Annotated[DatasetFile, Field(examples=[{"path": "datasets/next-number.eval.jsonl"}])]
+    """The questions and the answers expected."""
+    metric: Annotated[
+        str, AfterValidator(_metric), Field(examples=["exactMatch"], json_schema_extra={"enum": ["exactMatch"]})
+    ] = "exactMatch"
+    """How answers are compared: ``exactMatch`` counts those that are equal. Others are not built yet."""
+    min_score: Annotated[
+        float, Field(ge=0, le=1, examples=[0.8]), Coded("GT021", "0.8 asks for eight right answers of ten")
+    ]
+    """The share of right answers a run needs to become active."""
+
+
+class Spec(Part):
+    """What is wanted."""
+
+    provider: Annotated[
+        str | None, Field(pattern="^[a-z][a-z0-9-]{0,39}$", examples=["local"]), Coded("GT315", _NAME_HINT)
+    ] = None
+    """Who tunes: a key of ``providers`` in gitune.yaml; by default its ``defaultProvider``."""
+    base_model: Annotated[
+        _Base,
+        Field(examples=["models/tiny"]),
+        Coded(
+            "GT037",
+            "write `baseModel: models/tiny`, or `{from: other-spec}` to tune on another spec's model",
+            for_types=True,
+        ),
+    ]
+    """What is tuned: a model of the provider (``models/…``), or ``{from: name}`` for another spec's active run."""
+    display_name: Annotated[
+        Text | None, Field(min_length=1, max_length=40, examples=["Next number"]), Coded("GT016", "shorten it")
+    ] = None
+    """A title of at most 40 characters, as the provider's pages show it."""
+    description: Annotated[
+        Text | None, Field(max_length=4000, examples=["Says the number that follows."]), Coded("GT036", "shorten it")
+    ] = None
+    """What the model is for. The provider keeps it together with our owner mark."""
+    task_type: Annotated[
+        Literal["classification", "summarization", "search", "other"], Field(examples=["classification"])
+    ] = "other"
+    """What kind of task it is: picks the advised dataset size."""
+    dataset: Annotated[TrainingDataset, Field(examples=[{"path": "datasets/next-number.jsonl"}])]
+    """The examples."""
+    hyperparameters: Annotated[Hyperparameters, Field(examples=[{"epochCount": 5}])] = Hyperparameters()
+    """How the tuning runs."""
+    sampling: Annotated[Sampling, Field(examples=[{"temperature": 0.7}])] = Sampling()
+    """What the tuned model answers with by default."""
+    attempt: Annotated[
+        int, Field(ge=1, le=999_999, examples=[1]), Coded("GT020", "raise it by one to pay for the same inputs again")
+    ] = 1
+    """How often these inputs may be paid for; raise it to run them again."""
+    suspend: Annotated[bool, Field(examples=[False])] = False
+    """Observe and report only."""
+    when_superseded: Annotated[WhenSuperseded, Field(strict=False, examples=["Cancel"])] = WhenSuperseded.CANCEL
+    """What a pending run gets when its spec moves on."""
+    deletion_policy: Annotated[DeletionPolicy, Field(strict=False, examples=["Orphan"])] = DeletionPolicy.ORPHAN
+    """What becomes of the remote model when this file is gone."""
+    run_history_limit: Annotated[
+        int, Field(ge=0, le=100, examples=[2]), Coded("GT022", "2 keeps the last two models for free reverts")
+    ] = 2
+    """How many retired runs are kept for free reverts."""
+    limits: Annotated[Limits, Field(examples=[{"maxDuration": "24h"}])] = Limits()
+    """Where a run is stopped."""
+    evaluation: Annotated[Evaluation | None, Field(examples=[{"minScore": 0.8}])] = None
+    """The examination a new run has to pass before it serves."""
+
+
+class TunedModel(Part):
+    """One tuned model that should exist."""
+
+    api_version: Annotated[Literal["gitune.dev/v1alpha1"], Coded("GT004", f"write `apiVersion: {API_VERSION}`")]
+    """The format of this document."""
+    kind: Annotated[Literal["TunedModel"], Coded("GT005", "write `kind: TunedModel`")]
+    """What this document describes."""
+    metadata: Annotated[Metadata, Field(examples=[{"name": "next-number"}])]
+    """Who this is."""
+    spec: Annotated[Spec, Field(examples=[{"baseModel": "models/tiny"}])]
+    """What is wanted."""
