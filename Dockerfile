@@ -4,6 +4,7 @@
 FROM python:3.12-slim-bookworm AS build
 ENV UV_PYTHON_DOWNLOADS=never \
     UV_LINK_MODE=copy \
+    UV_SYSTEM_CERTS=true \
     UV_COMPILE_BYTECODE=1 \
     UV_PROJECT_ENVIRONMENT=/opt/gitune
 RUN pip install --no-cache-dir uv==0.13.9

@@ -101,7 +101,7 @@ def test_every_problem_code_is_explained(root: Path, modules: Mapping[str, objec
 
 def commands() -> set[str]:
     """The commands that the program has."""
-    return {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    return {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
 
 
 def test_the_readme_names_every_command(root: Path) -> None:
