@@ -144,7 +144,7 @@ class Rest:
                 attempt.sent = False
                 headers = await self._credentials.headers(fresh=fresh)
                 attempt.sent = True
-                answer = await self._exchange(asked, attempt, headers)
+                answer = await self._exchange(asked, attempt, headers, seconds)
         except ProviderError as error:
             return error
         except TimeoutError:
@@ -157,14 +157,15 @@ class Rest:
             return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent)
         return self._understood(answer, asked.repeat)
 
-    async def _exchange(self, asked: _Request, attempt: _Attempt, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(self, asked: _Request, attempt: _Attempt, headers: Mapping[str, str], seconds: float) -> Answer:
         request = self._client.build_request(
             asked.method,
             self.endpoint + asked.path,
             params=dict(asked.query) or None,
             content=asked.content,
             headers={**headers, **({} if asked.content is None else {"content-type": "application/json"})},
-            timeout=httpx.Timeout(None, connect=self._limits.connect),
+            # A little less than the total: a handshake that is cancelled from outside leaves its socket open (anyio).
+            timeout=httpx.Timeout(None, connect=min(self._limits.connect, seconds * 0.9)),
             extensions={"trace": _watch(attempt)},
         )
         response = await self._client.send(request, stream=True)

@@ -84,3 +84,6 @@ class MemorySource:
     async def identity(self) -> str | None:
         """What it was made with."""
         return self._identity
+
+    async def close(self) -> None:
+        """Nothing is held open."""
