@@ -39,26 +39,42 @@ class _Broken:
 
 def read_csv(text: str, layout: Layout, findings: Findings) -> list[Row]:
     """Every row that could be read; what could not is in the findings."""
+    if text.lstrip()[:1] in ("{", "["):
+        findings.add(
+            Fault("GT245", "the file holds JSON, not CSV", "name it .jsonl or .json, or set dataset.format"), 1
+        )
+        return []
+    records = _records(text.rstrip("\r\n"))
+    header = _header(records, findings)
+    if header is None or (places := _places(header, layout, findings)) is None:
+        return []
     rows: list[Row] = []
-    places: tuple[int, int] | None = None
-    width = 0
-    for record in _records(text.rstrip("\r\n")):
+    for record in records:
         if isinstance(record, _Broken):
             findings.add(record.fault, record.line, record.column)
-            if places is None:
-                break
-        elif places is None:
-            width = len(record.fields)
-            places = _header(record, layout, findings)
-            if places is None:
-                break
-        elif fault := _record_fault(record, width):
+        elif fault := _record_fault(record, len(header.fields)):
             findings.add(fault, record.line)
         else:
             rows.append(Row(_example(record.fields, places, layout), record.line))
         if too_many(len(rows), record.line, findings):
             break
     return rows
+
+
+def _header(records: Iterator[_Record | _Broken], findings: Findings) -> _Record | None:
+    """The first record that is not blank; None where it cannot be read."""
+    for record in records:
+        if isinstance(record, _Broken):
+            findings.add(record.fault, record.line, record.column)
+            return None
+        if not record.blank:
+            return record
+        findings.add(_blank_line(), record.line)
+    return None
+
+
+def _blank_line() -> Fault:
+    return Fault("GT257", "a blank line stands between examples", "take it out")
 
 
 def _example(fields: list[str], places: tuple[int, int], layout: Layout) -> Example:
@@ -102,13 +118,15 @@ def _explain(text: str, at: int) -> Fault:
     if text[whole.end()] == "\r":
         hint = "save the file with line feeds: tr '\\r' '\\n' < FILE"
         return Fault("GT264", "lines end in a carriage return alone", hint, whole.end())
+    if text[at] == '"' and text[whole.end()] in _DELIMITERS:
+        return _other_delimiter(text[whole.end()], whole.end())
     if text[at] == '"':
         return Fault("GT262", "text follows a closing quote", 'a quote that is text is doubled: ""', at)
     hint = 'put the whole field in quotes, no space before the first, and double those inside: "say ""hi"""'
     return Fault("GT262", "a quote stands inside a field without quotes", hint, whole.end())
 
 
-def _header(record: _Record, layout: Layout, findings: Findings) -> tuple[int, int] | None:
+def _places(record: _Record, layout: Layout, findings: Findings) -> tuple[int, int] | None:
     """Where the two columns stand; None, with the reason in the findings, where they do not."""
     faults = tuple(_header_faults(record, layout))
     for fault in faults:
@@ -135,18 +153,20 @@ def _missing(name: str, record: _Record) -> str:
 
 
 def _another_format(record: _Record, layout: Layout) -> Fault | None:
-    first = record.fields[0]
-    if first.lstrip()[:1] in ("{", "["):
-        return Fault("GT245", "the file holds JSON, not CSV", "name it .jsonl or .json, or set dataset.format")
-    for sign, name in _DELIMITERS.items():
+    for sign in _DELIMITERS:
         if set(layout.columns) <= {part.strip(' "') for part in ",".join(record.fields).split(sign)}:
-            return Fault("GT263", f"the columns are separated by {name}", "save it with commas between the columns")
+            return _other_delimiter(sign, 0)
     return None
+
+
+def _other_delimiter(sign: str, offset: int) -> Fault:
+    message = f"the columns are separated by {_DELIMITERS[sign]}"
+    return Fault("GT263", message, "save it with commas between the columns", offset)
 
 
 def _record_fault(record: _Record, width: int) -> Fault | None:
     if record.blank:
-        return Fault("GT257", "a blank line stands between examples", "take it out")
+        return _blank_line()
     if record.length > LONGEST:
         return too_long()
     if len(record.fields) == width:

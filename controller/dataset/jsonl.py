@@ -42,7 +42,7 @@ def _example(line: str, layout: Layout) -> Example | tuple[Fault, ...]:
         return (_in_a_line(parsed, line),)
     value, end = parsed
     if (after := skip_blank(line, end)) < len(line):
-        return (_more(line, after),)
+        return (_more(line, end, after),)
     return to_example(value, layout)
 
 
@@ -53,7 +53,10 @@ def _in_a_line(fault: Fault, line: str) -> Fault:
     return Fault(fault.code, "the JSON ends before it is complete", hint, min(fault.offset, len(line)))
 
 
-def _more(line: str, after: int) -> Fault:
+def _more(line: str, end: int, after: int) -> Fault:
+    if "\r" in line[end:after]:
+        hint = "save the file with line feeds: tr '\\r' '\\n' < FILE"
+        return Fault("GT264", "lines end in a carriage return alone", hint, end)
     if line[after] == ",":
         hint = "JSON Lines has no commas between objects: take it out"
     elif line[after] == "{":
@@ -71,6 +74,9 @@ def _another_format(lines: list[str], layout: Layout) -> Fault | None:
             "the file is one JSON array, not JSON Lines",
             "name it .json, set dataset.format: json, or write one object a line (jq -c '.[]' FILE)",
         )
+    if first == "{" or (first.startswith("{") and first.endswith(",") and not first.endswith("},")):
+        hint = "write each object on one line of its own: jq -c . FILE"
+        return Fault("GT245", "the file holds objects written over several lines, not JSON Lines", hint)
     if first[:1] not in ("{", "[") and all(name in first for name in layout.columns):
         return Fault("GT245", "the file looks like CSV, not JSON Lines", "name it .csv or set dataset.format: csv")
     return None

@@ -10,6 +10,7 @@ from controller.dataset.findings import Fault, Findings
 from controller.dataset.json_array import read_json
 from controller.dataset.jsonl import read_jsonl
 from controller.dataset.rows import Format, Layout, ReadDataset, Row
+from controller.errors import Severity
 
 _FORMATS: dict[str, Format] = {f".{name}": name for name in get_args(Format)}
 _HINTS = {
@@ -28,7 +29,7 @@ def read_examples(data: bytes, file: str, layout: Layout) -> ReadDataset:
     """
     findings = Findings(file)
     rows = _read(data, file, layout, findings)
-    if not rows and not findings.problems():
+    if not rows and all(p.severity is not Severity.ERROR for p in findings.problems()):
         findings.add(Fault("GT201", "the file holds no examples", "commit at least 20 examples"), 1)
     return ReadDataset(tuple(rows), findings.problems(), file, layout)
 

@@ -17,6 +17,7 @@ BLANK = " \t\r\n"
 # A string, closed or running to the end of the text (so that no quote is ever looked at twice), or a bracket.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?+|[\[\]{}]', re.DOTALL)
 _CONSTANT = re.compile(r'"(?:[^"\\]++|\\.)*+"?+|-?(?:NaN|Infinity)', re.DOTALL)
+_BLANKS = re.compile(r"[ \t\r\n]*+")
 _WORD = re.compile(r"None|True|False|undefined")
 
 
@@ -71,7 +72,7 @@ def parse(text: str, start: int, expected: tuple[str, ...]) -> tuple[object, int
     try:
         return _decode(text, start)
     except json.JSONDecodeError as error:
-        return _explain(text, error.pos)
+        return _explain(text, error.pos, error.msg)
     except _RepeatedKey as error:
         return _repeated(text, start, error.key, expected)
     except _Constant:
@@ -105,18 +106,17 @@ def deep(offset: int) -> Fault:
 
 def skip_blank(text: str, start: int) -> int:
     """The offset of the next character that is not white space."""
-    while start < len(text) and text[start] in BLANK:
-        start += 1
-    return start
+    blank = _BLANKS.match(text, start)
+    return blank.end() if blank else start
 
 
 def _repeated(text: str, start: int, key: str, expected: tuple[str, ...]) -> Fault:
     name = shown([key], expected)
-    written = json.dumps(key, ensure_ascii=False)
-    first = text.find(written, start)
-    second = text.find(written, first + 1) if first >= 0 else -1
+    # A key written with escapes is not found again: the place is then the object's own.
+    keys = re.finditer(re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:", text[start:])
+    again = next((m.start() for number, m in enumerate(keys) if number == 1), 0)
     message = f"the key {name} stands twice in one object" if name.startswith("'") else "a key stands twice"
-    return Fault("GT248", message, "keep one of the two", max(second, start))
+    return Fault("GT248", message, "keep one of the two", start + again)
 
 
 def _constant_at(text: str, start: int) -> int:
@@ -124,8 +124,13 @@ def _constant_at(text: str, start: int) -> int:
     return next(found, start)
 
 
-def _explain(text: str, at: int) -> Fault:
+def _explain(text: str, at: int, library: str) -> Fault:
+    if library.startswith("Invalid control character"):
+        hint = r"write it as an escape: \n, \t or \u00XX"
+        return Fault("GT246", "a control character stands unescaped in a text", hint, at)
     here = skip_blank(text, at)
+    if library.startswith("Unterminated string"):
+        return Fault("GT265", "the JSON ends too early", "a text is opened and never closed", here)
     if (comma := _trailing_comma(text, here)) is not None:
         return Fault("GT247", "a comma stands before the end of an object or array", "take the comma out", comma)
     if here >= len(text):
@@ -148,8 +153,6 @@ def _trailing_comma(text: str, here: int) -> int | None:
 
 def _syntax(text: str, here: int) -> tuple[str, str]:
     first = text[here]
-    if first < " ":
-        return "a control character stands unescaped in a text", r"write it as an escape: \n, \t or \u00XX"
     if first == "'":
         return "not valid JSON: a single quote", 'texts and keys stand in double quotes: "…"'
     if first == "\\":

@@ -35,7 +35,7 @@ def outer_space(read: ReadDataset) -> Iterator[Problem]:
     outputs = ((row.line, row.example.output) for row in read.rows)
     inputs = ((row.line, text) for row, text in read.inputs())
     for name, texts in zip(read.layout.columns, (inputs, outputs), strict=True):
-        lines = [line for line, text in texts if text != text.strip()]
+        lines = [line for line, text in texts if text != (stripped := text.strip()) and stripped]
         if 0 < len(lines) <= _FEW * len(read.rows):
             where = f"lines {listed(lines)}" if len(lines) > 1 else f"line {lines[0]}"
             message = f"column '{name}' begins or ends in white space on {where}, and nowhere else"

@@ -1,0 +1,201 @@
+"""What examples are told about each other: lines and counts, never a word of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from controller.dataset import Layout, ReadDataset, Rules, TaskType, check, load, read_examples
+from controller.errors import Problem, Severity
+from controller.state.desired import Example
+
+SPECS = Path(__file__).resolve().parents[2] / "specs" / "datasets"
+
+
+def rows(count: int) -> list[tuple[str, str]]:
+    return [(f"canary sentence {n}", f"canary label {n % 3}") for n in range(count)]
+
+
+def read(pairs: list[tuple[str, str]], file: str = "train.jsonl", prefix: str = "") -> ReadDataset:
+    text = "\n".join(json.dumps({"text_input": i, "output": o}) for i, o in pairs)
+    return read_examples(text.encode(), file, Layout(prefix=prefix))
+
+
+def found(pairs: list[tuple[str, str]], code: str, rules: Rules | None = None) -> list[Problem]:
+    problems = check(read(pairs), rules or Rules())
+    assert "canary" not in "".join(p.message + p.hint for p in problems).lower()
+    return [p for p in problems if p.code == code]
+
+
+@pytest.mark.parametrize(
+    ("task", "count", "codes"),
+    [
+        ("classification", 19, ["GT203"]),
+        ("classification", 20, ["GT204"]),
+        ("classification", 99, ["GT204"]),
+        ("classification", 100, []),
+        ("classification", 2000, []),
+        ("summarization", 99, ["GT204"]),
+        ("search", 100, []),
+        ("other", 500, []),
+        ("other", 501, ["GT205"]),
+    ],
+)
+def test_the_number_of_examples_is_held_against_the_guide(task: TaskType, count: int, codes: list[str]) -> None:
+    problems = check(read(rows(count)), Rules(task_type=task))
+
+    assert [p.code for p in problems] == codes
+    assert all((p.line, p.column) == (0, 0) for p in problems)
+
+
+def test_an_evaluation_set_may_be_small_and_is_not_sent() -> None:
+    assert check(read(rows(3)), Rules(inline_bytes=1, is_evaluation=True)) == ()
+
+
+def test_nothing_is_said_of_a_set_without_rows() -> None:
+    assert check(ReadDataset((), ()), Rules()) == ()
+
+
+def test_the_bytes_of_the_request_are_counted_as_json_writes_them() -> None:
+    pairs = [('a "quoted"\ntext é', "x"), *rows(99)]
+    frame = '{"textInput":,"output":},'
+    exact = sum(len(json.dumps(t, ensure_ascii=False).encode()) for pair in pairs for t in pair) + 100 * len(frame)
+
+    assert found(pairs, "GT208", Rules(inline_bytes=exact)) == []
+    (problem,) = found(pairs, "GT208", Rules(inline_bytes=exact - 1))
+    assert problem.severity is Severity.ERROR
+    assert f"{exact:,}" in problem.message
+
+
+def test_the_prefix_counts_for_the_longest_input() -> None:
+    pairs = [("x" * 39_999, "a"), *rows(30)]
+
+    assert "GT206" not in {p.code for p in check(read(pairs, prefix="p"), Rules())}
+    assert "GT206" in {p.code for p in check(read(pairs, prefix="pq"), Rules())}
+
+
+def test_repeats_name_both_lines_and_count_the_rest() -> None:
+    pairs = rows(30)
+    (problem,) = found([*pairs, *pairs[:5]], "GT209")
+
+    assert problem.line == 31
+    assert problem.message == "line 31 repeats line 1; line 32 repeats line 2; line 33 repeats line 3; and 2 more"
+
+
+def test_repeats_on_one_line_of_json_are_seen() -> None:
+    data = json.dumps([{"text_input": "canary", "output": "b"}] * 2).encode()
+
+    assert "line 1 repeats line 1" in {p.message for p in load(data, "a.json", Layout()).problems}
+
+
+def test_a_contradiction_names_both_lines_and_is_no_repeat() -> None:
+    pairs = [*rows(30), ("canary sentence 4", "canary other")]
+
+    (problem,) = found(pairs, "GT210")
+    assert problem.message == "line 31 has the input of line 5 and another output"
+    assert problem.severity is Severity.WARNING
+    assert found(pairs, "GT209") == []
+
+
+def test_overlap_with_the_evaluation_set_names_the_lines_of_both() -> None:
+    evaluation = read([("another canary", "x"), ("CANARY  sentence 7 ", "x")], "eval.jsonl")
+
+    (problem,) = found(rows(30), "GT211", Rules(evaluation=evaluation))
+    assert (problem.line, problem.message) == (8, "line 8 is also line 2 of eval.jsonl")
+
+
+def test_sets_apart_do_not_overlap() -> None:
+    evaluation = read([("another canary", "x")], "eval.jsonl")
+
+    assert found(rows(30), "GT211", Rules(evaluation=evaluation)) == []
+
+
+def parts(count: int, *labels: str) -> list[tuple[str, str]]:
+    return [(" ".join(f"{label} canary {n}" for label in labels), f"{n % 4}") for n in range(count)]
+
+
+def test_lines_built_in_another_way_are_listed_at_the_first() -> None:
+    pairs = [*parts(20, "question:", "context:"), ("canary", "x"), ("context: canary question: canary", "x")]
+
+    (problem,) = found(pairs, "GT212")
+    assert (problem.line, problem.severity) == (21, Severity.WARNING)
+    assert problem.message == "most inputs are built of 'question:' then 'context:'; lines 21 and 22 are not"
+
+
+def test_labels_of_the_set_s_own_are_counted_and_not_named() -> None:
+    pairs = [*parts(20, "canaryone:", "canarytwo:"), ("canarytwo: canary canaryone: canary", "x")]
+
+    (problem,) = found(pairs, "GT212")
+    assert problem.message == "most inputs are built of the same 2 labelled parts in the same order; line 21 is not"
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        rows(30),
+        parts(30, "question:", "context:"),
+        [*parts(10, "question:"), *rows(30)],
+        [("canary: at 10:30 http://canary", "x"), *rows(30)],
+        parts(2, "question:"),
+    ],
+    ids=["no labels", "all alike", "a few with", "one by chance", "too few"],
+)
+def test_sets_without_a_usual_structure_are_left_alone(pairs: list[tuple[str, str]]) -> None:
+    assert found(pairs, "GT212") == []
+
+
+def test_outer_white_space_is_a_slip_only_where_it_is_rare() -> None:
+    (problem,) = found([*rows(30), (" canary", "x"), ("canary\n", "x")], "GT213")
+    assert problem.message == "column 'text_input' begins or ends in white space on lines 31 and 32, and nowhere else"
+    assert found([(f" canary {n}", "ab"[n % 2]) for n in range(30)], "GT213") == []
+
+
+def test_labels_that_differ_in_case_only_are_a_slip_of_a_classification() -> None:
+    pairs = [*rows(30), ("canary 30", "Canary label 1"), ("canary 31", "canary  label 2")]
+
+    (problem,) = found(pairs, "GT218", Rules(task_type="classification"))
+    assert problem.message.startswith("lines 31 and 32 have a label")
+    assert found(pairs, "GT218") == []
+
+
+def test_answers_are_not_taken_for_labels() -> None:
+    pairs = [(f"canary {n}", f"answer {n // 2}" if n % 2 else f"Answer {n // 2}") for n in range(30)]
+
+    assert found([*pairs, ("canary 99", "only this")], "GT218", Rules(task_type="classification")) == []
+
+
+def test_a_check_never_changes_what_is_sent() -> None:
+    loaded = load(b'{"text_input": " canary ", "output": "x"}', "a.jsonl", Layout(prefix="P "))
+
+    assert loaded.dataset is not None
+    assert loaded.dataset.examples == (Example("P  canary ", "x"),)
+    assert (loaded.dataset.path, loaded.dataset.prefix, loaded.dataset.duplicates) == ("a.jsonl", "P ", 0)
+
+
+def test_a_repr_shows_no_row() -> None:
+    loaded = load(b'{"text_input": "canary", "output": "canary"}', "a.jsonl", Layout())
+
+    assert "canary" not in repr(loaded)
+    assert "canary" not in repr(loaded.read.rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "least"), [("next-number", "other", 120), ("support-triage", "classification", 220)]
+)
+def test_the_example_sets_have_nothing_to_be_told(name: str, task: TaskType, least: int) -> None:
+    kept = SPECS / f"{name}.eval.jsonl"
+    evaluation = read_examples(kept.read_bytes(), kept.name, Layout()) if kept.exists() else None
+    rules = Rules(task_type=task, inline_bytes=4_000_000, evaluation=evaluation)
+
+    loaded = load((SPECS / f"{name}.jsonl").read_bytes(), f"{name}.jsonl", Layout(), rules)
+
+    assert loaded.problems == ()
+    assert len(loaded.read.rows) >= least
+
+
+def test_the_held_out_rows_have_nothing_to_be_told_and_every_class_among_them() -> None:
+    kept = read_examples((SPECS / "support-triage.eval.jsonl").read_bytes(), "e.jsonl", Layout())
+
+    assert check(kept, Rules(task_type="classification", is_evaluation=True)) == ()
+    assert len(kept.rows) >= 48
+    assert {e.output for e in kept.examples} == {"account", "billing", "bug", "feature"}
