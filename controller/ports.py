@@ -81,6 +81,10 @@ class Source(Protocol):
         """What names this repository in owner marks: host/path of a network remote, else the root commit's id."""
         ...
 
+    async def close(self) -> None:
+        """Let go of processes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Want:

@@ -1,1 +1,119 @@
-"""The only module that names concrete adapters: settings to ports."""
+"""The only module that names concrete adapters: a place and an environment to ports."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
+from controller.git.layout import find_repository
+from controller.ledger.opening import open_ledger
+from controller.ports import Ports, Provider, Reporter, Source, Tree
+from controller.providers.opening import Doors, open_provider
+from controller.settings import Settings, home
+from controller.source.repo import CommitSource
+from controller.source.tree import WorktreeSource, top_of
+from controller.specs.controller_loading import load_settings
+from controller.system import SystemChance, SystemClock
+
+SETTINGS_FILE = "gitune.yaml"
+_SETTINGS_LIMIT = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a command works on. ``config`` stands in for the tree's own gitune.yaml; ``revision`` None means HEAD."""
+
+    root: Path
+    config: Path | None = None
+    worktree: bool = False
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Ports, and the settings they were made from."""
+
+    ports: Ports
+    settings: Settings
+
+
+def source_of(where: Where, environ: Mapping[str, str] = os.environ) -> Source:
+    """The working tree where that was asked for or there is no git, else the commits of the root's repository."""
+    if where.worktree or find_repository(where.root) is None:
+        return WorktreeSource(where.root)
+    return CommitSource(where.root, home(environ), where.revision)
+
+
+async def read_settings(where: Where, tree: Tree) -> Settings:
+    """The settings of ``--config``, else of gitune.yaml in the tree, else the defaults. Raises `SpecInvalid`."""
+    data, name = await _settings_bytes(where, tree)
+    settings, problems = load_settings(data, name)
+    errors = tuple(problem for problem in problems if problem.severity is Severity.ERROR)
+    if errors:
+        raise SpecInvalid(problems, hint=f"Mend {name}: nothing is read or sent before that.")
+    return settings
+
+
+async def _settings_bytes(where: Where, tree: Tree) -> tuple[bytes | None, str]:
+    if where.config is not None:
+        try:
+            return await asyncio.to_thread(where.config.read_bytes), str(where.config)
+        except OSError as error:
+            message = f"{where.config}: {error.strerror}"
+            raise ControllerError(message, hint="Give --config a file that can be read.") from error
+    try:
+        return await tree.read(SETTINGS_FILE, _SETTINGS_LIMIT), SETTINGS_FILE
+    except Unreadable as error:
+        if error.code == "GT401":
+            return None, SETTINGS_FILE
+        raise
+
+
+@asynccontextmanager
+async def open_ports(
+    where: Where, reporter: Reporter, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[Opened]:
+    """Every port, open; closed again at the end. Raises `ControllerError`; no request is sent here."""
+    async with AsyncExitStack() as stack:
+        source = source_of(where, environ)
+        stack.push_async_callback(source.close)
+        settings = await read_settings(where, await source.tree())
+        clock, chance = SystemClock(), SystemChance()
+        providers = await _providers(settings, environ, Doors(clock, chance), stack)
+        top = await asyncio.to_thread(top_of, where.root)
+        ledger = open_ledger(settings.ledger, top, home(environ), clock.now, environ)
+        instance = settings.instance or await _identity(where, environ)
+        yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance), settings)
+
+
+async def _providers(
+    settings: Settings, environ: Mapping[str, str], doors: Doors, stack: AsyncExitStack
+) -> dict[str, Provider]:
+    opened: dict[str, Provider] = {}
+    for key, one in settings.providers.items():
+        opened[key] = await open_provider(one, environ, home(environ), doors)
+        stack.push_async_callback(opened[key].close)
+    return opened
+
+
+async def _identity(where: Where, environ: Mapping[str, str]) -> str:
+    """Who we are in owner marks. Outside git only free providers are served, and the folder is name enough."""
+    if find_repository(where.root) is None:
+        return f"folder/{hashlib.sha256(str(where.root.resolve()).encode()).hexdigest()[:16]}"
+    source = CommitSource(where.root, home(environ))
+    try:
+        found = await source.identity()
+    finally:
+        await source.close()
+    if found is None:
+        raise ControllerError(
+            "this repository has no name of its own: no network remote, and no root commit in reach",
+            hint="Set `instance:` in gitune.yaml: it marks the models as ours.",
+        )
+    return found

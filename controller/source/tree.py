@@ -138,6 +138,9 @@ class WorktreeSource:
         """None: files on disk name no repository."""
         return None
 
+    async def close(self) -> None:
+        """Nothing is held open."""
+
 
 def top_of(folder: Path) -> Path:
     """The root of the working tree a folder is in; outside git the folder. Raises `SourceError`."""

@@ -144,6 +144,7 @@ class InvalidModel:
     place: Place
     reason: Reason
     problems: tuple[Problem, ...]
+    former_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,8 @@ class Desired:
     def names(self) -> frozenset[str]:
         """Every name the revision speaks of, former names of its specs included."""
         valid = {m.name for m in self.models} | {f for m in self.models for f in m.former_names}
-        return frozenset(valid | {m.name for m in self.invalid})
+        invalid = {name for m in self.invalid for name in (m.name, *m.former_names)}
+        return frozenset(valid | invalid)
 
     @property
     def errors(self) -> tuple[Problem, ...]:

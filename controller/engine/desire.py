@@ -1,0 +1,139 @@
+"""A tree and the settings to what git asks for: specs loaded, datasets read, references resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from controller.conditions import Reason
+from controller.engine.examples import Examples, hyperparameters, read_examples
+from controller.errors import Problem, Severity, Unreadable
+from controller.ports import Capabilities, Tree
+from controller.settings import Settings
+from controller.source.paths import collisions
+from controller.specs.loaded import LoadedSpec
+from controller.specs.loading import load_specs
+from controller.specs.models import FromSpec as FromSpecField
+from controller.specs.patterns import spec_paths
+from controller.specs.references import check_references, order
+from controller.specs.severities import with_severities
+from controller.state.desired import (
+    Base,
+    BaseModel,
+    Desired,
+    DesiredModel,
+    FromSpec,
+    InvalidModel,
+    Sampling,
+)
+
+SPEC_LIMIT = 1 << 20  # bytes; the YAML door refuses more
+
+
+@dataclass
+class _Reading:
+    """What has been read so far, by name."""
+
+    settings: Settings
+    problems: list[Problem] = field(default_factory=list)
+    models: dict[str, DesiredModel] = field(default_factory=dict)
+    invalid: dict[str, InvalidModel] = field(default_factory=dict)
+
+    def judged(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        """The problems with the severities of the policy, kept; the errors among them are returned."""
+        mine = with_severities(problems, self.settings.policy.checks)
+        self.problems.extend(mine)
+        return tuple(problem for problem in mine if problem.severity is Severity.ERROR)
+
+
+async def read_desired(tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+    """Everything one tree asks for, every problem of every file included. Raises `SourceError`."""
+    entries = await tree.entries()
+    paths = set(spec_paths(settings.specs, (entry.path for entry in entries)))
+    reading = _Reading(settings)
+    files, unread = await _files(tree, paths, reading)
+    reading.judged(collisions(entry for entry in entries if entry.path in paths))
+    loaded = check_references(load_specs(files), settings)
+    reading.judged(loaded.problems)
+    for broken in loaded.broken:
+        reading.invalid[broken.name] = InvalidModel(
+            broken.name, broken.place, Reason.INVALID_SPEC, broken.problems, broken.former_names
+        )
+    for spec in order(loaded.specs):
+        key = spec.model.spec.provider or settings.default_provider
+        found = await read_examples(spec, tree, capabilities.get(key, Capabilities()))
+        _settle(spec, found, reading)
+    return Desired(
+        revision=tree.revision,
+        models=tuple(reading.models[name] for name in sorted(reading.models)),
+        invalid=tuple(reading.invalid[name] for name in sorted(reading.invalid)),
+        problems=tuple(sorted(set(reading.problems))),
+        complete=not unread and not loaded.unreadable,
+    )
+
+
+async def _files(tree: Tree, paths: set[str], reading: _Reading) -> tuple[dict[str, bytes], bool]:
+    """The bytes of every spec file, and whether one could not be read."""
+    files: dict[str, bytes] = {}
+    unread = False
+    for path in sorted(paths):
+        try:
+            files[path] = await tree.read(path, SPEC_LIMIT)
+        except Unreadable as error:
+            unread = True
+            reading.judged((Problem(path, 0, 0, error.code, error.message, hint=error.hint),))
+    return files, unread
+
+
+def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:
+    """One spec with its datasets to a desired model, or to the reason why not."""
+    errors = reading.judged(found.problems)
+    base = _base(spec, reading)
+    place, former = spec.place, spec.model.metadata.former_names
+    if base is None:
+        where = spec.spot(("spec", "baseModel"))
+        message = "the spec it is tuned on cannot be used"
+        hint = "mend that spec first"
+        problem = Problem(where.file, where.line, where.column, "GT107", message, hint=hint)
+        errors = (*errors, *reading.judged((problem,)))
+        reading.invalid[spec.name] = InvalidModel(spec.name, place, Reason.INVALID_SPEC, errors, former)
+    elif errors or found.training is None:
+        reading.invalid[spec.name] = InvalidModel(spec.name, place, found.reason, errors, former)
+    else:
+        reading.models[spec.name] = _model(spec, found, base, reading.settings)
+
+
+def _base(spec: LoadedSpec, reading: _Reading) -> Base | None:
+    said = spec.model.spec.base_model
+    if not isinstance(said, FromSpecField):
+        return BaseModel(said)
+    source = reading.models.get(said.from_)
+    return FromSpec(source.name, source.fingerprint, source.attempt) if source else None
+
+
+def _model(spec: LoadedSpec, found: Examples, base: Base, settings: Settings) -> DesiredModel:
+    assert found.training is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
+    said, meta = spec.model.spec, spec.model.metadata
+    key = said.provider or settings.default_provider
+    return DesiredModel(
+        name=spec.name,
+        place=spec.spot(("metadata", "name")),
+        provider=key,
+        provider_type=settings.providers[key].type,
+        base=base,
+        hyperparameters=hyperparameters(spec),
+        dataset=found.training,
+        attempt=said.attempt,
+        former_names=meta.former_names,
+        labels=MappingProxyType(dict(meta.labels)),
+        display_name=said.display_name,
+        description=said.description,
+        sampling=Sampling(said.sampling.temperature, said.sampling.top_p, said.sampling.top_k),
+        suspend=said.suspend,
+        when_superseded=said.when_superseded,
+        deletion_policy=said.deletion_policy,
+        run_history_limit=said.run_history_limit,
+        max_duration=said.limits.seconds,
+        evaluation=found.evaluation,
+    )
