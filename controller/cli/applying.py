@@ -1,0 +1,121 @@
+"""What is committed to what was done about it, shown while it happens and summed up at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from controller.cli import logs
+from controller.cli.codes import Code
+from controller.cli.failures import error_json, error_text
+from controller.cli.options import Asked
+from controller.cli.output import Screen, Views
+from controller.cli.progress import reporter
+from controller.cli.verdicts import of_pass, unreadable
+from controller.engine.reconcile import Approval, Pass, Refused, follow, reconcile
+from controller.errors import RevisionConflict
+from controller.plan.actions import Create, Plan, Retune, Wait
+from controller.plan.world import World
+from controller.report.applied import applied_markdown, applied_text, people_text, waiting_on_people
+from controller.report.escape import terminal
+from controller.report.plan_json import applied_json, as_json
+from controller.report.plan_markdown import plan_markdown
+from controller.report.plan_text import plan_text
+from controller.report.wording import listed
+from controller.wiring import Opened, Where, open_ports
+
+# A lost race for the ledger is read and decided again; with more rivals than this something else is wrong.
+_RACES = 5
+# Seconds between two looks at runs: a server of one's own may be asked often, a service within its quota.
+_OFTEN, _SELDOM = 1.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What `gitune apply` was asked for."""
+
+    wait: bool = False
+    digest: str | None = None
+    allow: frozenset[str] = frozenset()
+    worktree: bool = False
+
+
+def apply(asked: Asked, order: Order) -> int:
+    """Carry it out and tell; the exit code is that of the last pass."""
+    logs.configure(asked)
+    screen = Screen(asked)
+    try:
+        done = asyncio.run(_last_pass(asked, order, screen))
+    except Refused as refusal:
+        return _show_refusal(screen, refusal)
+    screen.show(
+        Views(
+            text=lambda _: applied_text(done.plan, done.outcomes),
+            json=lambda: applied_json(done.plan, done.outcomes, done.records),
+            markdown=lambda: applied_markdown(done.plan, done.outcomes),
+        )
+    )
+    _tell_what_is_left(screen, done.world, done)
+    return of_pass(done.world, done.outcomes)
+
+
+async def _last_pass(asked: Asked, order: Order, screen: Screen) -> Pass:
+    where = Where(asked.folder, asked.config, worktree=order.worktree)
+    with reporter(screen) as telling:
+        async with open_ports(where, telling) as opened:
+            last: Pass | None = None
+            async for done in _passes(opened, order):
+                last = done
+    if last is None:
+        raise AssertionError("a pass ends in a result or in an error")
+    return last
+
+
+async def _passes(opened: Opened, order: Order) -> AsyncIterator[Pass]:
+    approval = Approval(order.digest, order.allow)
+    for race in range(_RACES):
+        try:
+            if not order.wait:
+                yield await reconcile(opened.ports, opened.settings, approval)
+                return
+            free = all(provider.capabilities.free for provider in opened.ports.providers.values())
+            async for done in follow(opened.ports, opened.settings, approval, _OFTEN if free else _SELDOM):
+                approval = Approval(None, order.allow, done.plan.revision)
+                yield done
+        except RevisionConflict:
+            if race == _RACES - 1:
+                raise
+        else:
+            return
+
+
+def _show_refusal(screen: Screen, refusal: Refused) -> int:
+    """A refused plan is shown all the same, then why it was refused."""
+    plan, error = refusal.preview.plan, (refusal.message, refusal.hint, ())
+    screen.show(
+        Views(
+            text=lambda _: plan_text(plan),
+            json=lambda: {**as_json(plan), "error": error_json("UnsafePlan", *error)},
+            markdown=lambda: plan_markdown(plan),
+        )
+    )
+    screen.tell(error_text(*error))
+    return Code.HOLDS
+
+
+def _tell_what_is_left(screen: Screen, world: World, done: Pass) -> None:
+    if broken := unreadable(world):
+        screen.tell(Text.assemble(("error: ", "bold red"), terminal(listed(broken))))
+    for problem in world.desired.errors[:10]:
+        screen.tell(Text(f"  {terminal(str(problem))}"))
+    if names := waiting_on_people(done.outcomes):
+        screen.tell(Text(people_text(names), "yellow"))
+    if _still_tuning(done.plan):
+        screen.note("runs go on tuning: `gitune apply --wait` follows them, `gitune status` shows them")
+
+
+def _still_tuning(plan: Plan) -> bool:
+    return any(isinstance(action, Create | Retune | Wait) for action in plan.actions)

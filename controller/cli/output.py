@@ -1,0 +1,102 @@
+"""Results and errors to stdout and stderr, in the format that was asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from controller.cli.options import Asked, Format
+from controller.report.escape import json_text, terminal
+from controller.rest import redact
+
+_UNFOLDED = 10_000  # nobody folds lines in a file or a pipe
+_LEAST_WIDTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """One result in every format; only the one that was asked for is made. Text is made for a width."""
+
+    text: Callable[[int], RenderableType]
+    json: Callable[[], object]
+    markdown: Callable[[], str] | None = None
+
+
+class Screen:
+    """The two streams of one command: results on stdout, everything else on stderr."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.format = asked.format
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a sign must not end a pass
+        self.out = console(asked, sys.stdout)
+        self.err = console(asked, sys.stderr)
+
+    @property
+    def width(self) -> int:
+        """What text may be as wide as: the terminal, or a page where there is none."""
+        return self.out.width if self.out.is_terminal else 100
+
+    def show(self, views: Views) -> None:
+        """Write a result, once."""
+        match self.format:
+            case Format.JSON:
+                self.write(json_text(views.json()) + "\n")
+            case Format.MARKDOWN if views.markdown is not None:
+                self.write(views.markdown())
+            case Format.TEXT | Format.MARKDOWN:
+                self.write(rendered(self.out, views.text(self.width)))
+
+    def write(self, text: str) -> None:
+        """Text that is ready, on stdout, without anything that is or looks like a secret."""
+        sys.stdout.write(redact(text))
+        sys.stdout.flush()
+
+    def tell(self, line: RenderableType) -> None:
+        """Something beside the result, on stderr."""
+        sys.stderr.write(redact(rendered(self.err, line)))
+        sys.stderr.flush()
+
+    def note(self, message: str) -> None:
+        """A remark of one line, on stderr."""
+        self.tell(Text.assemble(("note: ", "bold cyan"), terminal(message)))
+
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A spinner on stderr while something may take longer than a second; nothing where that is no terminal."""
+        if not self.err.is_terminal or self.format is not Format.TEXT:
+            yield
+            return
+        with self.err.status(Text(what)):
+            yield
+
+
+def console(asked: Asked, stream: object) -> Console:
+    """A console that takes nothing in its texts for markup, and folds lines only where a person reads them."""
+    made = Console(file=stream, markup=False, emoji=False, highlight=False)  # type: ignore[arg-type] # a text stream
+    if asked.colorless or not made.is_terminal:
+        plain = None if made.is_terminal else _UNFOLDED
+        made = Console(
+            file=stream,  # type: ignore[arg-type] # a text stream
+            markup=False,
+            emoji=False,
+            highlight=False,
+            color_system=None,
+            width=plain,
+        )
+    made.width = max(made.width, _LEAST_WIDTH)
+    return made
+
+
+def rendered(target: Console, renderable: RenderableType) -> str:
+    """What a console would print, without the blanks that fill its lines."""
+    with target.capture() as captured:
+        target.print(renderable)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())

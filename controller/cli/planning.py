@@ -1,0 +1,132 @@
+"""Files, ledger and providers to the plan that apply would carry out, shown and not carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from rich.text import Text
+
+from controller.cli import logs
+from controller.cli.options import Asked
+from controller.cli.output import Screen, Views
+from controller.cli.progress import Quiet
+from controller.cli.verdicts import of_plan, unreadable
+from controller.engine.reconcile import Preview, preview, preview_offline
+from controller.errors import ControllerError
+from controller.plan.actions import Plan
+from controller.ports import Tree
+from controller.report.escape import terminal
+from controller.report.plan_json import as_json
+from controller.report.plan_markdown import plan_markdown
+from controller.report.plan_text import plan_text
+from controller.report.problems import counts
+from controller.report.wording import listed
+from controller.settings import Settings
+from controller.source.tree import differing
+from controller.specs.patterns import spec_paths
+from controller.wiring import SETTINGS_FILE, Opened, Where, open_ports, source_of
+
+_NAMED_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `gitune plan` was asked: ``base`` is the revision whose own plan is left out."""
+
+    detailed: bool = False
+    base: str | None = None
+    offline: bool = False
+
+
+def plan(asked: Asked, question: Question) -> int:
+    """Show the plan; the exit code says whether it could be made whole and, if asked, whether it changes anything."""
+    logs.configure(asked)
+    screen = Screen(asked)
+    with screen.waiting("looking at the specs, the ledger and the providers"):
+        shown, moved = asyncio.run(_look(asked, question))
+    made = shown.plan
+    screen.show(Views(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made)))
+    _remark(screen, shown, moved, question)
+    return of_plan(shown.world, made, detailed=question.detailed)
+
+
+def only_new(head: Plan, base: Plan) -> Plan:
+    """The head's plan without the actions that the base's has too; its digest stays that of the whole."""
+    known = {(action.name, action.word, action.digest) for action in base.actions}
+    new = tuple(a for a in head.actions if (a.name, a.word, a.digest) not in known)
+    return replace(head, actions=new)
+
+
+async def _look(asked: Asked, question: Question) -> tuple[Preview, tuple[str, ...] | None]:
+    async with _opened(asked, question.base) as opened:
+        ask = preview_offline if question.offline else preview
+        working = source_of(Where(asked.folder, worktree=True))
+        try:
+            shown = await ask(replace(opened.ports, source=working), opened.settings)
+            if question.base is not None:
+                base = await ask(opened.ports, opened.settings, question.base)
+                shown = replace(shown, plan=only_new(shown.plan, base.plan))
+            return shown, await _uncommitted(asked, await working.tree(), shown, opened.settings)
+        finally:
+            await working.close()
+
+
+@asynccontextmanager
+async def _opened(asked: Asked, base: str | None) -> AsyncIterator[Opened]:
+    """Ports for the working tree, or, with a base, as the base's own gitune.yaml has them: a change proposed to it must
+    not choose the providers that it is judged with.
+    """
+    where = Where(asked.folder, asked.config, worktree=base is None, revision=base)
+    async with open_ports(where, Quiet()) as opened:
+        yield opened
+
+
+async def _uncommitted(asked: Asked, working: Tree, shown: Preview, settings: Settings) -> tuple[str, ...] | None:
+    """The files the plan rests on that are not as in HEAD; None where there is no commit to compare with."""
+    source = source_of(Where(asked.folder))
+    try:
+        head = await source.tree()
+        if head.revision is None:
+            return None
+        both = [entry.path for tree in (head, working) for entry in await tree.entries()]
+        specs = spec_paths(settings.specs, both)
+        return await differing(head, working, sorted({SETTINGS_FILE, *specs, *_datasets(shown)}))
+    except ControllerError:
+        return None
+    finally:
+        await source.close()
+
+
+def _datasets(shown: Preview) -> Sequence[str]:
+    models = shown.world.desired.models
+    evaluations = [m.evaluation.dataset.path for m in models if m.evaluation is not None]
+    return [*(m.dataset.path for m in models), *evaluations]
+
+
+def _remark(screen: Screen, shown: Preview, moved: tuple[str, ...] | None, question: Question) -> None:
+    """What a reader has to know beside the plan, on stderr."""
+    if moved is None:
+        screen.note("this is the plan of the files on disk: apply acts on commits, and there is none")
+    elif moved:
+        some = [*moved[:_NAMED_FILES], *([f"{len(moved) - _NAMED_FILES} more"] if len(moved) > _NAMED_FILES else [])]
+        screen.note(f"this is the plan of the working tree, apply acts on HEAD; they differ in {listed(some)}")
+    if question.offline:
+        screen.note("no provider was asked: what the ledger says is taken for what they have")
+    if question.base is not None:
+        screen.note(f"what the plan of {question.base} holds too is left out; the digest is that of the whole plan")
+    if found := shown.world.desired.problems:
+        screen.note(f"{counts(found)}: `gitune validate` shows {'it' if len(found) == 1 else 'them'}")
+    if broken := unreadable(shown.world):
+        screen.tell(Text.assemble(("error: ", "bold red"), terminal(listed(broken))))
+        _hints(screen, shown)
+
+
+def _hints(screen: Screen, shown: Preview) -> None:
+    for key, seen in shown.world.observed.providers.items():
+        if seen.error:
+            screen.tell(Text(terminal(f"  {key}: {seen.error}")))
+        if seen.error and seen.hint:
+            screen.tell(Text.assemble(("  hint: ", "bold cyan"), terminal(seen.hint)))

@@ -1,0 +1,156 @@
+"""What a pass tells while it works to progress bars, plain lines or log events on stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import structlog
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from controller.cli.options import Format
+from controller.cli.output import Screen, rendered
+from controller.plan.actions import Action, Hold, Nothing, Wait
+from controller.plan.outcomes import Outcome
+from controller.ports import Reporter
+from controller.report.applied import outcome_text
+from controller.report.escape import terminal
+from controller.report.wording import duration, figure
+from controller.rest import redact
+from controller.state.observed import RemoteModel, RemoteState
+
+log = structlog.stdlib.get_logger("gitune")
+
+
+class Quiet:
+    """Log events only: for JSON and Markdown, where a program reads the result."""
+
+    def __enter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Nothing to close."""
+
+    def started(self, action: Action) -> None:
+        """One event."""
+        log.info("action.started", action=action.word, name=action.name, model=action.model)
+
+    def ended(self, outcome: Outcome) -> None:
+        """One event."""
+        action = outcome.action
+        log.info("action.ended", action=action.word, name=action.name, outcome=type(outcome).__name__.lower())
+
+    def observed(self, model: RemoteModel) -> None:
+        """One event."""
+        done, total = model.progress.completed_steps, model.progress.total_steps
+        log.info("run.observed", model=model.name, state=str(model.state), steps=done, of=total)
+
+
+class Lines(Quiet):
+    """A line an action, and one a tenth of each run: for files, pipes and CI logs."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._tenths: dict[str, int] = {}
+        self._said: dict[str, str] = {}
+
+    def ended(self, outcome: Outcome) -> None:
+        """Say what became of it, where that is news."""
+        super().ended(outcome)
+        if isinstance(outcome.action, Nothing | Wait | Hold):
+            return
+        line = rendered(self._screen.err, outcome_text(outcome))
+        if self._said.get(outcome.action.name) != line:
+            self._said[outcome.action.name] = line
+            self._screen.tell(outcome_text(outcome))
+
+    def observed(self, model: RemoteModel) -> None:
+        """Say each tenth once."""
+        super().observed(model)
+        tenth = int(model.progress.share * 10)
+        if model.state is RemoteState.CREATING and self._tenths.get(model.name) == tenth:
+            return
+        if self._tenths.get(model.name) != -1:
+            self._screen.tell(Text(progress_line(model)))
+        self._tenths[model.name] = tenth if model.state is RemoteState.CREATING else -1
+
+
+class Bars(Quiet):
+    """A bar a run, with steps, loss and the time that is left."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[said]}", markup=False),
+            Remaining(),
+            console=screen.err,
+            expand=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._screen = screen
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Leave the last picture, and the cursor below it."""
+        self._bars.stop()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Print what became of it above the bars."""
+        super().ended(outcome)
+        if not isinstance(outcome.action, Nothing | Wait | Hold):
+            line = outcome_text(outcome)
+            line.plain = redact(line.plain)
+            self._bars.console.print(line)
+
+    def observed(self, model: RemoteModel) -> None:
+        """Move its bar."""
+        super().observed(model)
+        task = self._tasks.get(model.name)
+        if task is None:
+            label = terminal(model.name.rpartition("/")[2], 40)
+            task = self._tasks[model.name] = self._bars.add_task(label, total=None, said="")
+        total = model.progress.total_steps or None
+        self._bars.update(task, completed=model.progress.completed_steps, total=total, said=progress_words(model))
+
+
+class Remaining(ProgressColumn):
+    """The time that is left, at the pace so far."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """``3 min 05 s left``; nothing while unknown, and nothing at the end."""
+        left = task.time_remaining
+        if left is None or task.finished:
+            return Text("")
+        return Text(f"{duration(left)} left", "cyan")
+
+
+def reporter(screen: Screen) -> Quiet | Lines | Bars:
+    """The way to tell that fits the format and the terminal."""
+    if screen.format is not Format.TEXT:
+        return Quiet()
+    return Bars(screen) if screen.err.is_terminal else Lines(screen)
+
+
+def progress_words(model: RemoteModel) -> str:
+    """``56/140 steps, loss 0.449``."""
+    steps = f"{model.progress.completed_steps:,}/{model.progress.total_steps:,} steps"
+    return f"{steps}, loss {figure(model.losses[-1].mean_loss)}" if model.losses else steps
+
+
+def progress_line(model: RemoteModel) -> str:
+    """``tunedModels/next-number-…: 40 %, 56/140 steps, loss 0.449``."""
+    if model.state is not RemoteState.CREATING:
+        return f"{terminal(model.name)}: {model.state}, {progress_words(model)}"
+    return f"{terminal(model.name)}: {int(model.progress.share * 100)} %, {progress_words(model)}"
+
+
+_: type[Reporter] = Quiet  # mypy holds that these are what the engine asks for

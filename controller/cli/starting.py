@@ -1,0 +1,86 @@
+"""An empty folder to a repository that Gitune can apply: settings, one spec, one dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.text import Text
+
+from controller.cli.codes import Code
+from controller.cli.options import Asked
+from controller.cli.output import Screen, Views
+from controller.errors import ControllerError
+from controller.report.escape import cell, terminal
+
+SETTINGS = """\
+apiVersion: gitune.dev/v1alpha1
+kind: Controller
+specs: ["specs/**/*.yaml"]
+defaultProvider: local
+providers:
+  local: {type: local}   # trains on this machine and costs nothing
+  # gemini: {type: gemini, apiKeyEnv: GEMINI_API_KEY}
+"""
+
+SPEC = """\
+apiVersion: gitune.dev/v1alpha1
+kind: TunedModel
+metadata:
+  name: sums
+spec:
+  baseModel: models/tiny
+  displayName: Sums
+  description: Adds two numbers of one digit.
+  dataset:
+    path: datasets/sums.jsonl
+  hyperparameters: {epochCount: 40, batchSize: 4, learningRate: 0.003}
+"""
+
+
+def init(asked: Asked) -> int:
+    """Write the files of `starter` below the root. Raises `ControllerError`, with nothing written, where one exists."""
+    root = asked.folder
+    files = starter()
+    taken = sorted(path for path in files if (root / path).exists() or (root / path).is_symlink())
+    if taken:
+        hint = "Move them away, or start in another folder: nothing was written."
+        raise ControllerError(f"these files are there already: {', '.join(taken)}", hint=hint)
+    for path, text in files.items():
+        _write(root / path, text)
+    made = sorted(files)
+    Screen(asked).show(
+        Views(
+            text=lambda _: _told(made),
+            json=lambda: {"schemaVersion": 1, "written": made},
+            markdown=lambda: "".join(f"- {cell(path)}\n" for path in made),
+        )
+    )
+    return Code.WELL
+
+
+def starter() -> Mapping[str, str]:
+    """What is written, by its path: 100 sums of one-digit numbers, enough for no advice on size."""
+    rows = [{"text_input": f"{a} + {b} =", "output": str(a + b)} for a in range(10) for b in range(10)]
+    return {
+        "gitune.yaml": SETTINGS,
+        "specs/sums.yaml": SPEC,
+        "specs/datasets/sums.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        hint = "See that the folder can be written to."
+        raise ControllerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
+
+
+def _told(made: list[str]) -> Text:
+    lines = [Text.assemble(("wrote ", "green"), terminal(path)) for path in made]
+    steps = ("", "Next:", "  gitune validate", "  git add . && git commit -m 'A first model'", "  gitune apply --wait")
+    return Text("\n").join([*lines, *map(Text, steps)])

@@ -1,0 +1,106 @@
+"""Files on disk to every problem they have, each with its place; nothing is sent anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Group
+from rich.text import Text
+
+from controller.cli import logs
+from controller.cli.codes import Code
+from controller.cli.options import Asked
+from controller.cli.output import Screen, Views
+from controller.engine.desire import read_desired
+from controller.errors import ControllerError, Problem, Severity, SpecInvalid
+from controller.providers.opening import capabilities
+from controller.report.problems import problems_json, problems_markdown, problems_text
+from controller.report.wording import counted
+from controller.source.tree import top_of
+from controller.specs.patterns import spec_paths
+from controller.state.desired import Desired
+from controller.wiring import Where, read_settings, source_of
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was wrong, and how much was looked at."""
+
+    problems: tuple[Problem, ...]
+    specs: int = 0
+    examples: int = 0
+
+
+def validate(asked: Asked, paths: Sequence[Path]) -> int:
+    """Show the problems of all specs, or of those below some paths and of their datasets."""
+    logs.configure(asked)
+    screen = Screen(asked)
+    with screen.waiting("reading specs and datasets"):
+        found = asyncio.run(_findings(asked, paths))
+    screen.show(
+        Views(
+            text=lambda _: Group(problems_text(found.problems), Text(_looked_at(found), "dim")),
+            json=lambda: problems_json(found.problems),
+            markdown=lambda: problems_markdown(found.problems),
+        )
+    )
+    wrong = any(problem.severity is Severity.ERROR for problem in found.problems)
+    return Code.FAILED if wrong else Code.WELL
+
+
+async def _findings(asked: Asked, paths: Sequence[Path]) -> Findings:
+    where = Where(asked.folder, asked.config, worktree=True)
+    tree = await source_of(where).tree()
+    try:
+        settings = await read_settings(where, tree)
+    except SpecInvalid as error:
+        return Findings(error.problems)
+    can = {key: capabilities(one) for key, one in settings.providers.items()}
+    if not paths:
+        return _whole(await read_desired(tree, settings, can))
+    asked_for = _patterns(asked.folder, paths)
+    entries = [entry.path for entry in await tree.entries()]
+    for path, pattern in zip(paths, asked_for, strict=True):
+        if not spec_paths((pattern,), entries):
+            message = f"there is no spec at {path}"
+            raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
+    wider = replace(settings, specs=(*settings.specs, *asked_for))
+    return _below(await read_desired(tree, wider, can), set(spec_paths(asked_for, entries)))
+
+
+def _whole(desired: Desired) -> Findings:
+    return Findings(desired.problems, len(desired.names), sum(len(m.dataset.examples) for m in desired.models))
+
+
+def _below(desired: Desired, files: set[str]) -> Findings:
+    """Only what concerns these spec files: their own problems, and those of the datasets they name."""
+    models = [model for model in desired.models if model.place.file in files]
+    broken = [model for model in desired.invalid if model.place.file in files]
+    datasets = {model.dataset.path for model in models}
+    datasets |= {model.evaluation.dataset.path for model in models if model.evaluation is not None}
+    own = {problem for model in broken for problem in model.problems}
+    kept = tuple(p for p in desired.problems if p.file in files | datasets or p in own)
+    return Findings(kept, len(models) + len(broken), sum(len(m.dataset.examples) for m in models))
+
+
+def _patterns(folder: Path, paths: Sequence[Path]) -> tuple[str, ...]:
+    return tuple(_pattern(top_of(folder), folder, path) for path in paths)
+
+
+def _pattern(top: Path, folder: Path, path: Path) -> str:
+    """A path as typed to a pattern of the tree. A path is relative to where the command runs, or to ``--root``."""
+    for start in (Path.cwd(), folder):
+        whole = (start / path).resolve()
+        if whole.exists() and whole.is_relative_to(top.resolve()):
+            inside = whole.relative_to(top.resolve()).as_posix()
+            if whole.is_dir():
+                return "**/*.yaml" if inside == "." else f"{inside}/**/*.yaml"
+            return inside
+    raise ControllerError(f"{path} is not in {top}", hint="Name a file or folder of the repository.")
+
+
+def _looked_at(found: Findings) -> str:
+    return f"{counted(found.specs, 'spec')}, {counted(found.examples, 'example')}"

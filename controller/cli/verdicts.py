@@ -1,0 +1,49 @@
+"""What became of a command to its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.cli.codes import Code
+from controller.conditions import Reason
+from controller.errors import ControllerError, UnsafePlan
+from controller.plan.actions import Hold, Nothing, Plan, Wait
+from controller.plan.outcomes import Held, Outcome
+from controller.plan.world import World
+from controller.report.applied import waiting_on_people
+
+
+def of_error(error: ControllerError) -> Code:
+    """A plan refused by a guard or by a moved digest waits on a person; every other error is a failure."""
+    return Code.HOLDS if isinstance(error, UnsafePlan) else Code.FAILED
+
+
+def of_plan(world: World, plan: Plan, *, detailed: bool) -> Code:
+    """1 where a spec is invalid or a provider could not be read; 2 for changes where that was asked for."""
+    if unreadable(world):
+        return Code.FAILED
+    changes = any(not isinstance(action, Hold | Nothing | Wait) for action in plan.actions)
+    return Code.CHANGES if detailed and changes else Code.WELL
+
+
+def of_pass(world: World, outcomes: Iterable[Outcome]) -> Code:
+    """1 where a spec is invalid or a provider could not be read; 3 where something holds that needs a person."""
+    results = tuple(outcomes)
+    if unreadable(world) or any(_reason(result) is Reason.PROVIDER_UNREADABLE for result in results):
+        return Code.FAILED
+    return Code.HOLDS if waiting_on_people(results) else Code.WELL
+
+
+def unreadable(world: World) -> tuple[str, ...]:
+    """What of the two outer sides could not be used: invalid specs by name, providers by key."""
+    broken = [f"spec {model.name} is invalid" for model in world.desired.invalid]
+    if world.desired.errors and not broken:
+        broken.append(f"{world.desired.errors[0].file} is invalid")
+    if not world.desired.complete and not broken:
+        broken.append("not every spec could be read")
+    silent = [f"provider {key} cannot be read" for key, seen in world.observed.providers.items() if seen.error]
+    return (*broken, *silent)
+
+
+def _reason(outcome: Outcome) -> Reason:
+    return outcome.reason if isinstance(outcome, Held) else outcome.action.reason
