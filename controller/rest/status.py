@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from controller.rest.repeat import LOOK_FIRST, Repeat, lost
 from controller.rest.texts import said
 
 SCOPE = "https://www.googleapis.com/auth/generative-language.tuning"
+_STATUS = re.compile(r"[A-Z_]{1,40}")
 CHECK_ENDPOINT = "Check the endpoint: what answers there is not the tuning API, or a proxy stands before it."
 
 
@@ -68,7 +70,7 @@ def complaint(body: bytes) -> Complaint:
     details = [d for d in _items(error.get("details")) if isinstance(d, Mapping)]
     return Complaint(
         spoken=True,
-        status=_text(error.get("status")),
+        status=status if _STATUS.fullmatch(status := _text(error.get("status"))) else "",
         message=said(_text(error.get("message"))),
         reasons=frozenset(r for d in details if (r := _text(d.get("reason")))),
         retry=max((s for d in details if (s := retry_delay(_text(d.get("retryDelay")))) is not None), default=None),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from controller.rest.secrets import redact
 
 LONGEST = 300  # characters of a remote's message that are worth a person's time
@@ -21,7 +19,7 @@ def said(text: str, longest: int = LONGEST) -> str:
 
 
 def _visible(character: str) -> str:
-    # Cc control, Cf direction marks and zero width, Cs lone surrogates, Co private use, Zl/Zp line separators.
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
-        return f"\\u{ord(character):04x}"
-    return character
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the end of the basic plane
