@@ -1,6 +1,7 @@
 """The pages name what the code has: every action, reason, condition, command and code; every link leads somewhere."""
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -118,3 +119,13 @@ def test_no_page_shows_a_command_that_is_not_there(root: Path) -> None:
     }
 
     assert sorted(f"{page}: {name}" for page, name in told if name not in commands() | LATER) == []
+
+
+def test_the_staircase_that_is_shown_is_the_one_that_is_held(root: Path) -> None:
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = [set(re.split(r"[ |]+", step)) for step in contracts[0]["layers"]]
+    text = (root / "CONTRIBUTING.md").read_text("utf-8")
+    block = text.partition("## The staircase")[2].split("```")[1]
+    shown = [set(re.split(r"\s{3,}", line)[0].split()) for line in block.strip().splitlines()]
+
+    assert [step - {"·"} for step in shown] == held
