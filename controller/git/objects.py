@@ -37,27 +37,40 @@ class ObjectReader:
     async def read(self, oid: str, size: int) -> bytes:
         """The bytes of a blob that is ``size`` long. Raises `NotFound`, or `GitFailed` where it is something else."""
         async with self._turn:
+            reading = asyncio.ensure_future(asyncio.to_thread(self._read, oid, size))
             try:
                 async with asyncio.timeout(LOCAL_SECONDS):
-                    return await asyncio.to_thread(self._read, oid, size)
+                    return await asyncio.shield(reading)
             except TimeoutError as error:
-                self._stop()
+                await self._give_up(reading)
                 raise GitFailed(f"reading the object {oid} took more than {LOCAL_SECONDS:g} s") from error
             except BaseException:
-                # A process that was given up in mid-answer would answer the next question with this one's bytes.
-                self._stop()
+                await self._give_up(reading)
                 raise
 
     def close(self) -> None:
-        """End the process."""
-        self._stop()
+        """End the process. Nothing may be reading."""
+        process, self._process = self._process, None
+        self._git.clear_cache()
+        if process is not None:
+            _kill(process)
+            process.wait()
+
+    async def _give_up(self, reading: asyncio.Future[bytes]) -> None:
+        """A process left in mid-answer would answer the next question with this one's bytes: it ends here.
+
+        Its pipes are closed only after the thread is done with them, since that would wait for each other for ever.
+        """
+        if self._process is not None:
+            _kill(self._process)
+        await asyncio.wait([reading])
+        if not reading.cancelled():
+            reading.exception()
+        self.close()
 
     def _read(self, oid: str, size: int) -> bytes:
         try:
-            stream = self._open().stream(bytes.fromhex(oid))
-            if stream.type != b"blob" or stream.size != size:
-                raise GitFailed(f"the object {oid} is not what its tree says")
-            content: bytes = stream.read()
+            content = self._content(oid, size)
         except (ValueError, ODBError) as error:
             raise NotFound(f"the object {oid} is not in this repository", hint=_ABSENT) from error
         except OSError as error:
@@ -66,8 +79,21 @@ class ObjectReader:
             raise GitFailed(f"the object {oid} broke off")
         return content
 
+    def _content(self, oid: str, size: int) -> bytes:
+        stream = self._open().stream(bytes.fromhex(oid))
+        try:
+            if stream.type != b"blob" or stream.size != size:
+                if self._process is not None:
+                    _kill(self._process)  # rather than reading to the end of something of another size
+                raise GitFailed(f"the object {oid} is not what its tree says")
+            content: bytes = stream.read()
+            return content
+        finally:
+            del stream  # it reads on to its end when it goes: now, while the pipe is open
+
     def _open(self) -> GitCmdObjectDB:
         if self._process is None or self._process.poll() is not None:
+            self._git.clear_cache()
             words = ["git", "cat-file", "--batch"]
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - constant words
@@ -84,10 +110,7 @@ class ObjectReader:
             self._git.cat_file_all = Git.AutoInterrupt(self._process, words)
         return self._database
 
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        self._git.clear_cache()
-        if process is not None:
-            with suppress(OSError):
-                process.kill()
-            process.wait()
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        process.kill()
