@@ -16,6 +16,7 @@ from controller.state.desired import Example
 _FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^",\r\n]*+))(,|\r\n|\n|\Z)')
 _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 _BARE = re.compile(r'[^",\r\n]*+')
+_ADD = "commit a header and at least 20 examples"
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -63,13 +64,13 @@ def read_csv(text: str, layout: Layout, findings: Findings) -> list[Row]:
 
 def _header(records: Iterator[_Record | _Broken], findings: Findings) -> _Record | None:
     """The first record that is not blank; None where it cannot be read."""
-    for record in records:
-        if isinstance(record, _Broken):
-            findings.add(record.fault, record.line, record.column)
-            return None
-        if not record.blank:
-            return record
-        findings.add(_blank_line(), record.line)
+    header = next(records)
+    while isinstance(header, _Record) and header.blank:
+        findings.add(_blank_line(), header.line)
+        header = next(records, _Broken(header.line, 1, Fault("GT201", "the file holds no examples", _ADD)))
+    if isinstance(header, _Record):
+        return header
+    findings.add(header.fault, header.line, header.column)
     return None
 
 

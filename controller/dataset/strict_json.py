@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -41,13 +42,8 @@ class _Constant(ValueError):
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     made = dict(pairs)
-    if len(made) == len(pairs):
-        return made
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise _RepeatedKey(key)
-        seen.add(key)
+    if len(made) < len(pairs):
+        raise _RepeatedKey(Counter(key for key, _ in pairs).most_common(1)[0][0])
     return made
 
 
@@ -67,7 +63,7 @@ _decode: Callable[[str, int], tuple[object, int]] = json.JSONDecoder(
 def parse(text: str, start: int, expected: tuple[str, ...]) -> tuple[object, int] | Fault:
     """The value that starts at an offset and where it ends. ``expected`` are names a message may show.
 
-    The caller has asked `too_deep` first.
+    The caller has asked `too_deep` first, so the library's recursion stays below DEPTH.
     """
     try:
         return _decode(text, start)
@@ -77,8 +73,6 @@ def parse(text: str, start: int, expected: tuple[str, ...]) -> tuple[object, int
         return _repeated(text, start, error.key, expected)
     except _Constant:
         return Fault("GT249", "NaN and Infinity are not JSON", "leave the value out", _constant_at(text, start))
-    except RecursionError:  # never met below DEPTH, unless the caller's own stack is nearly full
-        return deep(start)
 
 
 def too_deep(text: str) -> int | None:
