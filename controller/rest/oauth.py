@@ -65,7 +65,7 @@ class OAuth:
         except ProviderError as error:
             return error
         except google.auth.exceptions.GoogleAuthError as error:
-            message = f"{self.name}: no token: {said(str(error.args[0] if error.args else ''))}"
+            message = f"{self.name}: no token from {self._file}: {said(str(error.args[0] if error.args else ''))}"
             if error.retryable or isinstance(error, google.auth.exceptions.TransportError):
                 return Transient(message, hint="It is asked for again on the next pass.")
             return Rejected(message, kind=RejectedKind.UNAUTHENTICATED, hint=self.hint)
