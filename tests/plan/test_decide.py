@@ -8,7 +8,7 @@ import pytest
 
 from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.errors import Problem
-from controller.plan.actions import Cancel, Create, Hold, Retune
+from controller.plan.actions import Cancel, Create, Hold, Retune, Update
 from controller.plan.planner import make_plan
 from controller.plan.safety import standing, uncommitted
 from controller.settings import Policy
@@ -324,7 +324,7 @@ def test_a_renamed_spec_keeps_its_run_and_its_mark_follows() -> None:
     renamed = spec("figures", former_names=("numbers",))
     world = world_of(renamed, records=(record_of(NUMBERS),), remotes=(remote_of(NUMBERS),))
     (action,) = actions(world)
-    assert action.word == "update"
+    assert isinstance(action, Update)
     assert Mark(INSTANCE, "figures", 1, NUMBERS.fingerprint).line() in action.description
 
 

@@ -1,0 +1,137 @@
+"""The acts that need a person, on ports in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.conditions import Reason
+from controller.engine import acts
+from controller.errors import ControllerError, Transient
+from controller.state.identity import find_mark
+from controller.testing import lost_answer
+from tests.engine.stage import INSTANCE, Stage, rows, spec_text
+
+JUDGED = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
+
+
+async def serving(**lines: str) -> Stage:
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(**lines), "specs/held.jsonl": rows(4, start=100)})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    return stage
+
+
+async def acts_refuse_to_resolve(stage: Stage) -> bool:
+    with pytest.raises(ControllerError, match="no run of numbers serves"):
+        await acts.resolve(stage.ports, "numbers")
+    return True
+
+
+async def test_what_callers_use_is_told_with_the_prefix() -> None:
+    stage = Stage()
+    text = spec_text().replace("{path: rows.jsonl}", "{path: rows.jsonl, prefix: 'Next: '}")
+    stage.source.edit({"specs/numbers.yaml": text})
+    with pytest.raises(ControllerError, match="knows no numbers"):
+        await acts.resolve(stage.ports, "numbers")
+    await stage.step()
+    with pytest.raises(ControllerError, match="no run of numbers serves"):
+        await acts.resolve(stage.ports, "numbers")
+    stage.provider.finish()
+    await stage.step()
+    found = await acts.resolve(stage.ports, "numbers")
+    assert found.model in stage.provider.models
+    assert found.prefix == "Next: "
+    assert await acts.generate(stage.ports, "numbers", "7") == "8"
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", "x" * 40_001])
+async def test_a_prompt_that_no_tuned_model_takes_is_refused_before_it_is_sent(prompt: str) -> None:
+    stage = await serving()
+    with pytest.raises(ControllerError):
+        await acts.generate(stage.ports, "numbers", prompt)
+    assert not [call for call in stage.provider.calls if call.operation == "generate"]
+
+
+async def test_a_score_on_the_training_rows_is_told_and_not_recorded() -> None:
+    stage = await serving()
+    score = await acts.evaluate(stage.ports, stage.settings, "numbers", "training")
+    assert (score.right, score.asked) == (20, 20)
+    assert stage.ledger.records["numbers"].runs[0].score is None
+    with pytest.raises(ControllerError, match="has no evaluation"):
+        await acts.evaluate(stage.ports, stage.settings, "numbers")
+
+
+async def test_a_score_on_the_evaluation_rows_is_recorded_and_a_person_may_promote_below_the_bar() -> None:
+    stage = await serving(evaluation=JUDGED)
+    assert await acts_refuse_to_resolve(stage)
+    score = await acts.evaluate(stage.ports, stage.settings, "numbers")
+    assert (score.right, score.asked) == (0, 4)
+    promoted = await acts.promote(stage.ports, stage.settings, "numbers")
+    active = stage.ledger.records["numbers"].active
+    assert active is not None
+    assert active.model == promoted.model
+    assert await stage.step() == [("numbers", "none")]
+    with pytest.raises(ControllerError, match="no pending run"):
+        await acts.promote(stage.ports, stage.settings, "numbers")
+
+
+async def test_a_cancelled_run_holds_and_is_not_paid_for_again() -> None:
+    stage = Stage()
+    await stage.step()
+    await acts.cancel(stage.ports, stage.settings, "numbers")
+    done = await stage.run()
+    assert done.records["numbers"].conditions[-1].reason is Reason.RUN_CANCELLED
+    with pytest.raises(ControllerError, match="does not tune"):
+        await acts.cancel(stage.ports, stage.settings, "numbers")
+    assert [call.operation for call in stage.provider.mutations] == ["create", "cancel"]
+
+
+async def test_a_run_whose_mark_was_removed_is_not_cancelled() -> None:
+    stage = Stage()
+    await stage.step()
+    name, model = next(iter(stage.provider.models.items()))
+    stage.provider.models[name] = replace(model, description="")
+    with pytest.raises(ControllerError, match="not marked as ours"):
+        await acts.cancel(stage.ports, stage.settings, "numbers")
+    assert [call.operation for call in stage.provider.mutations] == ["create"]
+
+
+async def test_a_foreign_model_can_be_adopted_and_then_serves() -> None:
+    stage = await serving()
+    name, model = next(iter(stage.provider.models.items()))
+    stage.provider.models["tunedModels/by-hand"] = replace(model, name="tunedModels/by-hand", description="by hand")
+    stage.source.edit({"specs/other.yaml": spec_text("other")})
+    await acts.adopt(stage.ports, stage.settings, "other", "tunedModels/by-hand")
+    mark = find_mark(stage.provider.models["tunedModels/by-hand"].description)
+    assert mark is not None
+    assert (mark.instance, mark.name) == (INSTANCE, "other")
+    assert stage.provider.models["tunedModels/by-hand"].description.startswith("by hand\n")
+    assert await stage.step() == [("numbers", "none"), ("other", "none")]
+    with pytest.raises(ControllerError, match="is marked as"):
+        await acts.adopt(stage.ports, stage.settings, "other", name)
+
+
+async def test_a_name_is_forgotten_only_when_no_spec_and_no_run_needs_it() -> None:
+    stage = await serving()
+    with pytest.raises(ControllerError, match="still there"):
+        await acts.forget(stage.ports, stage.settings, "numbers")
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
+    await stage.step()
+    await acts.forget(stage.ports, stage.settings, "numbers")
+    assert set(stage.ledger.records) == {"other"}
+    assert len(stage.provider.models) == 2, "the remote model stays"
+
+
+async def test_an_open_intent_can_be_dropped_by_a_person_who_has_looked() -> None:
+    stage = Stage()
+    stage.provider.fail("create", lost_answer())
+    stage.provider.fail("observe", Transient("down"), times=2)
+    await stage.step()
+    with pytest.raises(ControllerError, match="no open intent"):
+        await acts.forget_intent((await serving()).ports, "numbers")
+    await acts.forget_intent(stage.ports, "numbers")
+    assert stage.ledger.records["numbers"].intent is None

@@ -1,0 +1,408 @@
+"""The life of a spec through whole passes, on ports in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.conditions import ConditionType, Reason, Truth
+from controller.engine.reconcile import Approval, Refused, follow, preview_offline
+from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
+from controller.ports import Capabilities
+from controller.settings import Policy, ProviderSettings, Settings
+from controller.state.observed import RemoteState
+from controller.testing import MemoryProvider, lost_answer
+from tests.engine.stage import Stage, rows, spec_text
+
+
+async def settled() -> Stage:
+    """A stage whose one model serves."""
+    stage = Stage()
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    await stage.step()
+    return stage
+
+
+async def test_a_new_spec_is_tuned_promoted_and_then_left_alone() -> None:
+    stage = Stage()
+    assert await stage.step() == [("numbers", "create")]
+    assert await stage.step() == [("numbers", "wait")]
+    stage.provider.finish()
+    assert await stage.step() == [("numbers", "promote")]
+    assert await stage.step() == [("numbers", "none")]
+    writes, mutations = len(stage.ledger.messages), len(stage.provider.mutations)
+    for _ in range(5):
+        stage.clock.advance(3600)
+        assert await stage.step() == [("numbers", "none")]
+    assert (len(stage.ledger.messages), len(stage.provider.mutations)) == (writes, mutations)
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_the_intent_is_durable_before_the_request_leaves() -> None:
+    stage = Stage()
+    await stage.step()
+    intended = stage.ledger.versions[1]["numbers"].intent
+    assert intended is not None
+    assert intended.model in stage.provider.models
+    assert stage.ledger.records["numbers"].intent is None
+
+
+async def test_nothing_is_sent_where_the_intent_cannot_be_written() -> None:
+    stage = Stage()
+    stage.ledger.fail("save", LedgerError("the disk is full"))
+    with pytest.raises(LedgerError):
+        await stage.step()
+    assert stage.provider.mutations == []
+
+
+async def test_nothing_is_sent_where_another_controller_wrote_first() -> None:
+    stage = Stage()
+    stage.ledger.fail("save", RevisionConflict("moved"))
+    with pytest.raises(RevisionConflict):
+        await stage.step()
+    assert stage.provider.mutations == []
+    assert await stage.step() == [("numbers", "create")]
+
+
+async def test_a_lost_race_after_the_effects_is_rebuilt_on_what_the_other_wrote() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.provider.finish()
+    stage.ledger.fail("save", RevisionConflict("moved"))
+    assert await stage.step() == [("numbers", "promote")]
+    assert stage.ledger.records["numbers"].active is not None
+
+
+async def test_a_create_whose_answer_was_lost_is_looked_for_and_not_repeated() -> None:
+    stage = Stage()
+    stage.provider.fail("create", lost_answer(), after=True)
+    assert await stage.step() == [("numbers", "create")]
+    assert stage.ledger.records["numbers"].pending is not None
+    assert await stage.step() == [("numbers", "wait")]
+    assert list(stage.provider.paid.values()) == [1]
+
+
+async def test_an_interrupted_create_that_cannot_be_seen_holds_and_is_adopted_when_it_shows() -> None:
+    stage = Stage()
+    stage.provider.fail("create", lost_answer(), after=True)
+    stage.provider.fail("observe", Transient("down"), times=2)
+    done = await stage.run()
+    name = next(iter(stage.provider.models))
+    model = stage.provider.models.pop(name)
+    assert len(done.outcomes) == 1
+    stage.provider.models[name] = model
+    assert (await stage.step())[0][1] in {"adopt", "wait"}
+    assert list(stage.provider.paid.values()) == [1]
+
+
+async def test_a_quota_that_is_used_up_holds_quietly_and_clears_by_itself() -> None:
+    stage = Stage()
+    stage.provider.fail("create", Transient("quota", quota=True), times=3)
+    for _ in range(3):
+        done = await stage.run()
+        assert done.records["numbers"].conditions[-1].reason is Reason.QUOTA_EXCEEDED
+        assert done.records["numbers"].conditions[-1].type is ConditionType.RECONCILING
+    assert len(stage.ledger.messages) == 2
+    assert await stage.step() == [("numbers", "create")]
+    assert list(stage.provider.paid.values()) == [1]
+
+
+async def test_a_rejected_create_stalls_with_the_providers_words_and_writes_once() -> None:
+    stage = Stage()
+    bad_key = Rejected("the key is not valid", kind=RejectedKind.UNAUTHENTICATED, hint="Set GEMINI_API_KEY.")
+    stage.provider.fail("create", bad_key, times=3)
+    for _ in range(3):
+        done = await stage.run()
+    stalled = done.records["numbers"].conditions[-1]
+    assert (stalled.type, stalled.reason) == (ConditionType.STALLED, Reason.PROVIDER_REJECTED)
+    assert "Set GEMINI_API_KEY" in stalled.message
+    assert len(stage.ledger.messages) == 2
+
+
+async def test_a_changed_epoch_count_tunes_beside_the_old_model_and_a_revert_is_free() -> None:
+    stage = await settled()
+    first = stage.ledger.records["numbers"].active
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 8}")})
+    assert await stage.step() == [("numbers", "retune")]
+    assert stage.ledger.records["numbers"].active == first
+    ready = {c.type: c.status for c in stage.ledger.records["numbers"].conditions}
+    assert (ready[ConditionType.AVAILABLE], ready[ConditionType.READY]) == (Truth.TRUE, Truth.FALSE)
+    stage.provider.finish()
+    await stage.step()
+    assert stage.ledger.records["numbers"].active != first
+    stage.source.edit({"specs/numbers.yaml": spec_text()})
+    assert await stage.step() == [("numbers", "reuse")]
+    assert stage.ledger.records["numbers"].active == first
+    assert await stage.step() == [("numbers", "none")]
+    assert sum(stage.provider.paid.values()) == 2
+
+
+async def test_edits_that_cost_nothing_pay_for_nothing() -> None:
+    stage = await settled()
+    free = {
+        "displayName": "Numbers",
+        "description": "Says the next.",
+        "hyperparameters": "{epochCount: 5, batchSize: 4, learningRate: 0.001}",
+        "sampling": "{temperature: 0.5}",
+        "runHistoryLimit": "7",
+    }
+    stage.source.edit(
+        {"specs/numbers.yaml": None, "specs/moved/n.yaml": spec_text(**free), "specs/moved/rows.jsonl": rows()}
+    )
+    assert await stage.step() == [("numbers", "update")]
+    assert await stage.step() == [("numbers", "none")]
+    as_csv = "text_input,output\n" + "".join(f"{n},{n + 1}\n" for n in range(1, 21))
+    text = spec_text(**free).replace("rows.jsonl", "rows.csv")
+    stage.source.edit({"specs/moved/n.yaml": text, "specs/moved/rows.jsonl": None, "specs/moved/rows.csv": as_csv})
+    assert await stage.step() == [("numbers", "none")]
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_a_provider_renamed_in_the_settings_pays_for_nothing() -> None:
+    stage = await settled()
+    stage.settings = Settings(default_provider="here", providers={"here": ProviderSettings("here", "local")})
+    ports = replace(stage.ports, providers={"here": stage.provider})
+    from controller.engine.reconcile import preview  # noqa: PLC0415
+
+    assert (await preview(ports, stage.settings)).plan.summary == {"none": 1}
+
+
+async def test_a_removed_spec_is_orphaned_and_its_model_stays() -> None:
+    stage = await settled()
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
+    assert ("numbers", "orphan") in await stage.step()
+    assert len(stage.provider.models) == 2
+    stage.source.edit({"specs/numbers.yaml": spec_text()})
+    assert ("numbers", "reuse") in await stage.step()
+    assert stage.provider.paid[next(m for m in stage.provider.models if "numbers" in m)] == 1
+
+
+async def test_a_removed_spec_that_still_tunes_is_cancelled_after_two_looks() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
+    assert ("numbers", "hold") in await stage.step()
+    assert [call.operation for call in stage.provider.mutations].count("cancel") == 0
+    assert [step for step in await stage.step() if step[0] == "numbers"] == [
+        ("numbers", "cancel"),
+        ("numbers", "orphan"),
+    ]
+    assert [call.operation for call in stage.provider.mutations].count("cancel") == 1
+
+
+async def test_an_empty_tree_is_refused_and_named() -> None:
+    stage = await settled()
+    stage.source.commit({"README.md": "nothing"})
+    with pytest.raises(Refused, match="no spec at all") as refused:
+        await stage.step()
+    assert refused.value.preview.plan.summary == {"orphan": 1}
+    assert await stage.step(Approval(allow=frozenset({"empty"}))) == [("numbers", "orphan")]
+
+
+async def test_one_broken_file_stops_nothing_else_and_removes_nothing() -> None:
+    stage = await settled()
+    stage.source.edit({"specs/numbers.yaml": "kind: [", "specs/other.yaml": spec_text("other")})
+    assert await stage.step() == [("numbers", "hold"), ("other", "create")]
+    assert stage.ledger.records["numbers"].active is not None
+
+
+async def test_a_source_that_cannot_be_read_changes_nothing() -> None:
+    stage = await settled()
+    before = len(stage.ledger.messages)
+    stage.source.fail(SourceError("the clone is cut"))
+    with pytest.raises(SourceError):
+        await stage.step()
+    assert len(stage.ledger.messages) == before
+
+
+async def test_a_broken_listing_cancels_orphans_and_loses_nothing() -> None:
+    stage = await settled()
+    stage.source.edit({"specs/other.yaml": spec_text("other"), "specs/numbers.yaml": None})
+    stage.provider.fail("observe", Transient("cut off"))
+    words = await stage.step()
+    assert ("other", "create") in words, "its id was asked for, so it may go on"
+    assert not {"cancel", "delete"} & {word for _, word in words}
+
+
+async def test_only_the_approved_plan_is_applied() -> None:
+    stage = Stage()
+    plan = await stage.plan()
+    stage.source.edit({"specs/rows.jsonl": rows(25)})
+    with pytest.raises(Refused, match="something moved"):
+        await stage.step(Approval(plan.digest))
+    assert stage.provider.mutations == []
+    assert await stage.step(Approval((await stage.plan()).digest)) == [("numbers", "create")]
+
+
+async def test_a_working_tree_is_not_applied_to_a_provider_that_costs() -> None:
+    stage = Stage(provider=MemoryProvider("local", capabilities=Capabilities(free=False)))
+    tree = await stage.source.tree()
+
+    class Unmarked:
+        revision = None
+        entries = staticmethod(tree.entries)
+        read = staticmethod(tree.read)
+
+    async def unmarked(revision: str | None = None) -> object:
+        return Unmarked()
+
+    stage.source.tree = unmarked  # type: ignore[method-assign, assignment]
+    with pytest.raises(Refused, match="working tree"):
+        await stage.step()
+    assert stage.provider.mutations == []
+
+
+async def test_more_creates_than_allowed_are_refused_as_a_whole() -> None:
+    stage = Stage(settings=Settings(policy=Policy(max_creates=1)))
+    stage.source.edit({"specs/other.yaml": spec_text("other")})
+    with pytest.raises(Refused, match="maxCreates"):
+        await stage.step()
+    assert stage.provider.mutations == []
+
+
+async def test_a_run_that_does_not_pass_its_evaluation_leaves_the_old_model_serving() -> None:
+    stage = await settled()
+    first = stage.ledger.records["numbers"].active
+    judged = spec_text(
+        hyperparameters="{epochCount: 9}", evaluation="{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
+    )
+    stage.source.edit({"specs/numbers.yaml": judged, "specs/held.jsonl": rows(20, start=100)})
+    await stage.step()
+    stage.provider.finish()
+    done = await stage.run()
+    record = done.records["numbers"]
+    assert record.active == first
+    assert record.conditions[-1].reason is Reason.EVALUATION_FAILED
+    assert "0 of 20" in record.conditions[-1].message
+    asked = [call.operation for call in stage.provider.calls].count("generate")
+    assert asked == 20
+    assert await stage.step() == [("numbers", "hold")]
+    assert [call.operation for call in stage.provider.calls].count("generate") == asked, "a score is not taken twice"
+
+
+async def test_a_run_that_passes_its_evaluation_is_promoted_with_its_score() -> None:
+    stage = Stage()
+    judged = spec_text(evaluation="{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 1.0}")
+    stage.source.edit({"specs/numbers.yaml": judged, "specs/held.jsonl": rows(5)})
+    await stage.step()
+    stage.provider.finish()
+    done = await stage.run()
+    run = done.records["numbers"].runs[0]
+    assert run.score is not None
+    assert run.score.value == 1.0
+
+
+async def test_a_run_that_overstays_is_cancelled_once_and_then_stalls() -> None:
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(limits="{maxDuration: 2h}")})
+    await stage.step()
+    name = next(iter(stage.provider.models))
+    created = replace(stage.provider.models[name], created="2026-01-01T00:00:00Z")
+    stage.provider.models[name] = created
+    stage.clock.advance(3 * 3600)
+    assert await stage.step() == [("numbers", "cancel")]
+    for _ in range(3):
+        done = await stage.run()
+    assert done.records["numbers"].conditions[-1].reason is Reason.DEADLINE_EXCEEDED
+    assert [call.operation for call in stage.provider.mutations] == ["create", "cancel"]
+
+
+async def test_the_ledger_can_be_lost_and_nothing_is_paid_twice() -> None:
+    stage = await settled()
+    lost = Stage(source=stage.source, provider=stage.provider)
+    assert await lost.step() == [("numbers", "reuse")]
+    assert await lost.step() == [("numbers", "none")]
+    assert sum(stage.provider.paid.values()) == 1
+    assert lost.ledger.records["numbers"].active == stage.ledger.records["numbers"].active
+
+
+async def test_two_controllers_with_a_ledger_each_share_one_run() -> None:
+    stage = Stage()
+    other = Stage(source=stage.source, provider=stage.provider)
+    await stage.step()
+    stage.provider.hidden = set(stage.provider.models)
+    assert await other.step() == [("numbers", "reuse")]
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_a_model_changed_in_the_console_is_put_back_and_a_deleted_one_is_not_paid_for_again() -> None:
+    stage = await settled()
+    stage.source.edit({"specs/numbers.yaml": spec_text(displayName="Numbers")})
+    await stage.step()
+    name = next(iter(stage.provider.models))
+    stage.provider.models[name] = replace(stage.provider.models[name], display_name="By hand")
+    assert await stage.step() == [("numbers", "update")]
+    assert stage.provider.models[name].display_name == "Numbers"
+    del stage.provider.models[name]
+    for _ in range(3):
+        assert await stage.step() == [("numbers", "hold")]
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_a_spec_on_another_waits_and_is_tuned_on_its_run() -> None:
+    stage = Stage()
+    child = spec_text("child").replace("baseModel: models/tiny", "baseModel: {from: numbers}")
+    stage.source.edit({"specs/child.yaml": child})
+    assert await stage.step() == [("child", "hold"), ("numbers", "create")]
+    stage.provider.finish()
+    await stage.step()
+    assert await stage.step() == [("child", "create"), ("numbers", "none")]
+    made = next(m for name, m in stage.provider.models.items() if "child" in name)
+    active = stage.ledger.records["numbers"].active
+    assert active is not None
+    assert made.source_model == active.model
+
+
+async def test_a_renamed_spec_keeps_its_model_and_pays_nothing() -> None:
+    stage = await settled()
+    renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
+    stage.source.edit({"specs/numbers.yaml": renamed})
+    assert await stage.step() == [("figures", "update")]
+    assert set(stage.ledger.records) == {"figures"}
+    stage.source.edit({"specs/numbers.yaml": spec_text("figures")})
+    assert await stage.step() == [("figures", "none")]
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_following_goes_on_until_nothing_tunes() -> None:
+    stage = Stage()
+    passes = []
+    async for done in follow(stage.ports, stage.settings, Approval(), 10):
+        passes.append([outcome.action.word for outcome in done.outcomes])
+        stage.provider.tick(13)
+    assert passes == [["create"], ["wait"], ["promote"], ["none"]]
+    assert stage.clock.slept == [10, 10, 10]
+
+
+async def test_a_plan_without_the_provider_is_made_from_the_ledger_alone() -> None:
+    stage = await settled()
+    before = len(stage.provider.calls)
+    shown = await preview_offline(stage.ports, stage.settings)
+    assert shown.plan.summary == {"none": 1}
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 8}")})
+    shown = await preview_offline(stage.ports, stage.settings)
+    assert shown.plan.summary == {"retune": 1}
+    assert len(stage.provider.calls) == before
+
+
+async def test_a_failed_run_is_not_paid_for_again_until_its_attempt_rises() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.provider.end(next(iter(stage.provider.models)), RemoteState.FAILED, "data too odd")
+    for _ in range(3):
+        done = await stage.run()
+    held = done.records["numbers"].conditions[-1]
+    assert (held.type, held.reason) == (ConditionType.STALLED, Reason.RUN_FAILED)
+    assert "data too odd" in held.message
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 8}")})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text()})
+    assert ("numbers", "hold") in [*await stage.step(), *await stage.step()], "a revert to failed inputs stays held"
+    assert sum(stage.provider.paid.values()) == 2
+    stage.source.edit({"specs/numbers.yaml": spec_text(attempt="2")})
+    words = [*await stage.step(), *await stage.step()]
+    assert ("numbers", "retune") in words
+    assert sum(stage.provider.paid.values()) == 3
