@@ -105,9 +105,9 @@ class Mirror:
         except NotFound:  # packed away between two looks: a new process sees the new packs
             return await reader.read(entry.oid, entry.size)
 
-    async def tidy(self) -> None:
+    async def tidy(self, most: int = _PACKS) -> None:
         """Put the packs of many fetches into one; what is young stays, since a commit may be on its way."""
-        if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
+        if len(list((self.path / "objects" / "pack").glob("*.pack"))) > most:
             await self.ask_well("repack", "-a", "-d", "-q")
             await self.ask_well("prune", "--expire=1.hour.ago")
 

@@ -85,7 +85,7 @@ class Remote:
             ask = self._asked(words, lock)
             try:
                 answer = await run(ask)
-                problem = failed(ask, answer)
+                problem = _refusal(ask, answer)
             except GitFailed as error:  # stopped on the way: it may have arrived
                 answer, problem = None, error
         if answer is not None and answer.code == 0:
@@ -140,6 +140,13 @@ class Remote:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _refusal(ask: Ask, answer: Answer) -> GitFailed:
+    """What ``push --porcelain`` says of the ref, beside git's last words."""
+    said = [line.split("\t")[-1] for line in answer.text.splitlines() if line.startswith("!")]
+    error = failed(ask, answer)
+    return GitFailed(f"{error.message} {' '.join(said)}".strip()[:1000])
 
 
 def _taken(descriptor: int) -> bool:
