@@ -1,5 +1,6 @@
 """script/demo, as a newcomer runs it."""
 
+import json
 import os
 import re
 import subprocess
@@ -113,6 +114,15 @@ def test_nothing_of_the_user_is_touched(demo: Demo) -> None:
 
 def test_the_server_it_started_is_stopped(demo: Demo) -> None:
     (note,) = (demo.scratch / "home").rglob("server.json")
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    pid = json.loads(note.read_text())["pid"]
 
-    assert str(note.parent) not in running
+    assert any(gone(pid) or time.sleep(0.1) for _ in range(100))
+
+
+def gone(pid: int) -> bool:
+    """Whether no process has that id any more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
