@@ -20,7 +20,7 @@ _WARM_UP: Final = 0.1
 
 
 def rate_at(step: int, steps: int, peak: float) -> float:
-    """The learning rate of a step (from 1): up in a line for the first tenth (at most 100 steps), then down a half cosine."""
+    """The learning rate of a step (from 1): up a line for a tenth of all (at most 100), then down a half cosine."""
     warm = max(1, min(100, int(steps * _WARM_UP)))
     if step <= warm:
         return peak * step / warm

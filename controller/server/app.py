@@ -1,36 +1,44 @@
-"""The API's methods in, an ASGI application out: paths, query parameters, the key, sizes, and errors as JSON envelopes."""
+"""The API's methods in, an ASGI application out: paths, query parameters, sizes, and errors as JSON envelopes."""
 
 from __future__ import annotations
 
-import hmac
-import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.server.base import BASES
 from controller.server.payload import camel, parse
 from controller.server.status import Code, Json, Refused, Violation, envelope, invalid
 from controller.server.tuning import Tuning
 
-__all__ = ["Gate", "make_app"]
-
-log = logging.getLogger("gitune.serve")
+__all__ = ["make_app"]
 
 BODY_LIMIT: Final = 16 * 2**20
 _EVERYWHERE: Final = frozenset(
     # Parameters of every Google API; those that shape the answer are accepted and change nothing.
-    ["key", "alt", "$alt", "fields", "$fields", "prettyPrint", "$prettyPrint", "$.xgafv", "quotaUser", "access_token", "oauth_token", "callback", "uploadType", "upload_protocol"]
+    [
+        "key",
+        "alt",
+        "$alt",
+        "fields",
+        "$fields",
+        "prettyPrint",
+        "$prettyPrint",
+        "$.xgafv",
+        "quotaUser",
+        "access_token",
+        "oauth_token",
+        "callback",
+        "uploadType",
+        "upload_protocol",
+    ]
 )
 _UNBUILT: Final = (
     "streamGenerateContent",
@@ -40,7 +48,6 @@ _UNBUILT: Final = (
     "countTokens",
     "transferOwnership",
 )
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -63,8 +70,8 @@ register_url_convertor("name", _Name())
 def make_app(tuning: Tuning, *, cancel_on_v1beta: bool = True) -> Starlette:
     """The application.
 
-    ``cancel_on_v1beta`` also serves ``:cancel`` there. Google's service has it on v1 only, yet google-generativeai 0.8.6 posts
-    it to v1beta, and would not be able to cancel anything here otherwise.
+    ``cancel_on_v1beta`` also serves ``:cancel`` there. Google's service has it on v1 only, yet google-generativeai
+    0.8.6 posts it to v1beta, and would not be able to cancel anything here otherwise.
     """
     return Starlette(
         routes=[*_model_routes(tuning), *_operation_routes(tuning, cancel_on_v1beta=cancel_on_v1beta), *_base_routes()],
@@ -229,65 +236,4 @@ async def _answer_http(request: Request, fault: Exception) -> Response:
 async def _answer_bug(_: Request, __: Exception) -> Response:
     return JSONResponse(
         envelope(Refused(Code.INTERNAL, "An internal error has occurred; the server's log says more.")), 500
-    )
-
-
-class Gate:
-    """What stands before the application: the key, or, without keys, the loopback rule; and a note of every request."""
-
-    def __init__(self, app: ASGIApp, keys: Collection[str], note: Callable[[], None]) -> None:
-        """Without ``keys`` any key is taken. ``note`` is called at the start and at the end of each request."""
-        self._app, self._keys, self._note = app, [key.encode() for key in keys], note
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI entry."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        self._note()
-        try:
-            refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
-            if refused is None:
-                await self._app(scope, receive, send)
-            else:
-                await JSONResponse(envelope(refused), status_code=refused.http)(scope, receive, send)
-        finally:
-            self._note()
-
-    def _refusal(self, headers: Headers, query: QueryParams) -> Refused | None:
-        if not self._keys:
-            return _foreign(headers)
-        given = (headers.get("x-goog-api-key") or query.get("key") or "").encode()
-        # Every key is compared, so the time taken tells nothing about which of them came close.
-        return None if any([hmac.compare_digest(given, key) for key in self._keys]) else _bad_key()
-
-
-def _bad_key() -> Refused:
-    message = "API key not valid. Please pass a valid API key."
-    return Refused(
-        Code.INVALID_ARGUMENT,
-        message,
-        details=[
-            {
-                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                "reason": "API_KEY_INVALID",
-                "domain": "googleapis.com",
-                "metadata": {"service": "generativelanguage.googleapis.com"},
-            },
-            {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message},
-        ],
-    )
-
-
-def _foreign(headers: Headers) -> Refused | None:
-    """A refusal for what a page in this machine's browser could send: without keys that is all that keeps it out.
-
-    A page of another site says so in Origin; one that had its own name resolve to loopback says so in Host.
-    """
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
-    origin = headers.get("origin")
-    if host in _LOOPBACK and (origin is None or urlsplit(origin).hostname in _LOOPBACK):
-        return None
-    return Refused(
-        Code.PERMISSION_DENIED, "Without an API key file this server answers requests made to loopback only."
     )

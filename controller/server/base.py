@@ -50,7 +50,7 @@ class Base:
 TINY: Final = Base(
     name="models/tiny",
     display_name="Tiny",
-    description="A byte-level transformer that learns small sets by heart and classifies short texts. Untuned it knows nothing.",
+    description="A byte-level transformer that learns small sets by heart and classifies short texts.",
     epoch_count=5,
     batch_size=4,
     learning_rate=0.003,

@@ -1,7 +1,7 @@
-"""A run's model id and examples in, its course out: starting weights, the batch of every step, and the state between steps.
+"""A run's model id and examples in, its course out: starting weights, each step's batch, the state between steps.
 
-Nothing here depends on when or how often the process was started: a step is a function of the state before it and of its
-number, so a run that goes on from a checkpoint takes the very steps it would have taken.
+Nothing here depends on when or how often the process was started: a step is a function of the state before it and of
+its number, so a run that goes on from a checkpoint takes the very steps it would have taken.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from controller.server.adam import Adam, rate_at
 from controller.server.text import Encoded, Floats, collate, encode
 from controller.server.values import Example, Hyperparameters, total_steps
 
-__all__ = ["Course", "Progress", "dump_weights", "load_weights"]
+__all__ = ["Course", "Progress", "WeightsUnfit", "dump_weights", "load_weights"]
+
+
+class WeightsUnfit(Exception):
+    """Kept weights that this release's model cannot hold."""
 
 
 @dataclass(slots=True)
@@ -37,9 +41,9 @@ class Progress:
 
     @classmethod
     def load(cls, body: bytes) -> Progress:
-        """What `dump` wrote."""
+        """What `dump` wrote. Raises `WeightsUnfit`."""
         with np.load(io.BytesIO(body), allow_pickle=False) as kept:
-            return cls(int(kept["step"]), kept["weights"], Adam(kept["mean"], kept["square"]))
+            return cls(int(kept["step"]), _fitting(kept["weights"]), Adam(kept["mean"], kept["square"]))
 
 
 def dump_weights(weights: Floats) -> bytes:
@@ -50,9 +54,16 @@ def dump_weights(weights: Floats) -> bytes:
 
 
 def load_weights(body: bytes) -> Floats:
-    """What `dump_weights` wrote."""
+    """What `dump_weights` wrote. Raises `WeightsUnfit`."""
     with np.load(io.BytesIO(body), allow_pickle=False) as kept:
-        weights: Floats = kept["weights"]
+        return _fitting(kept["weights"])
+
+
+def _fitting(weights: Floats) -> Floats:
+    if weights.shape != (tiny.SIZE,):
+        raise WeightsUnfit(
+            f"The weights are of another release of models/tiny: {weights.size} where {tiny.SIZE} are due."
+        )
     return weights
 
 
@@ -80,7 +91,7 @@ class Course:
         batch = collate(self._batch(step))
         loss, gradient = tiny.loss_and_gradient(tiny.unpack(progress.weights), batch)
         if not np.isfinite(loss):
-            raise FloatingPointError(f"the loss is no longer a number at step {step}; a lower learning rate helps")
+            raise FloatingPointError(f"the loss is no longer a number at step {step}; a lower learning rate helps.")
         progress.adam.improve(progress.weights, gradient, step, rate_at(step, self.steps, self._asked.learning_rate))
         progress.step = step
         return loss

@@ -139,7 +139,7 @@ def _whole(node: Node, name: str) -> int | None:
 
 
 def answer(weights: Floats, prompt: Prompt, base: Base) -> Answer:
-    """The answer, byte by byte. Without a seed the prompt itself seeds the draw, so the same question has the same answer."""
+    """The answer, byte by byte. Without a seed the prompt seeds the draw: the same question has the same answer."""
     named = tiny.unpack(weights)
     source = prompt.text.encode()[-base.input_bytes :]
     buckets = bag_of(source.decode(errors="ignore"))

@@ -1,7 +1,7 @@
 """Bytes of a request in, JSON objects read field by field out, with every fault named by its path.
 
-Google's parser takes more than JSON, and its own samples rely on that: snake_case names, trailing commas, numbers in strings,
-enums as integers. Unknown names it refuses. Both are so here.
+Google's parser takes more than JSON, and its own samples rely on that: snake_case names, trailing commas, numbers in
+strings, enums as integers. Unknown names it refuses. Both are so here.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Final, NoReturn
+from collections.abc import Callable
+from typing import Final, NoReturn, TypeVar
 
 from controller.server.status import Code, Json, Refused, Violation, invalid
 
 __all__ = ["Node", "camel", "parse"]
 
+T = TypeVar("T")
+
 _STRING_OR_TRAILING_COMMA: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|,(?=\s*[}\]])', re.DOTALL)
+_DIGITS: Final = re.compile(r"-?[0-9]{1,20}")
 _INT32: Final = 2**31
 _INT64: Final = 2**63
 
@@ -57,8 +61,8 @@ def _no_json(why: str) -> Refused:
 class Node:
     """One JSON object being read: names that are asked for are known; `close` reports all others.
 
-    The methods return None where the field is absent or null. A value of the wrong type is noted, not raised, so that one
-    answer names every fault; the reader at the root calls `check` in the end.
+    The methods return None where the field is absent or null. A value of the wrong type is noted, not raised, so that
+    one answer names every fault; the reader at the root calls `check` in the end.
     """
 
     def __init__(self, raw: Json, path: str = "", faults: list[Violation] | None = None) -> None:
@@ -101,66 +105,35 @@ class Node:
         self._known.add(name)
         return self._fields.get(name)
 
+    def _read(self, name: str, convert: Callable[[Json], T]) -> T | None:
+        value = self._take(name)
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except _Unfit as unfit:
+            self.fault(name, str(unfit))
+            return None
+
     def string(self, name: str) -> str | None:
         """A string that can be written as UTF-8."""
-        value = self._take(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            return self.fault(name, "must be a string")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return self.fault(name, "holds a lone surrogate, which is no character")
-        return value
-
-    def number(self, name: str) -> float | None:
-        """A finite number, also one in a string."""
-        value = self._take(name)
-        if value is None:
-            return None
-        try:
-            if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-                raise ValueError
-            number = float(value)
-        except (ValueError, OverflowError):
-            return self.fault(name, "must be a number")
-        return number if math.isfinite(number) else self.fault(name, "must be a finite number")
-
-    def integer(self, name: str, bound: int = _INT32) -> int | None:
-        """A whole number within the bound (that of int32 unless said otherwise), also one in a string or written 5.0."""
-        value = self._take(name)
-        return None if value is None else self._whole(name, value, bound)
-
-    def integers(self, name: str) -> tuple[int, ...] | None:
-        """A list of int64, which JSON clients write as strings."""
-        value = self._take(name)
-        if value is None:
-            return None
-        if not isinstance(value, list):
-            return self.fault(name, "must be a list")
-        found = [self._whole(f"{name}[{i}]", item, _INT64) for i, item in enumerate(value)]
-        return tuple(item for item in found if item is not None)
+        return self._read(name, _to_string)
 
     def strings(self, name: str) -> tuple[str, ...] | None:
         """A list of strings."""
-        value = self._take(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            return self.fault(name, "must be a list of strings")
-        return tuple(str(item) for item in value)
+        return self._read(name, lambda value: tuple(_to_string(item) for item in _to_list(value)))
 
-    def _whole(self, name: str, value: Json, bound: int) -> int | None:
-        try:
-            if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-                raise ValueError
-            number = int(value)
-            if isinstance(value, float) and number != value:
-                raise ValueError
-        except (ValueError, OverflowError):
-            return self.fault(name, "must be a whole number")
-        return number if -bound <= number < bound else self.fault(name, "is out of range")
+    def number(self, name: str) -> float | None:
+        """A finite number, also one in a string."""
+        return self._read(name, _to_number)
+
+    def integer(self, name: str) -> int | None:
+        """A whole number within int32, also one in a string or written 5.0."""
+        return self._read(name, lambda value: _to_integer(value, _INT32))
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """A list of int64, which JSON clients write as strings."""
+        return self._read(name, lambda value: tuple(_to_integer(item, _INT64) for item in _to_list(value)))
 
     def node(self, name: str) -> Node | None:
         """A nested object."""
@@ -169,12 +142,10 @@ class Node:
 
     def nodes(self, name: str) -> list[Node] | None:
         """A list of nested objects."""
-        value = self._take(name)
-        if value is None:
+        items = self._read(name, _to_list)
+        if items is None:
             return None
-        if not isinstance(value, list):
-            return self.fault(name, "must be a list")
-        return [Node(item, f"{self.at(name)}[{i}]", self.faults) for i, item in enumerate(value)]
+        return [Node(item, f"{self.at(name)}[{i}]", self.faults) for i, item in enumerate(items)]
 
     def close(self) -> None:
         """Notes every name nobody asked for."""
@@ -189,3 +160,46 @@ class Node:
         """Raises `Refused` with the faults noted so far, if any."""
         if self.faults:
             raise invalid(*self.faults[:20])
+
+
+class _Unfit(Exception):
+    """A value that cannot be what its field wants; the message says what that is."""
+
+
+def _to_string(value: Json) -> str:
+    if not isinstance(value, str):
+        raise _Unfit("must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _Unfit("holds a lone surrogate, which is no character") from None
+    return value
+
+
+def _to_list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise _Unfit("must be a list")
+    return value
+
+
+def _to_number(value: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise _Unfit("must be a number")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise _Unfit("must be a number") from None
+    if not math.isfinite(number):
+        raise _Unfit("must be a finite number")
+    return number
+
+
+def _to_integer(value: Json, bound: int) -> int:
+    number = _to_number(value)
+    if number != int(number):
+        raise _Unfit("must be a whole number")
+    exact = isinstance(value, int) or (isinstance(value, str) and _DIGITS.fullmatch(value))
+    whole = int(str(value)) if exact else int(number)  # a float would have rounded an int64
+    if not -bound <= whole < bound:
+        raise _Unfit("is out of range")
+    return whole

@@ -18,9 +18,10 @@ def render_model(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]
     """The TunedModel message. Training data is never in it, as on Google's service."""
     base = BASES[model.base_model]
     message: dict[str, Json] = {"name": model.name, **_origin(model)}
-    for name, text in (("displayName", model.display_name), ("description", model.description)):
-        if text:
-            message[name] = text
+    if model.display_name:
+        message["displayName"] = model.display_name
+    if model.description:
+        message["description"] = model.description
     message |= {
         "state": model.state.value,
         "createTime": model.create_time,
@@ -56,8 +57,8 @@ def _render_task(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]
         task["completeTime"] = model.complete_time
     if snapshots:
         task["snapshots"] = [_render_snapshot(snapshot) for snapshot in snapshots]
-    # learningRateMultiplier is never returned, only the rate it was resolved to: google-generativeai 0.8.6 raises TypeError
-    # in decode_tuned_model when it meets that field.
+    # learningRateMultiplier is never returned, only the rate it was resolved to: google-generativeai 0.8.6 raises
+    # TypeError in decode_tuned_model when it meets that field.
     task["hyperparameters"] = {
         "epochCount": model.hyperparameters.epoch_count,
         "batchSize": model.hyperparameters.batch_size,

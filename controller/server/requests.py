@@ -204,8 +204,8 @@ def _positive_integer(node: Node, name: str) -> int | None:
 def read_edit(model: Model, mask: str | None, raw: Json) -> Edit:
     """The fields of the model after the patch: those in the mask, or, without one, those the message carries.
 
-    Without a mask a client may send the whole model back, so immutable fields are then allowed as long as they say what is so
-    already. Raises `Refused` for a mask or a field that may not be changed.
+    Without a mask a client may send the whole model back, so immutable fields are then allowed as long as they say what
+    is so already. Raises `Refused` for a mask or a field that may not be changed.
     """
     node = Node(raw)
     draft = _read_draft(node)

@@ -20,7 +20,9 @@ from typing import Final
 
 import uvicorn
 
-from controller.server.app import Gate, make_app
+from controller.server.app import make_app
+from controller.server.gate import Gate
+from controller.server.journal import Journal, open_journal
 from controller.server.store import Store, StoreUnreadable
 from controller.server.trainers import ONE_THREAD, Trainers
 from controller.server.tuning import Tuning
@@ -42,9 +44,9 @@ class ServeOptions:
     """How to serve.
 
     Port 0 is any free one. Without ``api_key_file`` (one key a line) any key is taken and only loopback may be bound.
-    ``idle_exit`` is the number of seconds without a request and without an unfinished run after which the server ends; None is
-    never. ``runs`` is how many runs train at once, by default as many as there are cores. ``announce`` is handed the URL once
-    the server answers.
+    ``idle_exit`` is the number of seconds without a request and without an unfinished run after which it ends; None is
+    never. ``runs`` is how many runs train at once, by default as many as there are cores. ``announce`` is handed the URL
+    once the server answers.
     """
 
     data: Path
@@ -62,26 +64,29 @@ class _CannotServe(Exception):
 
 
 def serve(options: ServeOptions) -> int:
-    """Serves until SIGTERM, SIGINT or idleness. 0 after an orderly end, 2 where the options cannot be served (said on stderr)."""
+    """Serves until SIGTERM, SIGINT or idleness, then 0; or 2 where the options cannot be served, as stderr explains."""
     os.environ.update({name: os.environ.get(name, value) for name, value in ONE_THREAD.items()})
     try:
         keys = _read_keys(options.api_key_file)
-        if not keys and not _is_loopback(options.host):
-            raise _CannotServe(
-                f"without an API key file only loopback may be bound, and {options.host} is not; give --api-key-file"
-            )
+        _check_address(options.host, keys)
         with _locked(options.data) as lock, contextlib.closing(_bind(options)) as listener:
-            store = Store(options.data)
-            trainers = Trainers(store, options.data, lock, options.runs or os.cpu_count() or 1)
-            try:
-                asyncio.run(_Service(options, keys, store, trainers).run(listener))
-            finally:
-                trainers.close()
-                store.close()
+            _serve_on(listener, options, keys, lock)
     except (_CannotServe, StoreUnreadable) as fault:
         sys.stderr.write(f"gitune serve: {fault}\n")
         return 2
     return 0
+
+
+def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], lock: int) -> None:
+    journal, folder = open_journal(), options.data.resolve()
+    store = Store(folder)
+    trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, journal)
+    tuning = Tuning(store, trainers)
+    try:
+        asyncio.run(_Service(options, keys, tuning, journal).run(listener))
+    finally:
+        trainers.close()
+        store.close()
 
 
 def _read_keys(file: Path | None) -> list[str]:
@@ -96,11 +101,13 @@ def _read_keys(file: Path | None) -> list[str]:
     return keys
 
 
-def _is_loopback(host: str) -> bool:
+def _check_address(host: str, keys: list[str]) -> None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        loopback = host == "localhost"
+    if not loopback and not keys:
+        raise _CannotServe(f"without an API key file only loopback may be bound, not {host}; give --api-key-file")
 
 
 @contextlib.contextmanager
@@ -143,15 +150,21 @@ def _bind(options: ServeOptions) -> socket.socket:
 class _Service:
     """One life of the server, from the first request to the last."""
 
-    def __init__(self, options: ServeOptions, keys: list[str], store: Store, trainers: Trainers) -> None:
-        self._options, self._trainers = options, trainers
+    def __init__(self, options: ServeOptions, keys: list[str], tuning: Tuning, journal: Journal) -> None:
+        self._options, self._tuning = options, tuning
         self._seen = time.monotonic()
-        app = Gate(make_app(Tuning(store, trainers), cancel_on_v1beta=options.cancel_on_v1beta), keys, self._note)
-        # Uvicorn's access log would show ?key=, so there is none.
-        config = uvicorn.Config(
-            app, access_log=False, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=3
+        app = Gate(make_app(tuning, cancel_on_v1beta=options.cancel_on_v1beta), keys, self._note, journal)
+        # Uvicorn's access log would show ?key=, so there is none; the gate keeps one.
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                log_config=None,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=3,
+                lifespan="off",
+            )
         )
-        self._server = uvicorn.Server(config)
 
     def _note(self) -> None:
         self._seen = time.monotonic()
@@ -162,7 +175,7 @@ class _Service:
             # Uvicorn ends in order on these, then raises them once more; the second time they are not to do anything.
             for ending in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(ending, lambda *_: None)
-        self._trainers.start_due()
+        self._tuning.go_on()
         host, port = listener.getsockname()[:2]
         watch = asyncio.create_task(self._watch(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
         try:
@@ -171,12 +184,12 @@ class _Service:
             watch.cancel()
 
     async def _watch(self, url: str) -> None:
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
             await asyncio.sleep(_TICK / 20)
         self._options.announce(url)
         while self._options.idle_exit is not None and not self._server.should_exit:
             await asyncio.sleep(_TICK)
-            if self._trainers.busy():
+            if self._tuning.busy():
                 self._note()
             elif time.monotonic() - self._seen >= self._options.idle_exit:
                 self._server.should_exit = True

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 __all__ = ["Code", "Json", "Refused", "Violation", "envelope", "invalid", "status"]
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 class Code(Enum):
@@ -37,7 +37,7 @@ class Code(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One fault of a request and the field it is in, as a JSON path such as ``tuningTask.hyperparameters.batchSize``."""
+    """One fault of a request and its field, as a JSON path such as ``tuningTask.hyperparameters.batchSize``."""
 
     field: str
     description: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +66,8 @@ CREATE TABLE snapshots (
     compute_time TEXT NOT NULL,
     PRIMARY KEY (operation, step)
 ) STRICT, WITHOUT ROWID;
--- start is what a run on top of a tuned model begins with, checkpoint the weights and optimizer after the last snapshot,
--- final what answers
+-- start is what a run on top of a tuned model begins with, checkpoint what it goes on from after a kill (always that of
+-- the last snapshot), final what answers
 CREATE TABLE weights (
     operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
     kind TEXT NOT NULL CHECK (kind IN ('start', 'checkpoint', 'final')),
@@ -75,6 +75,7 @@ CREATE TABLE weights (
     PRIMARY KEY (operation, kind)
 ) STRICT;
 """
+_WEIGHTS: Final = "SELECT kind, body FROM weights WHERE operation = ?"
 _SELECT: Final = "SELECT *, o.id AS operation FROM operations o JOIN models m ON m.seq = o.model"
 
 
@@ -90,14 +91,13 @@ class Run:
     examples: tuple[Example, ...] = field(repr=False)
     start: bytes | None = field(repr=False)
     checkpoint: bytes | None = field(repr=False)
-    step: int
 
 
 class Store:
     """The file, through one connection that threads take turns on."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
-        """Opens or makes the file. ``durable`` syncs every commit to disk, so that an answered create outlives a power cut.
+        """Opens or makes the file. ``durable`` syncs every commit, so that an answered create outlives a power cut.
 
         Raises `StoreUnreadable`.
         """
@@ -189,23 +189,22 @@ class Store:
         query = "SELECT step, epoch, mean_loss, compute_time FROM snapshots WHERE operation = ? ORDER BY step"
         return [Snapshot(*row) for row in self._rows(query, operation)]
 
-    def edit(self, seq: int, edit: Edit, now: str) -> None:
-        """Writes the mutable fields of a model."""
+    def edit(self, model_id: str, decide: Callable[[Model], Edit], now: str) -> bool:
+        """Writes what ``decide`` makes of the model's mutable fields; False where there is no such model.
+
+        Both happen in one transaction, so two edits at once cannot undo each other.
+        """
         with self._transaction() as connection:
+            model = self.model(model_id)
+            if model is None:
+                return False
+            edit = decide(model)
             connection.execute(
-                "UPDATE models SET display_name = ?, description = ?, temperature = ?, top_p = ?, top_k = ?, readers = ?,"
-                " update_time = ? WHERE seq = ?",
-                (
-                    edit.display_name,
-                    edit.description,
-                    edit.sampling.temperature,
-                    edit.sampling.top_p,
-                    edit.sampling.top_k,
-                    json.dumps(edit.readers),
-                    now,
-                    seq,
-                ),
+                "UPDATE models SET display_name = ?, description = ?, temperature = ?, top_p = ?, top_k = ?,"
+                " readers = ?, update_time = ? WHERE seq = ?",
+                (*_mutable(edit).values(), now, model.seq),
             )
+            return True
 
     def delete(self, seq: int) -> bool:
         """Removes a model with all that belongs to it; False where it is gone already."""
@@ -236,13 +235,12 @@ class Store:
             rows = self._rows(
                 "SELECT text_input, output FROM examples WHERE operation = ? ORDER BY position", operation
             )
-            kept = dict(self._rows("SELECT kind, body FROM weights WHERE operation = ?", operation))  # type: ignore[arg-type] # rows of two
-            step = self._rows("SELECT coalesce(max(step), 0) FROM snapshots WHERE operation = ?", operation)[0][0]
+            kept = {row["kind"]: row["body"] for row in self._rows(_WEIGHTS, operation)}
         examples = tuple(Example(*row) for row in rows)
-        return Run(_to_model(found[0]), examples, kept.get("start"), kept.get("checkpoint"), step)
+        return Run(_to_model(found[0]), examples, kept.get("start"), kept.get("checkpoint"))
 
     def advance(self, operation: str, snapshots: Sequence[Snapshot], checkpoint: bytes) -> bool:
-        """Keeps new snapshots and the checkpoint after the last of them, both or neither; False where the run was ended."""
+        """Keeps new snapshots and the checkpoint after the last, both or neither; False where the run was ended."""
         with self._running(operation) as seq:
             if seq is None:
                 return False
@@ -300,17 +298,23 @@ class Store:
         self._connection.execute("DELETE FROM weights WHERE operation = ?", (operation,))
 
 
+def _mutable(edit: Edit | Model) -> dict[str, object]:
+    return {
+        "display_name": edit.display_name,
+        "description": edit.description,
+        "temperature": edit.sampling.temperature,
+        "top_p": edit.sampling.top_p,
+        "top_k": edit.sampling.top_k,
+        "readers": json.dumps(edit.readers),
+    }
+
+
 def _columns(model: Model) -> dict[str, object]:
     return {
         "id": model.id,
-        "display_name": model.display_name,
-        "description": model.description,
         "base_model": model.base_model,
         "source": model.source,
-        "temperature": model.sampling.temperature,
-        "top_p": model.sampling.top_p,
-        "top_k": model.sampling.top_k,
-        "readers": json.dumps(model.readers),
+        **_mutable(model),
         "epoch_count": model.hyperparameters.epoch_count,
         "batch_size": model.hyperparameters.batch_size,
         "learning_rate": model.hyperparameters.learning_rate,

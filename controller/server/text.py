@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -43,7 +44,7 @@ _WORD: Final = re.compile(r"\w+|[^\w\s]")
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One example: the input's last bytes, the output's bytes, and the buckets its words and letter groups fall into."""
+    """One example: the input's last bytes, the output's bytes, and the buckets the input's features fall into."""
 
     source: bytes
     target: bytes
@@ -54,9 +55,9 @@ class Encoded:
 class Batch:
     """Padded arrays of B examples: inputs end, and outputs start, at one column.
 
-    tokens: (B, width) int, input then START then output; split: the column of START; targets: (B, width - split) int, what
-    follows each token from START on; weight: the same shape, 1 where a target counts; shown: (B, width), 1 where a token is no
-    padding; bag: (B, BUCKETS).
+    tokens: (B, width) int, input then START then output; split: the column of START; targets: (B, width - split) int,
+    what follows each token from START on; weight: the same shape, 1 where a target counts; shown: (B, width), 1 where a
+    token is no padding; bag: (B, BUCKETS).
     """
 
     tokens: Tokens
@@ -74,10 +75,10 @@ def encode(example: Example) -> Encoded:
 
 
 def bag_of(text: str) -> Tokens:
-    """The buckets of a text's features: each word, each pair of words, and the groups of 3 to 5 letters inside words."""
+    """The buckets of a text's features: its words, pairs of words, and the groups of 3 to 5 letters inside words."""
     words = _WORD.findall(text.casefold())
     features = [f"w{word}" for word in words]
-    features += [f"p{one} {two}" for one, two in zip(words, words[1:], strict=False)]
+    features += [f"p{one} {two}" for one, two in pairwise(words)]
     for word in words:
         framed = f"<{word}>"
         features += [framed[i : i + n] for n in (3, 4, 5) for i in range(len(framed) - n + 1)]

@@ -1,6 +1,6 @@
-"""The process of one training run: a data folder and an operation in, snapshots, checkpoints and weights into the store out.
+"""The process of one training run: a data folder and an operation in, snapshots and trained weights in the store out.
 
-It ends with the server that started it: the server holds the other end of stdin, and however that server dies, the end closes.
+It ends with the server that started it: that one holds the other end of stdin, and however it dies, the end closes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from controller.server.clock import now
-from controller.server.course import Course, Progress, dump_weights, load_weights
+from controller.server.course import Course, Progress, WeightsUnfit, dump_weights, load_weights
 from controller.server.status import Code
 from controller.server.store import Run, Store
 from controller.server.values import Snapshot, epoch_of
 
 __all__ = ["main", "train"]
 
-# Seconds between checkpoints: what a kill throws away at most, and how late a snapshot may be seen. A checkpoint is about
-# 1.8 MB and costs some ten milliseconds, so this spends about two percent of the time on them.
+# Seconds between checkpoints: what a kill throws away at most, and how late a snapshot may be seen. A checkpoint is
+# about 1.8 MB and costs some ten milliseconds, so this spends about two percent of the time on them.
 CHECKPOINT_EVERY: Final = 0.5
 
 
@@ -39,9 +39,10 @@ def main() -> int:
         return 0
     try:
         train(store, run)
-    except (FloatingPointError, MemoryError) as fault:
-        store.fail(asked.operation, Code.INTERNAL, f"Training failed: {fault or 'out of memory'}.", now())
-        return 1
+    except (FloatingPointError, WeightsUnfit) as fault:
+        store.fail(asked.operation, Code.INTERNAL, f"Training failed: {fault}", now())
+    except MemoryError:
+        store.fail(asked.operation, Code.INTERNAL, "Training failed: there was not enough memory for a batch.", now())
     return 0
 
 
@@ -52,7 +53,7 @@ def _end_with_the_server() -> None:
 
 
 def train(store: Store, run: Run) -> None:
-    """Takes the steps a run has left. Raises `FloatingPointError` where it diverges."""
+    """Takes the steps a run has left. Raises `FloatingPointError` where it diverges, `WeightsUnfit`."""
     model = run.model
     course = Course(model.id, run.examples, model.hyperparameters)
     start = None if run.start is None else load_weights(run.start)

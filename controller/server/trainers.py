@@ -10,24 +10,36 @@ from pathlib import Path
 from typing import Final
 
 from controller.server.clock import now
+from controller.server.journal import Journal
 from controller.server.status import Code
 from controller.server.store import Store
 
 __all__ = ["ONE_THREAD", "Trainers"]
 
 # Runs share the cores among themselves; threads inside one of them would only fight over the same cores.
-ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+ONE_THREAD: Final = dict.fromkeys(
+    (
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "BLIS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    ),
+    "1",
+)
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class Trainers:
     """The processes of the runs; further runs than ``limit`` wait in the store, oldest first."""
 
-    def __init__(self, store: Store, folder: Path, lock: int, limit: int) -> None:
+    def __init__(self, store: Store, folder: Path, lock: int, limit: int, journal: Journal) -> None:
         """``lock`` is the descriptor of the data folder's lock: each process shares it, so that the folder stays locked
         until the last of them is gone.
         """
         self._store, self._folder, self._lock, self._limit = store, folder, lock, limit
+        self._journal = journal
         self._turn = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._closed = False
@@ -64,6 +76,7 @@ class Trainers:
             | {"PYTHONPATH": os.pathsep.join([str(_PACKAGE_ROOT), *([known] if known else [])])},
         )
         self._processes[operation] = process
+        self._journal.info("run.started", operation=operation, pid=process.pid)
         threading.Thread(target=self._follow, args=(operation, process), daemon=True).start()
 
     def _follow(self, operation: str, process: subprocess.Popen[bytes]) -> None:
@@ -74,17 +87,14 @@ class Trainers:
             self._processes.pop(operation, None)
             if self._closed:
                 return
+        self._journal.info("run.ended", operation=operation, exit_code=code)
         # Where the run ended well, or was cancelled or deleted, this changes nothing.
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         self._store.fail(operation, Code.INTERNAL, f"Training failed: its process {how}.", now())
         self.start_due()
 
-    def busy(self) -> bool:
-        """Whether any run has not ended."""
-        return bool(self._store.unfinished())
-
     def stop(self, operation: str) -> None:
-        """Ends the process of a run, if it has one, and returns when it is gone. Its run must have been ended before."""
+        """Ends the process of a run, if it has one, and returns when it is gone. The run must have ended before."""
         with self._turn:
             process = self._processes.get(operation)
         if process is not None:

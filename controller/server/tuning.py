@@ -1,4 +1,4 @@
-"""The methods of the tuning API: checked requests in, models and operations out, with the store and the trainers behind."""
+"""The methods of the tuning API: requests in, models and operations out, with the store and the trainers behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from controller.server.base import BASES
 from controller.server.clock import fresh_letters, now
-from controller.server.course import load_weights
+from controller.server.course import WeightsUnfit, load_weights
 from controller.server.generate import answer, read_prompt, render_answer
 from controller.server.render import render_model, render_operation
 from controller.server.requests import Creation, read_creation, read_edit, resolve
@@ -37,12 +37,20 @@ class _Ground:
 
 
 class Tuning:
-    """Every method of the API that is about tuned models. All raise `Refused`, and may be called from several threads."""
+    """Every method of the API about tuned models. All raise `Refused`, and may be called from several threads."""
 
     def __init__(self, store: Store, trainers: Trainers) -> None:
         self._store, self._trainers = store, trainers
         self._weights: Callable[[str], Floats] = lru_cache(maxsize=_MODELS_KEPT)(self._load_weights)
         self._generating = threading.Lock()  # one answer at a time: they share the cores with the training
+
+    def go_on(self) -> None:
+        """Starts the runs that are waiting or were broken off when a server on this folder ended."""
+        self._trainers.start_due()
+
+    def busy(self) -> bool:
+        """Whether any run has not ended."""
+        return bool(self._store.unfinished())
 
     def create(self, model_id: str | None, raw: Json) -> Json:
         """Keeps a new model and queues its run; the operation."""
@@ -95,8 +103,7 @@ class Tuning:
 
     def patch(self, model_id: str, mask: str | None, raw: Json) -> Json:
         """Changes the mutable fields; the model after it."""
-        model = self._get(model_id)
-        self._store.edit(model.seq, read_edit(model, mask, raw), now())
+        self._store.edit(model_id, lambda model: read_edit(model, mask, raw), now())
         return self.get(model_id)
 
     def delete(self, model_id: str) -> Json:
@@ -126,7 +133,7 @@ class Tuning:
     def cancel(self, model_id: str, operation: str) -> Json:
         """Ends a run; one that has ended already is left as it is, as best effort has it.
 
-        What becomes of the model is not documented by Google; here it is FAILED, since it has no weights to answer from.
+        What becomes of the model Google does not document; here it is FAILED, since it has no weights to answer from.
         """
         model = self._with_operation(model_id, operation)
         if self._store.fail(model.operation, Code.CANCELLED, "The tuning was cancelled.", now()):
@@ -152,7 +159,10 @@ class Tuning:
         body = self._store.weights(operation)
         if body is None:
             raise Refused(Code.NOT_FOUND, "The tuned model was deleted.")
-        return load_weights(body)
+        try:
+            return load_weights(body)
+        except WeightsUnfit as unfit:
+            raise Refused(Code.FAILED_PRECONDITION, str(unfit)) from unfit
 
 
 def _new_model(asked: Creation, ground: _Ground) -> Model:
@@ -180,14 +190,15 @@ def _new_model(asked: Creation, ground: _Ground) -> Model:
 
 
 def _id_from(display_name: str) -> str:
-    """An id as Google makes one: the display name in lower case with dashes, then random letters, within 40 characters."""
+    """An id as Google makes one: the display name in lower case with dashes, then letters by chance, 40 at most."""
     slug = re.sub(r"[^a-z0-9]+", "-", display_name.lower()).lstrip("-0123456789")[:27].strip("-")
     return f"{slug or 'tuned'}-{fresh_letters(12)}"
 
 
 def _matcher(query: str | None) -> Callable[[Model], bool]:
-    """The filter of a listing: every word must occur in display name or description; owner:me and the like hold for all here,
-    since one person owns everything, and readers:everyone for none.
+    """The filter of a listing: every word must occur in display name or description.
+
+    owner:me and the like hold for all models here, since one person owns everything, and readers:everyone for none.
     """
     words = [quoted or word for quoted, word in re.findall(r'"([^"]*)"|(\S+)', (query or "").casefold())]
     everyone = "readers:everyone" in words

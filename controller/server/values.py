@@ -44,7 +44,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One step of a run. ``step`` counts from 1; ``mean_loss`` is in nats per output byte; times are RFC 3339 in UTC."""
+    """One step of a run. ``step`` counts from 1; ``mean_loss`` is in nats per output byte; times are RFC 3339, UTC."""
 
     step: int
     epoch: int

@@ -1,0 +1,90 @@
+"""A request in, through to the application or refused: the key, or, without keys, the loopback rule."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from controller.server.journal import Journal
+from controller.server.status import Code, Refused, envelope
+
+__all__ = ["Gate"]
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Gate:
+    """What stands before the application: the key, or, without keys, the loopback rule; and a note of every request."""
+
+    def __init__(self, app: ASGIApp, keys: Collection[str], note: Callable[[], None], journal: Journal) -> None:
+        """Without ``keys`` any key is taken. ``note`` is called at the start and at the end of each request."""
+        self._app, self._keys, self._note, self._journal = app, [key.encode() for key in keys], note, journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._note()
+        try:
+            refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
+            inner = JSONResponse(envelope(refused), refused.http) if refused else self._app
+            await inner(scope, receive, self._journaled(scope, send))
+        finally:
+            self._note()
+
+    def _journaled(self, scope: Scope, send: Send) -> Send:
+        """Writes down each answer: the path, but never the query, which may hold the key."""
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen = {"method": scope["method"], "path": scope["path"], "status": message["status"]}
+                quiet = scope["method"] == "GET" and message["status"] == HTTPStatus.OK  # clients poll
+                (self._journal.debug if quiet else self._journal.info)("request.answered", **seen)
+            await send(message)
+
+        return send_on
+
+    def _refusal(self, headers: Headers, query: QueryParams) -> Refused | None:
+        if not self._keys:
+            return _foreign(headers)
+        given = (headers.get("x-goog-api-key") or query.get("key") or "").encode()
+        return None if any(hmac.compare_digest(given, key) for key in self._keys) else _bad_key()
+
+
+def _bad_key() -> Refused:
+    message = "API key not valid. Please pass a valid API key."
+    return Refused(
+        Code.INVALID_ARGUMENT,
+        message,
+        details=[
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "API_KEY_INVALID",
+                "domain": "googleapis.com",
+                "metadata": {"service": "generativelanguage.googleapis.com"},
+            },
+            {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message},
+        ],
+    )
+
+
+def _foreign(headers: Headers) -> Refused | None:
+    """A refusal for what a page in this machine's browser could send: without keys that is all that keeps it out.
+
+    A page of another site says so in Origin; one that had its own name resolve to loopback says so in Host.
+    """
+    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    origin = headers.get("origin")
+    if host in _LOOPBACK and (origin is None or urlsplit(origin).hostname in _LOOPBACK):
+        return None
+    return Refused(
+        Code.PERMISSION_DENIED, "Without an API key file this server answers requests made to loopback only."
+    )
