@@ -116,7 +116,11 @@ def test_the_server_it_started_is_stopped(demo: Demo) -> None:
     (note,) = (demo.scratch / "home").rglob("server.json")
     pid = json.loads(note.read_text())["pid"]
 
-    assert any(gone(pid) or time.sleep(0.1) for _ in range(100))
+    deadline = time.monotonic() + 10
+    while not gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert gone(pid)
 
 
 def gone(pid: int) -> bool:
