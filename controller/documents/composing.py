@@ -24,6 +24,7 @@ from controller.errors import Problem
 _Collection: TypeAlias = MappingStartEvent | SequenceStartEvent
 _Node: TypeAlias = ScalarEvent | _Collection
 _KEY_HINT = "put quotes around it"
+_NO_KEY = "?"  # stands for a key that is not text
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class _Open:
     key: str | None = None
     height: int = 1
     lines: dict[str, int] = field(default_factory=dict)
+    is_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Composition:
         text = cast("str", event.value)
         if len(text) > self._limits.scalar:
             message = f"a single value has {len(text):,} characters, more than {self._limits.scalar:,}"
-            raise Broken(self._relative(event), "GT115", message, "put long texts into a dataset file")
+            raise Broken(self._spot(event), "GT115", message, "put long texts into a dataset file")
         plain = event.style is None and event.tag is None
         if self._wants_key():
             self._key(text, spot, plain=plain)
@@ -120,14 +122,14 @@ class Composition:
         spot = self._properties(event)
         if len(self._stack) >= self._limits.depth:
             message = f"values are nested more than {self._limits.depth} levels deep"
-            raise Broken(self._relative(event), "GT107", message, "a spec needs far less: simplify the file")
-        if self._wants_key():
+            raise Broken(self._spot(event), "GT107", message, "a spec needs far less: simplify the file")
+        is_key = self._wants_key()
+        if is_key:
             self._problem(spot, "GT113", "a list or mapping cannot be a key", "write the key as text")
-            self._stack[-1].key = "?"
         self._count(event, 1)
-        path = self._next_path()
+        path = (*self._stack[-1].path, _NO_KEY) if is_key else self._next_path()
         self.places.setdefault(path, spot)
-        self._stack.append(_Open(value, path, event.anchor, self._nodes))
+        self._stack.append(_Open(value, path, event.anchor, self._nodes, is_key=is_key))
         if len(self._stack) == 1:
             self.value = value
 
@@ -137,23 +139,26 @@ class Composition:
             self._anchors[done.anchor] = _Anchored(done.value, self._nodes - done.first_node + 1, done.height)
         if self._stack:
             self._stack[-1].height = max(self._stack[-1].height, done.height + 1)
-        self._attach(done.value)
+        if done.is_key:
+            self._stack[-1].key = _NO_KEY
+        else:
+            self._attach(done.value)
 
     def _alias(self, event: AliasEvent) -> None:
         spot = self._spot(event)
         self._aliases += 1
         if self._aliases > self._limits.aliases:
             message = f"the document uses more than {self._limits.aliases} aliases"
-            raise Broken(self._relative(event), "GT108", message, "write the values out")
+            raise Broken(self._spot(event), "GT108", message, "write the values out")
         if self._wants_key():
             self._problem(spot, "GT113", "an alias cannot be a key", "write the key as text")
-            self._stack[-1].key = "?"
+            self._stack[-1].key = _NO_KEY
             return
         found = self._anchored(event.anchor, spot)
         self._count(event, found.nodes)
         if len(self._stack) + found.height > self._limits.depth:
             message = f"this alias nests values more than {self._limits.depth} levels deep"
-            raise Broken(self._relative(event), "GT107", message, "write the values out")
+            raise Broken(self._spot(event), "GT107", message, "write the values out")
         if self._stack:
             self._stack[-1].height = max(self._stack[-1].height, found.height + 1)
         self._place(found.value, spot)
@@ -197,7 +202,7 @@ class Composition:
         self._nodes += nodes
         if self._nodes > self._limits.nodes:
             message = f"the document holds more than {self._limits.nodes:,} values, its aliases written out"
-            raise Broken(self._relative(event), "GT127", message, "a spec needs far less: simplify the file")
+            raise Broken(self._spot(event), "GT127", message, "a spec needs far less: simplify the file")
 
     def _properties(self, event: _Node) -> Spot:
         """The place of a node; a tag on it is a problem."""
@@ -206,9 +211,6 @@ class Composition:
             hint = "remove the tag, or put quotes around a value that starts with !"
             self._problem(spot, "GT111", f"the tag {_cut(str(event.tag))} is not allowed", hint)
         return spot
-
-    def _relative(self, event: Event) -> Spot:
-        return Spot(event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _spot(self, event: Event) -> Spot:
         return Spot(event.start_mark.line + 1 + self._offset, event.start_mark.column + 1)

@@ -34,11 +34,13 @@ def _document(chunk: Chunk, file: str, limits: Limits) -> Document:
     problems = list(chunk.problems)
     whole = True
     try:
-        composition.feed(events(chunk.text, limits))
+        composition.feed(events(chunk.text, chunk.line, limits))
     except Broken as broken:
         whole = False
-        line = broken.spot.line + chunk.line - 1
-        problems.append(Problem(file, line, broken.spot.column, broken.code, broken.message, hint=broken.hint))
+        # The markers of an unfinished merge break the text in ways not worth telling.
+        if not any(p.code == "GT126" for p in problems):
+            spot = broken.spot
+            problems.append(Problem(file, spot.line, spot.column, broken.code, broken.message, hint=broken.hint))
     problems.extend(composition.problems)
     return Document(
         composition.value,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from ruamel.yaml.error import MarkedYAMLError
 
@@ -104,14 +103,27 @@ _ROWS = (
 _OTHER = _Row("", "", "GT120", "this is not valid YAML", "look for a stray character on this line or the one before")
 
 
-def explain(error: MarkedYAMLError) -> tuple[Spot | None, str, str, str]:
-    """The place (None where the library names none), code, message and hint for one error."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What to say of an error. ``spot`` is known where a bracket is to blame; ``opened``: point at its beginning."""
+
+    code: str
+    message: str
+    hint: str
+    opened: bool
+    spot: Spot | None = None
+
+
+def explain(error: MarkedYAMLError, bracket: Spot | None) -> Fault:
+    """The code, message and hint for one error.
+
+    ``bracket`` is the innermost one still open: the library says where it looked for its end, not where it began.
+    """
     context, problem = str(error.context or ""), str(error.problem or "")
     row = next((r for r in _ROWS if r.context in context and r.problem in problem), _OTHER)
-    marks = (error.context_mark, error.problem_mark) if row.opened else (error.problem_mark, error.context_mark)
-    mark = next((m for m in marks if m is not None), None)
-    return _spot(mark), row.code, row.message, row.hint
-
-
-def _spot(mark: Any) -> Spot | None:  # noqa: ANN401 - the library's marks are untyped
-    return None if mark is None else Spot(mark.line + 1, mark.column + 1)
+    fault = Fault(row.code, row.message, row.hint, row.opened)
+    if bracket is None or row.code != "GT121":
+        return fault
+    if row.opened:
+        return replace(fault, spot=bracket)
+    return replace(fault, message=f"{row.message} (the bracket was opened on line {bracket.line})")

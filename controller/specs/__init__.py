@@ -1,5 +1,6 @@
 """Files to valid specs and settings, every problem with its place. Pure."""
 
+from controller.specs.codes import CODES
 from controller.specs.controller_loading import load_settings
 from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs
 from controller.specs.loading import load_specs
@@ -8,6 +9,7 @@ from controller.specs.references import base_of, check_references, order
 from controller.specs.severities import with_severities
 
 __all__ = [
+    "CODES",
     "BrokenSpec",
     "FromSpec",
     "LoadedSpec",

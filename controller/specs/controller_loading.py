@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+import re
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from controller.documents import Document, Spot, parse
+from controller.documents import Document, Spot, Value, parse
 from controller.errors import Problem, Severity
 from controller.settings import DEFAULT_PROVIDERS, LedgerSettings, Policy, ProviderSettings, Settings
+from controller.specs.codes import CHANGEABLE, CODES
 from controller.specs.controller_model import Controller, Provider
 from controller.specs.loading import SPEC_LIMITS
 from controller.specs.wording import problems as worded
 
+_ELSEWHERE = re.compile(r"GT[24][0-9]{2}")  # datasets, and what can be read: their rooms hold the tables
 _DEFAULTS = Settings()
 _KIND_HINT = "start it with `apiVersion: gitune.dev/v1alpha1` and `kind: Controller`"
 
@@ -50,12 +54,29 @@ def _settings(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
         return Settings(), (
             Problem(document.file, spot.line, spot.column, "GT310", "this is not a mapping", hint=_KIND_HINT),
         )
+    checks = tuple(_checks(document, document.value))
     try:
         model = Controller.model_validate(document.value)
     except ValidationError as error:
-        return Settings(), worded(document, Controller, error)
-    found = (*worded(document, Controller, None), *_default_provider(document, model))
+        return Settings(), (*worded(document, Controller, error), *checks)
+    found = (*worded(document, Controller, None), *checks, *_default_provider(document, model))
     return _values(model), found
+
+
+def _checks(document: Document, value: Mapping[str, Value]) -> Iterator[Problem]:
+    """What is wrong with the codes in ``policy.checks``; its severities are looked at with the other values."""
+    policy = value.get("policy")
+    checks = policy.get("checks") if isinstance(policy, dict) else None
+    for code, severity in checks.items() if isinstance(checks, dict) else ():
+        spot = document.key_place(("policy", "checks", code))
+        if code not in CODES and not _ELSEWHERE.fullmatch(code):
+            close = difflib.get_close_matches(code.upper(), sorted(CHANGEABLE), 1)
+            hint = f"did you mean {close[0]}?" if close else "write a code as it is printed, such as GT209"
+            yield Problem(document.file, spot.line, spot.column, "GT323", "no problem has this code", hint=hint)
+        elif code not in CHANGEABLE and severity != Severity.ERROR:
+            message = f"the severity of {code} cannot be lowered"
+            hint = "remove it here and correct what it points at: it could not be tuned as it is"
+            yield Problem(document.file, spot.line, spot.column, "GT324", message, hint=hint)
 
 
 def _default_provider(document: Document, model: Controller) -> Iterator[Problem]:

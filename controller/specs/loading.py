@@ -22,6 +22,7 @@ from controller.state.identity import NAME
 
 SPEC_LIMITS = Limits(tokens=60_000, nodes=20_000, scalar=1 << 16)
 _KINDS = ("TunedModel", "Controller")
+_WRITTEN_BY_US = "TunedModelStatus"  # a ledger kept in a directory may lie among the specs
 _CONTROLLER_HINT = "move it to gitune.yaml at the top of the repository"
 
 
@@ -109,6 +110,8 @@ def _standing(document: Document) -> Problem | None:
             return _problem(
                 document, document.key_place((written,)), "GT001", f"there is no field {written!r}", f"write {key}"
             )
+    if kind == _WRITTEN_BY_US:
+        return None
     if version is None:
         hint = f"add `apiVersion: {API_VERSION}`"
         return _problem(document, document.place, "GT008", "apiVersion is missing", hint)

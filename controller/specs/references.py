@@ -105,8 +105,13 @@ def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[Lo
         if base == spec.name:
             yield spec, _problem(spec, _FROM, "GT304", f"{base} is to be tuned on itself", "name another spec")
         elif base not in present:
-            names = ", ".join(sorted(present - {spec.name})[:10]) or "none yet"
-            yield spec, _problem(spec, _FROM, "GT303", f"there is no spec {base}", f"the other specs are {names}")
+            names = ", ".join(sorted(present - {spec.name})[:10])
+            hint = (
+                f"the other specs are {names}"
+                if names
+                else "write a spec of that name, or take a `models/…` as the base"
+            )
+            yield spec, _problem(spec, _FROM, "GT303", f"there is no spec {base}", hint)
         elif spec.name in circles:
             message = f"the specs are tuned on each other in a circle: {circles[spec.name]}"
             yield spec, _problem(spec, _FROM, "GT305", message, "give one of them a model of the provider as its base")

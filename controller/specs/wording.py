@@ -39,12 +39,16 @@ _SHOWN = 40  # characters of a value that are repeated in a message
 def problems(document: Document, model: type[Part], error: ValidationError | None) -> tuple[Problem, ...]:
     """Every mistake of one document, in the order of the file; keys without a value included."""
     words = _Words(document, model)
-    found = [words.problem(e) for e in (error.errors(include_url=False, include_input=False) if error else ())]
-    taken = {(p.line, p.column) for p in (*document.problems, *found)}
-    found.extend(p for p in words.empty() if (p.line, p.column) not in taken)
+    errors = error.errors(include_url=False, include_input=False) if error else []
+    inside = {e["loc"][:n] for e in errors for n in range(len(e["loc"]))}
+    # A list of which an entry is refused seems too short: one mistake, one problem.
+    found = [words.problem(e) for e in errors if not (e["type"] == "too_short" and e["loc"] in inside)]
+    empty = list(words.empty())
+    at_empty = {(p.line, p.column) for p in empty}
+    kept = (p for p in found if p.code != "GT029" or (p.line, p.column) not in at_empty)
+    # So does a number that YAML refused already and that is text here.
     known = {(p.line, p.column) for p in document.problems}
-    # A number that YAML refused already is text here: one mistake, one problem.
-    return tuple(sorted({p for p in found if (p.line, p.column) not in known}))
+    return tuple(sorted({p for p in (*kept, *empty) if (p.line, p.column) not in known}))
 
 
 class _Words:
@@ -77,8 +81,10 @@ class _Words:
 
     def empty(self) -> Iterator[Problem]:
         """A problem for each known key that has no value."""
+        refused = {(p.line, p.column) for p in self.document.problems}
         for path in self.document.keys:
-            if self._value(path) is None and self._is_known(path):
+            spot = self.document.value_place(path)
+            if self._value(path) is None and self._is_known(path) and (spot.line, spot.column) not in refused:
                 yield self._empty(path)
 
     def _is_known(self, path: Path) -> bool:
@@ -97,9 +103,15 @@ class _Words:
         return path
 
     def _value(self, path: Path) -> Value:
+        """The value at a path; of a key that is there twice the first, so a path of the second may lead nowhere."""
         value: Any = self.document.value
         for step in path:
-            value = value[step]
+            if isinstance(value, dict):
+                value = value.get(step, "")
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return ""
         return value  # type: ignore[no-any-return] # a path of the document leads to one of its values
 
     def _unknown(self, path: Path) -> Problem:
@@ -120,7 +132,8 @@ class _Words:
         spot = self.document.key_place(path[:-1]) if path[:-1] else self.document.place
         field = find(self.model, path)
         dotted = ".".join(str(p) for p in path)
-        return self._problem(spot, "GT002", f"{dotted} is missing", f"add {_example(path, field)}")
+        hint = field.coded.hint if field and field.coded and field.example is None else f"add {_example(path, field)}"
+        return self._problem(spot, "GT002", f"{dotted} is missing", hint)
 
     def _empty(self, path: Path) -> Problem:
         hint = f"write {_example(path, find(self.model, path))}, or remove the line"
@@ -142,7 +155,7 @@ class _Words:
         if expected == "true or false" and isinstance(value, str) and value.lower() in _BOOLEAN_WORDS:
             return "write true or false without quotes: YAML 1.2 reads yes, no, on and off as text"
         if expected == "a whole number" and isinstance(value, float) and value.is_integer():
-            return f"write {key}: {value:.0f}"
+            return f"write `{key}: {value:.0f}`"
         return f"write {_example(path, field)}"
 
     def _choice(self, path: Path, expected: str, value: Value, field: Field | None) -> Problem:
@@ -153,7 +166,8 @@ class _Words:
 
     def _bound(self, path: Path, kind: str, context: dict[str, Any], field: Field | None, *, is_key: bool) -> Problem:
         coded = (field.coded if field else None) or Coded("GT003")
-        message = f"{_name(path)} {_complaint(kind, context, self._value(path), is_key=is_key)}"
+        subject = f"a name in {_name(path[:-1])}" if is_key else _name(path)
+        message = f"{subject} {_complaint(kind, context, self._value(path), is_key=is_key)}"
         hint = coded.hint or f"write {_example(path, field)}"
         place = self._at_key if is_key else self._at_value
         return place(path, coded.code, message, hint)
@@ -169,17 +183,16 @@ class _Words:
 
 
 def _complaint(kind: str, context: dict[str, Any], value: Value, *, is_key: bool) -> str:
-    subject = "as a name " if is_key else ""
     if kind in _BOUNDS:
         return f"must be {_BOUNDS[kind].format_map({k: _figure(v) for k, v in context.items()})}"
     if kind in {"string_too_long", "too_long"}:
         of = "characters" if is_key or isinstance(value, str) else "entries"
-        return f"{subject}must have at most {context['max_length']:,} {of}"
+        return f"must have at most {context['max_length']:,} {of}"
     if kind in {"string_too_short", "too_short"}:
-        return f"{subject}must not be empty"
+        return "must not be empty"
     if kind == "union_tag_not_found":
         return f"must be a model's name or a mapping, not {_kind(value)}"
-    return f"{subject}is not written as it must be" if value is None or is_key else f"cannot be {_shown(value)}"
+    return "is not written as it must be" if value is None or is_key else f"cannot be {_shown(value)}"
 
 
 def _figure(bound: float) -> str:
@@ -191,7 +204,7 @@ def _choice_hint(path: Path, allowed: list[str], value: Value, field: Field | No
         return field.coded.hint
     lowered = {word.lower(): word for word in allowed}
     close = difflib.get_close_matches(value.lower(), lowered, 1, 0.6) if isinstance(value, str) else []
-    return f"write {path[-1]}: {lowered[close[0]] if close else allowed[0]}"
+    return f"write `{path[-1]}: {lowered[close[0]] if close else allowed[0]}`"
 
 
 def _one_of(words: list[str]) -> str:
