@@ -6,11 +6,11 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from controller.errors import Severity
 from controller.settings import ProviderType
-from controller.specs.parts import API_VERSION, Coded, Part, Text, refuse, relative
+from controller.specs.parts import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
 
 _LATER_TYPES = frozenset(
     {"vertex", "together", "fireworks", "openai", "azure", "bedrock", "mistral", "http", "command"}
@@ -23,7 +23,8 @@ _KEY_SHAPED = re.compile(r"AIza|ya29|sk-|[A-Za-z0-9_-]{30}")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@/-]{0,199}")
 _MOST_STARS = 6  # in one pattern: each may match at every place of a path
 
-ProviderKey = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,39}$")]
+_KEY_PATTERN = "^[a-z][a-z0-9-]{0,39}$"
+ProviderKey = Annotated[str, Field(pattern=_KEY_PATTERN)]
 
 
 def _provider_type(text: str) -> str:
@@ -94,9 +95,20 @@ class Provider(Part):
         str, AfterValidator(_provider_type), Field(examples=["local"], json_schema_extra={"enum": list(_TYPES)})
     ]
     """``local`` (the embedded server) or ``gemini``."""
-    endpoint: Annotated[Text, AfterValidator(_endpoint), Field(examples=["https://host"])] | None = None
+    endpoint: (
+        Annotated[
+            Text,
+            AfterValidator(_endpoint),
+            Field(examples=["https://host"], json_schema_extra={"pattern": r"^https?://[^\s?#@]+$"}),
+        ]
+        | None
+    ) = None
     """Where it listens; by default the type's own address, and for ``local`` a server that is started when needed."""
-    api_key_env: Annotated[str, AfterValidator(_api_key_env), Field(examples=["GEMINI_API_KEY"])] = "GEMINI_API_KEY"
+    api_key_env: Annotated[
+        str,
+        AfterValidator(_api_key_env),
+        Field(examples=["GEMINI_API_KEY"], json_schema_extra={"pattern": f"^{_VARIABLE.pattern}$"}),
+    ] = "GEMINI_API_KEY"
     """The environment variable that holds the key."""
     max_concurrent_runs: Annotated[
         int | None, Field(ge=1, le=1000, examples=[3]), Coded("GT319", "leave it out for no limit")
@@ -126,11 +138,38 @@ class Provider(Part):
 class Ledger(Part):
     """Where the record of what was done is kept."""
 
-    branch: Annotated[Text, AfterValidator(_branch), Field(examples=["gitune-status"])] | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {"required": ["directory"], "anyOf": [{"required": ["branch"]}, {"required": ["remote"]}]}
+        }
+    )
+
+    branch: (
+        Annotated[
+            Text,
+            AfterValidator(_branch),
+            Field(examples=["gitune-status"], json_schema_extra={"pattern": f"^{_REF.pattern}$"}),
+        ]
+        | None
+    ) = None
     """The branch that holds the status files; by default ``gitune-status``."""
-    remote: Annotated[Text, AfterValidator(_branch), Field(examples=["origin"])] | None = None
+    remote: (
+        Annotated[
+            Text,
+            AfterValidator(_branch),
+            Field(examples=["origin"], json_schema_extra={"pattern": f"^{_REF.pattern}$"}),
+        ]
+        | None
+    ) = None
     """The git remote of that branch; by default ``origin`` where the repository has one, else the repository itself."""
-    directory: Annotated[Text, AfterValidator(_directory), Field(examples=[".gitune"])] | None = None
+    directory: (
+        Annotated[
+            Text,
+            AfterValidator(_directory),
+            Field(examples=[".gitune"], json_schema_extra={"pattern": RELATIVE_PATTERN}),
+        ]
+        | None
+    ) = None
     """A directory in place of a branch."""
 
     @model_validator(mode="after")
@@ -188,12 +227,17 @@ class Controller(Part):
     ] = ("specs/**/*.yaml",)
     """Which files are read for specs. Documents of other kinds in them are ignored."""
     default_provider: Annotated[
-        str | None, Field(pattern="^[a-z][a-z0-9-]{0,39}$", examples=["local"]), Coded("GT315", "use a-z, 0-9 and -")
+        str | None, Field(pattern=_KEY_PATTERN, examples=["local"]), Coded("GT315", "use a-z, 0-9 and -")
     ] = None
     """The provider of specs that name none; by default ``local``."""
     providers: Annotated[
         dict[ProviderKey, Provider],
-        Field(min_length=1, max_length=50, examples=[{"local": {"type": "local"}}]),
+        Field(
+            min_length=1,
+            max_length=50,
+            examples=[{"local": {"type": "local"}}],
+            json_schema_extra={"propertyNames": {"pattern": _KEY_PATTERN}},
+        ),
         Coded("GT315", "write at least one provider, its key of a-z, 0-9 and -, starting with a letter"),
     ] = Field(default_factory=lambda: {"local": Provider(type="local")})
     """The tuning APIs, by a key of your choice."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from controller.specs.parts import API_VERSION, Coded, Part, Text, refuse, relative
+from controller.specs.parts import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
 from controller.state.desired import DeletionPolicy, WhenSuperseded
 from controller.state.identity import NAME
 
@@ -103,13 +103,34 @@ def _dataset_uri(text: str) -> str:
 class DatasetFile(Part):
     """A file of examples."""
 
-    path: Annotated[Text, AfterValidator(_dataset_path), Field(examples=["datasets/next-number.jsonl"])] | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["path"]}, {"required": ["uri"]}],
+            "dependentRequired": {"uri": ["sha256"], "sha256": ["uri"]},
+        }
+    )
+
+    path: (
+        Annotated[
+            Text,
+            AfterValidator(_dataset_path),
+            Field(examples=["datasets/next-number.jsonl"], json_schema_extra={"pattern": RELATIVE_PATTERN}),
+        ]
+        | None
+    ) = None
     """The file, relative to the spec file and read at the same commit. Give this or ``uri``."""
-    uri: Annotated[Text, AfterValidator(_dataset_uri), Field(examples=["gs://bucket/rows.jsonl"])] | None = None
+    uri: (
+        Annotated[
+            Text,
+            AfterValidator(_dataset_uri),
+            Field(examples=["gs://bucket/rows.jsonl"], json_schema_extra={"pattern": f"^{_URI.pattern}$"}),
+        ]
+        | None
+    ) = None
     """The file at an https:// or gs:// address, pinned by ``sha256``. Not built yet: refused with GT033."""
     sha256: Annotated[
         str | None,
-        Field(pattern="^[0-9a-f]{64}$", examples=["<64 hex digits>"]),
+        Field(pattern="^[0-9a-f]{64}$", examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]),
         Coded("GT032", "write the 64 lower-case hex digits that `sha256sum` prints"),
     ] = None
     """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on."""
@@ -150,6 +171,8 @@ class TrainingDataset(DatasetFile):
 
 class Hyperparameters(Part):
     """How the tuning runs. What is not written the provider decides."""
+
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["learningRate", "learningRateMultiplier"]}})
 
     epoch_count: Annotated[
         int | None, Field(ge=1, le=1000, examples=[5]), Coded("GT012", "5 epochs are a good start")

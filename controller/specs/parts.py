@@ -64,6 +64,7 @@ def visible(text: str) -> str:
 Text = Annotated[str, AfterValidator(visible)]
 
 _RELATIVE = re.compile(r"[^/\\~][^\\]{0,499}")
+RELATIVE_PATTERN = f"^{_RELATIVE.pattern}$"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 

@@ -19,7 +19,7 @@ SETTINGS = Settings(providers={k: ProviderSettings(k, "local") for k in ("local"
 
 def folder(name: str) -> str:
     """A case is one file, or all files of a folder."""
-    return name.split("/")[0]
+    return name.split("/", maxsplit=1)[0]
 
 
 CASES = {case: sorted(names) for case, names in groupby(sorted(TABLE), folder)}
