@@ -6,6 +6,7 @@ import asyncio
 import base64
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -97,6 +98,18 @@ class Remote:
             raise SwapLost(f"{ref} of {self.url} moved since it was read", hint="Read it again.")
         raise GitFailed(problem.message, hint=_ACCESS)
 
+    async def repair(self) -> bool:
+        """Throw away what was fetched where some of it is damaged, and say whether it was: it can be fetched again."""
+        async with self._alone():
+            if (await self.mirror.ask("fsck", "--no-dangling", "--no-progress")).code == 0:
+                return False
+            self.mirror.close()
+            for name in ("objects", "refs/gitune", "shallow"):
+                await asyncio.to_thread(_remove, self.mirror.path / name)
+            for name in ("objects/info", "objects/pack"):
+                (self.mirror.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return True
+
     async def _well(self, *words: str, lock: int | None = None) -> Answer:
         ask = self._asked(words, lock)
         answer = await run(ask)
@@ -154,6 +167,13 @@ def _taken(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _locks(path: Path) -> list[Path]:

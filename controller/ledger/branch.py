@@ -33,6 +33,10 @@ class Place(Protocol):
         """As `tip`, with the commit and its files at hand."""
         ...
 
+    async def repair(self) -> bool:
+        """Throw away a damaged copy of what can be fetched again; whether there was one."""
+        ...
+
     async def swap(self, old: str | None, new: str) -> None:
         """Move the branch. Raises `SwapLost` where it is not at ``old``, `GitFailed`."""
         ...
@@ -51,14 +55,14 @@ class BranchLedger:
         """The record as it is now. Raises `LedgerError`."""
         try:
             place = await self._place()
-            tip = await place.fetched()
-            if tip is None:
-                return Recorded()
-            mirror = await place.open()
-            records = await self._records(mirror, await mirror.tree(tip))
+            try:
+                return await self._load(place)
+            except GitFailed:
+                if not await place.repair():
+                    raise
+                return await self._load(place)
         except GitFailed as error:
             raise LedgerError(error.message, hint=error.hint) from error
-        return Recorded(records, tip)
 
     async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         """Commit the record on top of ``tip`` and return the new one; nothing is committed where no file differs.
@@ -83,6 +87,13 @@ class BranchLedger:
         if self._found is None:
             self._found = await self._find()
         return self._found
+
+    async def _load(self, place: Place) -> Recorded:
+        tip = await place.fetched()
+        if tip is None:
+            return Recorded()
+        mirror = await place.open()
+        return Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
 
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         place = await self._place()

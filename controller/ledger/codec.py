@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -18,6 +17,8 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 Path: TypeAlias = tuple[str | int, ...]
 _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
+_T = TypeVar("_T")
+_LISTS: Final = {name: get_args(hint)[0] for name, hint in get_type_hints(Record).items() if get_origin(hint) is tuple}
 _DIGESTS: Final = frozenset({"fingerprint", "datasetDigest"})
 
 
@@ -62,11 +63,24 @@ def from_plain(plain: Plain) -> Record:
     Raises `Garbled`.
     """
     _check_digests(plain, ())
+    readable = _readable(plain, ())
+    if not isinstance(readable, dict):
+        raise Garbled("a status is a mapping", ())
+    lists: dict[str, Any] = {  # mypy cannot tie each name to its item's kind
+        name: tuple(_convert(item, kind, (_camel(name), index)) for index, item in enumerate(items))
+        for name, kind in _LISTS.items()
+        if isinstance(items := readable.get(name), list)
+    }
+    return replace(_convert({**readable, **dict.fromkeys(lists, ())}, Record, ()), **lists)
+
+
+def _convert(value: object, kind: type[_T], path: Path) -> _T:
+    """One item at a time, since the library does not say which item of a list it stumbled over."""
     try:
-        return msgspec.convert(_readable(plain, ()), Record, strict=True)
+        return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
-        raise Garbled(message.replace("`", "'"), _path(place)) from None
+        raise Garbled(message.replace("`", "'"), (*path, *_path(place))) from None
 
 
 def _default(field: Field[object]) -> object:
@@ -105,7 +119,7 @@ def _losses(value: Plain, path: Path) -> object:
         return [
             {"step": p.step, "epoch": p.epoch, "mean_loss": p.mean_loss, "time": p.time} for p in read_losses(value)
         ]
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         raise Garbled(str(error), path) from None
 
 

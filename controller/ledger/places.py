@@ -42,6 +42,10 @@ class LocalPlace:
         """The same: the objects are at hand."""
         return await self.tip()
 
+    async def repair(self) -> bool:
+        """False: what is damaged there is not ours to throw away."""
+        return False
+
     async def swap(self, old: str | None, new: str) -> None:
         """Move the ref in that repository, unless a working tree stands on it."""
         mirror, ref = await self.open(), branch_ref(self._branch)
@@ -78,6 +82,10 @@ class NetworkPlace:
         if tip is None or await remote.mirror.has(tip):
             return tip
         return await remote.fetch(ref)
+
+    async def repair(self) -> bool:
+        """Throw away what was fetched where some of it is damaged."""
+        return await self._connect().repair()
 
     async def swap(self, old: str | None, new: str) -> None:
         """Push it, with a lease on what is there."""
