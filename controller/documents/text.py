@@ -18,6 +18,7 @@ _INVISIBLE = r"\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2
 _UNFIT = re.compile(f"[{_CONTROL}{_INVISIBLE}]")
 _IS_CONTROL = re.compile(f"[{_CONTROL}]")
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\n]|\Z)", re.MULTILINE)
+_EMPTY_MARKER = re.compile(r"---(?:[ \t]+#.*)?")
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?=[ \n]|\Z)", re.MULTILINE)
 _TOO_LONG = "a spec needs a few hundred bytes: put data into a dataset file of its own"
 _REPORTED = 10  # of one kind in one file: the eleventh says nothing new
@@ -82,6 +83,8 @@ def split(text: str, file: str) -> Iterator[Chunk]:
         cleaned, found = _clean(body, file, line)
         yield Chunk(cleaned, line, carried + found)
         carried = ()
+    if carried:
+        yield Chunk("", line, carried)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
@@ -98,7 +101,7 @@ def _lines_of_content(body: str) -> Iterator[str]:
 
 
 def _has_content(body: str) -> bool:
-    return any(line != "---" for line in _lines_of_content(body))
+    return any(not _EMPTY_MARKER.fullmatch(line) for line in _lines_of_content(body))
 
 
 def _only_directives(body: str) -> bool:
