@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it has none
 
 from controller import documents, specs
 from controller.specs.schema import controller_schema, tuned_model_schema
