@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     stale = [n for n, make in SCHEMAS.items() if not _is_fresh(FOLDER / n, text(make()))]
     if arguments == ["--check"]:
         for name in stale:
-            sys.stderr.write(f"schemas/{name} is stale: run script/schemas\n")
+            sys.stderr.write(f"schemas/{name} is stale: run script/schemas.py\n")
         return 1 if stale else 0
     for name in stale:
         (FOLDER / name).write_text(text(SCHEMAS[name]()), "utf-8")

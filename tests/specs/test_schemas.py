@@ -35,7 +35,7 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
 def test_the_committed_schema_is_what_the_models_say(name: str) -> None:
     committed = json.loads((ROOT / "schemas" / name).read_text("utf-8"))
 
-    assert committed == SCHEMAS[name], "run script/schemas"
+    assert committed == SCHEMAS[name], "run script/schemas.py"
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
