@@ -161,7 +161,7 @@ def evaluate(
 @app.command("promote")
 @shared
 def promote(asked: Asked, name: Name) -> int:
-    """Make the finished pending run the active one, whatever its score."""
+    """Make the finished pending run the active one. Its score does not matter."""
     from controller.cli.acting import promote as run  # noqa: PLC0415 - see the module's docstring
 
     return run(asked, name)
@@ -192,7 +192,7 @@ def adopt(
     name: Name,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its full name: tunedModels/…", show_default=False)],
 ) -> int:
-    """Take a finished remote model under a name. Our mark is written to it."""
+    """Take a finished remote model under a name, and mark it as ours."""
     from controller.cli.acting import adopt as run  # noqa: PLC0415 - see the module's docstring
 
     return run(asked, name, model)

@@ -13,12 +13,13 @@ from controller.cli.codes import Code
 from controller.cli.failures import error_json, error_text
 from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
-from controller.cli.progress import reporter
+from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass, unreadable
 from controller.engine.reconcile import Approval, Pass, Refused, follow, reconcile
 from controller.errors import RevisionConflict
 from controller.plan.actions import Create, Plan, Retune, Wait
 from controller.plan.world import World
+from controller.ports import Reporter
 from controller.report.applied import applied_markdown, applied_text, people_text, waiting_on_people
 from controller.report.escape import terminal
 from controller.report.plan_json import applied_json, as_json
@@ -48,7 +49,12 @@ def apply(asked: Asked, order: Order) -> int:
     logs.configure(asked)
     screen = Screen(asked)
     try:
-        done = asyncio.run(_last_pass(asked, order, screen))
+        if order.wait:
+            with following(screen) as telling:
+                done = asyncio.run(_last_pass(asked, order, telling))
+        else:
+            with screen.waiting("one pass over specs, ledger and providers"):
+                done = asyncio.run(_last_pass(asked, order, Quiet()))
     except Refused as refusal:
         return _show_refusal(screen, refusal)
     screen.show(
@@ -62,13 +68,11 @@ def apply(asked: Asked, order: Order) -> int:
     return of_pass(done.world, done.outcomes)
 
 
-async def _last_pass(asked: Asked, order: Order, screen: Screen) -> Pass:
-    where = Where(asked.folder, asked.config, worktree=order.worktree)
-    with reporter(screen) as telling:
-        async with open_ports(where, telling) as opened:
-            last: Pass | None = None
-            async for done in _passes(opened, order):
-                last = done
+async def _last_pass(asked: Asked, order: Order, telling: Reporter) -> Pass:
+    last: Pass | None = None
+    async with open_ports(Where(asked.folder, asked.config, worktree=order.worktree), telling) as opened:
+        async for done in _passes(opened, order):
+            last = done
     if last is None:
         raise AssertionError("a pass ends in a result or in an error")
     return last

@@ -16,7 +16,7 @@ from controller.cli.progress import Quiet
 from controller.cli.verdicts import of_plan, unreadable
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
-from controller.plan.actions import Plan
+from controller.plan.actions import Nothing, Plan
 from controller.ports import Tree
 from controller.report.escape import terminal
 from controller.report.plan_json import as_json
@@ -54,10 +54,10 @@ def plan(asked: Asked, question: Question) -> int:
 
 
 def only_new(head: Plan, base: Plan) -> Plan:
-    """The head's plan without the actions that the base's has too; its digest stays that of the whole."""
+    """The head's plan without what the base's holds too and without what is in order; its digest stays the whole's."""
     known = {(action.name, action.word, action.digest) for action in base.actions}
-    new = tuple(a for a in head.actions if (a.name, a.word, a.digest) not in known)
-    return replace(head, actions=new)
+    new = (a for a in head.actions if (a.name, a.word, a.digest) not in known)
+    return replace(head, actions=tuple(a for a in new if not isinstance(a, Nothing)))
 
 
 async def _look(asked: Asked, question: Question) -> tuple[Preview, tuple[str, ...] | None]:

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from controller.cli.options import Format
-from controller.cli.output import Screen, rendered
+from controller.cli.output import Screen
 from controller.plan.actions import Action, Hold, Nothing, Wait
-from controller.plan.outcomes import Outcome
+from controller.plan.outcomes import Done, Outcome
 from controller.ports import Reporter
 from controller.report.applied import outcome_text
 from controller.report.escape import terminal
@@ -54,16 +54,11 @@ class Lines(Quiet):
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._tenths: dict[str, int] = {}
-        self._said: dict[str, str] = {}
 
     def ended(self, outcome: Outcome) -> None:
         """Say what became of it, where that is news."""
         super().ended(outcome)
-        if isinstance(outcome.action, Nothing | Wait | Hold):
-            return
-        line = rendered(self._screen.err, outcome_text(outcome))
-        if self._said.get(outcome.action.name) != line:
-            self._said[outcome.action.name] = line
+        if _is_news(outcome):
             self._screen.tell(outcome_text(outcome))
 
     def observed(self, model: RemoteModel) -> None:
@@ -104,7 +99,7 @@ class Bars(Quiet):
     def ended(self, outcome: Outcome) -> None:
         """Print what became of it above the bars."""
         super().ended(outcome)
-        if not isinstance(outcome.action, Nothing | Wait | Hold):
+        if _is_news(outcome):
             line = outcome_text(outcome)
             line.plain = redact(line.plain)
             self._bars.console.print(line)
@@ -116,8 +111,12 @@ class Bars(Quiet):
         if task is None:
             label = terminal(model.name.rpartition("/")[2], 40)
             task = self._tasks[model.name] = self._bars.add_task(label, total=None, said="")
-        total = model.progress.total_steps or None
-        self._bars.update(task, completed=model.progress.completed_steps, total=total, said=progress_words(model))
+        tunes, done = model.state is RemoteState.CREATING, model.progress.completed_steps
+        total = model.progress.total_steps or (
+            None if tunes else max(done, 1)
+        )  # a bar without an end would go on moving
+        said = progress_words(model) if tunes else f"{model.state}, {progress_words(model)}"
+        self._bars.update(task, completed=done if tunes or done else total, total=total, said=said)
 
 
 class Remaining(ProgressColumn):
@@ -133,16 +132,22 @@ class Remaining(ProgressColumn):
         return Text(f"{duration(left)} left", "cyan")
 
 
-def reporter(screen: Screen) -> Quiet | Lines | Bars:
-    """The way to tell that fits the format and the terminal."""
+def following(screen: Screen) -> Quiet | Lines | Bars:
+    """The way to tell of runs that fits the format and the terminal."""
     if screen.format is not Format.TEXT:
         return Quiet()
     return Bars(screen) if screen.err.is_terminal else Lines(screen)
 
 
+def _is_news(outcome: Outcome) -> bool:
+    """Whether it did something. What is held is told once, when all is over."""
+    return isinstance(outcome, Done) and not isinstance(outcome.action, Nothing | Wait | Hold)
+
+
 def progress_words(model: RemoteModel) -> str:
     """``56/140 steps, loss 0.449``."""
-    steps = f"{model.progress.completed_steps:,}/{model.progress.total_steps:,} steps"
+    total = f"/{model.progress.total_steps:,}" if model.progress.total_steps else ""
+    steps = f"{model.progress.completed_steps:,}{total} steps"
     return f"{steps}, loss {figure(model.losses[-1].mean_loss)}" if model.losses else steps
 
 

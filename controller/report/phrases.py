@@ -30,9 +30,9 @@ COSTS: Mapping[ChangeClass, str] = {
 
 
 def summary(plan: Plan) -> str:
-    """``1 to create, 2 unchanged``; ``nothing is declared`` for a plan without actions."""
+    """``1 to create, 2 unchanged``; ``no actions`` where there is none."""
     parts = [f"{count} {_COUNTS[word]}" for word, count in plan.summary.items()]
-    return ", ".join(parts) or "nothing is declared"
+    return ", ".join(parts) or "no actions"
 
 
 def dataset(change: DatasetChange) -> str:

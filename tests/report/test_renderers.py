@@ -60,9 +60,9 @@ def test_a_plan_in_json(plan: Plan, golden: Golden) -> None:
     golden("plan.json", json_text(as_json(plan)) + "\n")
 
 
-def test_an_empty_plan_says_that_nothing_is_declared(drawn: Draw) -> None:
-    assert drawn(plan_text(Plan(None, ()))) == "Plan: nothing is declared.\n"
-    assert "nothing is declared" in plan_markdown(Plan(None, ()))
+def test_an_empty_plan_says_that_it_is_one(drawn: Draw) -> None:
+    assert drawn(plan_text(Plan(None, ()))) == "Plan: no actions.\n"
+    assert "**no actions**" in plan_markdown(Plan(None, ()))
 
 
 def test_outcomes_in_a_terminal(plan: Plan, outcomes: tuple[Outcome, ...], golden: Golden, drawn: Draw) -> None:

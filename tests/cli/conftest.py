@@ -1,0 +1,76 @@
+"""The real command in a process of its own, and repositories to run it in."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Done = subprocess.CompletedProcess[str]
+Gitune = Callable[..., Done]
+
+SPEC = """\
+apiVersion: gitune.dev/v1alpha1
+kind: TunedModel
+metadata:
+  name: {name}
+spec:
+  baseModel: models/tiny
+  dataset: {{path: {name}.jsonl}}
+"""
+
+
+@pytest.fixture
+def gitune(folder: Path) -> Gitune:
+    """Run `gitune` with these arguments, in the test's folder unless told otherwise."""
+
+    def run(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", **environ: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "controller", *arguments],
+            cwd=cwd or folder,
+            env={**os.environ, **environ},
+            input=stdin,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder outside git."""
+    made = tmp_path / "models"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def commit(folder: Path) -> Callable[[str], None]:
+    """Commit all that is in the folder, which becomes a repository."""
+
+    def done(message: str) -> None:
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.invalid"]
+        for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", message]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+
+    return done
+
+
+@pytest.fixture
+def spec(folder: Path) -> Callable[..., Path]:
+    """Write a spec with 100 examples of its own, and whatever lines are to follow."""
+
+    def write(name: str, more: str = "") -> Path:
+        (folder / "specs").mkdir(exist_ok=True)
+        rows = [f'{{"text_input": "{name} {n}", "output": "{n}"}}\n' for n in range(100)]
+        (folder / "specs" / f"{name}.jsonl").write_text("".join(rows))
+        path = folder / "specs" / f"{name}.yaml"
+        path.write_text(SPEC.format(name=name) + more)
+        return path
+
+    return write
