@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.git.failures import NoRepository
+from controller.git.failures import NoRepository, NotFound
 from controller.git.layout import Repository, config, shallow_commits
 from controller.git.location import LocalPath, Location, NetworkUrl, parse_location
 from controller.git.mirror import Mirror
@@ -29,9 +29,11 @@ async def network_identity(repository: Repository) -> str | None:
 
 async def root_commit(mirror: Mirror) -> str | None:
     """The id of the commit that HEAD's chain of first parents starts with; None where it is not here."""
-    answer = await mirror.ask(
-        "rev-list", "--first-parent", "--max-parents=0", "--end-of-options", await mirror.commit("HEAD")
-    )
+    try:
+        start = await mirror.commit("HEAD")
+    except NotFound:
+        return None
+    answer = await mirror.ask("rev-list", "--first-parent", "--max-parents=0", "--end-of-options", start)
     root = answer.text.split("\n")[-1] if answer.code == 0 else ""
     if mirror.repository is None or not is_commit_id(root) or root in shallow_commits(mirror.repository):
         return None

@@ -99,6 +99,8 @@ class WorktreeTree:
         if name in {"", ".", "..", ".git"}:
             raise not_found(path, ())
         kind = _kind(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        if kind is None and _is_there(f"{name}/.git", folder):
+            kind = EntryKind.SUBMODULE
         if last and kind is None:
             raise is_folder(path)
         if last and kind is not EntryKind.FILE and kind is not None:
@@ -189,6 +191,14 @@ def _nested(folder: os.DirEntry[str], *, same: bool) -> EntryKind | None:
     if not same:
         return EntryKind.OTHER
     return EntryKind.SUBMODULE if os.path.lexists(f"{folder.path}/.git") else None
+
+
+def _is_there(path: str, folder: int) -> bool:
+    try:
+        os.stat(path, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _shown(path: str) -> str:

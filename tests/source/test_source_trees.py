@@ -1,0 +1,349 @@
+"""Commits and working trees, with real git, real links, pipes and files of eight gigabytes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from controller.errors import SourceError, Unreadable
+from controller.ports import Entry, EntryKind, Tree
+from controller.source.repo import CommitSource
+from controller.source.tree import WorktreeSource, differing
+from tests.git.repositories import Trap, Work, clone
+
+Make = Callable[..., Work]
+LIMIT = 1_000_000
+
+
+@pytest.fixture
+async def opened(gitune_home: Path) -> AsyncIterator[Callable[..., CommitSource]]:
+    sources: list[CommitSource] = []
+
+    def new(root: Path, revision: str | None = None) -> CommitSource:
+        sources.append(CommitSource(root, gitune_home, revision))
+        return sources[-1]
+
+    yield new
+    for source in sources:
+        await source.close()
+
+
+@pytest.fixture(params=["commit", "working tree"])
+async def tree(request: pytest.FixtureRequest, make: Make, opened: Callable[..., CommitSource]) -> Tree:
+    """The same files, as a commit and as they lie on disk."""
+    work = make()
+    (work.root / "specs").mkdir()
+    (work.root / "specs" / "link.yaml").symlink_to("/etc/hostname")
+    (work.root / "linked").symlink_to("specs")
+    first = work.commit({"specs/a.yaml": "a: 1\n", "data/x.jsonl": "{}\n", "data/ü.csv": "", ".hidden": "h"})
+    work.git("update-index", "--add", "--cacheinfo", f"160000,{first},module")
+    work.git("commit", "-qm", "module")
+    (work.root / "module" / ".git").mkdir(parents=True)
+    source = opened(work.root) if request.param == "commit" else WorktreeSource(work.root / "specs")
+    return await source.tree()
+
+
+async def test_every_path_is_listed_with_its_kind_and_nothing_is_followed(tree: Tree) -> None:
+    entries = await tree.entries()
+
+    assert [(entry.path, entry.kind) for entry in entries] == [
+        (".hidden", EntryKind.FILE),
+        ("data/x.jsonl", EntryKind.FILE),
+        ("data/ü.csv", EntryKind.FILE),
+        ("linked", EntryKind.SYMLINK),
+        ("module", EntryKind.SUBMODULE),
+        ("specs/a.yaml", EntryKind.FILE),
+        ("specs/link.yaml", EntryKind.SYMLINK),
+    ]
+    assert Entry("specs/a.yaml", EntryKind.FILE, 5) in entries
+
+
+async def test_files_are_read_up_to_their_limit(tree: Tree) -> None:
+    assert await tree.read("specs/a.yaml", 5) == b"a: 1\n"
+    assert await tree.read("data/ü.csv", 0) == b""
+    with pytest.raises(Unreadable) as caught:
+        await tree.read("specs/a.yaml", 4)
+    assert caught.value.code == "GT403"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("specs/b.yaml", "GT401"),
+        ("specs/A.yaml", "GT401"),
+        ("specs/a.yaml/x", "GT401"),
+        ("nowhere/at/all", "GT401"),
+        ("specs/link.yaml", "GT402"),
+        ("linked", "GT402"),
+        ("linked/a.yaml", "GT420"),
+        ("specs", "GT404"),
+        ("module", "GT405"),
+        ("module/x", "GT405"),
+        (".git/config", "GT401"),
+        ("../x", "GT401"),
+        ("specs/../specs/a.yaml", "GT401"),
+        ("", "GT401"),
+    ],
+)
+async def test_what_is_not_a_file_of_ours_gives_its_code_and_a_hint(tree: Tree, path: str, code: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        await tree.read(path, LIMIT)
+
+    assert caught.value.code == code
+    assert caught.value.hint
+
+
+async def test_a_misspelt_path_is_answered_with_the_right_one(tree: Tree) -> None:
+    with pytest.raises(Unreadable) as caught:
+        await tree.read("specs/A.yaml", LIMIT)
+
+    assert caught.value.hint == "Did you mean 'specs/a.yaml'?"
+
+
+async def test_a_pipe_and_a_socket_are_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    tree = await WorktreeSource(tmp_path).tree()
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(tmp_path)  # a path of a socket has at most 108 bytes
+        listening.bind("socket")
+        started = time.monotonic()
+        for path in ("pipe", "socket"):
+            with pytest.raises(Unreadable) as caught:
+                await tree.read(path, LIMIT)
+            assert caught.value.code == "GT406"
+    assert time.monotonic() - started < 1
+    assert {entry.kind for entry in await tree.entries()} == {EntryKind.OTHER}
+
+
+async def test_eight_gigabytes_are_refused_without_being_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.jsonl").open("wb") as file:
+        file.truncate(8 * 1024**3)
+    tree = await WorktreeSource(tmp_path).tree()
+    started = time.monotonic()
+
+    with pytest.raises(Unreadable, match="8,589,934,592 bytes") as caught:
+        await tree.read("huge.jsonl", LIMIT)
+
+    assert caught.value.code == "GT403"
+    assert time.monotonic() - started < 1
+
+
+@contextmanager
+def swapping(place: Path, target: Path, content: Path) -> Iterator[None]:
+    """Put a link and a file in one place, by turns, as fast as it goes."""
+    ending = threading.Event()
+
+    def swap() -> None:
+        link, file = place.with_suffix(".link"), place.with_suffix(".file")
+        while not ending.is_set():
+            link.symlink_to(target)
+            link.replace(place)
+            os.link(content, file)
+            file.replace(place)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+async def test_a_link_that_is_swapped_in_while_we_look_is_never_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "harmless").write_text("harmless")
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / "data").write_text("harmless")
+    tree = await WorktreeSource(root).tree()
+    seen: set[bytes | str] = set()
+
+    with swapping(root / "data", tmp_path / "secret", tmp_path / "harmless"):
+        for _ in range(1500):
+            seen.add(await read_or_code(tree, "data"))
+
+    assert seen <= {b"harmless", "GT402", "GT401"}
+    assert {b"harmless", "GT402"} <= seen
+
+
+async def test_a_file_that_is_being_written_is_never_half_read(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"a" * 100_000)
+    tree = await WorktreeSource(tmp_path).tree()
+    ending = threading.Event()
+
+    def write() -> None:
+        with (tmp_path / "data").open("r+b", buffering=0) as file:
+            while not ending.is_set():
+                file.write(b"b" * 10)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        seen = {await read_or_code(tree, "data") for _ in range(20)}
+    finally:
+        ending.set()
+        thread.join()
+
+    assert "GT407" in seen
+    assert all(isinstance(content, bytes) or content == "GT407" for content in seen)
+
+
+async def read_or_code(tree: Tree, path: str) -> bytes | str:
+    try:
+        return await tree.read(path, 10**9)
+    except Unreadable as error:
+        return error.code
+
+
+async def test_differing_files_are_named(make: Make, opened: Callable[..., CommitSource]) -> None:
+    work = make()
+    work.commit({"same": "1", "edited": "1", "removed": "1"})
+    (work.root / "edited").write_text("2")
+    (work.root / "removed").unlink()
+    (work.root / "added").write_text("1")
+    paths = ["added", "edited", "in neither", "removed", "same"]
+
+    found = await differing(await opened(work.root).tree(), await WorktreeSource(work.root).tree(), paths)
+
+    assert found == ("added", "edited", "removed")
+
+
+async def test_a_source_follows_head_or_what_it_was_told(make: Make, opened: Callable[..., CommitSource]) -> None:
+    work = make()
+    first = work.commit({"a": "1"})
+    followed, fixed = opened(work.root), opened(work.root, first)
+    second = work.commit({"a": "2"})
+
+    assert (await followed.tree()).revision == second
+    assert (await fixed.tree()).revision == first
+    assert (await followed.tree("main~1")).revision == first
+    assert await (await followed.tree(first)).read("a", 1) == b"1"
+    third = work.commit({"a": "3"})
+    assert (await followed.tree()).revision == third
+
+
+@pytest.mark.parametrize("revision", ["nothing", "-x", "--help", "HEAD~9", "f" * 40, "HEAD:a", ""])
+async def test_a_revision_that_is_not_there_is_a_source_error(
+    make: Make, opened: Callable[..., CommitSource], revision: str
+) -> None:
+    work = make()
+    commit = work.commit({"a": "1"})
+
+    if revision == "":
+        assert (await opened(work.root).tree(revision)).revision == commit
+    else:
+        with pytest.raises(SourceError) as caught:
+            await opened(work.root).tree(revision)
+        assert caught.value.hint
+
+
+async def test_identity_is_the_network_remote_else_the_root_commit(
+    make: Make, opened: Callable[..., CommitSource], tmp_path: Path
+) -> None:
+    work = make()
+    assert await opened(work.root).identity() is None, "nothing is committed yet"
+    root = work.commit({"a": "1"})
+    work.commit({"a": "2"})
+    clone(work.root, tmp_path / "clone")
+    clone(work.root, tmp_path / "shallow", "--depth=1")
+
+    assert await opened(work.root).identity() == root
+    assert await opened(tmp_path / "clone").identity() == root, "a path is no name that others share"
+    assert await opened(tmp_path / "shallow").identity() is None
+    work.git("remote", "add", "origin", "git@github.com:Acme/Models.git")
+    assert await opened(work.root).identity() == "github.com/acme/models"
+
+
+async def test_names_that_are_not_utf8_are_listed_and_never_read(
+    make: Make, opened: Callable[..., CommitSource]
+) -> None:
+    work = make()
+    (work.root / os.fsdecode(b"bad\xff")).write_text("x")
+    work.commit({})
+
+    for source in (opened(work.root), WorktreeSource(work.root)):
+        (entry,) = await (await source.tree()).entries()
+        assert entry == Entry("bad\\xff", EntryKind.OTHER, entry.size)
+        with pytest.raises(Unreadable):
+            await (await source.tree()).read(entry.path, LIMIT)
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder in a folder, 1,500 times; taken away again, since pytest's own clean-up recurses."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=descriptor)
+        below = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+    yield tmp_path
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+
+
+async def test_very_deep_folders_are_listed(deep: Path) -> None:
+    assert await (await WorktreeSource(deep).tree()).entries() == ()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_folder_that_cannot_be_listed_makes_the_whole_tree_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+
+    with pytest.raises(SourceError):
+        await (await WorktreeSource(tmp_path).tree()).entries()
+
+
+@pytest.mark.parametrize("root", ["missing", "file"])
+async def test_a_root_that_is_no_folder_is_a_source_error(
+    tmp_path: Path, opened: Callable[..., CommitSource], root: str
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    for source in (WorktreeSource(tmp_path / root), opened(tmp_path / root)):
+        with pytest.raises(SourceError):
+            await source.tree()
+
+
+async def test_outside_git_there_are_no_commits_but_files(tmp_path: Path, opened: Callable[..., CommitSource]) -> None:
+    (tmp_path / "a").write_text("1")
+
+    with pytest.raises(SourceError) as caught:
+        await opened(tmp_path).tree()
+
+    assert "git init" in caught.value.hint
+    assert await (await WorktreeSource(tmp_path).tree()).read("a", 1) == b"1"
+    assert await WorktreeSource(tmp_path).identity() is None
+    with pytest.raises(SourceError):
+        await WorktreeSource(tmp_path).tree("HEAD")
+
+
+async def test_an_armed_repository_runs_nothing(trap: Trap, opened: Callable[..., CommitSource]) -> None:
+    source = opened(trap.work.root)
+
+    committed, working = await source.tree(), await WorktreeSource(trap.work.root).tree()
+    paths = [entry.path for entry in await committed.entries()]
+
+    assert await source.identity() is not None
+    assert await differing(committed, working, paths) == ()
+    assert trap.sprung() == []
+
+
+async def test_many_reads_at_once(make: Make, opened: Callable[..., CommitSource]) -> None:
+    work = make()
+    work.commit({f"d/{n}": str(n) for n in range(300)})
+    tree = await opened(work.root).tree()
+
+    contents = await asyncio.gather(*(tree.read(f"d/{n}", 10) for n in range(300)))
+
+    assert contents == [str(n).encode() for n in range(300)]
