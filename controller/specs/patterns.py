@@ -13,9 +13,19 @@ def spec_paths(patterns: Sequence[str], paths: Iterable[str]) -> tuple[str, ...]
 
 
 def _fits(pattern: Sequence[str], path: Sequence[str]) -> bool:
-    if not pattern:
-        return not path
-    first, *rest = pattern
-    if first == "**":
-        return any(_fits(rest, path[taken:]) for taken in range(len(path) + 1))
-    return bool(path) and fnmatchcase(path[0], first) and _fits(rest, path[1:])
+    """Whether a path fits, in steps of at most the one length times the other: patterns come from people."""
+    at, taken = 0, 0
+    last: tuple[int, int] | None = None  # behind the latest `**`, and how far it reaches so far
+    while taken < len(path):
+        part = pattern[at] if at < len(pattern) else ""
+        if part == "**":
+            at += 1
+            last = (at, taken)
+        elif part and fnmatchcase(path[taken], part):
+            at, taken = at + 1, taken + 1
+        elif last is not None:
+            last = (last[0], last[1] + 1)
+            at, taken = last
+        else:
+            return False
+    return all(part == "**" for part in pattern[at:])
