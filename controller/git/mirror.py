@@ -75,6 +75,12 @@ class Mirror:
             hint="A shallow clone has only a few: fetch the branch or commit first, or use a whole clone.",
         )
 
+    async def is_ancestor(self, first: str, second: str) -> bool:
+        """Whether one commit is among the ancestors of another; False too where either is not here."""
+        if not (is_commit_id(first) and is_commit_id(second)):
+            return False
+        return (await self.ask("merge-base", "--is-ancestor", "--end-of-options", first, second)).code == 0
+
     async def ref(self, ref: str) -> str | None:
         """The commit id a full ref name stands on; None where there is no such ref."""
         answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", ref)

@@ -100,19 +100,21 @@ async def run(ask: Ask) -> Answer:
     process = await _start(ask)
     reading = asyncio.create_task(_read(process.stdout, LARGEST_OUTPUT))
     others = (asyncio.create_task(_drain(process.stderr)), asyncio.create_task(_feed(process.stdin, ask.stdin)))
+    ended = False
     try:
         async with asyncio.timeout(ask.seconds):
             out = await reading
             err = await others[0]
             code = await process.wait()
+            ended = True
     except TimeoutError as error:
         raise GitFailed(
             f"git {ask.words[0]} was stopped after {ask.seconds:g} s without an end",
             hint="Look at the network, the credentials and the disk, then try again.",
         ) from error
     finally:
-        await _end(process)
-        await asyncio.gather(reading, *others, return_exceptions=True)
+        if not ended:
+            await _end(process, (reading, *others))
     return Answer(code, out, _fit_to_show(err))
 
 
@@ -189,12 +191,17 @@ async def _feed(stream: asyncio.StreamWriter | None, given: bytes) -> bytes:
     return b""
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the whole group (git starts ssh and helpers of its own) where it is not over."""
-    if process.returncode is not None:
-        return
+async def _end(process: asyncio.subprocess.Process, tasks: tuple[asyncio.Task[bytes], ...]) -> None:
+    """Kill the whole group, since git starts ssh and helpers of its own, which can outlive it.
+
+    What is left in the pipes is read away: a process does not count as over while its pipes are not empty.
+    """
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for stream in (process.stdout, process.stderr):
+        while stream is not None and await stream.read(_CHUNK):
+            pass
     await process.wait()
 
 

@@ -44,6 +44,17 @@ async def test_a_git_that_hangs_is_killed_with_all_it_started(tmp_path: Path, mo
     assert not alive(int(child.read_text()))
 
 
+async def test_what_outlives_a_git_that_ended_is_killed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = tmp_path / "child"
+    stand_in(tmp_path / "bin", f"sleep 60 & echo $! > {child}", monkeypatch)
+
+    with pytest.raises(GitFailed, match="stopped after"):
+        await run(Ask(("fetch",), tmp_path, seconds=0.5))
+
+    await asyncio.sleep(0.1)
+    assert not alive(int(child.read_text()))
+
+
 async def test_a_cancelled_git_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
     stand_in(tmp_path / "bin", f"echo $$ > {pid}\nexec sleep 60", monkeypatch)
