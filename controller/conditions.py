@@ -40,6 +40,7 @@ class Reason(StrEnum):
     INTENT_FOUND = "IntentFound"
     UP_TO_DATE = "UpToDate"
     SPEC_REMOVED = "SpecRemoved"
+    VISIBILITY = "Visibility"  # just made, and a provider may be slow to show it
     SPEC_MISSING = "SpecMissing"  # seen absent once; a second complete look decides
     TREE_INCOMPLETE = "TreeIncomplete"  # not everything could be read: nothing counts as removed
     HISTORY_LIMIT = "HistoryLimit"
@@ -63,7 +64,8 @@ class Reason(StrEnum):
     QUEUED = "Queued"
     PROVIDER_UNREADABLE = "ProviderUnreadable"
     PROVIDER_REJECTED = "ProviderRejected"
-    DELETE_NOT_BUILT = "DeleteNotBuilt"
+    PRICE_UNKNOWN = "PriceUnknown"  # a budget is set, and nobody can say what the run costs
+    DELETE_PENDING = "DeletePending"  # the tombstone stands, the grace period runs
     GUARDED = "Guarded"
     ORPHANED = "Orphaned"
 
@@ -85,7 +87,7 @@ NEEDS_A_PERSON = frozenset(
         Reason.BASE_MODEL_NOT_TUNABLE,
         Reason.BUDGET_EXCEEDED,
         Reason.PROVIDER_REJECTED,
-        Reason.DELETE_NOT_BUILT,
+        Reason.PRICE_UNKNOWN,
         Reason.GUARDED,
     }
 )

@@ -28,6 +28,7 @@ __all__ = [
     "Ledger",
     "Ports",
     "Provider",
+    "Relation",
     "Reporter",
     "Source",
     "Tree",
@@ -70,11 +71,24 @@ class Tree(Protocol):
         ...
 
 
+class Relation(StrEnum):
+    """How one revision stands to another in history."""
+
+    SAME = "same"
+    AHEAD = "ahead"  # the other is among its ancestors
+    BEHIND = "behind"  # it is among the other's ancestors
+    APART = "apart"  # neither: history was rewritten, or the other is not known here
+
+
 class Source(Protocol):
     """Where specs and datasets are committed."""
 
     async def tree(self, revision: str | None = None) -> Tree:
         """The tree at a revision (default: what is followed). Raises `SourceError`."""
+        ...
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """How a revision stands to each of the others. Raises `SourceError`."""
         ...
 
     async def identity(self) -> str | None:

@@ -23,6 +23,7 @@ class ProviderSettings:
     endpoint: str | None = None
     api_key_env: str = "GEMINI_API_KEY"
     max_concurrent_runs: int | None = None
+    prices: Prices | None = None
     requests_per_minute: int | None = None
 
 
@@ -36,11 +37,36 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent in a calendar month (UTC). An outcome that is not known counts as spent."""
+
+    per_month: float
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A dated price table: what a million training tokens cost, by base model, in one currency.
+
+    ``as_of`` is the day (``YYYY-MM-DD``) on which somebody looked the prices up.
+    """
+
+    as_of: str
+    currency: str
+    per_million_tokens: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """What the whole plan may do. ``checks`` maps a problem code to the severity a team gives it."""
+    """What the whole plan may do. ``checks`` maps a problem code to the severity a team gives it.
+
+    ``delete_grace`` is the time in seconds between deciding on a deletion and carrying it out.
+    """
 
     max_deletes: int = 1
     max_creates: int = 50
+    delete_grace: float = 86_400.0
+    budget: Budget | None = None
     checks: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
     sample_rows: bool = False
 

@@ -187,6 +187,18 @@ async def forget_intent(ports: Ports, name: str) -> None:
     await ports.ledger.save(records, recorded.tip, f"Forget the intent of {name}")
 
 
+async def approve_delete(ports: Ports, name: str) -> tuple[str, ...]:
+    """End the grace period of a name: the next pass deletes its models, whose names are returned."""
+    recorded = await ports.ledger.load()
+    record = _record(recorded.records, name)
+    doomed = tuple(slot.model for slot in record.slots if slot.doomed)
+    if not doomed:
+        raise _refusal(f"no deletion of {name} waits", "Only a removed spec with deletionPolicy: Delete is deleted.")
+    records = {**recorded.records, name: replace(record, delete_approved=True)}
+    await ports.ledger.save(records, recorded.tip, f"Approve the deletion of {name}")
+    return doomed
+
+
 async def _records(ports: Ports) -> Mapping[str, Record]:
     return (await ports.ledger.load()).records
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from controller.conditions import Reason
 from controller.engine.score import score
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.failpoints import point
 from controller.plan.actions import (
     Action,
     Adopt,
@@ -26,29 +29,40 @@ from controller.plan.actions import (
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
-from controller.state.desired import DesiredModel, Sampling
+from controller.state.desired import Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
-from controller.state.observed import Presence, RemoteState
+from controller.state.observed import Observed, Presence, RemoteState
 from controller.state.recorded import Score
 
 
-async def apply(plan: Plan, world: World, ports: Ports) -> tuple[Outcome, ...]:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What carrying out a plan needs: the ports, and a fresh look at what git asks for."""
+
+    ports: Ports
+    look_again: Callable[[], Awaitable[Desired]]
+
+
+async def apply(plan: Plan, world: World, stage: Stage) -> tuple[Outcome, ...]:
     """Carry out the plan, name by name. What stands behind a failed action of the same name is not tried."""
     outcomes: list[Outcome] = []
+    reporter = stage.ports.reporter
     for _, actions in groupby(plan.actions, key=lambda action: action.name):
         for action in actions:
-            ports.reporter.started(action)
-            outcome = await _carry_out(action, world, ports)
-            ports.reporter.ended(outcome)
+            reporter.started(action)
+            point("effect.before")
+            outcome = await _carry_out(action, world, stage)
+            point("effect.after")
+            reporter.ended(outcome)
             outcomes.append(outcome)
             if isinstance(outcome, Held):
                 break
     return tuple(outcomes)
 
 
-async def _carry_out(action: Action, world: World, ports: Ports) -> Outcome:
+async def _carry_out(action: Action, world: World, stage: Stage) -> Outcome:
     try:
-        return await _effect(action, world, ports)
+        return await _effect(action, world, stage)
     except* ProviderError as group:
         error = _first(group)
     return Held(action, _reason(error), _said(error), error.hint)
@@ -71,7 +85,8 @@ def _reason(error: ProviderError) -> Reason:
     return Reason.PROVIDER_REJECTED
 
 
-async def _effect(action: Action, world: World, ports: Ports) -> Outcome:
+async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
+    ports = stage.ports
     match action:
         case Create() | Retune():
             return await _create(action, world, ports)
@@ -83,8 +98,7 @@ async def _effect(action: Action, world: World, ports: Ports) -> Outcome:
             await ports.providers[action.provider].cancel(action.model, action.operation)
             return Done(action)
         case Delete():
-            await ports.providers[action.provider].delete(action.model)
-            return Done(action)
+            return await _delete(action, world, stage)
         case Adopt():
             return Done(action, world.observed.model(action.provider, action.model))
         case Wait() | Nothing() | Hold() | Orphan():
@@ -107,14 +121,42 @@ async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcom
 
 async def _look_for(action: Create | Retune, world: World, provider: Provider, held: Held) -> Outcome:
     """The model a create may have made: ours if its mark and fingerprint say so, else the outcome given."""
-    seen = await provider.observe(Want(frozenset({action.model})))
-    remote = seen.models.get(action.model)
-    model = action.desired
-    if remote is not None and world.is_ours(remote, names_of(model), action.fingerprint, action.attempt):
-        return Done(action, remote)
+    seen = await provider.observe(Want(frozenset({action.model} if action.model else ())))
+    found = replace(world, observed=Observed({action.provider: seen}))
+    ours = found.marked(action.provider, names_of(action.desired), action.fingerprint, action.attempt)
+    if ours and action.model in {"", ours[0].name}:
+        return Done(action, ours[0])
     if held.reason is Reason.FOREIGN_MODEL and seen.presence(action.model) is not Presence.FOUND:
         return Held(action, Reason.OUTCOME_UNKNOWN, f"{action.model} is said to exist and cannot be read")
     return held
+
+
+async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
+    """The last look before what cannot be undone: HEAD still does not want it, and it is still ours."""
+    desired = await stage.look_again()
+    if _is_wanted(action, desired):
+        return Held(action, Reason.SUPERSEDED, f"{action.model} is wanted again, or may be: it stays")
+    provider = stage.ports.providers[action.provider]
+    seen = await provider.observe(Want(frozenset({action.model})))
+    remote = seen.models.get(action.model)
+    if remote is None:
+        gone = seen.presence(action.model) is Presence.ABSENT
+        why = f"{action.model} cannot be read: it is not deleted"
+        return Done(action) if gone else Held(action, Reason.PROVIDER_UNREADABLE, why)
+    record = world.recorded.records.get(action.name)
+    if record is None or not world.is_ours(remote, (action.name,), action.fingerprint, action.attempt):
+        return Held(action, Reason.DRIFTED, f"{action.model} is not marked as ours any more: it is not deleted")
+    await provider.delete(action.model)
+    return Done(action)
+
+
+def _is_wanted(action: Delete, desired: Desired) -> bool:
+    if not desired.complete:
+        return True
+    if action.reason is Reason.HISTORY_LIMIT:
+        wanted = {(model.fingerprint, model.attempt) for model in desired.models}
+        return (action.fingerprint, action.attempt) in wanted
+    return action.name in desired.names
 
 
 def _request(action: Create | Retune, instance: str) -> CreateRequest:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
 from types import MappingProxyType
 
 from controller.engine.desire import read_desired
+from controller.engine.times import with_times
 from controller.plan.world import World, slot_provider
-from controller.ports import Capabilities, Ports, Want
+from controller.ports import Ports, Relation, Want
 from controller.settings import Settings
-from controller.state.desired import BaseModel, Desired
+from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
-from controller.state.recorded import Recorded
 
 
 async def look(ports: Ports, settings: Settings, revision: str | None = None) -> World:
@@ -22,41 +22,35 @@ async def look(ports: Ports, settings: Settings, revision: str | None = None) ->
     tree = await ports.source.tree(revision)
     desired = await read_desired(tree, settings, capabilities)
     recorded = await ports.ledger.load()
-    world = world_of(desired, recorded, Observed(), settings, ports.instance, capabilities)
-    observed = await observe(ports, wanted(world))
-    return world_of(
-        desired,
-        recorded,
-        observed,
-        settings,
-        ports.instance,
-        capabilities,
-        overdue=_overdue(desired, recorded, ports.clock.now()),
-    )
-
-
-def world_of(  # noqa: PLR0917 - the one place where a world is put together
-    desired: Desired,
-    recorded: Recorded,
-    observed: Observed,
-    settings: Settings,
-    instance: str,
-    capabilities: Mapping[str, Capabilities],
-    *,
-    overdue: frozenset[str] = frozenset(),
-) -> World:
-    """The facts and the settings that decide, as one value."""
-    caps = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
-    return World(
+    limits = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
+    world = World(
         desired=desired,
         recorded=recorded,
-        observed=observed,
-        instance=instance,
+        observed=Observed(),
+        instance=ports.instance,
         policy=settings.policy,
-        capabilities=MappingProxyType(dict(capabilities)),
-        concurrency=MappingProxyType(caps),
-        overdue=overdue,
+        capabilities=MappingProxyType(capabilities),
+        concurrency=MappingProxyType(limits),
+        prices=MappingProxyType({key: p.prices for key, p in settings.providers.items() if p.prices is not None}),
     )
+    world = with_times(world, ports.clock.now())
+    world = await _with_history(world, ports)
+    return replace(world, observed=await observe(ports, wanted(world)))
+
+
+async def _with_history(world: World, ports: Ports) -> World:
+    """The world with what only the history of commits can tell."""
+    here = world.desired.revision
+    records = world.recorded.records.values()
+    acted = {record.attempted for record in records if record.attempted}
+    doomed = {slot.doomed_at for record in records for slot in record.slots if slot.doomed_at}
+    others = frozenset((acted | doomed) - {here})
+    if here is None or not others:
+        return world
+    relations = await ports.source.relations(here, others)
+    behind = any(relations[other] is Relation.BEHIND for other in acted - {here})
+    rewritten = frozenset(other for other in doomed - {here} if relations[other] is not Relation.AHEAD)
+    return replace(world, behind=behind, rewritten=rewritten)
 
 
 def wanted(world: World) -> dict[str, Want]:
@@ -80,13 +74,15 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
             yield slot_provider(slot, record), slot.model
             # A provider renamed in gitune.yaml holds the same models under its new key.
             yield desired.get(record.name, slot_provider(slot, record)), slot.model
-        if record.intent is not None:
+        if record.intent is not None and record.intent.model:
             yield record.intent.provider or record.provider, record.intent.model
 
 
 def _desired_models(world: World) -> Iterator[tuple[str, str]]:
     for model in world.desired.models:
-        yield model.provider, world.full_name(model)
+        name = world.full_name(model)
+        if name:
+            yield model.provider, name
 
 
 async def observe(ports: Ports, wants: Mapping[str, Want]) -> Observed:
@@ -98,17 +94,3 @@ async def observe(ports: Ports, wants: Mapping[str, Want]) -> Observed:
         error = f"no provider {key!r} in gitune.yaml any more"
         seen[key] = ObservedProvider(key, complete=False, error=error)
     return Observed(MappingProxyType(seen))
-
-
-def _overdue(desired: Desired, recorded: Recorded, now: datetime) -> frozenset[str]:
-    """The pending runs that are past their spec's limits.maxDuration."""
-    late: set[str] = set()
-    for model in desired.models:
-        record = recorded.records.get(model.name)
-        pending = record.pending if record else None
-        run = record.run(pending.model) if record and pending else None
-        if model.max_duration is None or run is None or not run.started:
-            continue
-        if (now - datetime.fromisoformat(run.started)).total_seconds() > model.max_duration:
-            late.add(run.model)
-    return frozenset(late)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.conditions import Reason
-from controller.engine.apply import apply
+from controller.engine.apply import Stage, apply
+from controller.engine.desire import read_desired
 from controller.engine.look import look
 from controller.errors import LedgerError, RevisionConflict, UnsafePlan
-from controller.plan.actions import Adopt, Cancel, Create, Hold, Plan, Promote, Retune, Reuse, Wait
+from controller.failpoints import point
+from controller.plan.actions import Adopt, Cancel, Create, Delete, Hold, Plan, Promote, Retune, Reuse, Wait
 from controller.plan.offline import as_recorded
 from controller.plan.outcomes import Done, Outcome
 from controller.plan.planner import make_plan
@@ -18,6 +20,7 @@ from controller.plan.safety import standing, uncommitted
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports
 from controller.settings import Settings
+from controller.state.desired import Desired
 from controller.state.recorded import Record, Recorded
 
 _SAVE_TRIES = 5
@@ -84,9 +87,11 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     plan = make_plan(world)
     _check(Preview(world, plan), approval)
     _tell(world, ports)
+    point("decided")
     world = await _with_intents(world, plan, ports)
-    outcomes = await apply(plan, world, ports)
+    outcomes = await apply(plan, world, Stage(ports, _second_look(ports, settings, approval.revision)))
     records = await _save(world, outcomes, ports)
+    point("status.saved")
     return Pass(world, plan, outcomes, records)
 
 
@@ -117,15 +122,16 @@ async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:
     nonces = {a.name: ports.chance.nonce() for a in plan.actions if isinstance(a, Create | Retune)}
     if not nonces:
         return world
-    records = with_intents(world, plan.actions, nonces)
+    records = with_intents(world, plan.actions, nonces, _now(ports))
     names = ", ".join(sorted(nonces))
     tip = await ports.ledger.save(records, world.recorded.tip, f"Intend to create: {names}")
+    point("intent.saved")
     return replace(world, recorded=Recorded(records, tip))
 
 
 async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapping[str, Record]:
     """Record what happened. Effects are done, so a lost race is rebuilt on what the other one wrote."""
-    now = ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = _now(ports)
     for _ in range(_SAVE_TRIES):
         records = next_records(world, outcomes, now)
         try:
@@ -139,6 +145,20 @@ async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapp
         f"the record of this pass lost {_SAVE_TRIES} races in a row; the next pass finds what it did",
         hint="Another controller writes the same ledger very often: see that only one follows this branch.",
     )
+
+
+def _now(ports: Ports) -> str:
+    return ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _second_look(ports: Ports, settings: Settings, revision: str | None) -> Callable[[], Awaitable[Desired]]:
+    """What git asks for at the moment of asking: the branch may have moved since the plan was made."""
+
+    async def again() -> Desired:
+        capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
+        return await read_desired(await ports.source.tree(revision), settings, capabilities)
+
+    return again
 
 
 def _message(before: Recorded, after: Mapping[str, Record]) -> str:
@@ -164,5 +184,7 @@ def _goes_on(done: Pass) -> bool:
 def _is_on_the_way(outcome: Outcome) -> bool:
     action = outcome.action
     if isinstance(action, Hold):
-        return action.reason is Reason.SPEC_MISSING
-    return isinstance(outcome, Done) and isinstance(action, Wait | Create | Retune | Adopt | Cancel | Promote | Reuse)
+        return action.reason in {Reason.SPEC_MISSING, Reason.VISIBILITY}
+    return isinstance(outcome, Done) and isinstance(
+        action, Wait | Create | Retune | Adopt | Cancel | Promote | Reuse | Delete
+    )

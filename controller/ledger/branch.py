@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from controller.errors import LedgerError, RevisionConflict
+from controller.failpoints import point
 from controller.git.entries import TreeEntry
 from controller.git.failures import GitFailed, SwapLost
 from controller.git.mirror import Mirror
@@ -108,8 +109,11 @@ class BranchLedger:
         draft = Draft(files, kept, tip, message, self._now())
         if tip and is_same(draft, tree):
             return tip
+        point("ledger.objects")
         new = await write_commit(mirror, draft, frozenset(entry.oid for entry in tree))
+        point("ledger.update")
         await place.swap(tip, new)
+        point("ledger.updated")
         return new
 
     async def _records(self, mirror: Mirror, tree: tuple[TreeEntry, ...]) -> dict[str, Record]:

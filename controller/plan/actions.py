@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from controller.conditions import Reason
+from controller.plan.cost import Cost
 from controller.state.desired import DesiredModel
 
 
@@ -64,6 +65,7 @@ class Create(_Item):
     word = "create"
     desired: DesiredModel
     base: str
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class Retune(_Item):
     word = "retune"
     desired: DesiredModel
     base: str
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

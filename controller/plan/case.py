@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.conditions import Reason
-from controller.plan.actions import Action, Cancel, Hold, Wait
+from controller.plan.actions import Action, Adopt, Cancel, Hold, Wait
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
 from controller.state.observed import RemoteModel, RemoteState
-from controller.state.recorded import Record, Slot
+from controller.state.recorded import Intent, Record, Slot
+
+TUNING = frozenset({RemoteState.CREATING, RemoteState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Case:
         names = (*names_of(self.model), self.record.name)
         if remote is None or not self.world.is_ours(remote, names, slot.fingerprint, slot.attempt):
             return None
-        return remote if remote.state in {RemoteState.CREATING, RemoteState.UNKNOWN} else None
+        return remote if remote.state in TUNING else None
 
     def clear_the_way(self, except_for: Slot | None) -> tuple[Action, ...]:
         """The cancel of a pending run that is no longer wanted, where there is one to cancel."""
@@ -100,3 +102,37 @@ def foreign(name: str, remote: RemoteModel | None) -> str:
 def again(what: str) -> str:
     """How a run ended, and what a person can do about it."""
     return f"{what}; change the training inputs or raise spec.attempt to pay for another"
+
+
+def unknown(name: str, what: str) -> str:
+    """What a person has to do where nobody can tell whether a create happened."""
+    look = f"a create of {what} was sent, and nobody can tell whether it happened: look at the provider, then"
+    return f"{look} `gitune adopt {name} MODEL` or, if there is none, `gitune forget {name} --intent`"
+
+
+def adopt(name: str, provider: str, intent: Intent, remote: RemoteModel) -> Adopt:
+    """Record the model that an open intent made."""
+    return Adopt(
+        name=name,
+        provider=provider,
+        reason=Reason.INTENT_FOUND,
+        message=f"{remote.name} was made by a create whose answer was lost: recorded as pending",
+        model=remote.name,
+        fingerprint=intent.fingerprint,
+        attempt=intent.attempt,
+    )
+
+
+def cancel_double(name: str, provider: str, remote: RemoteModel) -> Cancel:
+    """Stop the younger of two runs that one create made: somebody on the way sent it twice."""
+    mark = remote.mark
+    return Cancel(
+        name=name,
+        provider=provider,
+        reason=Reason.SUPERSEDED,
+        message=f"{remote.name} is a second run of one create: stopped, and worth a complaint to the provider",
+        model=remote.name,
+        fingerprint=mark.fingerprint if mark else "",
+        attempt=mark.attempt if mark else 0,
+        operation=remote.operation,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from controller.conditions import Reason
 from controller.plan.actions import (
     Action,
-    Adopt,
     Change,
     Hold,
     Nothing,
@@ -13,7 +12,7 @@ from controller.plan.actions import (
     Reuse,
     Update,
 )
-from controller.plan.case import Case, again, foreign
+from controller.plan.case import TUNING, Case, adopt, again, cancel_double, foreign, unknown
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
 from controller.plan.fit import Fit, Where, find_fit, was_stopped
 from controller.plan.pay import base_of, forbidden, pay
@@ -31,40 +30,43 @@ def decide(model: DesiredModel, world: World) -> tuple[Action, ...]:
         return (case.hold(Reason.SUSPENDED, "suspend is true: observed and reported, nothing is changed"),)
     if case.record is not None and case.record.intent is not None:
         settled = _settle(case, case.record.intent)
-        if settled is not None:
-            return (settled,)
+        if settled:
+            return settled
     fit = find_fit(model, case.record, world)
     return _without_run(case) if fit is None else _with_run(case, fit)
 
 
-def _settle(case: Case, intent: Intent) -> Action | None:
-    """An open intent is known first: adopt what it made, go on where it made nothing, hold where nobody can tell."""
+def _settle(case: Case, intent: Intent) -> tuple[Action, ...]:
+    """An open intent is known first: adopt what it made, go on (nothing here) where it made nothing, else hold."""
     world, model = case.world, case.model
     provider = intent.provider or model.provider
+    if not intent.model:
+        return _settle_by_mark(case, intent, provider)
     slot = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
     match world.observed.presence(provider, intent.model):
         case Presence.UNSURE:
-            message = f"a create of {intent.model} was sent and nobody can tell whether it happened"
-            return case.hold(
-                Reason.OUTCOME_UNKNOWN,
-                f"{message}; once you know: `gitune adopt {model.name}` or `gitune forget {model.name} --intent`",
-                slot,
-            )
+            return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(model.name, intent.model), slot),)
         case Presence.ABSENT:
-            return None
+            # The id is ours to choose, so the server is the lock: asking again cannot make a second one.
+            return ()
         case Presence.FOUND:
             remote = world.observed.model(provider, intent.model)
             if remote and world.is_ours(remote, names_of(model), intent.fingerprint, intent.attempt):
-                return Adopt(
-                    name=model.name,
-                    provider=provider,
-                    reason=Reason.INTENT_FOUND,
-                    message=f"{intent.model} was made by a create whose answer was lost: recorded as pending",
-                    model=intent.model,
-                    fingerprint=intent.fingerprint,
-                    attempt=intent.attempt,
-                )
-            return case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote), slot)
+                return (adopt(model.name, provider, intent, remote),)
+            return (case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote), slot),)
+
+
+def _settle_by_mark(case: Case, intent: Intent, provider: str) -> tuple[Action, ...]:
+    """The provider chose the id, so only the mark in the request tells what the create made."""
+    found = case.world.marked(provider, names_of(case.model), intent.fingerprint, intent.attempt)
+    if found:
+        first, *doubles = found
+        stops = [cancel_double(case.model.name, provider, double) for double in doubles if double.state in TUNING]
+        return (*stops, adopt(case.model.name, provider, intent, first))
+    slot = Slot("", intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
+    if case.model.name in case.world.young:
+        return (case.hold(Reason.VISIBILITY, "a create was sent; its model may take minutes to show", slot),)
+    return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(case.model.name, "a model"), slot),)
 
 
 def _with_run(case: Case, fit: Fit) -> tuple[Action, ...]:
@@ -72,6 +74,9 @@ def _with_run(case: Case, fit: Fit) -> tuple[Action, ...]:
     match world.observed.presence(model.provider, slot.model):
         case Presence.UNSURE:
             return (case.unreadable(slot),)
+        case Presence.ABSENT if slot.model in world.fresh:
+            message = f"{slot.model} was just made and does not show yet"
+            return (case.hold(Reason.VISIBILITY, message, slot),)
         case Presence.ABSENT:
             message = f"{slot.model} is gone: it is not paid for again unless `spec.attempt` rises"
             return (case.hold(Reason.LOST, message, slot),)
@@ -204,11 +209,17 @@ def _kept(case: Case, slot: Slot, remote: RemoteModel) -> tuple[Action, ...]:
     return (*case.clear_the_way(except_for=slot), reuse)
 
 
+def _listed(case: Case) -> Presence:
+    """Where the provider chooses ids only a whole listing proves that no run of these inputs is there."""
+    seen = case.world.observed.providers.get(case.model.provider)
+    return Presence.ABSENT if seen is not None and seen.complete else Presence.UNSURE
+
+
 def _without_run(case: Case) -> tuple[Action, ...]:
     """No run of these inputs is there: pay for one, unless something forbids it."""
     model, world = case.model, case.world
     wanted = world.full_name(model)
-    match world.observed.presence(model.provider, wanted):
+    match world.observed.presence(model.provider, wanted) if wanted else _listed(case):
         case Presence.UNSURE:
             return (case.unreadable(),)
         case Presence.FOUND:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from controller.plan.world import World, names_of
 from controller.state.desired import DesiredModel
-from controller.state.identity import Hyperparameters, fingerprint
+from controller.state.identity import Hyperparameters
 from controller.state.recorded import Record, Run, RunOutcome, Slot
 
 _CLOSE = 1e-6  # learning rates travel as 32-bit floats
@@ -40,11 +40,12 @@ def find_fit(model: DesiredModel, record: Record | None, world: World) -> Fit | 
 
 
 def spent_run(model: DesiredModel, record: Record | None) -> Run | None:
-    """A run of this fingerprint and attempt that was paid for and stands in no slot any more."""
+    """A run of this fingerprint and attempt that was paid for, stands in no slot any more and was not deleted by us."""
     if record is None:
         return None
     digest = model.fingerprint
-    return next((r for r in record.runs if (r.fingerprint, r.attempt) == (digest, model.attempt)), None)
+    paid = [r for r in record.runs if (r.fingerprint, r.attempt) == (digest, model.attempt) and not r.deleted]
+    return paid[0] if paid else None
 
 
 def was_stopped(record: Record | None, slot: Slot) -> RunOutcome | None:
@@ -96,12 +97,8 @@ def _agrees(want: float | None, wrote: float | None, got: float | None) -> bool:
 
 
 def _found_under_our_mark(model: DesiredModel, world: World) -> Fit | None:
-    seen = world.observed.providers.get(model.provider)
-    if seen is None:
-        return None
-    digest = fingerprint(model.training)
-    for remote in sorted(seen.models.values(), key=lambda m: m.name):
-        if world.is_ours(remote, names_of(model), digest, model.attempt):
-            slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
-            return Fit(Where.KEPT, slot)
+    digest = model.fingerprint
+    for remote in world.marked(model.provider, names_of(model), digest, model.attempt):
+        slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
+        return Fit(Where.KEPT, slot)
     return None

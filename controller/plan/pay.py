@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.conditions import Reason
 from controller.plan.actions import Create, DatasetChange, Hold, Retune
 from controller.plan.case import Case, again
+from controller.plan.cost import cost
 from controller.plan.fields import training_changes
 from controller.plan.fit import spent_run
 from controller.plan.world import slot_provider
@@ -73,6 +74,7 @@ def pay(case: Case, wanted: str, base: str) -> Create | Retune:
     earlier = next(iter(record.slots), None) if record else None
     run = record.run(earlier.model) if record and earlier else None
     changes = training_changes(model, run)
+    price = cost(model, case.world.prices.get(model.provider))
     steps = f"{len(model.dataset.examples)} examples"
     dataset = DatasetChange(
         examples=len(model.dataset.examples),
@@ -91,6 +93,7 @@ def pay(case: Case, wanted: str, base: str) -> Create | Retune:
             dataset=dataset,
             desired=model,
             base=base,
+            cost=price,
         )
     raised = bool(changes) and all(c.field == "attempt" for c in changes)
     names = ", ".join(c.field for c in changes) or "training inputs"
@@ -106,4 +109,5 @@ def pay(case: Case, wanted: str, base: str) -> Create | Retune:
         dataset=dataset,
         desired=model,
         base=base,
+        cost=price,
     )

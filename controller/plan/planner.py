@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from controller.conditions import Reason
 from controller.plan.actions import Action, Create, Hold, Orphan, Plan, Retune
+from controller.plan.budget import within_budget
 from controller.plan.decide import decide
 from controller.plan.digests import digested, plan_digest
-from controller.plan.removed import removed
+from controller.plan.removed import delete, is_due, removed
 from controller.plan.safety import guards
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel, InvalidModel
 from controller.state.observed import RemoteModel, RemoteState
+from controller.state.recorded import Record, Slot
 
 
 def make_plan(world: World) -> Plan:
     """Everything one pass should do, in the order of the names; guards stand beside it, never in its place."""
-    actions = tuple(digested(action) for action in _queued(_decided(world), world))
+    actions = tuple(digested(action) for action in within_budget(_queued(_decided(world), world), world))
     found = guards(actions, world)
     return Plan(world.desired.revision, actions, found, plan_digest(actions))
 
@@ -48,21 +51,32 @@ def _invalid(broken: InvalidModel, world: World) -> Hold:
     )
 
 
-def _beyond_history(model: DesiredModel, world: World) -> Iterator[Orphan]:
-    """Retired runs over the limit are let go, the oldest first. Deleting them is not built: with Delete they stay."""
+def _beyond_history(model: DesiredModel, world: World) -> Iterator[Action]:
+    """Retired runs over the limit are let go, or deleted in two steps where the policy says so."""
     record = world.record_of(model)
-    if record is None or model.deletion_policy is DeletionPolicy.DELETE:
+    if record is None or model.suspend:
         return
+    record = replace(record, name=model.name)
     for slot in record.retired[model.run_history_limit :]:
-        yield Orphan(
-            name=model.name,
-            provider=slot_provider(slot, record),
-            reason=Reason.HISTORY_LIMIT,
-            message=f"{slot.model} is beyond runHistoryLimit {model.run_history_limit}: left alone from now on",
-            model=slot.model,
-            fingerprint=slot.fingerprint,
-            attempt=slot.attempt,
-        )
+        beyond = f"{slot.model} is beyond runHistoryLimit {model.run_history_limit}"
+        if model.deletion_policy is DeletionPolicy.ORPHAN:
+            yield _over_limit(Orphan, record, slot, f"{beyond}: left alone from now on")
+        elif is_due(slot, record, world):
+            yield delete(record, slot, Reason.HISTORY_LIMIT, f"{beyond}: deleted for good")
+        else:
+            yield _over_limit(Hold, record, slot, f"{beyond}: deleted when the grace period is over")
+
+
+def _over_limit(kind: type[Hold | Orphan], record: Record, slot: Slot, message: str) -> Action:
+    return kind(
+        name=record.name,
+        provider=slot_provider(slot, record),
+        reason=Reason.HISTORY_LIMIT,
+        message=message,
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+    )
 
 
 def _queued(actions: list[Action], world: World) -> Iterator[Action]:

@@ -1,15 +1,16 @@
-"""A record whose spec is gone to its actions: cancel what tunes, then leave the rest alone."""
+"""A record whose spec is gone to its actions: cancel what tunes, then leave or delete the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from controller.conditions import Reason
-from controller.plan.actions import Action, Adopt, Cancel, Hold, Nothing, Orphan
+from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan
+from controller.plan.case import TUNING, adopt, unknown
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy
-from controller.state.observed import Presence, RemoteState
+from controller.state.observed import Presence
 from controller.state.recorded import Intent, Record, Slot
-
-_TUNING = frozenset({RemoteState.CREATING, RemoteState.UNKNOWN})
 
 
 def removed(record: Record, world: World, *, whole: bool) -> tuple[Action, ...]:
@@ -26,48 +27,45 @@ def removed(record: Record, world: World, *, whole: bool) -> tuple[Action, ...]:
     if record.pending is not None:
         stopped = _stop(record, record.pending, world)
         if stopped is not None:
-            return stopped
-    return (_leave(record),)
+            return (stopped,)
+    if record.deletion_policy is DeletionPolicy.DELETE:
+        return tuple(_delete(record, world))
+    return (_say(record, Orphan, Reason.SPEC_REMOVED, "its spec was removed: the remote model stays, left alone"),)
 
 
 def _settle(record: Record, intent: Intent, world: World) -> Action | None:
+    """First known, then superseded: an intent is settled also where nobody wants its model any more."""
     provider = intent.provider or record.provider
-    remote = world.observed.model(provider, intent.model)
-    match world.observed.presence(provider, intent.model):
-        case Presence.UNSURE:
-            message = f"a create of {intent.model} was sent and nobody can tell whether it happened"
-            return _say(record, Hold, Reason.OUTCOME_UNKNOWN, message)
-        case Presence.ABSENT:
-            return None
-        case Presence.FOUND:
-            if remote is None or not world.is_ours(remote, (record.name,), intent.fingerprint, intent.attempt):
-                return None
-            return Adopt(
-                name=record.name,
-                provider=provider,
-                reason=Reason.INTENT_FOUND,
-                message=f"{intent.model} was made by a create whose answer was lost: recorded first, then stopped",
-                model=intent.model,
-                fingerprint=intent.fingerprint,
-                attempt=intent.attempt,
-            )
+    found = world.marked(provider, (record.name,), intent.fingerprint, intent.attempt)
+    if found:
+        return adopt(record.name, provider, intent, found[0])
+    if intent.model:
+        unsure = world.observed.presence(provider, intent.model) is Presence.UNSURE
+        return _say(record, Hold, Reason.OUTCOME_UNKNOWN, unknown(record.name, intent.model)) if unsure else None
+    if record.name in world.young:
+        return _say(record, Hold, Reason.VISIBILITY, "a create was sent; its model may take minutes to show")
+    return _say(record, Hold, Reason.OUTCOME_UNKNOWN, unknown(record.name, "a model"))
 
 
-def _stop(record: Record, pending: Slot, world: World) -> tuple[Action, ...] | None:
-    """The actions for a run that may still be tuning; None where it is not."""
+def _stop(record: Record, pending: Slot, world: World) -> Action | None:
+    """The action for a run that may still be tuning; None where it is not."""
     provider = slot_provider(pending, record)
-    if world.observed.presence(provider, pending.model) is Presence.UNSURE:
+    presence = world.observed.presence(provider, pending.model)
+    if presence is Presence.UNSURE:
         message = f"{pending.model} cannot be read: it is neither stopped nor left"
-        return (_say(record, Hold, Reason.PROVIDER_UNREADABLE, message),)
+        return _say(record, Hold, Reason.PROVIDER_UNREADABLE, message)
+    if presence is Presence.ABSENT and pending.model in world.fresh:
+        message = f"{pending.model} was just made and does not show yet"
+        return _say(record, Hold, Reason.VISIBILITY, message)
     remote = world.observed.model(provider, pending.model)
     ours = remote is not None and world.is_ours(remote, (record.name,), pending.fingerprint, pending.attempt)
-    if remote is None or not ours or remote.state not in _TUNING:
+    if remote is None or not ours or remote.state not in TUNING:
         return None
     if not record.missing:
         # One look can be wrong (a half-written tree, a mirror that lags); a cancel cannot be taken back.
         message = f"its spec is gone: {pending.model} is stopped if a second look agrees"
-        return (_say(record, Hold, Reason.SPEC_MISSING, message),)
-    cancel = Cancel(
+        return _say(record, Hold, Reason.SPEC_MISSING, message)
+    return Cancel(
         name=record.name,
         provider=provider,
         reason=Reason.SPEC_REMOVED,
@@ -75,16 +73,42 @@ def _stop(record: Record, pending: Slot, world: World) -> tuple[Action, ...] | N
         model=pending.model,
         fingerprint=pending.fingerprint,
         attempt=pending.attempt,
-        operation=pending.operation,
+        operation=remote.operation or pending.operation,
     )
-    return cancel, _leave(record)
 
 
-def _leave(record: Record) -> Action:
-    if record.deletion_policy is DeletionPolicy.DELETE:
-        message = "its spec was removed and deletionPolicy is Delete, which is not built yet: left alone"
-        return _say(record, Hold, Reason.DELETE_NOT_BUILT, message)
-    return _say(record, Orphan, Reason.SPEC_REMOVED, "its spec was removed: the remote model stays and is left alone")
+def _delete(record: Record, world: World) -> Iterator[Action]:
+    """The two steps of a deletion: a tombstone on every model, and after the grace period the deletion itself."""
+    if not record.slots:
+        yield _say(record, Orphan, Reason.SPEC_REMOVED, "its spec was removed and its models are deleted")
+        return
+    waits = [slot for slot in record.slots if not is_due(slot, record, world)]
+    if waits:
+        message = f"its spec was removed: {len(record.slots)} models are deleted when the grace period is over"
+        yield _say(record, Hold, Reason.DELETE_PENDING, f"{message}; `gitune approve-delete {record.name}` ends it")
+        return
+    for slot in record.slots:
+        yield delete(record, slot, Reason.SPEC_REMOVED, f"its spec was removed: {slot.model} is deleted for good")
+
+
+def is_due(slot: Slot, record: Record, world: World) -> bool:
+    """Whether a tombstone stands, its grace period is over (or was ended by a person) and history still holds it."""
+    if not slot.doomed or slot.doomed_at in world.rewritten:
+        return False
+    return record.delete_approved or slot.model in world.due
+
+
+def delete(record: Record, slot: Slot, reason: Reason, message: str) -> Delete:
+    """The second step for one model."""
+    return Delete(
+        name=record.name,
+        provider=slot_provider(slot, record),
+        reason=reason,
+        message=message,
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+    )
 
 
 def _say(record: Record, kind: type[Hold | Orphan | Nothing], reason: Reason, message: str) -> Action:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.plan.actions import Action, Create, Delete, Guard, Retune, Update
+from controller.plan.actions import (
+    Action,
+    Adopt,
+    Create,
+    Delete,
+    Guard,
+    Hold,
+    Nothing,
+    Promote,
+    Retune,
+    Update,
+    Wait,
+)
 from controller.plan.world import World
 from controller.settings import Policy
 from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired
 from controller.state.recorded import Recorded
 
+ALLOW_BEHIND = "behind"
 ALLOW_EMPTY = "empty"
 ALLOW_CREATES = "creates"
 
@@ -18,6 +31,7 @@ ALLOW_CREATES = "creates"
 def guards(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
     """Every guard that stands; none of them hides the plan."""
     found = (
+        _behind(actions, world),
         _creates(actions, world.policy),
         _deletes(actions, world.policy),
         _empty(world.desired, world.recorded),
@@ -46,6 +60,15 @@ def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
     return (Guard("Uncommitted", message, names),)
 
 
+def _behind(actions: Sequence[Action], world: World) -> Guard | None:
+    """A mirror that lags looks like a branch that was put back: acting on it would undo what the newer commit asked."""
+    names = tuple(a.name for a in actions if not isinstance(a, Wait | Promote | Adopt | Hold | Nothing))
+    if not world.behind or not names:
+        return None
+    message = f"{world.desired.revision} is older than a commit that was acted on: a mirror may lag"
+    return Guard("Behind", message, names, (ALLOW_BEHIND,))
+
+
 def _creates(actions: Sequence[Action], policy: Policy) -> Guard | None:
     names = tuple(a.name for a in actions if isinstance(a, Create | Retune))
     if len(names) <= policy.max_creates:
@@ -55,10 +78,10 @@ def _creates(actions: Sequence[Action], policy: Policy) -> Guard | None:
 
 
 def _deletes(actions: Sequence[Action], policy: Policy) -> Guard | None:
-    names = tuple(a.name for a in actions if isinstance(a, Delete))
+    names = tuple(dict.fromkeys(a.name for a in actions if isinstance(a, Delete)))
     if len(names) <= policy.max_deletes:
         return None
-    message = f"{len(names)} models would be deleted in one pass; policy.maxDeletes is {policy.max_deletes}"
+    message = f"models of {len(names)} specs would be deleted in one pass; policy.maxDeletes is {policy.max_deletes}"
     return Guard("MaxDeletes", message, names, tuple(f"delete:{name}" for name in names))
 
 

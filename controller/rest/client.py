@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
+from controller.failpoints import point
 from controller.rest.backoff import backoff
 from controller.rest.body import JSON, BadBody, parse_json, read_bounded
 from controller.rest.credentials import Credentials
@@ -168,7 +169,9 @@ class Rest:
             timeout=httpx.Timeout(None, connect=min(self._limits.connect, seconds * 0.9)),
             extensions={"trace": _watch(attempt)},
         )
+        point("request.send")
         response = await self._client.send(request, stream=True)
+        point("response.headers")
         try:
             attempt.code = response.status_code
             body = await read_bounded(
@@ -179,6 +182,7 @@ class Rest:
             )
         finally:
             await response.aclose()
+        point("response.body")
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
     def _understood(self, answer: Answer, repeat: Repeat) -> JSON | ProviderError:

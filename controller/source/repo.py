@@ -13,7 +13,7 @@ from controller.git.failures import GitFailed, NotFound
 from controller.git.identity import network_identity, root_commit
 from controller.git.layout import open_repository
 from controller.git.mirror import Mirror, mirror_of
-from controller.ports import Entry, EntryKind
+from controller.ports import Entry, EntryKind, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
 _KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": EntryKind.SYMLINK}
@@ -80,6 +80,7 @@ class CommitSource:
         self._home = home
         self._followed = revision or "HEAD"
         self._mirror: Mirror | None = None
+        self._relations: dict[tuple[str, str], Relation] = {}
 
     async def tree(self, revision: str | None = None) -> CommitTree:
         """The tree at a branch, tag or commit. Raises `SourceError`."""
@@ -89,6 +90,16 @@ class CommitSource:
             return CommitTree(mirror, commit, await mirror.tree(commit))
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """How a commit stands to each of the others; one not in this clone stands apart. Raises `SourceError`."""
+        try:
+            mirror = await self._open()
+            for other in others - {known for first, known in self._relations if first == revision}:
+                self._relations[revision, other] = await _relation(mirror, revision, other)
+        except GitFailed as error:
+            raise SourceError(error.message, hint=error.hint) from error
+        return {other: self._relations[revision, other] for other in others}
 
     async def identity(self) -> str | None:
         """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.
@@ -109,6 +120,14 @@ class CommitSource:
         if self._mirror is None:
             self._mirror = await mirror_of(open_repository(self._root), self._home)
         return self._mirror
+
+
+async def _relation(mirror: Mirror, revision: str, other: str) -> Relation:
+    if revision == other:
+        return Relation.SAME
+    if await mirror.is_ancestor(other, revision):
+        return Relation.AHEAD
+    return Relation.BEHIND if await mirror.is_ancestor(revision, other) else Relation.APART
 
 
 def _entry(found: TreeEntry) -> Entry:

@@ -6,14 +6,14 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from controller.errors import ControllerError, SourceError, Unreadable
 from controller.git.layout import find_repository
-from controller.ports import Entry, EntryKind, Tree
+from controller.ports import Entry, EntryKind, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -135,6 +135,10 @@ class WorktreeSource:
         if revision is not None:
             raise SourceError("a working tree has no revisions", hint="Read a commit instead.")
         return WorktreeTree(top_of(self._given))
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:  # noqa: ARG002 - the port's
+        """A working tree has no history: it stands apart from every revision."""
+        return dict.fromkeys(others, Relation.APART)
 
     async def identity(self) -> str | None:
         """None: files on disk name no repository."""

@@ -53,6 +53,11 @@ class Dataset:
         """Input and output characters of all examples together."""
         return sum(len(e.text_input) + len(e.output) for e in self.examples)
 
+    @property
+    def bytes(self) -> int:
+        """The same in bytes of UTF-8, which is what tokens are made of."""
+        return sum(len(e.text_input.encode()) + len(e.output.encode()) for e in self.examples)
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:

@@ -27,7 +27,9 @@ class RunOutcome(StrEnum):
 class Slot:
     """One remote model in its place: active, pending or retired. ``state`` is the remote state last seen (its word).
 
-    ``provider`` is the key in gitune.yaml under which it was made.
+    ``provider`` is the key in gitune.yaml under which it was made. ``doomed`` is when its deletion was decided (RFC
+    3339) and ``doomed_at`` the revision that decided it: the tombstone of the first of two steps; both "" for a
+    model that is to stay.
     """
 
     model: str
@@ -36,11 +38,17 @@ class Slot:
     state: str
     operation: str = ""
     provider: str = ""
+    doomed: str = ""
+    doomed_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A create that was decided and made durable before its request left. It stays until its outcome is known."""
+    """A create that was decided and made durable before its request left. It stays until its outcome is known.
+
+    ``model`` is "" where the provider chooses the id. ``since`` is when it was written (RFC 3339); ``cost`` the highest
+    it may come to, in the budget's currency, None where no price is known.
+    """
 
     model: str
     fingerprint: str
@@ -48,6 +56,8 @@ class Intent:
     nonce: str
     revision: str
     provider: str = ""
+    since: str = ""
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,8 @@ class Score:
 class Run:
     """One paid tuning of one fingerprint and attempt.
 
-    Times are RFC 3339 UTC; ``revision`` is the commit that asked for it.
+    Times are RFC 3339 UTC; ``revision`` is the commit that asked for it. ``cost`` is the highest it may have come to,
+    in the budget's currency (None: no price known). ``deleted`` says that we deleted its model on purpose.
     """
 
     model: str
@@ -98,6 +109,8 @@ class Run:
     losses: tuple[LossPoint, ...] = ()
     advice: Advice | None = None
     score: Score | None = None
+    cost: float | None = None
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +138,7 @@ class Record:
     description: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     missing: bool = False
+    delete_approved: bool = False
     orphaned: bool = False
 
     def run(self, model: str) -> Run | None:

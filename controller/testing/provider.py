@@ -121,6 +121,8 @@ class MemoryProvider:
     async def create(self, request: CreateRequest) -> RemoteModel:
         """Start a run. Raises what `fail` was told, or `Rejected` (EXISTS, INVALID)."""
         late = self._enter("create", request.model)
+        if not request.model:
+            request = replace(request, model=f"jobs/{len(self.paid) + 1}")
         if request.model in self.models:
             raise Rejected(f"{request.model} already exists", kind=RejectedKind.EXISTS, provider=self._key)
         self._demand_tunable(request.base)

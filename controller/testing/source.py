@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from controller.errors import ControllerError, SourceError, Unreadable
-from controller.ports import Entry, EntryKind
+from controller.ports import Entry, EntryKind, Relation
 
 Files = Mapping[str, str | bytes]
 
@@ -44,6 +44,7 @@ class MemorySource:
     def __init__(self, files: Files | None = None, *, identity: str | None = "example.com/models") -> None:
         self._identity = identity
         self._trees: dict[str, MemoryTree] = {}
+        self._parents: dict[str, str | None] = {}
         self._failure: ControllerError | None = None
         self.head: str | None = None
         if files is not None:
@@ -53,7 +54,8 @@ class MemorySource:
         """Make these files, and no others, the head; returns the new revision (40 hex digits)."""
         held = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
         digest = hashlib.sha1(repr((self.head, sorted(held.items()))).encode(), usedforsecurity=False)
-        self.head = digest.hexdigest()
+        parent, self.head = self.head, digest.hexdigest()
+        self._parents.setdefault(self.head, parent)
         self._trees[self.head] = MemoryTree(self.head, MappingProxyType(held), MappingProxyType(dict(kinds or {})))
         return self.head
 
@@ -66,6 +68,10 @@ class MemorySource:
             else:
                 files[path] = text
         return self.commit(files)
+
+    def reset(self, revision: str) -> None:
+        """Put the head back (or elsewhere), as a forced push or a mirror that lags does."""
+        self.head = revision
 
     def fail(self, error: ControllerError) -> None:
         """Let the next `tree` raise this."""
@@ -80,6 +86,25 @@ class MemorySource:
         if wanted is None or wanted not in self._trees:
             raise SourceError(f"no such revision: {wanted}")
         return self._trees[wanted]
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """By the parents of each commit."""
+        return {other: self._relation(revision, other) for other in others}
+
+    def _relation(self, revision: str, other: str) -> Relation:
+        if revision == other:
+            return Relation.SAME
+        if other in self._ancestors(revision):
+            return Relation.AHEAD
+        return Relation.BEHIND if revision in self._ancestors(other) else Relation.APART
+
+    def _ancestors(self, revision: str) -> set[str]:
+        found: set[str] = set()
+        parent = self._parents.get(revision)
+        while parent is not None and parent not in found:
+            found.add(parent)
+            parent = self._parents.get(parent)
+        return found
 
     async def identity(self) -> str | None:
         """What it was made with."""

@@ -186,10 +186,8 @@ async def test_a_removed_spec_that_still_tunes_is_cancelled_after_two_looks() ->
     stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
     assert ("numbers", "hold") in await stage.step()
     assert [call.operation for call in stage.provider.mutations].count("cancel") == 0
-    assert [step for step in await stage.step() if step[0] == "numbers"] == [
-        ("numbers", "cancel"),
-        ("numbers", "orphan"),
-    ]
+    assert ("numbers", "cancel") in await stage.step()
+    assert ("numbers", "orphan") in await stage.step()
     assert [call.operation for call in stage.provider.mutations].count("cancel") == 1
 
 

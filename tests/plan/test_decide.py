@@ -352,7 +352,7 @@ class TestARemovedSpec:
         first = world_of(other, records=(PENDING,), remotes=(tuning,))
         assert [w for w in words(first) if w[0] != "create"] == [("hold", "SpecMissing")]
         second = world_of(other, records=(replace(PENDING, missing=True),), remotes=(tuning,))
-        assert [w for w in words(second) if w[0] != "create"] == [("cancel", "SpecRemoved"), ("orphan", "SpecRemoved")]
+        assert [w for w in words(second) if w[0] != "create"] == [("cancel", "SpecRemoved")]
 
     def test_has_its_open_intent_settled_first(self) -> None:
         record = record_of(NUMBERS, active=None, intent=INTENT)
@@ -363,10 +363,34 @@ class TestARemovedSpec:
         record = replace(record_of(NUMBERS), orphaned=True)
         assert ("none", "Orphaned") in words(world_of(spec("other"), records=(record,)))
 
-    def test_with_the_delete_policy_says_that_deleting_is_not_built(self) -> None:
+    def test_with_the_delete_policy_gets_a_tombstone_first(self) -> None:
         record = replace(record_of(NUMBERS), deletion_policy=DeletionPolicy.DELETE)
-        world = world_of(spec("other"), records=(record,), remotes=(remote_of(NUMBERS),))
-        assert ("hold", "DeleteNotBuilt") in words(world)
+        world = world_of(spec("other"), records=(record,), remotes=(remote_of(NUMBERS),), due=frozenset({record.name}))
+        assert ("hold", "DeletePending") in words(world)
+
+    def test_with_a_tombstone_whose_grace_is_over_is_deleted(self) -> None:
+        slot = replace(slot_of(NUMBERS), doomed="2026-01-01T00:00:00Z", doomed_at="c" * 40)
+        record = replace(record_of(NUMBERS), active=slot, deletion_policy=DeletionPolicy.DELETE)
+        waiting = world_of(spec("other"), records=(record,), remotes=(remote_of(NUMBERS),))
+        assert ("hold", "DeletePending") in words(waiting)
+        due = replace(waiting, due=frozenset({slot.model}))
+        assert ("delete", "SpecRemoved") in words(due)
+        approved = world_of(
+            spec("other"), records=(replace(record, delete_approved=True),), remotes=(remote_of(NUMBERS),)
+        )
+        assert ("delete", "SpecRemoved") in words(approved)
+
+    def test_whose_tombstone_left_history_with_a_forced_push_waits_anew(self) -> None:
+        slot = replace(slot_of(NUMBERS), doomed="2026-01-01T00:00:00Z", doomed_at="b" * 40)
+        record = replace(record_of(NUMBERS), active=slot, deletion_policy=DeletionPolicy.DELETE, delete_approved=True)
+        world = world_of(
+            spec("other"),
+            records=(record,),
+            remotes=(remote_of(NUMBERS),),
+            due=frozenset({slot.model}),
+            rewritten=frozenset({"b" * 40}),
+        )
+        assert ("hold", "DeletePending") in words(world)
 
     def test_that_comes_back_reuses_its_orphaned_run(self) -> None:
         record = replace(record_of(NUMBERS), orphaned=True)

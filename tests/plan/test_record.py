@@ -35,17 +35,17 @@ def standing(record: Record) -> dict[ConditionType, tuple[Truth, Reason]]:
 
 def test_an_intent_is_recorded_before_a_create_and_kept_while_it_is_the_same() -> None:
     world = world_of(NUMBERS)
-    records = with_intents(world, actions(world), {"numbers": "a" * 16})
+    records = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW)
     intent = records["numbers"].intent
     assert intent is not None
     assert (intent.model, intent.nonce, intent.revision) == (full_name(NUMBERS), "a" * 16, "c" * 40)
     again = replace(world, recorded=Recorded(records, "tip2"))
-    assert with_intents(again, actions(again), {"numbers": "b" * 16}) == records
+    assert with_intents(again, actions(again), {"numbers": "b" * 16}, NOW) == records
 
 
 def test_a_create_fills_the_pending_slot_and_closes_its_intent() -> None:
     world = world_of(NUMBERS)
-    world = replace(world, recorded=Recorded(with_intents(world, actions(world), {"numbers": "a" * 16}), "t"))
+    world = replace(world, recorded=Recorded(with_intents(world, actions(world), {"numbers": "a" * 16}, NOW), "t"))
     record = after(world, *done(world, remote_of(NUMBERS, RemoteState.CREATING, created="2026-02-01T00:00:00Z")))
     assert record.intent is None
     assert record.pending == slot_of(NUMBERS, RemoteState.CREATING)
@@ -59,7 +59,7 @@ def test_a_create_fills_the_pending_slot_and_closes_its_intent() -> None:
 
 def test_an_unknown_outcome_keeps_the_intent_and_stalls() -> None:
     world = world_of(NUMBERS)
-    world = replace(world, recorded=Recorded(with_intents(world, actions(world), {"numbers": "a" * 16}), "t"))
+    world = replace(world, recorded=Recorded(with_intents(world, actions(world), {"numbers": "a" * 16}, NOW), "t"))
     (action,) = actions(world)
     record = after(world, Held(action, Reason.OUTCOME_UNKNOWN, "the answer was lost"))
     assert record.intent is not None
@@ -171,8 +171,9 @@ def test_a_removed_spec_is_marked_missing_then_cancelled_and_orphaned() -> None:
     missing = after(world, Done(hold))
     assert missing.missing
     again = world_of(other, records=(missing,), remotes=(tuning,))
-    outcomes = [Done(a) for a in actions(again) if a.name == "numbers"]
-    kept = after(again, *outcomes)
+    stopped = after(again, *(Done(a) for a in actions(again) if a.name == "numbers"))
+    last = world_of(other, records=(stopped,), remotes=(tuning,))
+    kept = after(last, *(Done(a) for a in actions(last) if a.name == "numbers"))
     assert kept.orphaned
     assert kept.pending is None
     assert kept.runs[0].outcome is RunOutcome.CANCELLED

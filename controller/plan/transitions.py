@@ -1,0 +1,198 @@
+"""One outcome of an action to the record that follows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.conditions import Reason
+from controller.plan.actions import (
+    Adopt,
+    Cancel,
+    Create,
+    Delete,
+    Hold,
+    Nothing,
+    Orphan,
+    Promote,
+    Retune,
+    Reuse,
+    Update,
+    Wait,
+)
+from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.runs import new_run, stopped
+from controller.plan.slots import each_slot, retire_finished
+from controller.plan.world import World
+from controller.state.desired import DeletionPolicy
+from controller.state.observed import RemoteModel, RemoteState
+from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
+
+# After these a create is asked for again with the same intent; after any other the intent is settled.
+_KEEPS_INTENT = frozenset(
+    {Reason.OUTCOME_UNKNOWN, Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.PROVIDER_REJECTED}
+)
+
+
+def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
+    """The record after one outcome. ``now`` is RFC 3339 UTC."""
+    revision = world.desired.revision or ""
+    if isinstance(outcome, Held):
+        return _after_held(record, outcome)
+    action = outcome.action
+    match action:
+        case Create() | Retune():
+            return _after_create(record, action, outcome.remote, revision, now)
+        case Adopt():
+            return _after_adopt(record, action, outcome.remote, now)
+        case Promote() | Reuse():
+            return _after_serving(record, action, outcome, revision, now)
+        case Update():
+            return replace(record, applied=revision, attempted=revision)
+        case Cancel():
+            return replace(_after_cancel(record, action, now), attempted=revision)
+        case Orphan():
+            return _after_orphan(record, action)
+        case Hold():
+            return _after_hold(record, action, world, now)
+        case Delete():
+            return _after_delete(record, action)
+        case Wait() | Nothing():
+            return record
+
+
+def _after_held(record: Record, outcome: Held) -> Record:
+    if isinstance(outcome.action, Create | Retune) and not _keeps_intent(record, outcome.reason):
+        return replace(record, intent=None)
+    if outcome.score is not None:
+        return _scored(record, outcome.action.model, outcome.score)
+    return record
+
+
+def _keeps_intent(record: Record, reason: Reason) -> bool:
+    """Where we choose the id, an intent that made nothing is used again; else it would look like a lost answer."""
+    chosen = record.intent is not None and record.intent.model
+    return reason in _KEEPS_INTENT if chosen else reason is Reason.OUTCOME_UNKNOWN
+
+
+def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
+    if action.reason is Reason.SPEC_MISSING:
+        return replace(record, missing=True)
+    if action.reason is Reason.DELETE_PENDING:
+        return _doomed(record, {slot.model for slot in record.slots}, world, now)
+    if action.reason is Reason.HISTORY_LIMIT:
+        return _doomed(record, {action.model}, world, now)
+    return record
+
+
+def _doomed(record: Record, models: set[str], world: World, now: str) -> Record:
+    """A tombstone on each of these models; one whose commit is gone from history is set anew, and waits anew."""
+
+    def mark(slot: Slot | None) -> Slot | None:
+        if slot is None or slot.model not in models or (slot.doomed and slot.doomed_at not in world.rewritten):
+            return slot
+        return replace(slot, doomed=now, doomed_at=world.desired.revision or "")
+
+    return each_slot(record, mark)
+
+
+def _after_delete(record: Record, action: Delete) -> Record:
+    def drop(slot: Slot | None) -> Slot | None:
+        return None if slot is not None and slot.model == action.model else slot
+
+    runs = tuple(replace(r, deleted=True) if r.model == action.model else r for r in record.runs)
+    return replace(each_slot(record, drop), runs=runs)
+
+
+def _after_create(
+    record: Record, action: Create | Retune, remote: RemoteModel | None, revision: str, now: str
+) -> Record:
+    if remote is None:
+        return record
+    slot = Slot(
+        remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
+    )
+    run = replace(new_run(action.desired, remote, revision, now), cost=action.cost.high if action.cost else None)
+    record = retire_finished(record)
+    return replace(
+        record,
+        provider=action.provider,
+        attempted=revision,
+        pending=slot,
+        intent=None,
+        orphaned=False,
+        runs=(*(r for r in record.runs if r.model != run.model), run),
+    )
+
+
+def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, now: str) -> Record:
+    if remote is None:
+        return record
+    intent = record.intent
+    slot = Slot(
+        remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
+    )
+    known = record.run(remote.name) or Run(
+        model=remote.name,
+        provider_type="",
+        base=remote.base_model,
+        fingerprint=action.fingerprint,
+        attempt=action.attempt,
+        dataset_digest="",
+        resolved=remote.hyperparameters,
+        revision=intent.revision if intent else "",
+        started=remote.created or now,
+        cost=intent.cost if intent else None,
+    )
+    record = retire_finished(record)
+    runs = (*(r for r in record.runs if r.model != remote.name), known)
+    return replace(record, pending=slot, intent=None, runs=runs)
+
+
+def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, revision: str, now: str) -> Record:
+    remote = outcome.remote
+    if remote is None:
+        return record
+    slot = Slot(
+        remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
+    )
+    if record.run(slot.model) is None:
+        found = replace(new_run(action.desired, remote, revision, now), fingerprint=slot.fingerprint)
+        record = replace(record, runs=(*record.runs, found))
+    others = tuple(s for s in record.retired if s.model != slot.model)
+    record = replace(record, retired=others, provider=action.provider, attempted=revision, orphaned=False)
+    if record.pending is not None and record.pending.model == slot.model:
+        record = replace(record, pending=None)
+    if remote.state is not RemoteState.ACTIVE:
+        return replace(_retire_active_twin(record, slot), pending=slot)
+    old = record.active
+    if old is not None and old.model != slot.model:
+        record = replace(record, retired=(old, *record.retired))
+    record = replace(record, active=slot, applied=revision, prefix=action.desired.dataset.prefix)
+    return _scored(record, slot.model, outcome.score) if outcome.score else record
+
+
+def _retire_active_twin(record: Record, slot: Slot) -> Record:
+    twin = record.active is not None and record.active.model == slot.model
+    return replace(record, active=None) if twin else record
+
+
+def _after_cancel(record: Record, action: Cancel, now: str) -> Record:
+    late = action.reason is Reason.DEADLINE_EXCEEDED
+    outcome = RunOutcome.DEADLINE_EXCEEDED if late else RunOutcome.CANCELLED
+    runs = tuple(stopped(r, outcome, now) if r.model == action.model else r for r in record.runs)
+    pending = record.pending
+    if late or pending is None or pending.model != action.model:
+        return replace(record, runs=runs)
+    # What is left of a cancelled run stays remotely; where models are to be deleted it must not be lost sight of.
+    kept = (pending, *record.retired) if record.deletion_policy is DeletionPolicy.DELETE else record.retired
+    return replace(record, runs=runs, pending=None, retired=kept)
+
+
+def _after_orphan(record: Record, action: Orphan) -> Record:
+    if action.reason is Reason.HISTORY_LIMIT:
+        return replace(record, retired=tuple(s for s in record.retired if s.model != action.model))
+    return replace(record, orphaned=True, intent=None, delete_approved=False)
+
+
+def _scored(record: Record, model: str, score: Score) -> Record:
+    return replace(record, runs=tuple(replace(r, score=score) if r.model == model else r for r in record.runs))

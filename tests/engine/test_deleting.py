@@ -1,0 +1,220 @@
+"""Deleting takes a policy, a tombstone, a grace period and a last look; wanted again is a new incarnation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.conditions import Reason
+from controller.engine import acts
+from controller.engine.reconcile import Approval, Refused
+from controller.errors import ControllerError
+from tests.engine.stage import Stage, spec_text
+
+DAY = 86_400
+OTHER = {"specs/other.yaml": spec_text("other")}
+
+
+async def doomed() -> Stage:
+    """A model that serves, with the Delete policy, whose spec has just been removed; its tombstone stands."""
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None})
+    assert ("numbers", "hold") in await stage.step()
+    return stage
+
+
+def numbers(stage: Stage) -> list[str]:
+    return [name for name in stage.provider.models if "numbers" in name]
+
+
+def deletes(stage: Stage) -> int:
+    return [call.operation for call in stage.provider.mutations].count("delete")
+
+
+async def test_nothing_is_deleted_before_the_grace_period_is_over() -> None:
+    stage = await doomed()
+    stage.clock.advance(DAY - 60)
+    await stage.step()
+    assert deletes(stage) == 0
+    writes = len(stage.ledger.messages)
+    await stage.step()
+    assert len(stage.ledger.messages) == writes, "waiting writes nothing"
+    stage.clock.advance(61)
+    assert ("numbers", "delete") in await stage.step()
+    assert numbers(stage) == []
+    assert ("numbers", "orphan") in await stage.step()
+    assert ("numbers", "none") in await stage.step()
+    assert deletes(stage) == 1
+
+
+async def test_a_spec_that_comes_back_within_the_grace_period_keeps_its_model() -> None:
+    stage = await doomed()
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete")})
+    assert ("numbers", "none") in await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None})
+    stage.clock.advance(2 * DAY)
+    assert ("numbers", "hold") in await stage.step(), "the second removal waits its own grace period"
+    assert deletes(stage) == 0
+
+
+async def test_a_person_may_end_the_grace_period() -> None:
+    stage = await doomed()
+    with pytest.raises(ControllerError, match="no deletion of other"):
+        await acts.approve_delete(stage.ports, "other")
+    (model,) = await acts.approve_delete(stage.ports, "numbers")
+    assert ("numbers", "delete") in await stage.step()
+    assert model not in stage.provider.models
+
+
+async def test_the_policy_holds_after_the_file_is_gone_and_orphan_is_the_default() -> None:
+    stage = Stage()
+    stage.source.edit(OTHER)
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None})
+    await stage.step()
+    stage.clock.advance(10 * DAY)
+    await stage.step()
+    assert deletes(stage) == 0
+    assert len(numbers(stage)) == 1
+
+
+async def test_a_model_that_is_wanted_again_at_the_last_look_stays() -> None:
+    stage = await doomed()
+    stage.clock.advance(2 * DAY)
+    tree, looked = stage.source.tree, []
+
+    async def late(revision: str | None = None) -> object:
+        looked.append(revision)
+        if len(looked) == 2:
+            stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete")})
+        return await tree(revision)
+
+    stage.source.tree = late  # type: ignore[method-assign, assignment]
+    done = await stage.run()
+    assert deletes(stage) == 0
+    assert done.records["numbers"].conditions[-1].reason is Reason.SUPERSEDED
+    assert ("numbers", "none") in await stage.step()
+
+
+async def test_a_model_whose_mark_was_taken_away_is_not_deleted() -> None:
+    stage = await doomed()
+    (name,) = numbers(stage)
+    stage.provider.models[name] = replace(stage.provider.models[name], description="mine now")
+    stage.clock.advance(2 * DAY)
+    await stage.step()
+    assert deletes(stage) == 0
+    assert numbers(stage) == [name]
+
+
+async def test_more_deletes_than_the_policy_allows_need_their_names() -> None:
+    stage = Stage()
+    both = {f"specs/{name}.yaml": spec_text(name, deletionPolicy="Delete") for name in ("numbers", "second")}
+    stage.source.edit({**both, **OTHER})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    stage.source.edit(dict.fromkeys(both))
+    await stage.step()
+    stage.clock.advance(2 * DAY)
+    with pytest.raises(Refused, match="maxDeletes") as refused:
+        await stage.step()
+    assert "--allow delete:numbers --allow delete:second" in refused.value.hint
+    assert deletes(stage) == 0
+    await stage.step(Approval(allow=frozenset({"delete:numbers", "delete:second"})))
+    assert deletes(stage) == 2
+
+
+async def test_a_model_deleted_on_purpose_and_wanted_again_is_a_new_incarnation() -> None:
+    stage = await doomed()
+    (first,) = numbers(stage)
+    stage.clock.advance(2 * DAY)
+    await stage.step()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete")})
+    assert any(step in {("numbers", "create"), ("numbers", "retune")} for step in await stage.step())
+    (second,) = numbers(stage)
+    assert second == f"{first}-2"
+    assert all(count == 1 for count in stage.provider.paid.values())
+
+
+async def test_a_deleted_model_that_a_slow_listing_still_shows_is_not_taken_again() -> None:
+    stage = await doomed()
+    (first,) = numbers(stage)
+    ghost = stage.provider.models[first]
+    stage.clock.advance(2 * DAY)
+    await stage.step()
+    stage.provider.models[first] = ghost
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete")})
+    await stage.step()
+    record = stage.ledger.records["numbers"]
+    assert record.pending is not None
+    assert record.pending.model == f"{first}-2"
+
+
+async def test_a_forced_push_starts_the_grace_period_anew() -> None:
+    stage = await doomed()
+    stage.clock.advance(2 * DAY)
+    head = stage.source.head
+    assert head is not None
+    fresh = Stage()
+    stage.source._trees.update(fresh.source._trees)  # a history that knows nothing of the tombstone's commit
+    rewritten = fresh.source.edit({"specs/numbers.yaml": None, **OTHER})
+    stage.source._trees.update(fresh.source._trees)
+    stage.source._parents.update(fresh.source._parents)
+    stage.source.reset(rewritten)
+    assert ("numbers", "hold") in await stage.step()
+    assert deletes(stage) == 0
+    stage.clock.advance(2 * DAY)
+    assert ("numbers", "delete") in await stage.step()
+
+
+async def test_retired_runs_beyond_the_limit_are_deleted_in_two_steps_too() -> None:
+    stage = Stage()
+    for epochs in ("1", "2", "3"):
+        text = spec_text(deletionPolicy="Delete", runHistoryLimit="1", hyperparameters=f"{{epochCount: {epochs}}}")
+        stage.source.edit({"specs/numbers.yaml": text})
+        await stage.step()
+        stage.provider.finish()
+        await stage.step()
+    assert len(numbers(stage)) == 3
+    await stage.step()
+    stage.clock.advance(2 * DAY)
+    assert ("numbers", "delete") in await stage.step()
+    assert len(numbers(stage)) == 2
+    assert await stage.step() == [("numbers", "none")]
+
+
+async def test_a_cancelled_run_of_a_removed_spec_is_deleted_as_well() -> None:
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None})
+    await stage.step()
+    assert ("numbers", "cancel") in await stage.step()
+    await stage.step()
+    stage.clock.advance(2 * DAY)
+    assert ("numbers", "delete") in await stage.step()
+    assert numbers(stage) == []
+
+
+async def test_a_head_older_than_what_was_acted_on_needs_a_word() -> None:
+    stage = Stage()
+    old = stage.source.head
+    assert old is not None
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 8}")})
+    await stage.step()
+    stage.source.reset(old)
+    with pytest.raises(Refused, match="older than a commit that was acted on") as refused:
+        await stage.step()
+    assert "--allow behind" in refused.value.hint
+    await stage.step(Approval(allow=frozenset({"behind"})))

@@ -1,0 +1,88 @@
+"""The budget: what is not known counts as spent, and what has no price is not bought."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from controller.plan.actions import Create
+from controller.plan.cost import cost
+from controller.plan.world import World
+from controller.settings import Budget, Policy, Prices
+from controller.state.capabilities import Capabilities
+from controller.state.identity import Hyperparameters
+from controller.state.recorded import Intent
+from tests.plan.worlds import actions, full_name, record_of, run_of, spec, words, world_of
+
+PRICES = Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1_000_000.0}))  # a dollar per token
+NUMBERS = spec(hyperparameters=Hyperparameters(epoch_count=10))
+HIGH = NUMBERS.dataset.bytes * 10 / 2.0
+
+
+def priced(world: World, budget: float | None, **fields: object) -> World:
+    policy = Policy(budget=Budget(budget, "USD") if budget is not None else None)
+    given = {"prices": MappingProxyType({"local": PRICES}), "capabilities": MappingProxyType({"local": Capabilities()})}
+    return replace(world, policy=policy, month="2026-01", **{**given, **fields})  # type: ignore[arg-type]
+
+
+def test_a_cost_is_a_range_from_the_bytes_that_are_trained_on() -> None:
+    found = cost(NUMBERS, PRICES)
+    assert found is not None
+    assert found.low == pytest.approx(HIGH / 3, abs=1e-5)
+    assert found.high == pytest.approx(HIGH)
+    assert cost(NUMBERS, None) is None
+    assert cost(NUMBERS, replace(PRICES, per_million_tokens={})) is None
+
+
+def test_a_create_carries_its_cost_and_without_a_budget_nothing_is_held() -> None:
+    (action,) = actions(priced(world_of(NUMBERS), None))
+    assert isinstance(action, Create)
+    assert action.cost is not None
+    assert action.cost.high == pytest.approx(HIGH)
+
+
+def test_a_create_over_the_budget_is_held_and_one_within_it_goes_on() -> None:
+    assert words(priced(world_of(NUMBERS), HIGH)) == [("create", "NewSpec")]
+    assert words(priced(world_of(NUMBERS), HIGH - 1)) == [("hold", "BudgetExceeded")]
+    two = world_of(NUMBERS, replace(NUMBERS, name="second"))
+    assert words(priced(two, HIGH * 1.5)) == [("create", "NewSpec"), ("hold", "BudgetExceeded")]
+
+
+def test_what_was_spent_this_month_counts_and_last_month_does_not() -> None:
+    other = spec("other")
+    run = run_of(other, cost=HIGH)
+    record = record_of(other, active=None, runs=(run,))
+    world = world_of(NUMBERS, records=(record,))
+    assert ("hold", "BudgetExceeded") in words(priced(world, HIGH * 1.5))
+    old = replace(record, runs=(replace(run, started="2025-12-31T23:00:00Z"),))
+    assert ("create", "NewSpec") in words(priced(world_of(NUMBERS, records=(old,)), HIGH * 1.5))
+
+
+def test_an_open_intent_counts_as_spent_and_not_twice_for_its_own_create() -> None:
+    other = spec("other")
+    intent = Intent(full_name(other), other.fingerprint, 1, "0" * 16, "c" * 40, "local", "2026-01-05T00:00:00Z", HIGH)
+    record = record_of(other, active=None, intent=intent)
+    world = world_of(NUMBERS, records=(record,))
+    assert ("hold", "BudgetExceeded") in words(priced(world, HIGH * 1.5))
+    own = replace(intent, model=full_name(NUMBERS), fingerprint=NUMBERS.fingerprint)
+    mine = world_of(NUMBERS, records=(record_of(NUMBERS, active=None, intent=own),))
+    assert words(priced(mine, HIGH)) == [("create", "NewSpec")]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prices": MappingProxyType({})},
+        {"stale_prices": frozenset({"local"})},
+        {"prices": MappingProxyType({"local": replace(PRICES, currency="EUR")})},
+    ],
+)
+def test_without_a_fitting_price_a_budget_refuses(fields: dict[str, object]) -> None:
+    assert words(priced(world_of(NUMBERS), HIGH, **fields)) == [("hold", "PriceUnknown")]
+
+
+def test_a_provider_that_costs_nothing_needs_no_price() -> None:
+    free = {"prices": MappingProxyType({}), "capabilities": MappingProxyType({"local": Capabilities(free=True)})}
+    assert words(priced(world_of(NUMBERS), 1.0, **free)) == [("create", "NewSpec")]
