@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.documents import LIMITS, parse
+from controller.documents import LIMITS, Limits, parse
 
 N = 100_000
 # What is read, the code it ends with, and the line and column.
@@ -42,7 +42,7 @@ BOMBS = {
     ),
     "aliases of a deep list": ("a: &a " + "[" * 30 + "]" * 30 + "\nb: " + "[" * 30 + "*a", "GT107", 2, 34),
     "merge keys": ("a: &a {x: 1}\n" + "".join(f"b{i}: {{<<: *a}}\n" for i in range(10_000)), "GT108", 22, 11),
-    "anchors": ("".join(f"- &a{i} x\n" for i in range(50_000)), None, 0, 0),
+    "anchors": ("".join(f"- &a{i} x\n" for i in range(20_000)), None, 0, 0),
     "tabs": ("\t" * 50_000, None, 0, 0),
     "right-to-left overrides": ("\u202e" * 50_000, "GT103", 1, 1),
     "byte-order marks": ("\ufeff" * 50_000, "GT104", 1, 1),
@@ -64,6 +64,25 @@ def test_a_hostile_text_ends_at_a_line_within_a_second_of_work(bomb: str) -> Non
     assert all(p.hint for p in parsed.problems)
     if code:
         assert (code, line, column) in [(p.code, p.line, p.column) for p in parsed.problems]
+
+
+@pytest.mark.parametrize(
+    ("limits", "text", "code", "line"),
+    [
+        (Limits(tokens=50), "- a\n" * 100, "GT127", 26),
+        (Limits(nodes=10), "- a\n" * 100, "GT127", 10),
+        (Limits(scalar=10), "a: b\nc: |\n  12345\n  67890\n", "GT115", 2),
+        (Limits(line=10), "a: b\nc: 1234567890\n", "GT115", 2),
+        (Limits(documents=2), "--- a\n--- b\n--- c\n", "GT116", 3),
+        (Limits(size=5), "a: bcd\n", "GT106", 1),
+        (Limits(aliases=1), "- &a b\n- *a\n- *a\n", "GT108", 3),
+        (Limits(depth=2), "a:\n  b:\n    c: 1\n", "GT107", 3),
+    ],
+)
+def test_a_caller_may_set_closer_limits(limits: Limits, text: str, code: str, line: int) -> None:
+    problems = parse(text.encode(), "f.yaml", limits).problems
+
+    assert [(p.code, p.line) for p in problems] == [(code, line)]
 
 
 def test_fifty_levels_are_read() -> None:
