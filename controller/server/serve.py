@@ -45,7 +45,7 @@ class ServeOptions:
 
     Port 0 is any free one. Without ``api_key_file`` (one key a line) any key is taken and only loopback may be bound.
     ``idle_exit`` is the number of seconds without a request and without an unfinished run after which it ends; None is
-    never. ``runs`` is how many runs train at once, by default as many as there are cores. ``announce`` is handed the URL
+    never. ``runs`` is how many runs train at once, by default one for each core. ``announce`` is handed the URL
     once the server answers.
     """
 
