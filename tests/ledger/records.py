@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from controller.conditions import Condition, ConditionType, Reason, Truth
-from controller.state.desired import DeletionPolicy
+from controller.state.desired import DeletionPolicy, Sampling
 from controller.state.identity import NAME, Hyperparameters
 from controller.state.observed import LossPoint
 from controller.state.recorded import Advice, Intent, Record, Run, RunOutcome, Score, Slot
@@ -65,7 +65,7 @@ digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 names = st.from_regex(NAME, fullmatch=True).filter(lambda name: name.isascii() and "\n" not in name)
 hyperparameters = st.builds(Hyperparameters, st.none() | numbers, st.none() | numbers, floats, floats)
 points = st.builds(LossPoint, numbers, numbers, st.floats(allow_nan=False, allow_infinity=False), texts)
-slots = st.builds(Slot, texts, digests, st.integers(1, 99), texts, texts)
+slots = st.builds(Slot, texts, digests, st.integers(1, 99), texts, texts, texts, texts, texts)
 runs = st.builds(
     Run,
     model=texts,
@@ -86,6 +86,8 @@ runs = st.builds(
     losses=st.lists(points, max_size=5).map(tuple),
     advice=st.none() | st.builds(Advice, st.none() | numbers, texts),
     score=st.none() | st.builds(Score, texts, digests, numbers, numbers),
+    cost=floats,
+    deleted=st.booleans(),
 )
 records = st.builds(
     Record,
@@ -101,10 +103,14 @@ records = st.builds(
     active=st.none() | slots,
     pending=st.none() | slots,
     retired=st.lists(slots, max_size=3).map(tuple),
-    intent=st.none() | st.builds(Intent, texts, digests, st.integers(1, 99), texts, texts),
+    intent=st.none() | st.builds(Intent, texts, digests, st.integers(1, 99), texts, texts, texts, texts, floats),
     runs=st.lists(runs, max_size=3).map(tuple),
     tenths=st.integers(0, 10),
     prefix=texts,
+    display_name=texts,
+    description=texts,
+    sampling=st.builds(Sampling, floats, floats, st.none() | numbers),
+    delete_approved=st.booleans(),
     missing=st.booleans(),
     orphaned=st.booleans(),
 )
