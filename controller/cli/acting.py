@@ -55,6 +55,13 @@ def cancel(asked: Asked, name: str) -> int:
     return _show(asked, f"{name}: {model} was asked to stop", {"name": name, "model": model})
 
 
+def approve_delete(asked: Asked, name: str) -> int:
+    """End the grace period of a deletion."""
+    models = _done(asked, lambda o: acts.approve_delete(o.ports, name))
+    sentence = f"{name}: the next apply deletes {', '.join(models)} for good"
+    return _show(asked, sentence, {"name": name, "models": list(models)})
+
+
 def forget(asked: Asked, name: str, *, intent: bool) -> int:
     """Drop a name, or only its open intent, from the ledger."""
     if intent:

@@ -185,6 +185,15 @@ def cancel(asked: Asked, name: Name) -> int:
     return run(asked, name)
 
 
+@app.command("approve-delete")
+@shared
+def approve_delete(asked: Asked, name: Name) -> int:
+    """End the grace period of a deletion. The next pass deletes the models of the removed spec for good."""
+    from controller.cli.acting import approve_delete as run  # noqa: PLC0415 - see the module's docstring
+
+    return run(asked, name)
+
+
 @app.command("adopt")
 @shared
 def adopt(
@@ -192,7 +201,7 @@ def adopt(
     name: Name,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its full name: tunedModels/…", show_default=False)],
 ) -> int:
-    """Take a finished remote model under a name, and mark it as ours."""
+    """Take over a finished remote model. Our mark is written to it, and it serves under the spec's name."""
     from controller.cli.acting import adopt as run  # noqa: PLC0415 - see the module's docstring
 
     return run(asked, name, model)

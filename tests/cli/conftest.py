@@ -1,15 +1,18 @@
-"""The real command in a process of its own, and repositories to run it in."""
+"""The command, in this process or one of its own, and folders to run it in."""
 
+import io
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-Done = subprocess.CompletedProcess[str]
-Gitune = Callable[..., Done]
+from controller.cli.main import run
+from tests.cli.running import Process, Ran, WriteSpec
 
 SPEC = """\
 apiVersion: gitune.dev/v1alpha1
@@ -23,10 +26,10 @@ spec:
 
 
 @pytest.fixture
-def gitune(folder: Path) -> Gitune:
-    """Run `gitune` with these arguments, in the test's folder unless told otherwise."""
+def process(folder: Path) -> Process:
+    """Run `gitune` with these arguments in a process of its own, in the test's folder unless told otherwise."""
 
-    def run(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", **environ: str) -> Done:
+    def run(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", **environ: str) -> Ran:
         done = subprocess.run(
             [sys.executable, "-m", "controller", *arguments],
             cwd=cwd or folder,
@@ -36,9 +39,31 @@ def gitune(folder: Path) -> Gitune:
             timeout=60,
             check=False,
         )
-        return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+@pytest.fixture
+def gitune(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Process]:
+    """The same in this process, which is ten times faster: what a command sets up for logging is undone at the end."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def run_here(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", **environ: str) -> Ran:
+        with monkeypatch.context() as patched:
+            patched.chdir(cwd or folder)
+            patched.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            for name, value in environ.items():
+                patched.setenv(name, value)
+            code = run(list(arguments))
+        return Ran(code, *capsys.readouterr())
+
+    yield run_here
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -62,7 +87,7 @@ def commit(folder: Path) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def spec(folder: Path) -> Callable[..., Path]:
+def spec(folder: Path) -> WriteSpec:
     """Write a spec with 100 examples of its own, and whatever lines are to follow."""
 
     def write(name: str, more: str = "") -> Path:

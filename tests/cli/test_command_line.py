@@ -10,36 +10,38 @@ from pathlib import Path
 import pytest
 
 from controller import __version__
+from controller.cli import main
 from controller.cli.app import app
-from controller.cli.main import glimpsed
+from controller.cli.main import glimpsed, run
 from controller.cli.options import Asked, Format
+from tests.cli.running import Commit, Process, WriteSpec
 
 COMMANDS = [
     *("init", "validate", "plan", "apply", "status", "serve", "evaluate"),
-    *("promote", "resolve", "cancel", "adopt", "forget", "generate", "doctor"),
+    *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor"),
 ]
 SHARED = ("--root", "--config", "--output", "--log-format", "--no-color", "--verbose", "--debug")
 
 
-def test_help_names_every_command(gitune) -> None:
-    done = gitune("--help")
+def test_help_names_every_command(process: Process) -> None:
+    done = process("--help")
     assert done.returncode == 0
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
-    assert sorted(command.name for command in app.registered_commands) == sorted(COMMANDS)
+    assert {command.name for command in app.registered_commands} == set(COMMANDS)
 
 
-def test_help_cuts_no_sentence_short(gitune) -> None:
+def test_help_cuts_no_sentence_short(gitune: Process) -> None:
     assert "..." not in gitune("--help").stdout.replace("[ARGS]...", "")
 
 
-def test_no_arguments_at_all_show_the_help(gitune) -> None:
-    assert gitune().stdout == gitune("--help").stdout
+def test_no_arguments_at_all_show_the_help(process: Process) -> None:
+    assert process().stdout == process("--help").stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself_and_takes_the_shared_options(name: str, capsys) -> None:
-    from controller.cli.main import run
-
+def test_every_command_explains_itself_and_takes_the_shared_options(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([name, "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(option in shown for option in SHARED)
@@ -47,24 +49,26 @@ def test_every_command_explains_itself_and_takes_the_shared_options(name: str, c
 
 def test_help_imports_nothing_heavy() -> None:
     heavy = ("rich", "httpx", "pydantic", "numpy", "structlog", "git", "asyncio", "ruamel", "google", "starlette")
-    script = f"import sys; from controller.cli.main import run; run(['--help']); print([m for m in {heavy} if m in sys.modules])"
+    script = (
+        f"import sys; from controller.cli.main import run; run(['-h']); print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_version_is_printed_with_other_options_too(gitune) -> None:
-    assert gitune("--version").stdout == f"gitune {__version__}\n"
-    assert gitune("--no-color", "--version").stdout == f"gitune {__version__}\n"
+def test_the_version_is_printed_with_other_options_too(process: Process) -> None:
+    assert process("--version").stdout == f"gitune {__version__}\n"
+    assert process("--no-color", "--version").stdout == f"gitune {__version__}\n"
 
 
-def test_the_shell_completes_commands_and_options(gitune) -> None:
+def test_the_shell_completes_commands_and_options(process: Process) -> None:
     def complete(words: str) -> list[str]:
-        shown = gitune(_GITUNE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
+        shown = process(_GITUNE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
         return shown.stdout.split()
 
     assert complete("gitune pl") == ["plan"]
     assert complete("gitune plan --det") == ["--detailed-exitcode"]
-    assert "_GITUNE_COMPLETE=complete_bash" in gitune(_GITUNE_COMPLETE="source_bash").stdout
+    assert "_GITUNE_COMPLETE=complete_bash" in process(_GITUNE_COMPLETE="source_bash").stdout
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,9 @@ def test_the_shell_completes_commands_and_options(gitune) -> None:
         (("serve", "--port", "70000"), "65535"),
     ],
 )
-def test_a_wrong_use_is_one_error_with_a_hint_and_exits_1(gitune, arguments: tuple[str, ...], said: str) -> None:
+def test_a_wrong_use_is_one_error_with_a_hint_and_exits_1(
+    gitune: Process, arguments: tuple[str, ...], said: str
+) -> None:
     done = gitune(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
@@ -85,7 +91,7 @@ def test_a_wrong_use_is_one_error_with_a_hint_and_exits_1(gitune, arguments: tup
     assert "--help` shows what there is" in done.stderr.splitlines()[-1]
 
 
-def test_a_wrong_use_is_json_where_json_was_asked_for(gitune) -> None:
+def test_a_wrong_use_is_json_where_json_was_asked_for(gitune: Process) -> None:
     done = gitune("-o", "json", "plan", "--nope")
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, done.stderr) == (1, "")
@@ -104,16 +110,16 @@ def test_a_format_that_is_none_leaves_an_error_text(words: list[str]) -> None:
     assert glimpsed(words).format is Format.TEXT
 
 
-def test_shared_options_may_stand_before_the_command_and_the_later_one_wins(gitune, spec) -> None:
+def test_shared_options_may_stand_before_the_command_and_the_later_one_wins(gitune: Process, spec: WriteSpec) -> None:
     spec("good")
     assert json.loads(gitune("-o", "json", "validate").stdout)["problems"] == []
     assert gitune("-o", "json", "validate", "-o", "text").stdout.startswith("no problems")
     assert Asked(verbose=True).over(Asked(output=Format.JSON)) == Asked(output=Format.JSON, verbose=True)
 
 
-def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(monkeypatch, capsys, folder) -> None:
-    from controller.cli import main
-
+def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
     def fails(*_: object) -> int:
         raise ZeroDivisionError("key=AIzaNotAKeyButLooksLikeOne")
 
@@ -129,11 +135,10 @@ def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(m
     assert "AIza" not in said
 
 
-@pytest.mark.parametrize("asked", [{"NO_COLOR": "1"}, {}])
-def test_no_escape_sequence_is_written_where_colours_are_not_wanted(gitune, spec, asked: dict[str, str]) -> None:
+def test_no_escape_sequence_is_written_where_no_terminal_reads(gitune: Process, spec: WriteSpec) -> None:
     spec("good")
-    done = gitune("validate", **asked)
-    assert "\x1b" not in done.stdout + done.stderr
+    for done in (gitune("validate"), gitune("validate", NO_COLOR="1"), gitune("validate", "--no-color")):
+        assert "\x1b" not in done.stdout + done.stderr
 
 
 def on_a_terminal(arguments: list[str], cwd: Path, **environ: str) -> str:
@@ -157,16 +162,17 @@ def on_a_terminal(arguments: list[str], cwd: Path, **environ: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_gets_colours_and_no_line_wider_than_it_is(folder, spec) -> None:
+def test_a_terminal_gets_colours_and_no_line_wider_than_it_is(folder: Path, spec: WriteSpec) -> None:
     spec("good", "  hyperparameters: {epochCount: 0}\n")
     shown = on_a_terminal(["validate"], folder)
     assert "\x1b[1;31merror" in shown
     plain = on_a_terminal(["validate", "--no-color"], folder)
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= 40
+    assert on_a_terminal(["validate"], folder, NO_COLOR="1") == plain
 
 
-def test_a_reader_that_goes_away_is_no_error_message(folder, spec) -> None:
+def test_a_reader_that_goes_away_is_no_error_message(folder: Path, spec: WriteSpec) -> None:
     for n in range(400):
         spec(f"bad{n}", "  wrong: true\n")
     process = subprocess.Popen(
@@ -185,10 +191,9 @@ def test_a_reader_that_goes_away_is_no_error_message(folder, spec) -> None:
     assert said == ""
 
 
-def test_an_interrupted_command_exits_130_without_a_word(folder, spec, commit) -> None:
+def test_an_interrupted_command_exits_130_without_a_word(folder: Path, spec: WriteSpec, commit: Commit) -> None:
     spec("good")
     commit("one")
-    (folder / "fifo").mkdir()
     command = [sys.executable, "-m", "controller", "generate", "good", "-"]
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

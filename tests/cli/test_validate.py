@@ -5,19 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.running import Process, WriteSpec
 
-def test_what_init_writes_is_valid_without_a_remark(gitune, folder: Path) -> None:
-    made = gitune("init", "-o", "json")
+
+def test_what_init_writes_is_valid_without_a_remark(process: Process, folder: Path) -> None:
+    made = process("init", "-o", "json")
     assert json.loads(made.stdout) == {
         "schemaVersion": 1,
         "written": ["gitune.yaml", "specs/datasets/sums.jsonl", "specs/sums.yaml"],
     }
-    checked = gitune("validate")
+    checked = process("validate")
     assert (checked.returncode, checked.stdout) == (0, "no problems\n1 spec, 100 examples\n")
     assert len((folder / "specs/datasets/sums.jsonl").read_text().splitlines()) == 100
 
 
-def test_init_overwrites_nothing_and_then_writes_nothing(gitune, folder: Path) -> None:
+def test_init_overwrites_nothing_and_then_writes_nothing(gitune: Process, folder: Path) -> None:
     (folder / "gitune.yaml").write_text("mine\n")
     done = gitune("init")
     assert done.returncode == 1
@@ -26,13 +28,13 @@ def test_init_overwrites_nothing_and_then_writes_nothing(gitune, folder: Path) -
     assert (folder / "gitune.yaml").read_text() == "mine\n"
 
 
-def test_init_does_not_write_through_a_dangling_link(gitune, folder: Path, tmp_path: Path) -> None:
+def test_init_does_not_write_through_a_dangling_link(gitune: Process, folder: Path, tmp_path: Path) -> None:
     (folder / "gitune.yaml").symlink_to(tmp_path / "elsewhere")
     assert gitune("init").returncode == 1
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_every_problem_of_every_file_has_its_place_code_and_hint(gitune, spec) -> None:
+def test_every_problem_of_every_file_has_its_place_code_and_hint(gitune: Process, spec: WriteSpec) -> None:
     spec("one", "  hyperparameters: {epochCount: 0}\n")
     spec("two", "  nonsense: 1\n")
     done = gitune("validate", "-o", "json")
@@ -45,7 +47,7 @@ def test_every_problem_of_every_file_has_its_place_code_and_hint(gitune, spec) -
     assert "\n2 errors\n" in text
 
 
-def test_warnings_alone_are_well(gitune, spec, folder: Path) -> None:
+def test_warnings_alone_are_well(gitune: Process, spec: WriteSpec, folder: Path) -> None:
     spec("few")
     rows = (folder / "specs/few.jsonl").read_text().splitlines(keepends=True)
     (folder / "specs/few.jsonl").write_text("".join([*rows, rows[0]]))
@@ -55,7 +57,7 @@ def test_warnings_alone_are_well(gitune, spec, folder: Path) -> None:
     assert " warning " in done.stdout
 
 
-def test_a_path_narrows_what_is_told(gitune, spec, folder: Path) -> None:
+def test_a_path_narrows_what_is_told(gitune: Process, spec: WriteSpec, folder: Path) -> None:
     spec("good")
     spec("bad", "  nonsense: 1\n")
     assert gitune("validate", "specs/good.yaml").returncode == 0
@@ -65,7 +67,7 @@ def test_a_path_narrows_what_is_told(gitune, spec, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["nope", "..", "/etc"])
-def test_a_path_without_a_spec_is_an_error(gitune, spec, path: str) -> None:
+def test_a_path_without_a_spec_is_an_error(gitune: Process, spec: WriteSpec, path: str) -> None:
     spec("good")
     done = gitune("validate", path)
     assert done.returncode == 1
@@ -73,7 +75,7 @@ def test_a_path_without_a_spec_is_an_error(gitune, spec, path: str) -> None:
     assert "\nhint: " in done.stderr
 
 
-def test_a_wrong_gitune_yaml_is_told_like_any_other_problem(gitune, folder: Path) -> None:
+def test_a_wrong_gitune_yaml_is_told_like_any_other_problem(gitune: Process, folder: Path) -> None:
     (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\nspecz: []\n")
     done = gitune("validate", "-o", "json")
     (problem,) = json.loads(done.stdout)["problems"]
@@ -84,7 +86,7 @@ def test_a_wrong_gitune_yaml_is_told_like_any_other_problem(gitune, folder: Path
     assert refused["problems"] == [problem]
 
 
-def test_another_config_is_read_where_it_is_named(gitune, folder: Path) -> None:
+def test_another_config_is_read_where_it_is_named(gitune: Process, folder: Path) -> None:
     (folder / "other.yaml").write_text("nonsense\n")
     assert "other.yaml:1:1" in gitune("validate", "--config", "other.yaml").stdout
     done = gitune("validate", "--config", "missing.yaml")
@@ -92,13 +94,13 @@ def test_another_config_is_read_where_it_is_named(gitune, folder: Path) -> None:
     assert "missing.yaml" in done.stderr
 
 
-def test_a_folder_that_is_none_is_an_error_with_a_hint(gitune) -> None:
+def test_a_folder_that_is_none_is_an_error_with_a_hint(gitune: Process) -> None:
     done = gitune("validate", "--root", "nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: nowhere is not a folder\nhint: Name one with --root.\n"
 
 
-def test_hostile_names_reach_a_ci_log_as_text(gitune, spec, folder: Path) -> None:
+def test_hostile_names_reach_a_ci_log_as_text(gitune: Process, spec: WriteSpec, folder: Path) -> None:
     spec("good", '  nonsense: "x"\n')
     (folder / "specs" / "::error::owned\x1b[31m.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: TunedModel\n")
     for form in ("text", "json", "markdown"):
@@ -109,7 +111,7 @@ def test_hostile_names_reach_a_ci_log_as_text(gitune, spec, folder: Path) -> Non
         assert not any(line.lstrip().startswith("::") for line in done.stdout.splitlines())
 
 
-def test_no_row_of_a_dataset_is_shown(gitune, spec, folder: Path) -> None:
+def test_no_row_of_a_dataset_is_shown(gitune: Process, spec: WriteSpec, folder: Path) -> None:
     spec("good")
     (folder / "specs/good.jsonl").write_text('{"text_input": "CANARY-IN", "output": ""}\nCANARY-RAW\n' * 30)
     for form in ("text", "json", "markdown"):
