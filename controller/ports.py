@@ -87,6 +87,10 @@ class Source(Protocol):
         """The tree at a revision (default: what is followed). Raises `SourceError`."""
         ...
 
+    async def tip(self) -> str:
+        """A text that is another one whenever `tree` would give something else; cheap. Raises `SourceError`."""
+        ...
+
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """How a revision stands to each of the others. Raises `SourceError`."""
         ...
@@ -192,6 +196,10 @@ class Provider(Protocol):
 class Ledger(Protocol):
     """The durable record."""
 
+    async def tip(self) -> str | None:
+        """What `load` would give as its tip, without reading the record. Raises `LedgerError`."""
+        ...
+
     async def load(self) -> Recorded:
         """The record as it is now. Raises `LedgerError`."""
         ...
@@ -201,6 +209,10 @@ class Ledger(Protocol):
 
         Raises `RevisionConflict` where somebody else wrote first, `LedgerError` where it cannot be written.
         """
+        ...
+
+    async def close(self) -> None:
+        """Let go of processes."""
         ...
 
 

@@ -7,15 +7,17 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
 from controller.git.layout import find_repository
 from controller.ledger.opening import open_ledger
-from controller.ports import Ports, Provider, Reporter, Source, Tree
+from controller.ports import Ledger, Ports, Provider, Reporter, Source, Tree
 from controller.providers.opening import Doors, open_provider
-from controller.settings import Settings, home
+from controller.settings import LedgerSettings, Settings, home
+from controller.source.remote import open_remote
 from controller.source.repo import CommitSource
 from controller.source.tree import WorktreeSource, top_of
 from controller.specs.controller_loading import load_settings
@@ -27,12 +29,17 @@ _SETTINGS_LIMIT = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a command works on. ``config`` stands in for the tree's own gitune.yaml; ``revision`` None means HEAD."""
+    """What a command works on. ``config`` stands in for the tree's own gitune.yaml; ``revision`` None means HEAD.
+
+    Where ``repo``, an address, is given, its ``branch`` is followed and ``root`` does not matter.
+    """
 
     root: Path
     config: Path | None = None
     worktree: bool = False
     revision: str | None = None
+    repo: str | None = None
+    branch: str = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,10 @@ class Opened:
 
 def source_of(where: Where, environ: Mapping[str, str] = os.environ) -> Source:
     """The working tree where that was asked for or there is no git, else the commits of the root's repository."""
+    if where.repo is not None:
+        return open_remote(where.repo, where.branch, home(environ), environ)
     if where.worktree or find_repository(where.root) is None:
-        return WorktreeSource(where.root)
+        return WorktreeSource(where.root, (".gitune",))
     return CommitSource(where.root, home(environ), where.revision)
 
 
@@ -86,9 +95,9 @@ async def open_ports(
         settings = await read_settings(where, await source.tree())
         clock, chance = SystemClock(), SystemChance()
         providers = await _providers(settings, environ, Doors(clock, chance), stack)
-        top = await asyncio.to_thread(top_of, where.root)
-        ledger = open_ledger(settings.ledger, top, home(environ), clock.now, environ)
-        instance = settings.instance or await _identity(where, environ)
+        ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)
+        stack.push_async_callback(ledger.close)
+        instance = settings.instance or await _identity(where, source, environ)
         yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance), settings)
 
 
@@ -102,8 +111,18 @@ async def _providers(
     return opened
 
 
-async def _identity(where: Where, environ: Mapping[str, str]) -> str:
+def _ledger(where: Where, settings: LedgerSettings, clock: SystemClock, environ: Mapping[str, str]) -> Ledger:
+    """Beside the specs: in the local repository or its origin, or in the repository whose address was given."""
+    if where.repo is None:
+        return open_ledger(settings, top_of(where.root), home(environ), clock.now, environ)
+    there = replace(settings, remote=where.repo) if settings.remote in {None, "origin"} else settings
+    return open_ledger(there, home(environ), home(environ), clock.now, environ)
+
+
+async def _identity(where: Where, source: Source, environ: Mapping[str, str]) -> str:
     """Who we are in owner marks. Outside git only free providers are served, and the folder is name enough."""
+    if where.repo is not None:
+        return await source.identity() or _nameless()
     if find_repository(where.root) is None:
         return f"folder/{hashlib.sha256(str(where.root.resolve()).encode()).hexdigest()[:16]}"
     source = CommitSource(where.root, home(environ))
@@ -111,9 +130,11 @@ async def _identity(where: Where, environ: Mapping[str, str]) -> str:
         found = await source.identity()
     finally:
         await source.close()
-    if found is None:
-        raise ControllerError(
-            "this repository has no name of its own: no network remote, and no root commit in reach",
-            hint="Set `instance:` in gitune.yaml: it marks the models as ours.",
-        )
-    return found
+    return found or _nameless()
+
+
+def _nameless() -> NoReturn:
+    raise ControllerError(
+        "this repository has no name of its own: no network remote, and no root commit in reach",
+        hint="Set `instance:` in gitune.yaml: it marks the models as ours.",
+    )

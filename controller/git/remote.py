@@ -49,13 +49,13 @@ class Remote:
                 return oid
         return None
 
-    async def fetch(self, ref: str) -> str:
-        """The commit a ref stands on, brought here with its files, without history. Raises `NotFound`, `GitFailed`."""
+    async def fetch(self, ref: str, *, history: bool = False) -> str:
+        """The commit a ref stands on, brought here with its files. Raises `NotFound`, `GitFailed`."""
         words: tuple[str, ...] = (
             "fetch",
             "--quiet",
             "--no-tags",
-            "--depth=1",
+            *(() if history else ("--depth=1",)),
             "--no-recurse-submodules",
             "--no-write-fetch-head",
         )

@@ -52,6 +52,13 @@ class BranchLedger:
         self._found: Place | None = None
         self._read: dict[str, Record] = {}
 
+    async def tip(self) -> str | None:
+        """The commit the branch stands on. Raises `LedgerError`."""
+        try:
+            return await (await self._place()).tip()
+        except GitFailed as error:
+            raise LedgerError(error.message, hint=error.hint) from error
+
     async def load(self) -> Recorded:
         """The record as it is now. Raises `LedgerError`."""
         try:
@@ -79,11 +86,6 @@ class BranchLedger:
         except GitFailed as error:
             raise LedgerError(error.message, hint=error.hint) from error
 
-    async def close(self) -> None:
-        """End the process that reads objects."""
-        if self._found is not None:
-            (await self._found.open()).close()
-
     async def _place(self) -> Place:
         if self._found is None:
             self._found = await self._find()
@@ -94,7 +96,10 @@ class BranchLedger:
         if tip is None:
             return Recorded()
         mirror = await place.open()
-        return Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
+        try:
+            return Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
+        finally:
+            mirror.close()
 
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         place = await self._place()

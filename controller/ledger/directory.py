@@ -28,6 +28,10 @@ class DirectoryLedger:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    async def tip(self) -> str | None:
+        """The digest of the status files as they are now. Raises `LedgerError`."""
+        return await asyncio.to_thread(self._tip)
+
     async def load(self) -> Recorded:
         """The record as it is now. Raises `LedgerError`."""
         return await asyncio.to_thread(self._load)
@@ -39,6 +43,15 @@ class DirectoryLedger:
         """
         del message
         return await asyncio.to_thread(self._save, records, tip)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _tip(self) -> str | None:
+        if not self._path.is_dir():
+            return None
+        with self._locked(fcntl.LOCK_SH), _as_ledger_error(self._path):
+            return _digest(self._status())
 
     def _load(self) -> Recorded:
         if not self._path.is_dir():

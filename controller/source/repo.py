@@ -91,12 +91,19 @@ class CommitSource:
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
 
+    async def tip(self) -> str:
+        """The commit that is followed, as it is now. Raises `SourceError`."""
+        try:
+            return await (await self._open()).commit(self._followed)
+        except GitFailed as error:
+            raise SourceError(error.message, hint=error.hint) from error
+
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """How a commit stands to each of the others; one not in this clone stands apart. Raises `SourceError`."""
         try:
             mirror = await self._open()
             for other in others - {known for first, known in self._relations if first == revision}:
-                self._relations[revision, other] = await _relation(mirror, revision, other)
+                self._relations[revision, other] = await relation(mirror, revision, other)
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
         return {other: self._relations[revision, other] for other in others}
@@ -122,7 +129,8 @@ class CommitSource:
         return self._mirror
 
 
-async def _relation(mirror: Mirror, revision: str, other: str) -> Relation:
+async def relation(mirror: Mirror, revision: str, other: str) -> Relation:
+    """How one commit of a mirror stands to another."""
     if revision == other:
         return Relation.SAME
     if await mirror.is_ancestor(other, revision):

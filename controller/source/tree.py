@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -125,16 +126,24 @@ class WorktreeTree:
 
 
 class WorktreeSource:
-    """The working tree that ``root`` is in: from the top of its repository, or outside git from ``root`` itself."""
+    """The working tree that ``root`` is in: from the top of its repository, or outside git from ``root`` itself.
 
-    def __init__(self, root: Path) -> None:
+    What changes below an ``ignored`` path (relative to that top) does not change the tip.
+    """
+
+    def __init__(self, root: Path, ignored: tuple[str, ...] = ()) -> None:
         self._given = root
+        self._ignored = ignored
 
     async def tree(self, revision: str | None = None) -> WorktreeTree:
         """The files as they are now. Raises `SourceError`, also for a revision: a working tree has none."""
         if revision is not None:
             raise SourceError("a working tree has no revisions", hint="Read a commit instead.")
         return WorktreeTree(top_of(self._given))
+
+    async def tip(self) -> str:
+        """A digest over path, size and time of every file. Raises `SourceError`."""
+        return await asyncio.to_thread(_stamp, top_of(self._given), self._ignored)
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:  # noqa: ARG002 - the port's
         """A working tree has no history: it stands apart from every revision."""
@@ -171,6 +180,26 @@ async def _outcome(tree: Tree, path: str) -> bytes | str:
         return await tree.read(path, _COMPARED)
     except Unreadable as error:
         return error.code
+
+
+def _stamp(root: Path, ignored: tuple[str, ...]) -> str:
+    """What changes with every change of a file, as long as its writer does not set its times back."""
+    digest = hashlib.sha256(str(root.stat().st_ino).encode())
+    try:
+        for entry in sorted(_walk(root), key=lambda entry: entry.path):
+            if not any(f"{entry.path}/".startswith(f"{path}/") for path in ignored):
+                digest.update(f"{entry.path}\0{entry.kind}\0{entry.size}\0{_times(root, entry)}\n".encode())
+    except OSError as error:
+        raise SourceError(f"{root} cannot be listed: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _times(root: Path, entry: Entry) -> str:
+    try:
+        facts = (root / entry.path).lstat()
+    except OSError:
+        return ""
+    return f"{facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}"
 
 
 def _walk(root: Path) -> Iterator[Entry]:

@@ -35,6 +35,11 @@ class MemoryLedger:
         """Let the next ``load`` or ``save`` raise this instead of being carried out."""
         self._failures[operation] = error
 
+    async def tip(self) -> str | None:
+        """The number of the newest version."""
+        self._stumble("tip")
+        return self._tip
+
     async def load(self) -> Recorded:
         """What was last written, and its tip."""
         self._stumble("load")
@@ -49,6 +54,9 @@ class MemoryLedger:
             self._versions.append(MappingProxyType(dict(records)))
             self.messages.append(message)
         return self._tip
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
     def _stumble(self, operation: str) -> None:
         if error := self._failures.pop(operation, None):

@@ -87,6 +87,10 @@ class MemorySource:
             raise SourceError(f"no such revision: {wanted}")
         return self._trees[wanted]
 
+    async def tip(self) -> str:
+        """The head."""
+        return self.head or ""
+
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """By the parents of each commit."""
         return {other: self._relation(revision, other) for other in others}

@@ -1,0 +1,1 @@
+"""A repository that is followed, to passes at the right moments, for months."""
