@@ -73,10 +73,12 @@ def make_app(tuning: Tuning, *, cancel_on_v1beta: bool = True) -> Starlette:
     ``cancel_on_v1beta`` also serves ``:cancel`` there. Google's service has it on v1 only, yet google-generativeai
     0.8.6 posts it to v1beta, and would not be able to cancel anything here otherwise.
     """
-    return Starlette(
+    app = Starlette(
         routes=[*_model_routes(tuning), *_operation_routes(tuning, cancel_on_v1beta=cancel_on_v1beta), *_base_routes()],
         exception_handlers={Refused: _answer_refused, HTTPException: _answer_http, Exception: _answer_bug},
     )
+    app.router.redirect_slashes = False  # a path with a slash too many is not found, as on Google's service
+    return app
 
 
 def _model_routes(tuning: Tuning) -> list[Route]:

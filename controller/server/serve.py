@@ -147,6 +147,12 @@ def _bind(options: ServeOptions) -> socket.socket:
     return listener
 
 
+def _url(host: str, port: int) -> str:
+    """Where a client on this machine reaches the server: a socket bound to all addresses answers on loopback too."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared with, not bound
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
 class _Service:
     """One life of the server, from the first request to the last."""
 
@@ -177,7 +183,7 @@ class _Service:
                 signal.signal(ending, lambda *_: None)
         self._tuning.go_on()
         host, port = listener.getsockname()[:2]
-        watch = asyncio.create_task(self._watch(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
+        watch = asyncio.create_task(self._watch(_url(host, port)))
         try:
             await self._server.serve(sockets=[listener])
         finally:

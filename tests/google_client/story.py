@@ -1,6 +1,6 @@
 """A server's URL in, what google-generativeai 0.8.6 saw there as one line of JSON out.
 
-Runs in an environment of its own (dependency group ``google-client``), in which pytest and the controller are not installed:
+Runs in an environment of its own (dependency group ``google-client``), without pytest and without the controller:
 ``uv run --isolated --only-group google-client python tests/google_client/story.py URL``.
 """
 
@@ -23,9 +23,7 @@ ROWS += [("ten", "eleven"), ["twenty", "twenty one"], ("XI", "XII")]
 
 def main() -> int:
     """The whole life of a model, and of a second one that is cancelled."""
-    genai.configure(
-        api_key="any", transport="rest", client_options={"api_endpoint": sys.argv[1]}
-    )
+    genai.configure(api_key="any", transport="rest", client_options={"api_endpoint": sys.argv[1]})
     facts = {"bases": bases(), **create(), **use(), **update(), **tune_on(), **cancel(), **delete()}
     sys.stdout.write(json.dumps(facts) + "\n")
     return 0
@@ -70,7 +68,10 @@ def create() -> dict[str, Any]:
         "snapshots": len(losses),
         "first_loss": losses[0],
         "last_loss": losses[-1],
-        "hyperparameters": [again.tuning_task.hyperparameters.epoch_count, again.tuning_task.hyperparameters.batch_size],
+        "hyperparameters": [
+            again.tuning_task.hyperparameters.epoch_count,
+            again.tuning_task.hyperparameters.batch_size,
+        ],
         "second_create": second,
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -59,7 +58,7 @@ class Served:
         return self._log_file().read_text()
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill -9."""
         self.process.kill()
         self._end()
 
@@ -148,11 +147,3 @@ def tuned(count: int = 6, **hyperparameters: Any) -> dict[str, Any]:
 def text_of(answer: Answer) -> str:
     assert answer.status == 200, answer
     return str(answer.body["candidates"][0]["content"]["parts"][0]["text"])
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -188,7 +188,7 @@ def test_a_faulty_field_is_refused_by_name(answering: Served, path: str, value: 
 def test_an_unknown_name_is_refused_with_its_place(answering: Served, path: str, field: str) -> None:
     answer = post(answering, changed(path, 1))
     assert (answer.status, answer.fields) == (400, {field})
-    assert f'Unknown name "{field.split(".")[-1]}"' in answer.error["message"]
+    assert f'Unknown name "{field.rsplit(".", maxsplit=1)[-1]}"' in answer.error["message"]
 
 
 def test_all_faults_are_named_at_once(answering: Served) -> None:
