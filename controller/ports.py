@@ -211,10 +211,6 @@ class Ledger(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Let go of processes."""
-        ...
-
 
 class Clock(Protocol):
     """Time comes in here and nowhere else."""

@@ -96,7 +96,6 @@ async def open_ports(
         clock, chance = SystemClock(), SystemChance()
         providers = await _providers(settings, environ, Doors(clock, chance), stack)
         ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)
-        stack.push_async_callback(ledger.close)
         instance = settings.instance or await _identity(where, source, environ)
         yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance), settings)
 

@@ -44,9 +44,6 @@ class DirectoryLedger:
         del message
         return await asyncio.to_thread(self._save, records, tip)
 
-    async def close(self) -> None:
-        """Nothing is held open."""
-
     def _tip(self) -> str | None:
         if not self._path.is_dir():
             return None

@@ -55,9 +55,6 @@ class MemoryLedger:
             self.messages.append(message)
         return self._tip
 
-    async def close(self) -> None:
-        """Nothing is held open."""
-
     def _stumble(self, operation: str) -> None:
         if error := self._failures.pop(operation, None):
             raise error
