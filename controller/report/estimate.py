@@ -1,14 +1,13 @@
-"""A create or a re-tune to how much training it asks for. Prices are not built yet."""
+"""A create or a re-tune to how much training it asks for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from controller.plan.actions import Action, Create, Retune
+from controller.plan.cost import DEFAULT_EPOCHS
 
-# The tuning guide's defaults (https://ai.google.dev/gemini-api/docs/model-tuning): what a provider takes for unsaid.
-DEFAULT_EPOCHS = 5
-DEFAULT_BATCH = 4
+DEFAULT_BATCH = 4  # the tuning guide's, as DEFAULT_EPOCHS: https://ai.google.dev/gemini-api/docs/model-tuning
 
 
 @dataclass(frozen=True, slots=True)

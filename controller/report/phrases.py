@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan
-from controller.report.estimate import DEFAULT_BATCH, DEFAULT_EPOCHS, estimate
-from controller.report.wording import counted, listed
+from controller.plan.actions import Action, ChangeClass, Create, DatasetChange, Guard, Plan, Retune
+from controller.plan.cost import DEFAULT_EPOCHS
+from controller.report.estimate import DEFAULT_BATCH, estimate
+from controller.report.wording import amount, counted, listed
 
 _COUNTS: Mapping[str, str] = {
     "create": "to create",
@@ -55,6 +56,14 @@ def training(action: Action) -> str:
     note = f" (by default {listed(taken)})" if taken else ""
     steps, characters = counted(guess.steps, "step"), counted(guess.characters, "character")
     return f"{steps}, {characters} in {counted(guess.epochs, 'epoch')}{note}"
+
+
+def price(action: Action) -> str:
+    """``0.02 to 0.06 USD, at the prices of 2026-01-31``; "" where nobody gave a price."""
+    if not isinstance(action, Create | Retune) or action.cost is None:
+        return ""
+    cost = action.cost
+    return f"{amount(cost.low)} to {amount(cost.high)} {cost.currency}, at the prices of {cost.as_of}"
 
 
 def permission(guard: Guard) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.plan.actions import Action, DatasetChange, Plan
+from controller.plan.actions import Action, Create, DatasetChange, Plan, Retune
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.report.estimate import estimate
 from controller.report.status_json import condition_json, score_json
@@ -41,7 +41,6 @@ def applied_json(plan: Plan, outcomes: Sequence[Outcome], records: Mapping[str, 
 
 
 def _action(action: Action) -> JsonObject:
-    guess = estimate(action)
     return {
         "name": action.name,
         "action": action.word,
@@ -56,8 +55,21 @@ def _action(action: Action) -> JsonObject:
             {"field": c.field, "class": c.change_class, "from": c.before, "to": c.after} for c in action.changes
         ],
         "dataset": _dataset(action.dataset),
-        "estimate": guess and {"steps": guess.steps, "characters": guess.characters, "assumed": list(guess.assumed)},
+        "estimate": _estimate(action),
     }
+
+
+def _estimate(action: Action) -> JsonObject | None:
+    guess = estimate(action)
+    if guess is None or not isinstance(action, Create | Retune):
+        return None
+    cost = action.cost and {
+        "low": action.cost.low,
+        "high": action.cost.high,
+        "currency": action.cost.currency,
+        "asOf": action.cost.as_of,
+    }
+    return {"steps": guess.steps, "characters": guess.characters, "assumed": list(guess.assumed), "cost": cost}
 
 
 def _dataset(change: DatasetChange | None) -> JsonObject | None:

@@ -109,5 +109,7 @@ def _facts(action: Action) -> Iterable[tuple[str, str]]:
         yield "dataset", phrases.dataset(action.dataset)
     if training := phrases.training(action):
         yield "training", training
+    if price := phrases.price(action):
+        yield "price", code(price)
     if action.digest:
         yield "digest", code(short(action.digest))

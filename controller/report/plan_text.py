@@ -83,6 +83,8 @@ def _facts(action: Action) -> Iterator[Text]:
         yield _fact("dataset", phrases.dataset(action.dataset))
     if training := phrases.training(action):
         yield _fact("training", training)
+    if price := phrases.price(action):
+        yield _fact("price", price)
 
 
 def _change(change: Change) -> Text:

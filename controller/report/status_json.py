@@ -70,6 +70,7 @@ def _slot(slot: Slot | None) -> JsonObject | None:
         "attempt": slot.attempt,
         "state": slot.state,
         "provider": slot.provider,
+        "doomed": slot.doomed,
     }
 
 

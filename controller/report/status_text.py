@@ -85,25 +85,29 @@ def _title(record: Record) -> Text:
     return Text.assemble((terminal(record.name), "bold"), "  ", (now.word, _STYLES[now.word]))
 
 
-def _conditions(record: Record) -> Iterator[Text]:
+def _conditions(record: Record) -> Iterator[Table]:
     for condition in record.conditions:
         bad = condition.type is ConditionType.STALLED or condition.status is not Truth.TRUE
-        style = "yellow" if bad else "green"
-        line = Text.assemble(f"  {condition.type:<12} ", (f"{condition.status:<8}", style), str(condition.reason))
-        yield line.append(f"  {terminal(condition.message)}" if condition.message else "", "dim")
+        said = Text.assemble((f"{condition.status:<8}", "yellow" if bad else "green"), str(condition.reason))
+        yield _pair(condition.type, said.append(f"  {terminal(condition.message)}" if condition.message else "", "dim"))
 
 
-def _slots(record: Record) -> Iterator[Text]:
+def _slots(record: Record) -> Iterator[Table]:
     named: list[tuple[str, Slot | None]] = [("active", record.active), ("pending", record.pending)]
     named.extend(("retired", slot) for slot in record.retired)
     for label, slot in named:
         if slot is not None:
             facts = f"{terminal(slot.model)}  {terminal(slot.state)}, attempt {slot.attempt}, {short(slot.fingerprint)}"
-            yield _pair(label, facts)
+            yield _pair(label, f"{facts}, to be deleted (decided {terminal(slot.doomed)})" if slot.doomed else facts)
 
 
-def _pair(label: str, value: str) -> Text:
-    return Text.assemble((f"  {label:<12} ", "dim"), value)
+def _pair(label: str, value: Text | str) -> Table:
+    """A label, and what belongs to it beside it, however often that is folded."""
+    pair = Table.grid(padding=(0, 1))
+    pair.add_column(width=len(ConditionType.RECONCILING) + 3, no_wrap=True)
+    pair.add_column(overflow="fold")
+    pair.add_row(Text(f"  {label}", "dim"), value if isinstance(value, Text) else Text(value))
+    return pair
 
 
 def _runs(record: Record) -> Table:

@@ -30,6 +30,11 @@ def figure(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
+def amount(money: float) -> str:
+    """``1,234.50``; below a tenth two digits that count, so that little is not shown as nothing: ``0.0071``."""
+    return f"{money:,.2f}" if money >= 0.1 or money == 0 else f"{money:.2g}"  # noqa: PLR2004 - said above
+
+
 def percent(share: float) -> str:
     """``97.5 %``: one decimal where it says something, rounded down so that 100 % means all."""
     tenths = math.floor(share * 1000 + 1e-9)

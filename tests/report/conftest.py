@@ -22,6 +22,7 @@ from controller.plan.actions import (
     Retune,
     Wait,
 )
+from controller.plan.cost import Cost
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
@@ -116,7 +117,11 @@ def _ready() -> Record:
             Condition(ConditionType.READY, Truth.TRUE, Reason.UP_TO_DATE),
         ),
         active=Slot(model, A, 1, "Active", provider="local"),
-        retired=(Slot("tunedModels/next-number-zzzzzzzzzz-1", B, 1, "Active", provider="local"),),
+        retired=(
+            Slot(
+                "tunedModels/next-number-zzzzzzzzzz-1", B, 1, "Active", provider="local", doomed="2026-03-02T08:00:00Z"
+            ),
+        ),
         runs=(_run(),),
         tenths=10,
         prefix="number: ",
@@ -216,6 +221,7 @@ def plan() -> Plan:
                 digest=B,
                 desired=_desired("messages", epoch_count=8, batch_size=8),
                 base="models/tiny",
+                cost=Cost(0.024, 0.0712, "USD", "2026-01-31"),
             ),
             Wait(
                 name="slow",

@@ -26,7 +26,7 @@ from controller.report.standing import Standing, Word, standing
 from controller.report.status_json import status_json
 from controller.report.status_markdown import status_markdown
 from controller.report.status_text import status_detail, status_table
-from controller.report.wording import counted, duration, figure, listed, percent
+from controller.report.wording import amount, counted, duration, figure, listed, percent
 from controller.state.identity import Hyperparameters
 from controller.state.recorded import Record
 
@@ -289,6 +289,10 @@ def test_the_word_for_a_model_comes_from_its_conditions(records: dict[str, Recor
 )
 def test_figures_are_short(value: float, shown: str) -> None:
     assert figure(value) == shown
+
+
+def test_little_money_is_not_shown_as_none() -> None:
+    assert [amount(1234.5), amount(0.24), amount(0.00714), amount(0)] == ["1,234.50", "0.24", "0.0071", "0.00"]
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:
