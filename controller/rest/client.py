@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,12 +43,37 @@ class _Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request. ``headers`` (lower case) are sent beside the credentials' own."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: JSON = field(default=None, repr=False)
+    repeat: Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer that is no refusal: 2xx, or 304 with ``{}``. Header names are lower case."""
+
+    code: int
+    headers: Mapping[str, str]
+    value: JSON = field(repr=False)
+
+
+Refuse = Callable[[Answer, Asked], ProviderError]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
     """One request as asked for; ``content`` is the body's bytes, which are nobody's to print."""
 
     method: str
     path: str
     query: Mapping[str, str]
+    headers: Mapping[str, str]
     content: bytes | None = field(repr=False)
     repeat: Repeat
 
@@ -66,12 +91,18 @@ class Rest:
         limits: Limits,
         transport: Transport | None,
         timing: Timing,
+        *,
+        refuse: Refuse = refusal,
     ) -> None:
-        """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other."""
+        """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other.
+
+        ``refuse`` reads the answers that are no success; the default knows Google's envelope.
+        """
         self.endpoint = checked_endpoint(endpoint)
         self._credentials = credentials
         self._limits = limits
         self._timing = timing
+        self._refuse = refuse
         self._pace = Pace(limits, timing)
         # Their INFO and DEBUG lines hold URLs and headers.
         for name in ("httpx", "httpcore"):
@@ -100,8 +131,18 @@ class Rest:
         ``deadline`` (seconds, default the limits') holds for all tries together, not for waiting for our turn.
         Raises `Transient`, `Rejected` or, for `Repeat.ONCE` only, `OutcomeUnknown`.
         """
+        call = Call(method=method, path=path, query=query or {}, body=body, repeat=repeat)
+        return (await self.exchange(call, deadline)).value
+
+    async def exchange(self, call: Call, deadline: float | None = None) -> Answered:
+        """As `request`, with the answer's code and headers."""
         asked = _Request(
-            method=method, path=_checked_path(path), query=query or {}, content=_encoded(body), repeat=repeat
+            method=call.method,
+            path=_checked_path(call.path),
+            query=call.query,
+            headers=call.headers,
+            content=_encoded(call.body),
+            repeat=call.repeat,
         )
         async with self._pace.seat():
             return await self._tries(asked, self._timing.monotonic() + (deadline or self._limits.deadline))
@@ -110,7 +151,7 @@ class Rest:
         """Let go of all connections."""
         await self._client.aclose()
 
-    async def _tries(self, asked: _Request, end: float) -> JSON:
+    async def _tries(self, asked: _Request, end: float) -> Answered:
         tries, fresh = 0, False
         while True:
             tries += 1
@@ -134,7 +175,9 @@ class Rest:
             return None
         return backoff(tries, error.retry_after, self._limits, self._timing)
 
-    async def _try(self, asked: _Request, attempt: _Attempt, seconds: float, *, fresh: bool) -> JSON | ProviderError:
+    async def _try(
+        self, asked: _Request, attempt: _Attempt, seconds: float, *, fresh: bool
+    ) -> Answered | ProviderError:
         """One try's answer, or its error.
 
         Errors are returned and not raised: an exception raised while a foreign one is handled would carry that one
@@ -159,12 +202,13 @@ class Rest:
         return self._understood(answer, asked.repeat)
 
     async def _exchange(self, asked: _Request, attempt: _Attempt, headers: Mapping[str, str], seconds: float) -> Answer:
+        kind = {} if asked.content is None else {"content-type": "application/json"}
         request = self._client.build_request(
             asked.method,
             self.endpoint + asked.path,
             params=dict(asked.query) or None,
             content=asked.content,
-            headers={**headers, **({} if asked.content is None else {"content-type": "application/json"})},
+            headers={**asked.headers, **headers, **kind},
             # A little less than the total: a handshake that is cancelled from outside leaves its socket open (anyio).
             timeout=httpx.Timeout(None, connect=min(self._limits.connect, seconds * 0.9)),
             extensions={"trace": _watch(attempt)},
@@ -185,16 +229,18 @@ class Rest:
         point("response.body")
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
-    def _understood(self, answer: Answer, repeat: Repeat) -> JSON | ProviderError:
+    def _understood(self, answer: Answer, repeat: Repeat) -> Answered | ProviderError:
+        if answer.code == httpx.codes.NOT_MODIFIED and repeat is Repeat.READ:
+            return Answered(answer.code, answer.headers, {})
         if not 200 <= answer.code < 300:  # noqa: PLR2004 - the class of successes
-            return refusal(
+            return self._refuse(
                 answer,
                 Asked(self.endpoint, repeat, self._credentials.name, self._credentials.hint, self._timing.now()),
             )
         if answer.code == httpx.codes.NO_CONTENT or (repeat is Repeat.HARMLESS and not answer.body.strip()):
-            return {}
+            return Answered(answer.code, answer.headers, {})
         try:
-            return parse_json(answer.body)
+            return Answered(answer.code, answer.headers, parse_json(answer.body))
         except BadBody as fault:
             return self._garbled(fault, repeat)
 
