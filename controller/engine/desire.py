@@ -95,7 +95,7 @@ def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:
         where = spec.spot(("spec", "baseModel"))
         message = "the spec it is tuned on cannot be used"
         hint = "mend that spec first"
-        problem = Problem(where.file, where.line, where.column, "GT107", message, hint=hint)
+        problem = Problem(where.file, where.line, where.column, "GT308", message, hint=hint)
         errors = (*errors, *reading.judged((problem,)))
         reading.invalid[spec.name] = InvalidModel(spec.name, place, Reason.INVALID_SPEC, errors, former)
     elif errors or found.training is None:

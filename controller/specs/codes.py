@@ -127,8 +127,10 @@ _CONTROLLER = {
     "GT323": _error("policy.checks names a code that does not exist"),
     "GT324": _error("policy.checks names a code whose severity cannot be lowered"),
     "GT325": _error("policy.checks gives a severity that does not exist"),
-    "GT326": _error("policy.budget is not built yet"),
+    "GT326": _error("the budget is not an amount and a currency"),
     "GT328": _error("the ledger's directory is not a path in the repository"),
+    "GT329": _error("a price table is not a day, a currency and prices"),
+    "GT330": _error("the grace period of deletions is not a duration"),
 }
 
 CODES: Mapping[str, Code] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER)

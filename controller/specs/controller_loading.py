@@ -11,10 +11,21 @@ from pydantic import ValidationError
 
 from controller.documents import Document, Spot, Value, parse
 from controller.errors import Problem, Severity
-from controller.settings import DEFAULT_PROVIDERS, LedgerSettings, Policy, ProviderSettings, Settings
+from controller.settings import (
+    DEFAULT_PROVIDERS,
+    Budget,
+    LedgerSettings,
+    Policy,
+    Prices,
+    ProviderSettings,
+    Settings,
+)
 from controller.specs.codes import CHANGEABLE, CODES
+from controller.specs.controller_model import Budget as BudgetField
 from controller.specs.controller_model import Controller, Provider
+from controller.specs.controller_model import Prices as PricesField
 from controller.specs.loading import SPEC_LIMITS
+from controller.specs.models import seconds
 from controller.specs.wording import problems as worded
 
 _ELSEWHERE = re.compile(r"GT[24][0-9]{2}")  # datasets, and what can be read: their rooms hold the tables
@@ -109,8 +120,19 @@ def _values(model: Controller) -> Settings:
             max_creates=policy.max_creates,
             checks=MappingProxyType(dict(policy.checks)),
             sample_rows=policy.sample_rows,
+            delete_grace=seconds(policy.delete_grace),
+            budget=_budget(policy.budget) if policy.budget else None,
         ),
     )
+
+
+def _budget(model: BudgetField) -> Budget:
+    amount, currency = model.per_month.split(" ")
+    return Budget(float(amount), currency)
+
+
+def _prices(model: PricesField) -> Prices:
+    return Prices(model.as_of, model.currency, MappingProxyType(dict(model.per_million_tokens)))
 
 
 def _provider(key: str, model: Provider) -> ProviderSettings:
@@ -121,4 +143,5 @@ def _provider(key: str, model: Provider) -> ProviderSettings:
         api_key_env=model.api_key_env,
         max_concurrent_runs=model.max_concurrent_runs,
         requests_per_minute=model.requests_per_minute,
+        prices=_prices(model.prices) if model.prices else None,
     )

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from controller.errors import Severity
 from controller.settings import ProviderType
@@ -21,6 +21,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _KEY_SHAPED = re.compile(r"AIza|ya29|sk-|[A-Za-z0-9_-]{30}")
 # git-check-ref-format(1): no "..", no control character, space or any of ~^:?*[\, no "/." or "//" or ".lock" end.
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@/-]{0,199}")
+_DAY = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 _MOST_STARS = 6  # in one pattern: each may match at every place of a path
 
 _KEY_PATTERN = "^[a-z][a-z0-9-]{0,39}$"
@@ -83,9 +84,25 @@ def _directory(text: str) -> str:
     return text
 
 
-def _no_budget(_: object) -> None:
-    hint = "remove it, and bound spending with maxCreates and the provider's own quota"
-    raise refuse("GT326", "policy.budget is not built yet: it would not be enforced", hint)
+class Prices(Part):
+    """What tuning costs, and the day on which somebody looked it up."""
+
+    as_of: Annotated[
+        str,
+        Field(pattern=_DAY, examples=["2026-11-01"]),
+        Coded("GT329", "write the day of the price list as YYYY-MM-DD"),
+    ]
+    """The day of the price list. A list older than 90 days is refused for a budget."""
+    currency: Annotated[
+        str, Field(pattern="^[A-Z]{3}$", examples=["USD"]), Coded("GT329", "write three capital letters, such as USD")
+    ]
+    """The currency of the prices."""
+    per_million_tokens: Annotated[
+        dict[Annotated[Text, Field(min_length=1, max_length=200)], Annotated[float, Field(ge=0, le=1_000_000)]],
+        Field(min_length=1, max_length=200, examples=[{"models/tiny": 0.5}]),
+        Coded("GT329", "write a price of 0 to 1,000,000 behind each base model"),
+    ]
+    """The price of a million training tokens, by base model."""
 
 
 class Provider(Part):
@@ -118,6 +135,11 @@ class Provider(Part):
         int | None, Field(ge=1, le=100_000, examples=[60]), Coded("GT319", "leave it out for no limit")
     ] = None
     """How many requests may be sent in a minute."""
+    prices: Annotated[
+        Prices | None,
+        Field(examples=[{"asOf": "2026-11-01", "currency": "USD", "perMillionTokens": {"models/tiny": 0.5}}]),
+    ] = None
+    """A dated price table: what plans estimate with, and what a budget is kept by."""
 
     @model_validator(mode="after")
     def _private(self) -> Provider:
@@ -181,7 +203,17 @@ class Ledger(Part):
 
 
 _SeverityWord = Annotated[Severity, Field(strict=False)]
-_NOT_BUILT = WithJsonSchema({"not": {}, "description": "Not built yet: a budget would not be enforced."})
+
+
+class Budget(Part):
+    """A limit on spending."""
+
+    per_month: Annotated[
+        str,
+        Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,2})? [A-Z]{3}$", examples=["200 USD"]),
+        Coded("GT326", "write an amount and a currency, such as `perMonth: 200 USD`"),
+    ]
+    """What may be spent in a calendar month (UTC). A run whose outcome is not known counts as spent."""
 
 
 class Policy(Part):
@@ -201,8 +233,14 @@ class Policy(Part):
         Coded("GT325", "write error, warning or advice"),
     ] = Field(default_factory=dict)
     """Severities by problem code: error, warning or advice."""
-    budget: Annotated[object, AfterValidator(_no_budget), _NOT_BUILT] = None
-    """A limit on spending. Not built yet: refused with GT326, since it would not be enforced."""
+    delete_grace: Annotated[
+        str,
+        Field(pattern="^[0-9]{1,6}[smhd]$", examples=["24h"]),
+        Coded("GT330", "write a whole number and s, m, h or d, such as 24h"),
+    ] = "24h"
+    """How long a model that is to be deleted still stands, so that a mistake can be taken back."""
+    budget: Annotated[Budget | None, Field(examples=[{"perMonth": "200 USD"}])] = None
+    """A limit on spending. It needs ``prices`` of every provider that costs anything."""
     sample_rows: Annotated[bool, Field(examples=[False])] = False
     """Whether reports may show dataset rows."""
 

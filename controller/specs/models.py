@@ -37,6 +37,11 @@ LabelName = Annotated[Text, Field(min_length=1, max_length=63)]
 Column = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
+def seconds(duration: str) -> float:
+    """A duration such as ``90m`` in seconds; its form has been checked."""
+    return float(int(duration[:-1]) * _SECONDS[duration[-1]])
+
+
 class Metadata(Part):
     """Who this is."""
 
@@ -229,9 +234,7 @@ class Limits(Part):
     @property
     def seconds(self) -> float | None:
         """The longest duration of a run in seconds; None where there is no limit."""
-        if self.max_duration is None:
-            return None
-        return float(int(self.max_duration[:-1]) * _SECONDS[self.max_duration[-1]])
+        return None if self.max_duration is None else seconds(self.max_duration)
 
 
 def _metric(text: str) -> str:

@@ -39,6 +39,7 @@ class Proxy:
 
     target: str
     requests: list[tuple[str, str]] = field(default_factory=list)
+    answered: list[tuple[str, str, int]] = field(default_factory=list)
     url: str = ""
 
     @property
@@ -73,6 +74,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 onward.request(self.command, self.path, body, kept)
                 answer = onward.getresponse()
                 data = answer.read()
+                proxy.answered.append((self.command, self.path, answer.status))
                 self.send_response(answer.status)
                 self.send_header("content-type", answer.getheader("content-type") or "application/json")
                 self.send_header("content-length", str(len(data)))

@@ -109,7 +109,7 @@ def test_severities_change_by_code_and_nothing_else_does() -> None:
 def test_every_problem_of_the_file_is_told_at_once() -> None:
     _, problems = load(
         "instance: a b\nspecs: []\nproviders: {x: {type: magic, maxConcurrentRuns: 0}}\n"
-        "policy: {maxDeletes: -1, budget: 5, checks: {GT999: warning, GT016: warning}}\n"
+        "policy: {maxDeletes: -1, budget: {perMonth: much}, checks: {GT999: warning, GT016: warning}}\n"
     )
 
     assert [p.code for p in problems] == ["GT312", "GT313", "GT316", "GT319", "GT322", "GT326", "GT323", "GT324"]
