@@ -67,6 +67,7 @@ class Reason(StrEnum):
     PRICE_UNKNOWN = "PriceUnknown"  # a budget is set, and nobody can say what the run costs
     DELETE_PENDING = "DeletePending"  # the tombstone stands, the grace period runs
     GUARDED = "Guarded"
+    INTERRUPTED = "Interrupted"  # the pass ended before this action: HEAD moved, the lease was lost, the daemon ends
     ORPHANED = "Orphaned"
 
 

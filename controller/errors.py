@@ -9,6 +9,7 @@ ControllerError
 ├── LedgerError          the record cannot be read or written: no effect may be carried out
 └── ProviderError        the tuning API did not do what was asked
     ├── Transient        ask again later; nothing happened (may carry ``retry_after``)
+    │   └── Interrupted  not asked at all: the pass may not go on
     ├── Rejected         the same request will never succeed (``kind`` says why)
     └── OutcomeUnknown   it may have happened: look before asking again
 """
@@ -113,6 +114,10 @@ class Transient(ProviderError):
         super().__init__(message, hint=hint, provider=provider)
         self.retry_after = retry_after
         self.quota = quota
+
+
+class Interrupted(Transient):
+    """The request was not sent: the daemon ends, HEAD moved, or another one holds the lease. The next pass decides."""
 
 
 class RejectedKind(StrEnum):

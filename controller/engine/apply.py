@@ -8,7 +8,7 @@ from itertools import groupby
 
 from controller.conditions import Reason
 from controller.engine.score import score
-from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.errors import Interrupted, OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
 from controller.failpoints import point
 from controller.plan.actions import (
     Action,
@@ -80,6 +80,8 @@ def _said(error: ProviderError) -> str:
 def _reason(error: ProviderError) -> Reason:
     if isinstance(error, OutcomeUnknown):
         return Reason.OUTCOME_UNKNOWN
+    if isinstance(error, Interrupted):
+        return Reason.INTERRUPTED
     if isinstance(error, Transient):
         return Reason.QUOTA_EXCEEDED if error.quota else Reason.PROVIDER_UNREADABLE
     return Reason.PROVIDER_REJECTED

@@ -28,6 +28,11 @@ class DirectoryLedger:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def path(self) -> Path:
+        """The directory."""
+        return self._path
+
     async def tip(self) -> str | None:
         """The digest of the status files as they are now. Raises `LedgerError`."""
         return await asyncio.to_thread(self._tip)

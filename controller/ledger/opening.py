@@ -11,6 +11,7 @@ from controller.errors import LedgerError
 from controller.git.failures import GitFailed
 from controller.git.layout import find_repository
 from controller.ledger.branch import BranchLedger, Now
+from controller.ledger.cell import BranchCell, FileCell
 from controller.ledger.directory import DirectoryLedger
 from controller.ledger.places import Wanted, find_place
 from controller.ports import Ledger
@@ -37,3 +38,14 @@ def open_ledger(
         return DirectoryLedger(root / OUTSIDE_GIT)
     asked = Wanted(root, settings.branch, settings.remote, home, now, environ)
     return BranchLedger(partial(find_place, asked), now)
+
+
+def open_cell(
+    settings: LedgerSettings, root: Path, home: Path, now: Now, environ: Mapping[str, str] = os.environ
+) -> BranchCell | FileCell:
+    """The cell for a lease, beside the ledger that `open_ledger` gives. Raises `LedgerError`."""
+    match open_ledger(settings, root, home, now, environ):
+        case DirectoryLedger() as ledger:
+            return FileCell(ledger.path)
+        case _:
+            return BranchCell(Wanted(root, f"{settings.branch}-lease", settings.remote, home, now, environ), now)

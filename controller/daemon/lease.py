@@ -1,0 +1,133 @@
+"""Who may have effects just now: one daemon of many, for efficiency. What is paid for never rests on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from controller.errors import RevisionConflict
+from controller.ports import Chance, Clock
+
+LASTS: Final = 30.0  # seconds without a sign of life after which a lease is anybody's
+_RENEWED: Final = LASTS / 3
+
+
+class Cell(Protocol):
+    """A text that is changed by compare-and-swap. ``tip`` names its state, None where there is none."""
+
+    async def read(self) -> tuple[str | None, str]:
+        """Its tip and its text. Raises `LedgerError`."""
+        ...
+
+    async def write(self, tip: str | None, text: str) -> str:
+        """Put a text where it stands at ``tip``; the new tip. Raises `RevisionConflict`, `LedgerError`."""
+        ...
+
+
+class Lease(Protocol):
+    """What a daemon holds while it has something to do."""
+
+    @property
+    def holder(self) -> str:
+        """Who held it when it was last looked at; "" for nobody."""
+        ...
+
+    async def take(self) -> bool:
+        """Have it, or renew it; False where another one has it. Raises `LedgerError`."""
+        ...
+
+    async def still_held(self) -> bool:
+        """Whether it is ours, at this moment. Raises `LedgerError`."""
+        ...
+
+    async def release(self) -> None:
+        """Let others have it at once. Nothing is raised where that cannot be written: it runs out by itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """The state of the cell, and when (monotonic) it was first seen like that."""
+
+    tip: str | None
+    at: float
+
+
+class CellLease:
+    """A lease in a cell. No clocks are compared: it is over once nobody has changed the cell for its whole length.
+
+    It is renewed while there is work and given back when there is none, so that nothing is written while nothing
+    happens. ``who`` is one word; ``is_gone`` tells of another one's whether it surely runs no more.
+    """
+
+    def __init__(
+        self, cell: Cell, who: str, clock: Clock, chance: Chance, is_gone: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self._cell = cell
+        self._is_gone = is_gone
+        self._who = who
+        self._clock = clock
+        self._chance = chance
+        self._seen = _Sign(None, clock.monotonic())
+        self._mine: _Sign | None = None
+        self.holder = ""
+
+    async def take(self) -> bool:
+        """Have it, or renew it; False where another one has it."""
+        if self._mine is not None and self._clock.monotonic() - self._mine.at < _RENEWED:
+            return True
+        tip, text = await self._cell.read()
+        now = self._clock.monotonic()
+        if tip != self._seen.tip:
+            self._seen = _Sign(tip, now)
+        self.holder = text.partition(" ")[0]
+        ours = self._mine is not None and self._mine.tip == tip
+        if not ours and self.holder and now - self._seen.at < LASTS and not self._is_gone(self.holder):
+            self._mine = None
+            return False
+        return await self._put(tip, f"{self._who} {self._chance.nonce()}")
+
+    async def still_held(self) -> bool:
+        """Whether it is ours: renewed lately, or renewed now."""
+        return self._mine is not None and await self.take()
+
+    async def release(self) -> None:
+        """Let others have it at once."""
+        if self._mine is None:
+            return
+        tip, self._mine = self._mine.tip, None
+        self.holder = ""
+        try:
+            await self._cell.write(tip, "")
+        except RevisionConflict:
+            return
+
+    async def _put(self, tip: str | None, text: str) -> bool:
+        before = self._clock.monotonic()  # from when others may count
+        try:
+            new = await self._cell.write(tip, text)
+        except RevisionConflict:
+            self._mine = None
+            return False
+        self._mine = self._seen = _Sign(new, before)
+        self.holder = self._who
+        return True
+
+
+class NoLease:
+    """For a daemon that is alone by other means: always held."""
+
+    def __init__(self, who: str = "") -> None:
+        self.holder = who
+
+    async def take(self) -> bool:
+        """True."""
+        return True
+
+    async def still_held(self) -> bool:
+        """True."""
+        return True
+
+    async def release(self) -> None:
+        """Nothing to let go of."""

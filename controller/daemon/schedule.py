@@ -1,0 +1,128 @@
+"""What was seen, and when, to when to look again. Pure: seconds in, seconds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from controller.conditions import Reason
+from controller.plan.actions import Hold, Nothing
+from controller.plan.outcomes import Done, Outcome
+from controller.state.observed import Progress
+from controller.state.recorded import Record
+
+# Holds that time or another model can end, without anything in git, ledger or listing being seen to change.
+_PASSING: Final = frozenset(
+    {
+        Reason.VISIBILITY,
+        Reason.SPEC_MISSING,
+        Reason.TREE_INCOMPLETE,
+        Reason.DATASET_UNREACHABLE,
+        Reason.OUTCOME_UNKNOWN,
+        Reason.BASE_MODEL_NOT_READY,
+        Reason.QUOTA_EXCEEDED,
+        Reason.BUDGET_EXCEEDED,
+        Reason.PRICE_UNKNOWN,
+        Reason.QUEUED,
+        Reason.PROVIDER_UNREADABLE,
+        Reason.DELETE_PENDING,
+        Reason.GUARDED,
+        Reason.INTERRUPTED,
+    }
+)
+_QUIET: Final = 0.5  # seconds without an event after which a storm counts as over
+_LONGEST_STORM: Final = 10.0  # a storm that does not end must not keep anybody waiting for longer
+_LOOKS_PER_RUN: Final = 20
+_GROWTH: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The times of a daemon, in seconds.
+
+    ``interval`` lies between two looks where nothing happens, ``resync`` between two whole passes; ``soonest`` and
+    ``latest`` bound the time between two looks at a run; ``first_retry`` and ``last_retry`` the waits after failures.
+    """
+
+    interval: float = 60.0
+    resync: float = 3600.0
+    soonest: float = 1.0
+    latest: float = 60.0
+    first_retry: float = 1.0
+    last_retry: float = 300.0
+
+
+def backoff(failures: int, rhythm: Rhythm, chance: float) -> float:
+    """How long to wait after so many failures in a row; ``chance`` (0 to 1) spreads it over its upper half."""
+    if failures <= 0:
+        return 0.0
+    whole = min(rhythm.last_retry, rhythm.first_retry * _GROWTH ** min(failures - 1, 32))
+    return whole * (0.5 + chance / 2)
+
+
+def jittered(seconds: float, chance: float) -> float:
+    """A tenth more or less, so that many daemons do not ask at the same moment."""
+    return seconds * (0.9 + chance / 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A run as it was seen at one moment (monotonic seconds)."""
+
+    at: float
+    progress: Progress
+
+
+def poll_after(before: Sight | None, now: Sight, rhythm: Rhythm) -> float:
+    """How long to leave a run alone: a twentieth of the time it takes at the pace last seen, and not past its end.
+
+    Of a run whose pace is not known yet that time cannot be told: it is looked at as soon as allowed.
+    """
+    steps = now.progress.completed_steps - (before.progress.completed_steps if before else 0)
+    since = now.at - before.at if before else 0.0
+    if before is None or steps <= 0 or since <= 0:
+        return rhythm.soonest if before is None else min(rhythm.latest, max(rhythm.soonest, since))
+    total = now.progress.total_steps
+    if not total:
+        return min(rhythm.latest, rhythm.soonest * _GROWTH)
+    pace = steps / since
+    left = max(0.0, (total - now.progress.completed_steps) / pace)
+    return min(rhythm.latest, max(rhythm.soonest, min(total / pace / _LOOKS_PER_RUN, left)))
+
+
+def hold_off(last_pass: float | None, first: float, last: float, now: float) -> float:
+    """How long an event waits for its pass: not at all, unless a pass has just begun and events still come.
+
+    ``last_pass`` is when the last one began; ``first`` and ``last`` are the oldest and the newest event that waits.
+    """
+    if last_pass is None or first - last_pass >= _QUIET:
+        return 0.0
+    return max(0.0, min(last + _QUIET, first + _LONGEST_STORM) - now)
+
+
+def is_settled(outcomes: Iterable[Outcome], records: Mapping[str, Record]) -> bool:
+    """Whether a next pass with the same inputs can find nothing to do, however much time goes by."""
+    if any(record.pending or record.intent for record in records.values()):
+        return False
+    if any(slot.doomed for record in records.values() for slot in record.slots):
+        return False
+    return all(_rests(outcome) for outcome in outcomes)
+
+
+def _rests(outcome: Outcome) -> bool:
+    action = outcome.action
+    if isinstance(action, Hold):
+        return action.reason not in _PASSING
+    return isinstance(outcome, Done) and isinstance(action, Nothing)
+
+
+def is_moving(outcomes: Iterable[Outcome]) -> bool:
+    """Whether something was done that the very next look will see the outcome of."""
+    return any(_moved(outcome) for outcome in outcomes)
+
+
+def _moved(outcome: Outcome) -> bool:
+    if isinstance(outcome.action, Hold):
+        return outcome.action.reason is Reason.SPEC_MISSING
+    return isinstance(outcome, Done) and outcome.action.word not in {"none", "wait", "orphan"}
