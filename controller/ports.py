@@ -15,6 +15,7 @@ from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
 from controller.state.recorded import Record, Recorded
+from controller.state.review import Check, Comment, CommitStatus, Pull, Reaction
 
 __all__ = [
     "Capabilities",
@@ -24,6 +25,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Finding",
+    "Forge",
     "InPlace",
     "Ledger",
     "Ports",
@@ -209,6 +211,58 @@ class Ledger(Protocol):
 
         Raises `RevisionConflict` where somebody else wrote first, `LedgerError` where it cannot be written.
         """
+        ...
+
+
+class Forge(Protocol):
+    """A code host: where plans are shown and allowed. All of it raises `ForgeError`."""
+
+    async def login(self) -> str:
+        """Who our comments are written by."""
+        ...
+
+    async def pull(self, number: int) -> Pull:
+        """One pull request as it is now."""
+        ...
+
+    async def pulls_of(self, commit: str) -> Sequence[Pull]:
+        """The pull requests that a commit belongs to."""
+        ...
+
+    async def comments(self, pull: int) -> Sequence[Comment]:
+        """Every comment of its conversation, the oldest first."""
+        ...
+
+    async def latest_comments(self, pages: int) -> Sequence[Comment]:
+        """The comments of the whole repository that were changed last, newest first, a hundred a page."""
+        ...
+
+    async def create_comment(self, pull: int, body: str) -> Comment:
+        """Say something new. `ForgeError.lost` where it may have been said although no answer came."""
+        ...
+
+    async def edit_comment(self, comment: int, body: str) -> Comment:
+        """Put another text in its place."""
+        ...
+
+    async def react(self, comment: int, reaction: Reaction) -> None:
+        """Answer a comment with a sign."""
+        ...
+
+    async def may_write(self, login: str) -> bool:
+        """Whether somebody may push to the repository."""
+        ...
+
+    async def publish(self, check: Check) -> None:
+        """Show a check beside its commit; one of the same name is replaced."""
+        ...
+
+    async def set_status(self, commit: str, status: CommitStatus) -> None:
+        """Show a line beside a commit; the last one of a context counts."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
         ...
 
 

@@ -1,0 +1,1 @@
+"""The code host: its API, and the events it starts us with."""
