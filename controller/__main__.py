@@ -13,9 +13,12 @@ def main() -> int:
     if arguments == ["--version"]:  # answered before anything heavy is imported
         sys.stdout.write(f"gitune {__version__}\n")
         return 0
-    from controller.cli.main import run  # noqa: PLC0415 - see above
+    try:
+        from controller.cli.main import run  # noqa: PLC0415 - see above
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # while it was still importing
+        return 130
 
 
 if __name__ == "__main__":

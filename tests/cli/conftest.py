@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import structlog
 
+from controller.cli.logs import configure
 from controller.cli.main import run
+from controller.cli.options import Asked
 from tests.cli.running import Process, Ran, WriteSpec
 
 SPEC = """\
@@ -45,10 +47,23 @@ def process(folder: Path) -> Process:
 
 
 @pytest.fixture
-def gitune(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Process]:
-    """The same in this process, which is ten times faster: what a command sets up for logging is undone at the end."""
+def log_setup() -> Iterator[None]:
+    """Whatever a command sets up for logging is undone at the end; before it, nothing is logged."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    configure(Asked())
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def gitune(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_setup: None
+) -> Process:
+    """The same in this process, which is ten times faster."""
 
     def run_here(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", **environ: str) -> Ran:
         with monkeypatch.context() as patched:
@@ -59,11 +74,7 @@ def gitune(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             code = run(list(arguments))
         return Ran(code, *capsys.readouterr())
 
-    yield run_here
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    return run_here
 
 
 @pytest.fixture

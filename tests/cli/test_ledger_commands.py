@@ -1,0 +1,258 @@
+"""Commands that read or write the ledger without a provider: status, and the acts that refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from controller.conditions import Condition, ConditionType, Reason, Truth
+from controller.ledger.directory import DirectoryLedger
+from controller.state.observed import LossPoint
+from controller.state.recorded import Record, Run, RunOutcome, Slot
+from tests.cli.running import Commit, Process, WriteSpec
+
+PRINT = "a1" * 32
+MODEL = "tunedModels/numbers-aaaaaaaaaa-1"
+
+
+def record() -> Record:
+    losses = tuple(LossPoint(n + 1, n // 20 + 1, 4.0 * 0.95**n) for n in range(100))
+    run = Run(
+        model=MODEL,
+        provider_type="local",
+        base="models/tiny",
+        fingerprint=PRINT,
+        attempt=1,
+        dataset_digest="b2" * 32,
+        outcome=RunOutcome.SUCCEEDED,
+        total_steps=100,
+        completed_steps=100,
+        losses=losses,
+    )
+    return Record(
+        name="numbers",
+        provider="local",
+        conditions=(Condition(ConditionType.READY, Truth.TRUE, Reason.UP_TO_DATE),),
+        active=Slot(MODEL, PRINT, 1, "Active", provider="local"),
+        runs=(run,),
+        prefix="number: ",
+    )
+
+
+def save(folder: Path, records: Mapping[str, Record]) -> None:
+    asyncio.run(DirectoryLedger(folder).save(records, None, "test"))
+
+
+@pytest.fixture
+def recorded(folder: Path, spec: WriteSpec) -> Path:
+    """A folder outside git with one spec and one recorded model."""
+    spec("numbers")
+    save(folder / ".gitune", {"numbers": record()})
+    return folder
+
+
+def test_status_shows_every_model_and_one_with_its_curve(gitune: Process, recorded: Path) -> None:
+    table = gitune("status")
+    assert table.returncode == 0
+    assert [line.split()[:2] for line in table.stdout.splitlines()] == [["MODEL", "STATE"], ["numbers", "Ready"]]
+    one = gitune("status", "numbers")
+    assert f"mean loss of {MODEL}" in one.stdout
+    assert "⠉" in one.stdout
+    assert '"number: "' in one.stdout
+
+
+def test_status_in_json_holds_the_curve(gitune: Process, recorded: Path) -> None:
+    (model,) = json.loads(gitune("status", "-o", "json").stdout)["models"]
+    assert model["active"]["model"] == MODEL
+    assert model["runs"][0]["losses"][0] == {"step": 1, "epoch": 1, "meanLoss": 4.0, "time": ""}
+    assert gitune("status", "-o", "markdown").stdout.startswith("| model | state |")
+
+
+def test_a_name_the_ledger_does_not_know_is_an_error_that_names_what_it_knows(gitune: Process, recorded: Path) -> None:
+    for command in (("status", "other"), ("resolve", "other"), ("generate", "other", "x"), ("approve-delete", "other")):
+        done = gitune(*command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "error: the ledger knows no other" in done.stderr
+        assert "numbers" in done.stderr
+
+
+def test_resolve_prints_what_callers_use(gitune: Process, recorded: Path) -> None:
+    text = dict(line.split(maxsplit=1) for line in gitune("resolve", "numbers").stdout.splitlines())
+    assert (text["model"], text["prefix"]) == (MODEL, '"number: "')
+    assert json.loads(gitune("resolve", "numbers", "-o", "json").stdout) == {
+        "schemaVersion": 1,
+        "name": "numbers",
+        "provider": "local",
+        "model": MODEL,
+        "fingerprint": PRINT,
+        "attempt": 1,
+        "prefix": "number: ",
+    }
+    assert f"| model | `{MODEL}` |" in gitune("resolve", "numbers", "-o", "markdown").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "said"),
+    [
+        (("x" * 40_000,), b"", "40,000 characters"),
+        (("",), b"", "the prompt is empty"),
+        (("-",), b"\xff\xfe", "stdin is not UTF-8 text (byte 0)"),
+        (("x", "--system", "be kind"), b"", "no system instruction"),
+        (("x", "--json-mode"), b"", "no JSON mode"),
+    ],
+)
+def test_generate_refuses_what_a_tuned_model_cannot_do(
+    gitune: Process, recorded: Path, arguments: tuple[str, ...], stdin: bytes, said: str
+) -> None:
+    done = gitune("generate", "numbers", *arguments, stdin=stdin)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "\nhint: " in done.stderr
+
+
+def test_an_intent_that_is_not_open_cannot_be_forgotten(gitune: Process, recorded: Path) -> None:
+    done = gitune("forget", "numbers", "--intent", "-o", "json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["message"] == "numbers has no open intent"
+
+
+def test_an_empty_ledger_says_what_starts(gitune: Process, spec: WriteSpec) -> None:
+    spec("numbers")
+    assert "No model is recorded yet" in gitune("status").stdout
+    assert json.loads(gitune("status", "-o", "json").stdout) == {"schemaVersion": 1, "models": []}
+
+
+def test_a_garbled_ledger_stops_status_with_its_file(gitune: Process, recorded: Path) -> None:
+    (recorded / ".gitune" / "status" / "numbers.yaml").write_text("nonsense: [\n")
+    done = gitune("status")
+    assert done.returncode == 1
+    assert "numbers.yaml" in done.stderr
+
+
+def test_an_offline_plan_tells_of_the_files_that_are_not_committed(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers")
+    commit("one")
+    clean = gitune("plan", "--offline")
+    assert clean.returncode == 0
+    assert "differ" not in clean.stderr
+    assert "+ create  numbers on local" in clean.stdout
+    with (folder / "specs/numbers.jsonl").open("a") as rows:
+        rows.write('{"text_input": "more", "output": "1"}\n')
+    moved = gitune("plan", "--offline")
+    assert "they differ in specs/numbers.jsonl" in moved.stderr
+    assert "101 examples" in moved.stdout
+
+
+def test_an_offline_plan_against_a_base_leaves_out_what_the_base_plans_too(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers")
+    commit("one")
+    spec("letters")
+    commit("two")
+    shown = json.loads(gitune("plan", "--offline", "--base", "HEAD~1", "-o", "json").stdout)
+    assert [(a["name"], a["action"]) for a in shown["actions"]] == [("letters", "create")]
+    assert shown["digest"] == json.loads(gitune("plan", "--offline", "-o", "json").stdout)["digest"]
+
+
+def test_a_base_is_judged_by_its_own_gitune_yaml(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers")
+    (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\nspecs: ['specs/*.yaml']\n")
+    commit("one")
+    (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\nspecs: ['none/*.yaml']\n")
+    spec("letters")
+    commit("two")
+    shown = json.loads(gitune("plan", "--offline", "--base", "HEAD~1", "-o", "json").stdout)
+    assert [a["name"] for a in shown["actions"]] == ["letters"]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--detailed-exitcode",), 2)])
+def test_a_plan_exits_2_for_changes_only_when_asked(
+    gitune: Process, spec: WriteSpec, commit: Commit, arguments: tuple[str, ...], code: int
+) -> None:
+    spec("numbers")
+    commit("one")
+    assert gitune("plan", "--offline", *arguments).returncode == code
+
+
+def test_an_invalid_spec_is_shown_in_the_plan_and_exits_1(gitune: Process, spec: WriteSpec, commit: Commit) -> None:
+    spec("numbers", "  nonsense: 1\n")
+    commit("one")
+    done = gitune("plan", "--offline", "--detailed-exitcode")
+    assert done.returncode == 1
+    assert "! hold    numbers" in done.stdout
+    assert "error: spec numbers is invalid" in done.stderr
+
+
+def test_a_plan_outside_git_says_that_there_is_no_commit(gitune: Process, spec: WriteSpec) -> None:
+    spec("numbers")
+    assert "apply acts on commits, and there is none" in gitune("plan", "--offline").stderr
+
+
+def test_another_plan_than_the_approved_one_is_shown_and_refused(
+    gitune: Process, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers", "  suspend: true\n")
+    commit("one")
+    done = gitune("apply", "--plan-digest", "0" * 64, "-o", "json")
+    shown = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert shown["summary"] == {"hold": 1}
+    assert shown["error"]["class"] == "UnsafePlan"
+    assert "something moved" in done.stderr
+    text = gitune("apply", "--plan-digest", "0" * 64)
+    assert "! hold    numbers" in text.stdout
+    assert "! hold    `numbers`" not in gitune("apply", "--plan-digest", "0" * 64, "-o", "markdown").stdout
+
+
+def test_a_suspended_spec_needs_nobody(gitune: Process, spec: WriteSpec, commit: Commit) -> None:
+    spec("numbers", "  suspend: true\n")
+    commit("one")
+    done = gitune("apply")
+    assert done.returncode == 0
+    assert "hold    numbers  Suspended" in done.stdout
+    assert gitune("apply", "-o", "markdown").stdout.startswith("### Gitune apply")
+    (outcome,) = json.loads(gitune("apply", "-o", "json").stdout)["outcomes"]
+    assert (outcome["name"], outcome["action"], outcome["reason"]) == ("numbers", "hold", "Suspended")
+
+
+def test_status_offline_reads_the_branch_of_this_repository(
+    gitune: Process, folder: Path, tmp_path: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers", "  suspend: true\n")
+    commit("one")
+    gitune("apply")
+    local = gitune("status", "-o", "json").stdout
+    assert json.loads(local)["models"][0]["name"] == "numbers"
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "origin")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "origin")], cwd=folder, check=True)
+    assert json.loads(gitune("status", "-o", "json").stdout)["models"] == []
+    assert gitune("status", "--offline", "-o", "json").stdout == local
+
+
+def test_doctor_names_the_fix_of_what_is_wrong(gitune: Process, folder: Path, spec: WriteSpec, commit: Commit) -> None:
+    spec("numbers", "  nonsense: 1\n")
+    (folder / "gitune.yaml").write_text(
+        "apiVersion: gitune.dev/v1alpha1\nkind: Controller\n"
+        "defaultProvider: cloud\nproviders: {cloud: {type: gemini, endpoint: 'http://127.0.0.1:9'}}\n"
+    )
+    commit("one")
+    done = gitune("doctor", "-o", "json")
+    found = {f["subject"]: f for f in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert found["repository"]["well"]
+    assert found["specs"]["fix"] == "gitune validate shows every problem"
+    bad = [f for f in found.values() if not f["well"]]
+    assert len(bad) >= 2
+    assert all(f["fix"] for f in bad)
+    assert "FAIL" in gitune("doctor").stdout
+    assert gitune("doctor", "--root", "nowhere").returncode == 1
