@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ class ObjectReader:
         self._git = Git(str(git_dir))
         self._database = GitCmdObjectDB(str(git_dir / "objects"), self._git)
         self._process: subprocess.Popen[bytes] | None = None
+        self._shut: weakref.finalize[..., ObjectReader] | None = None
         self._turn = asyncio.Lock()
 
     async def read(self, oid: str, size: int) -> bytes:
@@ -50,11 +52,9 @@ class ObjectReader:
 
     def close(self) -> None:
         """End the process. Nothing may be reading."""
-        process, self._process = self._process, None
-        self._git.clear_cache()
-        if process is not None:
-            _kill(process)
-            process.wait()
+        self._process = None
+        if self._shut is not None:
+            self._shut()
 
     async def _give_up(self, reading: asyncio.Future[bytes]) -> None:
         """A process left in mid-answer would answer the next question with this one's bytes: it ends here.
@@ -93,7 +93,7 @@ class ObjectReader:
 
     def _open(self) -> GitCmdObjectDB:
         if self._process is None or self._process.poll() is not None:
-            self._git.clear_cache()
+            self.close()
             words = ["git", "cat-file", "--batch"]
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - constant words
@@ -108,7 +108,15 @@ class ObjectReader:
             except OSError as error:
                 raise GitFailed(f"git cat-file could not be started: {error.strerror}") from error
             self._git.cat_file_all = Git.AutoInterrupt(self._process, words)
+            # Nobody has to remember to close: a reader that is forgotten takes its process with it.
+            self._shut = weakref.finalize(self, _shut, self._process, self._git)
         return self._database
+
+
+def _shut(process: subprocess.Popen[bytes], git: Git) -> None:
+    _kill(process)
+    git.clear_cache()
+    process.wait()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,9 @@ from controller.source.paths import below, is_folder, not_found, of_kind, quoted
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_LOOKS = 3
+_LOOKS = 5
+# File times advance in ticks of up to 10 ms: two writes within one leave the same time behind.
+_TICK_NS = 20_000_000
 _CHUNK = 1 << 20
 _COMPARED = 64 * 1024 * 1024  # larger files than any dataset is allowed to be
 
@@ -57,10 +60,11 @@ class WorktreeTree:
             content = self._read_once(path, limit)
             if content is not None:
                 return content
+            time.sleep(_TICK_NS / 1e9)
         raise Unreadable(f"{quoted(path)} changed while it was read", code="GT407", hint="Try again.")
 
     def _read_once(self, path: str, limit: int) -> bytes | None:
-        """The bytes; None where the file was written to meanwhile."""
+        """The bytes; None where the file was written to meanwhile, or so lately that nobody could tell."""
         with self._opened(path) as (descriptor, device):
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
@@ -69,6 +73,8 @@ class WorktreeTree:
                 raise Unreadable(f"{quoted(path)} is on another file system", code="GT421", hint="Copy the file here.")
             if before.st_size > limit:
                 raise too_large(path, before.st_size, limit)
+            if abs(time.time_ns() - before.st_mtime_ns) < _TICK_NS:
+                return None
             content = _read_all(descriptor, limit + 1)
             after = os.fstat(descriptor)
         if len(content) > limit:

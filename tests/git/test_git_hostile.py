@@ -1,6 +1,8 @@
 """Repositories, names and addresses made to run something: nothing of them ever runs."""
 
+import importlib
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +58,8 @@ async def test_the_environment_of_the_caller_does_not_reach_git(
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", f"'core.fsmonitor={script}'")
     monkeypatch.setenv("GIT_TRACE", str(trap.marker))
 
+    importlib.import_module("controller.git.objects")  # GitPython asks git for its version, which traces
+    trap.marker.unlink(missing_ok=True)
     mirror = await mirror_of(open_repository(other.root), gitune_home)
     (entry,) = await mirror.tree(await mirror.commit("HEAD"))
 
@@ -243,3 +247,10 @@ async def test_replaced_objects_are_read_as_they_were_committed(make: Callable[.
 
     assert await mirror.blob(entry) == b"reviewed"
     mirror.close()
+
+
+def test_importing_gitpython_inside_an_armed_repository_runs_nothing(trap: Trap) -> None:
+    program = "import sys; sys.path[:0] = [sys.argv[1]]; import controller.git.objects"
+    subprocess.run([sys.executable, "-c", program, str(Path.cwd())], cwd=trap.work.root, check=True)
+
+    assert trap.sprung() == []

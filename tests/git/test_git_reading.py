@@ -1,6 +1,7 @@
 """Every shape of repository a person can have, read without git being started in it."""
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +201,20 @@ async def test_closing_leaves_no_process_and_no_descriptor(make: Make, gitune_ho
         await once()
 
     assert descriptors() == before
+    assert not [line for line in children() if "cat-file" in line]
+
+
+async def test_a_mirror_that_is_forgotten_takes_its_process_with_it(make: Make, gitune_home: Path) -> None:
+    work = make()
+    work.commit({"a": "1"})
+    mirror = await view(work.root, gitune_home)
+    (entry,) = await mirror.tree(await mirror.commit("HEAD"))
+    await mirror.blob(entry)
+    assert [line for line in children() if "cat-file" in line]
+
+    del mirror
+    gc.collect()
+
     assert not [line for line in children() if "cat-file" in line]
 
 
