@@ -209,8 +209,8 @@ class Rest:
             params=dict(asked.query) or None,
             content=asked.content,
             headers={**asked.headers, **headers, **kind},
-            # It counts for TCP and again for TLS, and both must end before the total does: a handshake that is cancelled
-            # from outside leaves its socket open (httpcore's start_tls).
+            # It counts for TCP and again for TLS, and both must end before the total does: a handshake that is
+            # cancelled from outside leaves its socket open (httpcore's start_tls).
             timeout=httpx.Timeout(None, connect=min(self._limits.connect, seconds * 0.45)),
             extensions={"trace": _watch(attempt)},
         )
