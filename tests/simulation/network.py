@@ -1,0 +1,252 @@
+"""A request to the simulated service over a line that loses, repeats and garbles; as bytes for httpx, or directly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.rest import JSON, Repeat
+from tests.simulation.chance import Draw
+from tests.simulation.events import Asked
+from tests.simulation.faults import Faults
+from tests.simulation.lives import Incarnation
+from tests.simulation.remote import Json, Remote, Reply, error
+
+KEY = "key-canary-51d0c2"  # the API key: it must never come out anywhere
+_HTML = b"<html><body>Sign in</body></html>"
+_QUIET = {"x-sim": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, as the service understands it."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Json
+
+    @property
+    def site(self) -> str:
+        """Which faults can strike: of a read, of a create, or of another write."""
+        if self.method == "GET":
+            return "read"
+        return "create" if self.path.endswith("/tunedModels") else "write"
+
+    @property
+    def verb(self) -> str:
+        """What it asks for, in a word."""
+        if self.path.endswith(":cancel"):
+            return "cancel"
+        return {"POST": "create", "PATCH": "update", "DELETE": "delete"}.get(self.method, "read")
+
+
+class Broken(Exception):
+    """No answer. ``how`` is what httpx would raise; ``sent`` whether bytes may have left."""
+
+    def __init__(self, how: str, *, sent: bool) -> None:
+        super().__init__(how)
+        self.how = how
+        self.sent = sent
+
+
+class Line:
+    """The way from one incarnation of a controller to the service."""
+
+    def __init__(self, remote: Remote, life: Incarnation, faults: Faults, draw: Draw) -> None:
+        self._remote = remote
+        self._life = life
+        self._faults = faults
+        self._draw = draw
+
+    async def exchange(self, request: Request) -> tuple[Reply | None, bytes]:
+        """The service's reply, or bytes that are none. Raises `Broken`."""
+        life, writes = self._life, request.method != "GET"
+        life.touch(f"{request.method} {request.path}", writes=writes)
+        number = life.effects.begin(request.verb) if writes else 0
+        if writes and life.effect(number, "before"):
+            raise life.crash(f"before {request.verb}")
+        fault = self._faults.pick(request.site)
+        if life.effects.fails(number):
+            fault = f"{request.site}.lost"
+        if fault == "create.refused":
+            raise Broken("connect", sent=False)
+        answer = await self._carried(request, fault.partition(".")[2], number)
+        life.touch(f"answer to {request.path}")
+        if writes and life.effect(number, "after"):
+            raise life.crash(f"after {request.verb}")
+        return answer
+
+    async def _carried(self, request: Request, fault: str, number: int) -> tuple[Reply | None, bytes]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[Reply | None, bytes]] = loop.create_future()
+
+        def arrive() -> None:
+            """The request is at the service, whether or not its sender still lives."""
+            reply = self._act(request, fault)
+            if fault == "twice":
+                loop.call_later(self._draw.between(0.01, 2.0), self._repeat, request)
+            if number and not answer.done() and self._life.alive and self._life.effect(number, "acted"):
+                answer.set_exception(self._life.crash(f"while {request.verb} was answered"))
+            elif not answer.done():
+                _settle(answer, reply, fault)
+
+        delay = self._draw.between(0.01, 0.4) if request.method != "GET" else 0.02
+        loop.call_later(100.0 if fault == "slow" else delay, arrive)
+        return await answer
+
+    def _act(self, request: Request, fault: str) -> Reply:
+        now = asyncio.get_running_loop().time()
+        self._life.log(Asked(self._life.label, request.verb, request.path))
+        match fault:
+            case "dropped" | "500-before" | "500" | "503" | "429" | "401" | "403":
+                return _refusal(fault)
+            case _:
+                reply = served(self._remote, request, now, self._life.label)
+        return _refusal("500") if fault == "500-after" else reply
+
+    def _repeat(self, request: Request) -> None:
+        """The same bytes once more: something between has sent them twice."""
+        now = asyncio.get_running_loop().time()
+        self._remote.repeating = True
+        served(self._remote, request, now, self._life.label)
+        self._remote.repeating = False
+
+
+def _settle(answer: asyncio.Future[tuple[Reply | None, bytes]], reply: Reply, fault: str) -> None:
+    match fault:
+        case "dropped" | "lost":
+            answer.set_exception(Broken("read", sent=True))
+        case "hangs":
+            pass  # the client's own deadline ends it
+        case "garbled":
+            answer.set_result((None, b'{"name": "tunedMod'))
+        case "page":
+            answer.set_result((None, _HTML))
+        case "empty":
+            answer.set_result((None, b""))
+        case _:
+            answer.set_result((reply, b""))
+
+
+def _refusal(fault: str) -> Reply:
+    match fault:
+        case "429":
+            info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"}
+            return error(429, "RESOURCE_EXHAUSTED", "Quota exceeded.", info)
+        case "503":
+            return error(503, "UNAVAILABLE", "The service is overloaded.")
+        case "401":
+            return error(401, "UNAUTHENTICATED", f"The key {KEY} has expired.")
+        case "403":
+            return error(403, "PERMISSION_DENIED", "Permission denied.")
+        case _:
+            return error(500, "INTERNAL", "An internal error has occurred.")
+
+
+def served(remote: Remote, request: Request, now: float, by: str) -> Reply:
+    """One request carried out, as the paths of the API say."""
+    path, query = request.path, request.query
+    if path == "/v1beta/tunedModels":
+        if request.method == "POST":
+            return remote.create(query.get("tunedModelId", ""), request.body, now, by)
+        return remote.page(query.get("pageToken", ""), now, by)
+    _, _, name = path.partition("/v1beta/")
+    if name.startswith("models/"):
+        return remote.base(name)
+    if path.endswith("/operations"):
+        return remote.operations(path.removeprefix("/v1/").removesuffix("/operations"), now)
+    if path.endswith(":cancel"):
+        return remote.cancel(path.removeprefix("/v1/").partition("/operations/")[0], now, by)
+    match request.method:
+        case "PATCH":
+            return remote.patch(name, query.get("updateMask", ""), request.body, now, by)
+        case "DELETE":
+            return remote.delete(name, now, by)
+        case _:
+            return remote.get(name, now, by)
+
+
+class SimTransport(httpx.AsyncBaseTransport):
+    """What stands in for sockets below the real httpx client."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One request over the line."""
+        body = json.loads(request.content) if request.content else {}
+        asked = Request(request.method, request.url.path, dict(request.url.params), body)
+        try:
+            reply, raw = await self._line.exchange(asked)
+        except Broken as broken:
+            if broken.how == "connect":
+                raise httpx.ConnectError("refused", request=request) from None
+            raise httpx.ReadError("reset", request=request) from None
+        code, content = (reply.code, json.dumps(reply.body).encode()) if reply else (200, raw)
+        return httpx.Response(code, headers=_QUIET, stream=httpx.ByteStream(content))
+
+
+class DirectRest:
+    """The same API without httpx and its bytes: what `controller.rest.Rest` would answer, for speed."""
+
+    endpoint = "http://127.0.0.1:9"
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: JSON = None,
+        *,
+        repeat: Repeat,
+        deadline: float | None = None,
+    ) -> JSON:
+        """The answer's JSON. Raises `ProviderError` as the real one does."""
+        asked = Request(method, path, query or {}, body if isinstance(body, dict) else {})
+        try:
+            async with asyncio.timeout(deadline or 60.0):
+                reply, _ = await self._line.exchange(asked)
+        except Broken as broken:
+            raise _lost("no usable answer", repeat, sent=broken.sent) from None
+        except TimeoutError:
+            raise _lost("no whole answer within the time allowed", repeat, sent=True) from None
+        if reply is None:
+            raise _lost("the answer cannot be read", repeat, sent=True)
+        if reply.code == 200:
+            return reply.body
+        raise _said(reply, repeat)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _lost(message: str, repeat: Repeat, *, sent: bool) -> ProviderError:
+    return OutcomeUnknown(message) if sent and repeat is Repeat.ONCE else Transient(message)
+
+
+_KINDS = {
+    400: RejectedKind.INVALID,
+    401: RejectedKind.UNAUTHENTICATED,
+    403: RejectedKind.FORBIDDEN,
+    404: RejectedKind.NOT_FOUND,
+    409: RejectedKind.EXISTS,
+}
+
+
+def _said(reply: Reply, repeat: Repeat) -> ProviderError:
+    message: Any = reply.body.get("error", {}).get("message", "")
+    if reply.code == 429:
+        return Transient(str(message), retry_after=3.0, quota=True)
+    if reply.code >= 500:
+        return _lost(str(message), repeat, sent=True)
+    return Rejected(str(message).replace(KEY, "***"), kind=_KINDS[reply.code])

@@ -1,0 +1,392 @@
+"""Events to violations: the promises, held against what happened, and a second, sequential account of every create.
+
+Names are those of the list of invariants: S1 never twice, S2 only ours, S3 not on half a picture, S4 an intent first,
+S5 the status claims what was seen, S7 nothing wanted is cancelled or deleted, S8 the budget, S9 nothing leaks, S10 what
+was approved, S11 few requests and no blind create, S12 few commits; P3 the deletion policy; L1 it settles, L2 it is
+then quiet, L4 one bad spec stops no other. S6 (nobody's refs are rewritten) has no port here: the source cannot be
+written at all, and the real git is held to it in tests/ledger. L3 is the loop's step cap. Comments (a part of S12) do
+not exist yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from controller.conditions import ConditionType, Reason, Truth
+from controller.state.recorded import Record, Run, RunOutcome
+from tests.simulation.events import (
+    Asked,
+    Changed,
+    Committed,
+    Created,
+    Ended,
+    Event,
+    Fault,
+    PassBegan,
+    PassEnded,
+    Person,
+    Saved,
+    Seen,
+    Stands,
+    Told,
+)
+from tests.simulation.wishes import CANARY, Inputs, Wish
+
+INSTANCE = "example.com/models"
+_MARK = re.compile(r"gitune: (\S+)/([a-z0-9-]+) attempt=(\d+) sha256=([0-9a-f]{64})")
+_SECOND_LOOKS = 2
+_REQUESTS = 80  # a pass of a few specs: a listing, a look at each, their operations, all of it tried four times
+
+Key: TypeAlias = tuple[str, Inputs, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken, when and how."""
+
+    invariant: str
+    at: float
+    what: str
+
+
+@dataclass
+class _Pass:
+    """What one controller has seen and done in the pass it is in."""
+
+    seen: dict[str, str] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    saves: int = 0
+    approved: frozenset[tuple[str, str]] | None = None
+
+
+@dataclass
+class _Model:
+    """The sequential account of one model that was paid for."""
+
+    key: Key
+    name: str
+    attempt: int
+    fingerprint: str
+    states: set[str] = field(default_factory=set)
+    by_hand: bool = False
+    deleted: bool = False
+    gone: bool = False
+    truth: str = "CREATING"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What holds in this run: the budget of a month, the grace of a deletion, how far a mirror may lag."""
+
+    budget: float | None = None
+    grace: float = 3600.0
+    lag: float = 300.0
+
+
+class Oracle:
+    """Sees every event as it happens. ``found`` is called with each violation."""
+
+    def __init__(self, bounds: Bounds, found: Callable[[Violation], None], now: Callable[[], float]) -> None:
+        self.bounds = bounds
+        self.models: dict[str, _Model] = {}
+        self.paid: Counter[Key] = Counter()
+        self.excused: Counter[Key] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.commits: dict[str, Committed] = {}
+        self.quiet = False
+        self.healed = False
+        self._found = found
+        self._now = now
+        self._passes: dict[str, _Pass] = defaultdict(_Pass)
+        self._told: dict[str, Told] = {}
+        self._heads: list[tuple[float, str]] = []
+        self._absent: Counter[str] = Counter()
+        self._intents: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+        self._doomed: dict[str, float] = {}
+        self._spent: Counter[int] = Counter()
+        self._answers: dict[str, set[str]] = defaultdict(set)
+        self._records: Mapping[str, Record] = {}
+        self._tip = ""
+        self._skewed = False
+        self._late = False
+        self._dooms: set[str] = set()
+
+    def see(self, event: Event) -> None:
+        """One event."""
+        match event:
+            case Committed():
+                self._committed(event)
+            case Told():
+                self._was_told(event)
+            case PassBegan():
+                self._passes[event.by] = _Pass(approved=event.approved)
+            case Seen():
+                self._passes[event.by].seen[event.model] = event.description
+                self._answers[event.model].add(event.state)
+            case Asked():
+                self._asked(event)
+            case Created():
+                self._created(event)
+            case Changed():
+                self._changed(event)
+            case Ended():
+                self._ended(event)
+            case Saved():
+                self._saved(event)
+            case PassEnded():
+                self._pass_ended(event)
+            case Fault(kind=kind):
+                self._skewed |= kind == "clock.jump"
+                self._late |= kind == "pause.ledger"
+            case _:
+                pass
+
+    def say(self, invariant: str, what: str) -> None:
+        """A promise is broken."""
+        self._found(Violation(invariant, self._now(), what))
+
+    # What people and mirrors say
+
+    def _committed(self, event: Committed) -> None:
+        self.commits[event.revision] = event
+        self._heads.append((self._now(), event.revision))
+        self._dooms |= {wish.lineage for wish in event.wishes if wish.delete}
+
+    def _was_told(self, event: Told) -> None:
+        self._told[event.by] = event
+        if not event.whole:
+            return
+        names = self._names(event.revision)
+        for name in {model.name for model in self.models.values()}:
+            if name in names:
+                self._absent[name] = 0
+            else:
+                self._absent[name] += 1
+
+    def _names(self, revision: str) -> set[str]:
+        wishes = self.commits[revision].wishes
+        return {wish.name for wish in wishes} | {name for wish in wishes for name in wish.former}
+
+    def _wish(self, revision: str, name: str) -> Wish | None:
+        commit = self.commits.get(revision)
+        found = (w for w in commit.wishes if name == w.name or name in w.former) if commit else ()
+        return next(iter(found), None)
+
+    # What reaches the service
+
+    def _asked(self, event: Asked) -> None:
+        facts = self._passes[event.by]
+        facts.asked[event.verb] += 1
+        if facts.asked.total() > _REQUESTS:
+            self.say("S11", f"{event.by} sent more than {_REQUESTS} requests in a pass")
+            facts.asked.clear()
+        if self.quiet and event.verb != "read":
+            self.say("L2", f"{event.by} sent {event.verb} {event.what} after everything had settled")
+
+    def _created(self, event: Created) -> None:
+        self.counts["create"] += 1
+        mark = _MARK.fullmatch(event.mark)
+        if mark is None or mark[1] != INSTANCE:
+            self.say("S2", f"{event.model} was made without our mark: {event.mark!r}")
+            return
+        name, attempt, digest = mark[2], int(mark[3]), mark[4]
+        self._explain(event, name, attempt, digest)
+        lineage = self._lineage(name, digest, attempt)
+        key: Key = (lineage, event.inputs, attempt)
+        self.models[event.model] = _Model(key, name, attempt, digest)
+        if event.twin:
+            return
+        self.paid[key] += 1
+        if self.paid[key] > 1 + self.excused[key]:
+            self.say("S1", f"{event.model} is run {self.paid[key]} of {name} attempt {attempt} {event.inputs}")
+        self._approved(event.by, "create", event.model)
+        self._bill(event)
+
+    def _bill(self, event: Created) -> None:
+        if self.bounds.budget is None:
+            return
+        month = int(self._now() // (31 * 86_400))
+        self._spent[month] += 0
+        self._spent[month] = self._spent[month] + round(event.price * 1_000_000)  # type: ignore[assignment]
+        if self._spent[month] > self.bounds.budget * 1_000_000:
+            self.say("S8", f"{self._spent[month] / 1e6:.6f} was spent of {self.bounds.budget}")
+
+    def _explain(self, event: Created, name: str, attempt: int, digest: str) -> None:
+        """Exactly one intent, durable before, of a commit that asked for just this, explains the create."""
+        revisions = self._intents.get((name, digest, attempt), set())
+        if not revisions:
+            self.say("S4", f"no intent was durable before {event.model} was made")
+            return
+        for revision in revisions:
+            wish = self._wish(revision, name)
+            if wish is not None and (wish.inputs, wish.attempt) == (event.inputs, attempt):
+                return
+        self.say("S4", f"no commit with an intent for {event.model} asks for {event.inputs} attempt {attempt}")
+
+    def _lineage(self, name: str, digest: str, attempt: int) -> str:
+        for revision in sorted(self._intents.get((name, digest, attempt), ())):
+            wish = self._wish(revision, name)
+            if wish is not None:
+                return wish.lineage
+        return name
+
+    def _approved(self, by: str, verb: str, model: str) -> None:
+        approved = self._passes[by].approved
+        if approved is not None and (verb, model) not in approved and (verb, "") not in approved:
+            self.say("S10", f"{by} did {verb} {model}, which was not in the approved plan")
+
+    def _changed(self, event: Changed) -> None:
+        account = self.models.get(event.model)
+        if event.by == "person":
+            if account:
+                account.by_hand, account.gone = True, account.gone or event.verb == "delete"
+            return
+        self.counts[event.verb] += 1
+        description = self._passes[event.by].seen.get(event.model)
+        mark = None
+        for line in (description or "").splitlines():
+            mark = mark or _MARK.fullmatch(line.strip())
+        if account is None or mark is None or mark[1] != INSTANCE:
+            self.say("S2", f"{event.by} did {event.verb} {event.model}, which it had not seen under our mark")
+            return
+        self._approved(event.by, event.verb, event.model)
+        if event.verb == "cancel":
+            self._cancelled(event, account)
+        if event.verb == "delete":
+            self._deleted(event, account)
+
+    def _cancelled(self, event: Changed, account: _Model) -> None:
+        told = self._told[event.by]
+        wish = self._wish(told.revision, account.name)
+        if wish is None:
+            if not told.whole:
+                self.say("S3", f"{event.model} was cancelled on half a picture")
+            elif self._absent[account.name] < _SECOND_LOOKS:
+                self.say("S3", f"{event.model} was cancelled before a second look agreed that its spec is gone")
+        elif (wish.inputs, wish.attempt) == account.key[1:] and not wish.limit and event.state == "CREATING":
+            if sum(other.key == account.key for other in self.models.values()) == 1:
+                self.say("S7", f"{event.model} was cancelled, and {told.revision[:8]} asks for it")
+        elif wish.finish and event.state == "CREATING" and not wish.limit:
+            self.say("S7", f"{event.model} was cancelled, and its spec says whenSuperseded: Finish")
+        if event.state == "CREATING":
+            account.truth = "CANCELLED"
+
+    def _deleted(self, event: Changed, account: _Model) -> None:
+        told = self._told[event.by]
+        wish = self._wish(told.revision, account.name)
+        if not told.whole:
+            self.say("S3", f"{event.model} was deleted on half a picture")
+        if account.key[0] not in self._dooms:
+            self.say("P3", f"{event.model} was deleted, and no commit ever said deletionPolicy: Delete")
+        if wish is not None and (wish.inputs, wish.attempt) == account.key[1:]:
+            self.say("S7", f"{event.model} was deleted, and {told.revision[:8]} asks for it")
+        since = self._doomed.get(event.model)
+        if since is None:
+            self.say("S7", f"{event.model} was deleted without a tombstone")
+        elif self._now() - since < self.bounds.grace - 1.0 and not self._skewed:
+            self.say("S7", f"{event.model} was deleted {self._now() - since:.0f} s after its tombstone")
+        head_since, head = self._heads[-1]
+        asked = self._wish(head, account.name)
+        if asked and (asked.inputs, asked.attempt) == account.key[1:] and not self._late:
+            if self._now() - head_since > self.bounds.lag + 120.0:
+                self.say("S7", f"{event.model} was deleted, and HEAD has asked for it for long")
+        account.deleted = account.gone = True
+        self.excused[account.key] += 1
+
+    def _ended(self, event: Ended) -> None:
+        if event.model in self.models:
+            self.models[event.model].truth = event.state
+
+    # What is recorded
+
+    def _saved(self, event: Saved) -> None:
+        if event.same:
+            return
+        self.counts["commit"] += 1
+        self._passes[event.by].saves += 1
+        if event.leaks:
+            self.say("S9", f"a key or a dataset row is in {event.leaks}")
+        if self.quiet:
+            self.say("L2", f"{event.by} wrote {event.message!r} after everything had settled")
+        if self._passes[event.by].saves > 2:
+            self.say("S12", f"{event.by} wrote the ledger {self._passes[event.by].saves} times in one pass")
+        before = self._records if event.base == self._tip else {}
+        for name, record in event.records.items():
+            self._remember(name, record)
+            self._claims(record, before.get(name))
+        self._records, self._tip = event.records, event.tip
+
+    def _remember(self, name: str, record: Record) -> None:
+        intent = record.intent
+        if intent is not None:
+            self._intents[(name, intent.fingerprint, intent.attempt)].add(intent.revision)
+        for slot in record.slots:
+            if slot.doomed:
+                self._doomed.setdefault(slot.model, self._now())
+            else:
+                self._doomed.pop(slot.model, None)
+
+    def _claims(self, record: Record, before: Record | None) -> None:
+        """S5: every claim has been seen, and none is taken back."""
+        for run in record.runs:
+            self._run_claim(record, run)
+            old = before.run(run.model) if before else None
+            if old and old.outcome is not RunOutcome.TUNING and old.outcome is not run.outcome:
+                self.say("S5", f"{run.model} was {old.outcome} and is {run.outcome} now")
+        kept = {run.model for run in record.runs}
+        lost = [run.model for run in before.runs if run.model not in kept] if before else []
+        if lost:
+            self.say("S5", f"the record of {record.name} forgot the run {lost[0]}")
+        for slot in record.slots:
+            if slot.state == "Active" and "ACTIVE" not in self._answers[slot.model]:
+                self.say("S5", f"{slot.model} is said to be active and was never seen so")
+        ready = next((c for c in record.conditions if c.type is ConditionType.READY), None)
+        if ready and ready.status is Truth.TRUE:
+            active = record.active
+            if active is None or "ACTIVE" not in self._answers[active.model]:
+                self.say("S5", f"{record.name} is said to be ready, and no active model was seen")
+
+    def _run_claim(self, record: Record, run: Run) -> None:
+        seen = self._answers[run.model]
+        if run.outcome is RunOutcome.SUCCEEDED and "ACTIVE" not in seen:
+            self.say("S5", f"{run.model} of {record.name} is said to have succeeded and was never seen active")
+        if run.outcome is RunOutcome.FAILED and not seen & {"FAILED", "CANCELLED"}:
+            self.say("S5", f"{run.model} of {record.name} is said to have failed and was never seen so")
+
+    def _pass_ended(self, event: PassEnded) -> None:
+        facts = self._passes[event.by]
+        if event.error.startswith("!"):
+            self.say("X", f"{event.by} ended a pass with {event.error}")
+        paid = sum(word in {"create", "retune"} for _, word, _, _ in event.actions)
+        if not event.error and facts.asked["create"] > paid:
+            self.say("S11", f"{event.by} sent {facts.asked['create']} creates for {paid} actions")
+        if CANARY in event.error:
+            self.say("S9", "an error quotes a dataset row")
+
+    def excuse_the_lost(self) -> None:
+        """The record is gone: what left no model behind cannot be known to have been paid for."""
+        for account in self.models.values():
+            if account.gone:
+                self.excused[account.key] += 1
+
+
+def stalled(record: Record) -> Reason | None:
+    """Why a record is not ready; None where it is."""
+    ready = next((c for c in record.conditions if c.type is ConditionType.READY), None)
+    if ready is None or ready.status is Truth.TRUE:
+        return None
+    return ready.reason
+
+
+def person_acts(events: list[Event]) -> set[str]:
+    """What people did by hand, as words."""
+    return {event.what for event in events if isinstance(event, Person)}
+
+
+def standing(events: list[Event]) -> dict[str, Stands]:
+    """The models as they truly are at the end."""
+    return {event.model: event for event in events if isinstance(event, Stands)}

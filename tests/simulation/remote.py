@@ -1,0 +1,360 @@
+"""Requests to answers of a tuning service with replicas that lag, quotas, a price meter and people at its console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from tests.simulation.chance import Draw
+from tests.simulation.events import Changed, Created, Ended, Event, Missed, Seen
+from tests.simulation.times import rfc3339
+from tests.simulation.wishes import Inputs
+
+Json: TypeAlias = dict[str, Any]
+MICRO = 1_000_000
+BYTES_PER_TOKEN = 3.0  # what the meter bills by; the product reckons with 2 to 6
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP status and a JSON body."""
+
+    code: int
+    body: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model as it was written at one moment. ``state`` "" means: as its run goes."""
+
+    display: str
+    description: str
+    sampling: tuple[tuple[str, float], ...] = ()
+    state: str = ""
+    gone: bool = False
+
+
+@dataclass
+class Model:
+    """One tuned model, with all that it ever was: replicas show an old version."""
+
+    name: str
+    inputs: Inputs
+    born: float
+    ends: float
+    end: str
+    versions: list[tuple[float, Version]] = field(default_factory=list)
+    operation_hidden: bool = False
+    foreign: bool = False
+    told_end: bool = False
+
+    def version(self, at: float) -> Version | None:
+        """What it was at that time; None where it was not there."""
+        found = None
+        for since, version in self.versions:
+            if since > at:
+                break
+            found = version
+        return None if found is None or found.gone else found
+
+    def state(self, at: float) -> str:
+        """The state of its run at that time."""
+        version = self.version(at)
+        if version is not None and version.state:
+            return version.state
+        return "CREATING" if at < self.ends else self.end
+
+    @property
+    def steps(self) -> int:
+        """As many as its epochs and rows make, at a batch of four."""
+        return (self.inputs.epochs or 5) * 5
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the service behaves in this run."""
+
+    chooses_id: bool = True
+    lag: float = 0.0
+    page: int = 3
+    quota: int = 1000
+    shortest: float = 100.0
+    longest: float = 900.0
+    price: float = 0.0
+
+
+class Remote:
+    """The service. ``fires`` asks whether a fault of that kind strikes at that place."""
+
+    def __init__(self, seed: int, service: Service, log: Callable[[Event], None], fires: Callable[[str, str], bool]):
+        self.seed = seed
+        self.service = service
+        self.models: dict[str, Model] = {}
+        self.base_tunable = True
+        self.healed = False
+        self.repeating = False
+        self._log = log
+        self._fires = fires
+        self._views = Draw(seed, "views")
+        self._lags = [0.0] + [Draw(seed, f"lag-{n}").between(0.0, service.lag) for n in range(2)]
+        self._made = 0
+
+    # Reading
+
+    def view(self, now: float) -> float:
+        """The time that some replica shows: not later than now."""
+        if self.healed or not self.service.lag:
+            return now
+        return now - self._views.one(self._lags)
+
+    def get(self, name: str, now: float, by: str) -> Reply:
+        """One model, as a replica has it."""
+        at = self.view(now)
+        model = self.models.get(name)
+        if model is None or model.version(at) is None:
+            self._log(Missed(by, name))
+            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        return Reply(200, self._shown(model, at, by))
+
+    def page(self, token: str, now: float, by: str) -> Reply:
+        """One page of the listing. A token is an offset: what comes and goes between two pages shifts them."""
+        at = self.view(now)
+        names = [name for name, model in self.models.items() if model.version(at) is not None]
+        names.sort(key=lambda name: (len(name) * 7 + self._made * 3) % 5)  # an order that means nothing and changes
+        start = int(token or 0)
+        if token and self._fires("list", "list.shift"):
+            start = max(0, start - 1)
+        if token and self._fires("list", "list.expired"):
+            return error(400, "INVALID_ARGUMENT", "Page token is invalid.")
+        shown = [self._shown(self.models[name], at, by) for name in names[start : start + self.service.page]]
+        body: Json = {"tunedModels": shown} if shown else {}
+        end = start + self.service.page
+        if end < len(names):
+            body["nextPageToken"] = token if token and self._fires("list", "list.circle") else str(end)
+        return Reply(200, body)
+
+    def base(self, name: str) -> Reply:
+        """The base model, tunable unless it is retired."""
+        methods = ["generateContent"] + (["createTunedModel"] if self.base_tunable else [])
+        if name != "models/tiny":
+            return error(404, "NOT_FOUND", f"{name} is not found.")
+        return Reply(200, {"name": name, "supportedGenerationMethods": methods})
+
+    def operations(self, name: str, now: float) -> Reply:
+        """The operation of a model's run."""
+        at = self.view(now)
+        model = self.models.get(name)
+        if model is None or model.version(at) is None or model.operation_hidden or model.foreign:
+            return Reply(200, {})
+        return Reply(200, {"operations": [self._operation(model, at)]})
+
+    # Writing: always at the one replica that knows
+
+    def create(self, model_id: str, body: Json, now: float, by: str) -> Reply:
+        """Begin a run, once per id; where the service chooses ids, once per request."""
+        self._tell_ends(now)
+        refused = self._refused(body)
+        if refused is not None:
+            return refused
+        self._made += 1
+        name = f"tunedModels/{model_id}" if self.service.chooses_id else f"tunedModels/{self._chosen()}"
+        held = self.models.get(name)
+        if held is not None and held.version(now) is not None:
+            return error(409, "ALREADY_EXISTS", f"Tuned model {name} already exists.")
+        tuning = sum(m.version(now) is not None and m.state(now) == "CREATING" for m in self.models.values())
+        if tuning >= self.service.quota and not self.healed:
+            info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17s"}
+            return error(429, "RESOURCE_EXHAUSTED", "Too many tuning jobs are running.", info)
+        model = self._begun(name, body, now)
+        if self._fires("run", "run.dropped"):
+            return Reply(200, self._operation(model, now))
+        self.models[name] = model
+        mark = _mark(model.versions[-1][1].description)
+        self._log(Created(by, name, mark, model.inputs, self._price(body), self._made, self.repeating))
+        return Reply(200, self._operation(model, now))
+
+    def patch(self, name: str, mask: str, body: Json, now: float, by: str) -> Reply:
+        """Change what the mask names."""
+        model, version = self._held(name, now)
+        if model is None or version is None:
+            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        fields = mask.split(",")
+        display = str(body.get("displayName", "")) if "displayName" in fields else version.display
+        text = str(body.get("description", "")) if "description" in fields else version.description
+        wanted = {k: float(body[k]) for k in ("temperature", "topP", "topK") if k in fields and k in body}
+        sampling = tuple(sorted((dict(version.sampling) | wanted).items()))
+        self._log(Changed(by, "update", name, model.state(now), _mark(version.description)))
+        model.versions.append((now, replace(version, display=display, description=text, sampling=sampling)))
+        return Reply(200, self._shown(model, now, by))
+
+    def cancel(self, name: str, now: float, by: str) -> Reply:
+        """Stop a run that is going on; one that has ended stays as it is."""
+        self._tell_ends(now)
+        model, version = self._held(name, now)
+        if model is None or version is None:
+            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        self._log(Changed(by, "cancel", name, model.state(now), _mark(version.description)))
+        if model.state(now) == "CREATING":
+            model.versions.append((now, replace(version, state="CANCELLED")))
+            model.told_end = True
+        return Reply(200, {})
+
+    def delete(self, name: str, now: float, by: str) -> Reply:
+        """Take a model away for good."""
+        model, version = self._held(name, now)
+        if model is None or version is None:
+            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        self._log(Changed(by, "delete", name, model.state(now), _mark(version.description)))
+        model.versions.append((now, replace(version, gone=True)))
+        return Reply(200, {})
+
+    # The console
+
+    def by_hand(self, name: str, change: Callable[[Version], Version], now: float, verb: str) -> None:
+        """A person changes a model directly."""
+        model, version = self._held(name, now)
+        if model is None or version is None:
+            return
+        self._log(Changed("person", verb, name, model.state(now), _mark(version.description)))
+        model.versions.append((now, change(version)))
+
+    def plant(self, name: str, now: float) -> bool:
+        """A person makes a model of their own under that name, where it is free."""
+        if name in self.models:
+            return False
+        model = Model(name, Inputs("models/tiny", 1, None, "theirs"), now, now, "ACTIVE", foreign=True)
+        model.versions.append((now, Version("Theirs", "made by hand")))
+        self.models[name] = model
+        return True
+
+    def alive(self, now: float) -> list[Model]:
+        """Every model that is truly there."""
+        return [model for model in self.models.values() if model.version(now) is not None]
+
+    def heal(self, now: float) -> None:
+        """Faults of the service end: runs that would never end do, base models are back."""
+        self.healed, self.base_tunable = True, True
+        for model in self.models.values():
+            model.operation_hidden = False
+            if model.ends > now + self.service.longest:
+                model.ends = now + 1.0
+
+    def tell_ends(self, now: float) -> None:
+        """Log the runs that ended by themselves until now."""
+        self._tell_ends(now)
+
+    def _tell_ends(self, now: float) -> None:
+        for model in self.models.values():
+            if not model.told_end and not model.foreign and model.ends <= now:
+                model.told_end = True
+                version = model.version(model.ends)
+                if version is not None and not version.state:
+                    self._log(Ended(model.name, model.end))
+
+    def _held(self, name: str, now: float) -> tuple[Model | None, Version | None]:
+        model = self.models.get(name)
+        return model, model.version(now) if model else None
+
+    def _refused(self, body: Json) -> Reply | None:
+        if body.get("baseModel") != "models/tiny":
+            return error(400, "INVALID_ARGUMENT", "The base model cannot be tuned.")
+        if not self.base_tunable:
+            return error(400, "INVALID_ARGUMENT", "The base model is retired.")
+        return None
+
+    def _chosen(self) -> str:
+        return f"srv-{Draw(self.seed, f'id-{self._made}').number(10**9, 10**10 - 1)}"
+
+    def _begun(self, name: str, body: Json, now: float) -> Model:
+        given = body["tuningTask"]["hyperparameters"]
+        rows = body["tuningTask"]["trainingData"]["examples"]["examples"]
+        inputs = Inputs(
+            body["baseModel"], given.get("epochCount"), given.get("batchSize"), f"{rows[0]['textInput']}/{len(rows)}"
+        )
+        draw = Draw(self.seed, f"run/{name}")
+        ends, end = now + draw.between(self.service.shortest, self.service.longest), "ACTIVE"
+        if self._fires("run", "run.fails"):
+            end = "FAILED"
+        elif self._fires("run", "run.cancelled"):
+            end = "CANCELLED"
+        elif self._fires("run", "run.endless"):
+            ends = now + 10.0**9
+        model = Model(name, inputs, now, ends, end)
+        model.operation_hidden = self._fires("run", "run.operation-lost")
+        model.versions.append((now, Version(str(body.get("displayName", "")), str(body.get("description", "")))))
+        return model
+
+    def _price(self, body: Json) -> float:
+        rows = body["tuningTask"]["trainingData"]["examples"]["examples"]
+        size = sum(len(row["textInput"].encode()) + len(row["output"].encode()) for row in rows)
+        epochs = body["tuningTask"]["hyperparameters"].get("epochCount") or 5
+        return float(size * epochs / BYTES_PER_TOKEN / MICRO * self.service.price)
+
+    def _shown(self, model: Model, at: float, by: str) -> Json:
+        version = model.version(at)
+        assert version is not None
+        state = model.state(at)
+        self._log(Seen(by, model.name, state, version.description))
+        body: Json = {
+            "name": model.name,
+            "baseModel": model.inputs.base,
+            "displayName": version.display,
+            "description": version.description,
+            # The API has no word for a cancelled run: its model says FAILED, its operation says why.
+            "state": "FAILED" if state == "CANCELLED" else state,
+            "createTime": rfc3339(model.born),
+            "updateTime": rfc3339(model.born),
+            "tuningTask": {"hyperparameters": self._resolved(model), "snapshots": self._snapshots(model, at)},
+        }
+        return body | dict(version.sampling)
+
+    def _resolved(self, model: Model) -> Json:
+        return {
+            "epochCount": model.inputs.epochs or 5,
+            "batchSize": model.inputs.batch or 4,
+            "learningRate": 0.001,
+        }
+
+    def _done(self, model: Model, at: float) -> int:
+        if model.foreign:
+            return model.steps
+        share = min(1.0, (at - model.born) / max(1.0, min(model.ends - model.born, 10.0**5)))
+        return int(model.steps * share)
+
+    def _snapshots(self, model: Model, at: float) -> list[Json]:
+        done, steps = self._done(model, at), model.steps
+        epochs = model.inputs.epochs or 5
+        return [
+            {"step": s, "epoch": -(-s * epochs // steps), "meanLoss": round(4.0 / s, 6), "computeTime": ""}
+            for s in range(5, done + 1, 5)
+        ]
+
+    def _operation(self, model: Model, at: float) -> Json:
+        state = model.state(at) if model.version(at) is not None else "CREATING"
+        body: Json = {
+            "name": f"{model.name}/operations/run",
+            "metadata": {
+                "tunedModel": model.name,
+                "totalSteps": model.steps,
+                "completedSteps": self._done(model, at),
+            },
+        }
+        if state == "ACTIVE":
+            body["done"] = True
+        elif state != "CREATING":
+            code, message = (1, "The run was cancelled.") if state == "CANCELLED" else (13, "The run failed.")
+            body |= {"done": True, "error": {"code": code, "message": message}}
+        return body
+
+
+def error(code: int, status: str, message: str, *details: Json) -> Reply:
+    """An error as google.rpc.Status has it."""
+    held: Mapping[str, Any] = {"code": code, "message": message, "status": status, "details": list(details)}
+    return Reply(code, {"error": dict(held)})
+
+
+def _mark(description: str) -> str:
+    """The mark line, read by nothing of the product."""
+    lines = [line.strip() for line in description.splitlines() if line.strip().startswith("gitune: ")]
+    return lines[0] if len(lines) == 1 else ""

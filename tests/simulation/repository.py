@@ -1,0 +1,187 @@
+"""Commits of scripted users to a `controller.ports.Source` whose mirror lags, breaks off and shows old heads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from controller.errors import SourceError, Unreadable
+from controller.ports import Entry, EntryKind, Relation
+from tests.simulation.events import Committed, Event, Told
+from tests.simulation.faults import Faults
+from tests.simulation.lives import Incarnation
+from tests.simulation.wishes import BROKEN, Wish, rows_bytes, spec_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One state of the desired side. ``broken`` maps a name to the bytes that stand in for its spec."""
+
+    revision: str
+    parent: str
+    wishes: Mapping[str, Wish]
+    broken: Mapping[str, bytes]
+    files: Mapping[str, bytes]
+
+    def asks(self, name: str) -> Wish | None:
+        """The wish of that name, where its spec can be read."""
+        return self.wishes.get(name)
+
+
+class Repository:
+    """The branch that is followed, with all that it ever was."""
+
+    def __init__(self, seed: int, log: Callable[[Event], None]) -> None:
+        self._seed = seed
+        self._log = log
+        self.commits: dict[str, Commit] = {}
+        self.heads: list[tuple[float, str]] = []
+        self.renamed: set[str] = set()
+
+    @property
+    def head(self) -> Commit:
+        """What the branch truly is."""
+        return self.commits[self.heads[-1][1]]
+
+    def commit(self, wishes: Mapping[str, Wish], broken: Mapping[str, bytes], now: float) -> Commit:
+        """A commit on top of the head."""
+        parent = self.heads[-1][1] if self.heads else ""
+        made = _commit(f"{self._seed}/{len(self.commits)}", parent, wishes, broken)
+        self.commits[made.revision] = made
+        self._move(made, now, forced=False)
+        return made
+
+    def force(self, revision: str, now: float) -> None:
+        """The branch is put elsewhere."""
+        self._move(self.commits[revision], now, forced=True)
+
+    def rewrite(self, wishes: Mapping[str, Wish], broken: Mapping[str, bytes], parent: str, now: float) -> Commit:
+        """A commit on an older one takes the branch: what stood between is gone from history."""
+        made = _commit(f"{self._seed}/{len(self.commits)}", parent, wishes, broken)
+        self.commits[made.revision] = made
+        self._move(made, now, forced=True)
+        return made
+
+    def at(self, time: float) -> str:
+        """The head a mirror shows that is as old as that."""
+        found = self.heads[0][1]
+        for since, revision in self.heads:
+            if since > time:
+                break
+            found = revision
+        return found
+
+    def ancestors(self, revision: str) -> set[str]:
+        """Every commit below one."""
+        found: set[str] = set()
+        parent = self.commits[revision].parent
+        while parent:
+            found.add(parent)
+            parent = self.commits[parent].parent
+        return found
+
+    def _move(self, made: Commit, now: float, *, forced: bool) -> None:
+        self.heads.append((now, made.revision))
+        wishes = tuple(made.wishes[name] for name in sorted(made.wishes))
+        self._log(Committed(made.revision, made.parent, wishes, tuple(sorted(made.broken)), forced))
+
+
+def _commit(label: str, parent: str, wishes: Mapping[str, Wish], broken: Mapping[str, bytes]) -> Commit:
+    revision = hashlib.sha1(label.encode(), usedforsecurity=False).hexdigest()
+    files = {wish.path: broken.get(name) or spec_bytes(wish) for name, wish in wishes.items()}
+    files |= {f"specs/rows-{n}.jsonl": rows_bytes(n) for n in sorted({w.rows for w in wishes.values()})}
+    files.setdefault("README.md", b"models\n")
+    return Commit(revision, parent, dict(wishes), dict(broken), files)
+
+
+def unreadable_spec() -> bytes:
+    """A spec whose very name cannot be read."""
+    return BROKEN
+
+
+def invalid_spec(wish: Wish) -> bytes:
+    """A spec that can be named and not used."""
+    return spec_bytes(wish).replace(b"  attempt:", b"  attempts:")
+
+
+class SimTree:
+    """One commit as a `controller.ports.Tree`."""
+
+    def __init__(self, commit: Commit, life: Incarnation, faults: Faults, *, broken_off: bool) -> None:
+        self._commit = commit
+        self._life = life
+        self._faults = faults
+        self._broken_off = broken_off
+        self.whole = not broken_off
+
+    @property
+    def revision(self) -> str:
+        """The commit's id."""
+        return self._commit.revision
+
+    async def entries(self) -> Sequence[Entry]:
+        """Every path. Raises `SourceError` where the tree broke off."""
+        self._life.touch("entries")
+        if self._broken_off:
+            raise SourceError("the tree cannot be listed whole")
+        return [Entry(path, EntryKind.FILE, len(data)) for path, data in sorted(self._commit.files.items())]
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes. Raises `Unreadable`."""
+        self._life.touch("read")
+        if path not in self._commit.files:
+            raise Unreadable(f"{path} is not in the tree", code="GT401")
+        if path.endswith(".yaml") and self._faults.fires("git.read", "git.unread"):
+            self._life.told = False
+            raise Unreadable(f"{path} cannot be read just now", code="GT404")
+        del limit
+        return self._commit.files[path]
+
+
+class SimSource:
+    """A controller's own mirror of the repository, ``lag`` seconds behind."""
+
+    def __init__(self, repository: Repository, life: Incarnation, faults: Faults, lag: float) -> None:
+        self._repository = repository
+        self._life = life
+        self._faults = faults
+        self._lag = lag
+
+    async def tree(self, revision: str | None = None) -> SimTree:
+        """The tree the mirror shows. Raises `SourceError`."""
+        self._life.touch("tree")
+        await asyncio.sleep(0.05)
+        self._life.touch("tree")
+        now = asyncio.get_running_loop().time()
+        fault = self._faults.pick("git")
+        if fault == "git.unreachable":
+            raise SourceError("the repository cannot be reached")
+        lag = self._lag if not self._faults.off else 0.0
+        shown = revision or self._repository.at(now - lag - (900.0 if fault == "git.time-travel" else 0.0))
+        commit = self._repository.commits[shown]
+        whole = fault != "git.unlisted"
+        self._life.told = whole and not any(data == BROKEN for data in commit.broken.values())
+        self._life.log(Told(self._life.label, shown, self._repository.head.revision, self._life.told))
+        return SimTree(commit, self._life, self._faults, broken_off=not whole)
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """By the parents of each commit, as far as they are known."""
+        self._life.touch("relations")
+        return {other: self._relation(revision, other) for other in sorted(others)}
+
+    def _relation(self, revision: str, other: str) -> Relation:
+        if revision == other:
+            return Relation.SAME
+        if other in self._repository.ancestors(revision):
+            return Relation.AHEAD
+        known = other in self._repository.commits
+        return Relation.BEHIND if known and revision in self._repository.ancestors(other) else Relation.APART
+
+    async def identity(self) -> str | None:
+        """Who the repository is."""
+        return "example.com/models"
+
+    async def close(self) -> None:
+        """Nothing is held open."""

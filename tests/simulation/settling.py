@@ -1,0 +1,164 @@
+"""A healed world to its end: at most five passes to agreement, then passes in which nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from controller.conditions import Reason
+from controller.engine.acts import forget_intent
+from controller.engine.reconcile import Approval
+from controller.errors import ControllerError
+from controller.plan.actions import Hold
+from controller.state.observed import RemoteState
+from controller.state.recorded import Record
+from tests.simulation.controllers import Controller
+from tests.simulation.events import Died, Person, Stands
+from tests.simulation.lives import CURRENT
+from tests.simulation.oracle import stalled
+from tests.simulation.people import mended
+from tests.simulation.wishes import Wish
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+PASSES = 5
+# Longer than any run, any window of visibility and any grace of the runs here: after it nothing is still on its way.
+LONG = 4000.0
+_ALL = frozenset({"behind", "empty", "creates", "delete:alpha", "delete:beta", "delete:gamma"})
+
+
+async def settle(world: World) -> None:
+    """Converge within five passes (L1), then stay quiet (L2). Guards are allowed by name, as a person would."""
+    if world.shape.mend:
+        mended(world.repository, world.loop.time())
+    controller = Controller(9, world.outside)
+    CURRENT.set(controller.life)
+    ports = controller.ports(controller.life)
+    allowed = _ALL | {f"delete:{name}" for name in world.place.records}
+    for count in range(1, PASSES + 1):
+        await asyncio.sleep(LONG)
+        world.remote.tell_ends(world.loop.time())
+        done = await controller.one_pass(controller.life, ports, Approval(allow=allowed))
+        world.result.passes_to_settle = count
+        if done is not None and _needs_a_person(done.records):
+            await _resolve(world, done.records, ports)
+            continue
+        if done is not None and not world.result.violations and not faults_of(world):
+            break
+    _stand(world)
+    for fault in faults_of(world):
+        world.oracle.say("L1", fault)
+    if not world.result.violations:
+        await _quiet(world, controller, ports, allowed)
+    controller.life.die("the end")
+
+
+async def _quiet(world: World, controller: Controller, ports: object, allowed: frozenset[str]) -> None:
+    world.oracle.quiet = True
+    for count in range(world.shape.quiet_passes):
+        await asyncio.sleep(world.shape.interval * (1.0 if count % 2 else 40.0))
+        await controller.one_pass(controller.life, ports, Approval(allow=allowed))  # type: ignore[arg-type]
+        if world.result.violations:
+            return
+
+
+def _needs_a_person(records: dict[str, Record] | object) -> bool:
+    assert isinstance(records, dict)
+    return any(stalled(record) is Reason.OUTCOME_UNKNOWN for record in records.values())
+
+
+async def _resolve(world: World, records: object, ports: object) -> None:
+    """A person looked at the provider: what was made shows by now, so an intent that still is open made nothing."""
+    assert isinstance(records, dict)
+    for name, record in records.items():
+        if record.intent is not None and stalled(record) is Reason.OUTCOME_UNKNOWN:
+            world.log(Person("forget --intent", name))
+            try:
+                await forget_intent(ports, name)  # type: ignore[arg-type]
+            except ControllerError as error:
+                world.oracle.say("L1", f"forget --intent {name}: {error}")
+
+
+def _stand(world: World) -> None:
+    now = world.loop.time()
+    for model in world.remote.alive(now):
+        version = model.version(now)
+        if version is not None:
+            world.log(Stands(model.name, model.state(now), version.display, version.description, model.inputs))
+    lines = [
+        f"{model.name} {model.state(now)} {model.inputs.epochs} {model.inputs.rows}"
+        for model in world.remote.alive(now)
+    ]
+    for name, record in world.place.records.items():
+        slots = f"{record.active.model if record.active else '-'} {record.pending.model if record.pending else '-'}"
+        lines.append(f"{name}: {slots} {stalled(record)} orphaned={record.orphaned}")
+    world.result.end = tuple(sorted(lines))
+
+
+def faults_of(world: World) -> list[str]:
+    """What still keeps the world from what its HEAD asks for (L1, L4)."""
+    head = world.repository.head
+    found: list[str] = []
+    for name, wish in head.wishes.items():
+        if name not in head.broken and not any(name in other.former for other in head.wishes.values()):
+            found += _unmet(world, wish)
+    names = {name for wish in head.wishes.values() for name in (wish.name, *wish.former)}
+    if not head.broken:
+        found += [f for name, r in world.place.records.items() if name not in names for f in _left(world, r)]
+    return found
+
+
+def _unmet(world: World, wish: Wish) -> list[str]:
+    record = world.place.records.get(wish.name)
+    if record is None:
+        return [f"{wish.name} has no record"]
+    if wish.suspend:
+        return []
+    reason = stalled(record)
+    if reason is not None:
+        return [] if _justified(world, wish, reason) else [f"{wish.name} is held: {reason}"]
+    active = record.active
+    model = world.remote.models.get(active.model) if active else None
+    now = world.loop.time()
+    version = model.version(now) if model else None
+    if model is None or version is None or model.state(now) != "ACTIVE":
+        return [f"{wish.name} is said to be ready and does not serve"]
+    if model.inputs != wish.inputs:
+        return [f"{wish.name} serves {model.inputs} and asks for {wish.inputs}"]
+    if wish.display and version.display != wish.display:
+        return [f"{wish.name} is called {version.display!r}, not {wish.display!r}"]
+    if wish.description and wish.description not in version.description:
+        return [f"{wish.name} is described as {version.description!r}"]
+    return []
+
+
+def _justified(world: World, wish: Wish, reason: Reason) -> bool:
+    """Whether the truth gives that reason: a run that ended badly, a hand in the console, a budget."""
+    mine = [m for m in world.oracle.models.values() if m.key == (wish.lineage, wish.inputs, wish.attempt)]
+    hands = any(isinstance(event, Person) for _, event in world.result.trace)
+    match reason:
+        case Reason.RUN_FAILED | Reason.RUN_CANCELLED | Reason.DEADLINE_EXCEEDED:
+            return any(m.truth in {"FAILED", "CANCELLED"} for m in mine)
+        case Reason.LOST | Reason.DRIFTED | Reason.FOREIGN_MODEL:
+            dropped = world.result.faults["run.dropped"] > 0
+            return any(m.by_hand for m in mine) or hands or dropped
+        case Reason.BUDGET_EXCEEDED:
+            return world.shape.budget is not None
+        case _:
+            return False
+
+
+def _left(world: World, record: Record) -> list[str]:
+    """What is wrong with a record whose spec is gone."""
+    found: list[str] = []
+    if record.pending is not None and record.pending.state == RemoteState.CREATING:
+        model = world.remote.models.get(record.pending.model)
+        if model is not None and model.state(world.loop.time()) == "CREATING":
+            found.append(f"{record.pending.model} still tunes and nobody wants it")
+    if not record.orphaned:
+        found.append(f"{record.name} has no spec and is not left: {stalled(record)}")
+    return found
+
+
+__all__ = ["Died", "Hold", "faults_of", "settle"]

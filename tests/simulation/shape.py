@@ -1,0 +1,81 @@
+"""A seed to the shape of its run: which service, how many controllers and specs, which faults, how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.simulation.chance import Draw
+from tests.simulation.faults import CATEGORIES, Schedule
+from tests.simulation.people import Act, script
+from tests.simulation.remote import Service
+from tests.simulation.wishes import Wish
+
+NAMES = ("alpha", "beta", "gamma")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything that a run is made from; the same shape and seed give the same run.
+
+    ``stack`` is http (the real client on a simulated transport), direct (the same provider without it) or vertex
+    (a service that chooses ids). Times are in seconds.
+    """
+
+    seed: int
+    stack: str = "direct"
+    controllers: int = 1
+    wishes: tuple[Wish, ...] = ()
+    acts: tuple[Act, ...] = ()
+    service: Service = field(default_factory=Service)
+    schedule: Schedule = field(default_factory=Schedule)
+    interval: float = 200.0
+    safety: float = 2400.0
+    mirror_lag: float = 0.0
+    grace: float = 600.0
+    budget: float | None = None
+    reviewed: bool = False  # controllers apply approved plans only
+    mend: bool = True  # broken specs are put right before the end
+    whole_ledger: bool = False
+    quiet_passes: int = 4
+    crash_at: frozenset[tuple[int, str]] = frozenset()
+    fail_at: int = 0
+
+
+def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
+    """The swarm's draw for one seed."""
+    draw = Draw(seed, "shape")
+    stack = draw.one(("http", "http", "direct", "vertex"))
+    names = NAMES[: draw.number(1, 3)]
+    safety = draw.between(1500.0, 3000.0)
+    wishes = tuple(
+        Wish(name, name, epochs=2 + draw.number(0, 2), delete=draw.chance(0.3), finish=draw.chance(0.15))
+        for name in names
+    )
+    chosen = frozenset(one for one in CATEGORIES if draw.chance(0.6))
+    budgeted = draw.chance(0.2)
+    return Shape(
+        seed=seed,
+        stack=stack,
+        controllers=draw.one((1, 1, 2, 2, 3)),
+        wishes=wishes,
+        acts=script(seed, names, safety * 0.9, draw.number(2, 7)),
+        service=Service(
+            chooses_id=stack != "vertex",
+            lag=draw.one((0.0, 0.0, 30.0, 120.0, 300.0)),
+            page=draw.one((1, 2, 3, 50)),
+            quota=draw.one((1, 2, 1000, 1000)),
+            shortest=60.0,
+            longest=draw.one((200.0, 600.0, 1200.0)),
+            price=10.0 if budgeted else 0.0,
+        ),
+        schedule=Schedule(chosen, draw.one((0.3, 1.0, 1.0, 2.0)), only),
+        interval=draw.between(120.0, 500.0),
+        safety=safety,
+        mirror_lag=draw.one((0.0, 0.0, 60.0, 240.0)),
+        grace=draw.one((300.0, 900.0, 3600.0)),
+        budget=draw.between(0.003, 0.03) if budgeted else None,
+        reviewed=draw.chance(0.15),
+        mend=draw.chance(0.8),
+        whole_ledger=seed % 10 == 0,
+        quiet_passes=100 if seed % 25 == 0 else 4,
+    )

@@ -1,0 +1,38 @@
+"""Virtual seconds to the wall clock of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: float) -> datetime:
+    """The wall clock after that many seconds."""
+    return START + timedelta(seconds=seconds)
+
+
+def rfc3339(seconds: float) -> str:
+    """The same as text, in whole seconds."""
+    return moment(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class SimClock:
+    """The `controller.ports.Clock` of one controller: the loop's time, and a wall clock that may be wrong."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, skew: float = 0.0) -> None:
+        self._loop = loop
+        self.skew = skew
+
+    def now(self) -> datetime:
+        """The time this machine believes in."""
+        return moment(self._loop.time() + self.skew)
+
+    def monotonic(self) -> float:
+        """Seconds since the start."""
+        return self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
