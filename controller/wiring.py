@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
 from controller.git.layout import find_repository
-from controller.ledger.opening import open_ledger
+from controller.ledger.cell import BranchCell, FileCell
+from controller.ledger.opening import open_cell, open_ledger
 from controller.ports import Ledger, Ports, Provider, Reporter, Source, Tree
 from controller.providers.opening import Doors, open_provider
 from controller.settings import LedgerSettings, Settings, home
@@ -112,10 +113,23 @@ async def _providers(
 
 def _ledger(where: Where, settings: LedgerSettings, clock: SystemClock, environ: Mapping[str, str]) -> Ledger:
     """Beside the specs: in the local repository or its origin, or in the repository whose address was given."""
+    there, root = _beside(where, settings, environ)
+    return open_ledger(there, root, home(environ), clock.now, environ)
+
+
+def open_lease_cell(
+    where: Where, settings: LedgerSettings, clock: SystemClock, environ: Mapping[str, str] = os.environ
+) -> BranchCell | FileCell:
+    """The text beside the ledger that says which daemon is at work. Raises `LedgerError`, `SourceError`."""
+    there, root = _beside(where, settings, environ)
+    return open_cell(there, root, home(environ), clock.now, environ)
+
+
+def _beside(where: Where, settings: LedgerSettings, environ: Mapping[str, str]) -> tuple[LedgerSettings, Path]:
     if where.repo is None:
-        return open_ledger(settings, top_of(where.root), home(environ), clock.now, environ)
-    there = replace(settings, remote=where.repo) if settings.remote in {None, "origin"} else settings
-    return open_ledger(there, home(environ), home(environ), clock.now, environ)
+        return settings, top_of(where.root)
+    named = settings.remote in {None, "origin"} and settings.directory is None
+    return replace(settings, remote=where.repo) if named else settings, home(environ)
 
 
 async def _identity(where: Where, source: Source, environ: Mapping[str, str]) -> str:

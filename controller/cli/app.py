@@ -142,6 +142,34 @@ def serve(
     return run(asked, options)
 
 
+@app.command("run")
+@shared
+def run(
+    asked: Asked,
+    *,
+    worktree: Annotated[
+        bool,
+        typer.Option(
+            "--worktree", help="Follow uncommitted files, for providers that cost nothing.", show_default=False
+        ),
+    ] = False,
+    repo: Annotated[
+        str | None, typer.Option("--repo", metavar="URL", help="Follow a branch behind an address, not --root.")
+    ] = None,
+    branch: Annotated[
+        str | None, typer.Option("--branch", metavar="B", help="The branch of --repo. [default: main]")
+    ] = None,
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two looks when idle.")
+    ] = 60.0,
+) -> int:
+    """Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT."""
+    from controller.cli.running import Daemon  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.running import run as follow  # noqa: PLC0415 - as above
+
+    return follow(asked, Daemon(worktree=worktree, repo=repo, branch=branch, interval=interval))
+
+
 @app.command("evaluate")
 @shared
 def evaluate(

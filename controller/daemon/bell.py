@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import StrEnum
 
 from controller.daemon.schedule import hold_off
@@ -29,7 +30,7 @@ class Bell:
         self._causes: set[Cause] = set()
         self._first = self._last = 0.0
         self._began: float | None = None
-        self.over = False
+        self._ended = asyncio.Event()
 
     def ring(self, cause: Cause) -> None:
         """Ask for a pass. Rings before it begins are one."""
@@ -41,23 +42,31 @@ class Bell:
 
     def end(self) -> None:
         """No pass is waited for any more."""
-        self.over = True
+        self._ended.set()
         self._rung.set()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._ended.is_set()
+
     async def wait(self, until: float) -> frozenset[Cause]:
-        """The causes of the next pass, when it may begin; at ``until`` (monotonic seconds) it begins by itself."""
+        """The causes of the next pass, when it may begin; at ``until`` (monotonic seconds) it begins by itself.
+
+        None where there is to be no pass any more.
+        """
         try:
             async with asyncio.timeout(max(0.0, until - self._clock.monotonic())):
                 await self._rung.wait()
         except TimeoutError:
             self.ring(Cause.TIME)
-        while not self.over and (pause := self._pause()) > 0:
-            await asyncio.sleep(min(pause, 0.1))
+        while not self._ended.is_set() and (pause := self._pause()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), pause)
         self._began = self._clock.monotonic()
         causes, self._causes = frozenset(self._causes), set()
-        if not self.over:
-            self._rung.clear()
-        return causes
+        self._rung.clear()
+        return frozenset() if self.over else causes
 
     def _pause(self) -> float:
         if self._causes.isdisjoint({Cause.FILES, Cause.REMOTE, Cause.WEBHOOK}):

@@ -92,9 +92,7 @@ class Gate:
 
     async def create(self, request: CreateRequest) -> RemoteModel:
         """Fenced, spared and counted. A model whose id is the provider's to choose is known by its description."""
-        made = await self._gated(
-            "create", request.model or request.description, lambda: self._provider.create(request)
-        )
+        made = await self._gated("create", request.model or request.description, lambda: self._provider.create(request))
         self._doors.metrics.created(self.key)
         return made
 

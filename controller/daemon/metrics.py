@@ -47,7 +47,10 @@ class Metrics:
         self._holds = Gauge("gitune_holds", "Models held, by reason.", ["reason"], registry=self._registry)
         self._leader = Gauge("gitune_lease_held", "Whether this daemon holds the lease.", registry=self._registry)
         self._waits = Counter(
-            "gitune_rate_limit_waits", "Operations put off by a provider's quota.", ["provider"], registry=self._registry
+            "gitune_rate_limit_waits",
+            "Operations put off by a provider's quota.",
+            ["provider"],
+            registry=self._registry,
         )
         self._spend = Gauge(
             "gitune_spend_upper_bound",

@@ -62,8 +62,8 @@ def backoff(failures: int, rhythm: Rhythm, chance: float) -> float:
 
 
 def jittered(seconds: float, chance: float) -> float:
-    """A tenth more or less, so that many daemons do not ask at the same moment."""
-    return seconds * (0.9 + chance / 5)
+    """Up to a tenth less, so that many daemons do not ask at the same moment, and none later than was promised."""
+    return seconds * (0.9 + chance / 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A text beside the ledger that is changed by compare-and-swap: on a branch of its own, or in a file of its directory."""
+"""A text beside the ledger, changed by compare-and-swap: on a branch of its own, or in a file of its directory."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""A folder to hints that what is followed in it may have changed: early ones where the system tells, never a promise."""
+"""A folder to hints that what is followed in it may have changed: early where the system tells, never a promise."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from watchfiles import Change, awatch
 
@@ -65,7 +65,7 @@ async def _until_moved(what: Watched, armed: str, ring: Ring) -> None:
     tasks = [asyncio.create_task(work) for work in _watches(what, ring, over)]
     try:
         while identity(what.root) == armed and not any(task.done() for task in tasks):
-            await asyncio.sleep(_REARM_SECONDS)
+            await asyncio.wait(tasks, timeout=_REARM_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     finally:
         over.set()
         for task in tasks:
@@ -73,7 +73,7 @@ async def _until_moved(what: Watched, armed: str, ring: Ring) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _watches(what: Watched, ring: Ring, over: asyncio.Event):  # noqa: ANN202 - coroutines of one kind
+def _watches(what: Watched, ring: Ring, over: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
     if what.files:
         return [_watch_files(what, ring, over)]
     repository = find_repository(what.root)

@@ -1,0 +1,301 @@
+"""Wakes to passes: whatever rang, everything is looked at, and what is not in order is brought on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Protocol
+
+import structlog
+
+from controller.daemon.bell import Bell, Cause
+from controller.daemon.fence import Fence
+from controller.daemon.gate import Doors, Gate, Spared
+from controller.daemon.lease import Lease
+from controller.daemon.metrics import Metrics
+from controller.daemon.schedule import Rhythm, backoff, is_moving, is_settled, jittered
+from controller.daemon.telling import Telling
+from controller.daemon.view import View
+from controller.engine.look import observe, wanted
+from controller.engine.reconcile import Approval, Pass, Refused, reconcile
+from controller.errors import ControllerError, RevisionConflict
+from controller.plan.world import World
+from controller.ports import Chance, Clock, Ports, Reporter
+from controller.settings import Settings
+
+log = structlog.stdlib.get_logger("gitune")
+
+_SOON = 1.0  # seconds until the look that sees what a pass has done
+_RACE = 0.2  # seconds after a lost race for the ledger
+
+
+class Workplace(Protocol):
+    """Open ports, and the settings they were made from."""
+
+    @property
+    def ports(self) -> Ports:
+        """The doors."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """What gitune.yaml said."""
+        ...
+
+
+class Opening(Protocol):
+    """How a workplace comes to be."""
+
+    def open(self, reporter: Reporter) -> AbstractAsyncContextManager[Workplace]:
+        """The ports, and the settings as they are now. Raises `ControllerError`."""
+        ...
+
+    def lease(self, settings: Settings) -> Lease:
+        """The lease beside the ledger of these settings."""
+        ...
+
+    async def is_current(self, opened: Workplace) -> bool:
+        """Whether opening again would give the same. Raises `ControllerError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a loop is made of. ``shown`` is told of every new view."""
+
+    opening: Opening
+    clock: Clock
+    chance: Chance
+    rhythm: Rhythm
+    metrics: Metrics
+    shown: Callable[[View, View], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An open workplace with its gates, lease and fence."""
+
+    opened: Workplace
+    ports: Ports
+    lease: Lease
+    fence: Fence
+    stack: AsyncExitStack
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """The inputs of a pass that found all in agreement: while they stay as they are, so does its answer."""
+
+    tip: str
+    ledger: str | None
+    world: World
+    until: float
+
+
+class Loop:
+    """One followed repository, pass by pass. `run` ends when the bell does."""
+
+    def __init__(self, means: Means, bell: Bell, following: str) -> None:
+        self.bell = bell
+        self.view = View(following)
+        self._means = means
+        self._telling = Telling(means.clock, means.rhythm)
+        self._spared = Spared()
+        self._place: _Place | None = None
+        self._settled: _Settled | None = None
+        self._waiting_since: float | None = None
+        self._done_tip = ""
+        self._reopen = False
+
+    async def run(self) -> None:
+        """Passes until the bell ends. Raises nothing that a later pass could mend."""
+        until = self._now()
+        try:
+            while not self.bell.over:
+                if causes := await self.bell.wait(until):
+                    self._means.metrics.woke(causes)
+                    self._reopen |= Cause.RELOAD in causes
+                    until = self._now() + await self._turn(causes)
+        finally:
+            await self._leave()
+
+    def end(self) -> None:
+        """No further effect, no further pass; the one that runs comes to its end."""
+        if self._place is not None:
+            self._place.fence.ending = True
+        self.bell.end()
+
+    def age(self) -> float:
+        """Seconds since the oldest commit was seen that no pass has brought to an end."""
+        return self._now() - self._waiting_since if self._waiting_since is not None else 0.0
+
+    async def _turn(self, causes: frozenset[Cause]) -> float:
+        """One pass with its account; the seconds until the next is due."""
+        began, result, wait = self._now(), "failed", 0.0
+        try:
+            result, wait = await self._pass()
+        except RevisionConflict as error:
+            log.info("pass.raced", said=error.message)
+            result, wait = "raced", self._means.chance.uniform(_RACE / 2, _RACE)
+        except Refused as refused:
+            result, wait = "refused", self._refused(refused)
+        except ControllerError as error:
+            wait = self._failed(error)
+        seconds = self._now() - began
+        self._means.metrics.passed(result, seconds)
+        if result != "unchanged":
+            log.info("pass.ended", result=result, causes=sorted(map(str, causes)), seconds=round(seconds, 3), next=round(wait, 1))
+        return wait
+
+    async def _pass(self) -> tuple[str, float]:
+        place = await self._opened()
+        tip = await place.ports.source.tip()
+        if tip != self._done_tip and self._waiting_since is None:
+            self._waiting_since = self._now()
+        if tip != self._done_tip and not await self._means.opening.is_current(place.opened):
+            place = await self._opened_again()
+        if await self._is_as_before(place, tip):
+            self._show(failures=0, failure="", hint="", looked=self._means.clock.now(), standby="")
+            return "unchanged", self._interval()
+        if not await place.lease.take():
+            return await self._stand_by(place)
+        return "changed", await self._reconcile(place, tip)
+
+    async def _reconcile(self, place: _Place, tip: str) -> float:
+        place.fence.begin(place.opened.ports.source, tip)
+        self._telling.begin()
+        self._means.metrics.led(held=True)
+        done = await reconcile(place.ports, place.opened.settings, Approval())
+        self._settled = await self._settlement(place, tip, done)
+        self._done_tip, self._waiting_since = tip, None
+        self._account(done)
+        if self._settled is not None:
+            await place.lease.release()
+            self._means.metrics.led(held=False)
+        return self._next(done)
+
+    async def _settlement(self, place: _Place, tip: str, done: Pass) -> _Settled | None:
+        """What holds from now on, where this pass found nothing to do and nothing to write."""
+        ledger = await place.ports.ledger.tip()
+        before = done.world.recorded.tip
+        if ledger != before or tip != (done.world.desired.revision or tip):
+            return None
+        if not is_settled(done.outcomes, done.records):
+            return None
+        return _Settled(tip, ledger, done.world, self._now() + self._means.rhythm.resync)
+
+    async def _is_as_before(self, place: _Place, tip: str) -> bool:
+        """Whether git, the ledger and every provider say what they said when all was settled."""
+        known = self._settled
+        if known is None or known.tip != tip or self._now() > known.until:
+            return False
+        if await place.ports.ledger.tip() != known.ledger:
+            return False
+        return await observe(place.ports, wanted(known.world)) == known.world.observed
+
+    def _next(self, done: Pass) -> float:
+        """Seconds until something can be new: a run's progress, a retry, else the interval."""
+        now = self._now()
+        times = [self._interval()]
+        if is_moving(done.outcomes):
+            times.append(_SOON)
+        times += [due - now for due in (self._telling.next_poll(), self._spared.due(now)) if due is not None]
+        return max(0.05, min(times))
+
+    def _account(self, done: Pass) -> None:
+        metrics, now = self._means.metrics, self._means.clock.now()
+        metrics.recorded(done.records)
+        metrics.held(done.outcomes)
+        self._show(
+            revision=done.plan.revision or "",
+            records=MappingProxyType(dict(done.records)),
+            plan=done.plan,
+            outcomes=done.outcomes,
+            problems=done.world.desired.problems,
+            failure="",
+            hint="",
+            failures=0,
+            standby="",
+            looked=now,
+            passed=now,
+        )
+
+    async def _stand_by(self, place: _Place) -> tuple[str, float]:
+        """Another one is at work: show what it writes, and look again before its lease can be over."""
+        holder = place.lease.holder
+        if self.view.standby != holder:
+            log.info("lease.elsewhere", holder=holder)
+        self._means.metrics.led(held=False)
+        recorded = await place.ports.ledger.load()
+        self._means.metrics.recorded(recorded.records)
+        self._show(records=recorded.records, standby=holder, failures=0, failure="", looked=self._means.clock.now())
+        return "standby", self._means.chance.uniform(1.0, 3.0)
+
+    def _refused(self, refused: Refused) -> float:
+        """A guard stands: nothing was sent. The plan is shown with what to do; a change of anything is a new chance."""
+        plan = refused.preview.plan
+        if self.view.failure != refused.message:
+            log.warning("pass.refused", said=refused.message, hint=refused.hint)
+        now = self._means.clock.now()
+        self._means.metrics.recorded(refused.preview.world.recorded.records)
+        self._show(
+            revision=plan.revision or "",
+            records=refused.preview.world.recorded.records,
+            plan=plan,
+            outcomes=(),
+            failure=refused.message,
+            hint=refused.hint,
+            failures=0,
+            looked=now,
+            passed=now,
+        )
+        return self._interval()
+
+    def _failed(self, error: ControllerError) -> float:
+        failures = self.view.failures + 1
+        log.warning("pass.failed", failures=failures, said=error.message, hint=error.hint, kind=type(error).__name__)
+        self._settled = None
+        self._show(failure=error.message, hint=error.hint, failures=failures, looked=self._means.clock.now())
+        return backoff(failures, self._means.rhythm, self._means.chance.uniform(0.0, 1.0))
+
+    def _show(self, **changes: object) -> None:
+        before, self.view = self.view, replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
+        self._means.shown(before, self.view)
+
+    async def _opened(self) -> _Place:
+        if self._place is None or self._reopen:
+            return await self._opened_again()
+        return self._place
+
+    async def _opened_again(self) -> _Place:
+        """The ports as the settings now ask for them. What cannot be opened leaves none open."""
+        await self._leave()
+        self._reopen, self._settled, self._done_tip = False, None, ""
+        stack = AsyncExitStack()
+        try:
+            opened = await stack.enter_async_context(self._means.opening.open(self._telling))
+            lease = self._means.opening.lease(opened.settings)
+        except BaseException:
+            await stack.aclose()
+            raise
+        fence = Fence(lease)
+        doors = Doors(fence, self._means.metrics, self._means.clock, self._means.chance, self._means.rhythm)
+        gates = {key: Gate(provider, doors, self._spared) for key, provider in opened.ports.providers.items()}
+        ports = replace(opened.ports, providers=gates)
+        self._place = _Place(opened, ports, lease, fence, stack)
+        log.info("ports.opened", following=self.view.following, providers=sorted(gates))
+        return self._place
+
+    async def _leave(self) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            await place.lease.release()
+            await place.stack.aclose()
+
+    def _interval(self) -> float:
+        return jittered(self._means.rhythm.interval, self._means.chance.uniform(0.0, 1.0))
+
+    def _now(self) -> float:
+        return self._means.clock.monotonic()
