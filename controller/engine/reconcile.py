@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from controller.conditions import Reason
 from controller.engine.apply import Stage, apply
 from controller.engine.desire import read_desired
-from controller.engine.look import look
+from controller.engine.look import look, look_offline
 from controller.errors import LedgerError, RevisionConflict, UnsafePlan
 from controller.failpoints import point
 from controller.plan.actions import Adopt, Cancel, Create, Delete, Hold, Plan, Promote, Retune, Reuse, Wait
@@ -17,6 +17,7 @@ from controller.plan.outcomes import Done, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
 from controller.plan.safety import standing, uncommitted
+from controller.plan.withheld import withhold
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports
 from controller.settings import Settings
@@ -36,11 +37,16 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a person allowed: a plan's digest (None: whatever git says), guards by their word, the revision meant."""
+    """What a person allowed: a plan's digest (None: whatever git says), guards by their word, the revision meant.
+
+    ``withheld`` are names whose review does not hold any more, each with the sentence that says so: nothing is done to
+    them, and the digest is that of the plan without their effects.
+    """
 
     digest: str | None = None
     allow: frozenset[str] = field(default_factory=frozenset)
     revision: str | None = None
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,8 @@ async def preview(ports: Ports, settings: Settings, revision: str | None = None)
 
 async def preview_offline(ports: Ports, settings: Settings, revision: str | None = None) -> Preview:
     """A plan from git and the ledger alone: what is recorded is taken for what the providers would say."""
-    silent = replace(ports, providers={})
-    world = await look(silent, settings, revision)
-    capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
-    world = replace(world, capabilities=capabilities, observed=as_recorded(world))
+    world = await look_offline(ports, settings, revision)
+    world = replace(world, observed=as_recorded(world))
     return Preview(world, make_plan(world))
 
 
@@ -84,7 +88,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     sent then.
     """
     world = await look(ports, settings, approval.revision)
-    plan = make_plan(world)
+    plan = withhold(make_plan(world), approval.withheld, world)
     _check(Preview(world, plan), approval)
     _tell(world, ports)
     point("decided")
