@@ -18,6 +18,12 @@ from controller.state.observed import Observed, ObservedProvider
 
 async def look(ports: Ports, settings: Settings, revision: str | None = None) -> World:
     """Read the three sides. Raises `SourceError` or `LedgerError`; a provider that cannot be read is in the answer."""
+    world = await look_offline(ports, settings, revision)
+    return replace(world, observed=await observe(ports, wanted(world)))
+
+
+async def look_offline(ports: Ports, settings: Settings, revision: str | None = None) -> World:
+    """What git and the ledger say; nothing is observed. Raises `SourceError` or `LedgerError`."""
     capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
     tree = await ports.source.tree(revision)
     desired = await read_desired(tree, settings, capabilities)
@@ -33,9 +39,7 @@ async def look(ports: Ports, settings: Settings, revision: str | None = None) ->
         concurrency=MappingProxyType(limits),
         prices=MappingProxyType({key: p.prices for key, p in settings.providers.items() if p.prices is not None}),
     )
-    world = with_times(world, ports.clock.now())
-    world = await _with_history(world, ports)
-    return replace(world, observed=await observe(ports, wanted(world)))
+    return await _with_history(with_times(world, ports.clock.now()), ports)
 
 
 async def _with_history(world: World, ports: Ports) -> World:
