@@ -17,7 +17,7 @@ from controller.cli.options import Asked, Format
 from tests.cli.running import Commit, Process, WriteSpec
 
 COMMANDS = [
-    *("init", "validate", "plan", "apply", "status", "serve", "evaluate"),
+    *("init", "validate", "plan", "apply", "status", "run", "serve", "evaluate"),
     *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor"),
 ]
 SHARED = ("--root", "--config", "--output", "--log-format", "--no-color", "--verbose", "--debug")
