@@ -4,8 +4,9 @@ import ast
 import re
 from collections.abc import Mapping
 
+# "base" is missing on purpose: here it is what a model is tuned on, never what a class is derived from.
 VAGUE = {
-    *("utils", "helpers", "common", "base", "core", "misc", "types", "manager"),
+    *("utils", "helpers", "common", "core", "misc", "types", "manager"),
     *("handler", "processor", "service", "data", "info", "context"),
 }
 # The terms of other fields, where the last word of a class name is not ours to choose.
