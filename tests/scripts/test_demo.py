@@ -15,6 +15,8 @@ FIVE_MINUTES = 300.0
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(FIVE_MINUTES + 60),
+    pytest.mark.xdist_group("demo"),  # one demo for all of these tests
     pytest.mark.skipif(
         not (ROOT / ".venv" / "gitune.seal").exists(), reason="the environment was not made by script/bootstrap"
     ),
@@ -45,6 +47,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         "TMPDIR": str(temporary),
         "GEMINI_API_KEY": "never-to-be-used",
         "GITUNE_HOME": str(home / "gitune"),
+        **{name: value for name, value in os.environ.items() if name.startswith(("SSL_CERT", "UV_", "OPENBLAS"))},
     }
     started = time.monotonic()
     done = subprocess.run(
