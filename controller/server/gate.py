@@ -45,12 +45,14 @@ class Gate:
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen = {"method": scope["method"], "path": scope["path"], "status": message["status"]}
-                quiet = scope["method"] == "GET" and message["status"] == HTTPStatus.OK  # clients poll
-                (self._journal.debug if quiet else self._journal.info)("request.answered", **seen)
+                self._write(scope["method"], scope["path"], message["status"])
             await send(message)
 
         return send_on
+
+    def _write(self, method: str, path: str, status: int) -> None:
+        if method != "GET" or status != HTTPStatus.OK:  # clients poll
+            self._journal.note("request.answered", method=method, path=path, status=status)
 
     def _refusal(self, headers: Headers, query: QueryParams) -> Refused | None:
         if not self._keys:

@@ -83,7 +83,7 @@ def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], l
     trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, journal)
     tuning = Tuning(store, trainers)
     try:
-        asyncio.run(_Service(options, keys, tuning, journal).run(listener))
+        asyncio.run(_Life(options, keys, tuning, journal).run(listener))
     finally:
         trainers.close()
         store.close()
@@ -153,7 +153,7 @@ def _url(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
-class _Service:
+class _Life:
     """One life of the server, from the first request to the last."""
 
     def __init__(self, options: ServeOptions, keys: list[str], tuning: Tuning, journal: Journal) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
@@ -32,6 +33,9 @@ def main() -> int:
     arguments.add_argument("--data", type=Path, required=True)
     arguments.add_argument("--operation", required=True)
     asked = arguments.parse_args()
+    for told in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # A stop of the whole process group is the server's to carry out: a trainer that ended first would look broken.
+        signal.signal(told, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     store = Store(asked.data, durable=False)
     run = store.run(asked.operation)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +53,11 @@ class Trainers:
                 if self._closed or len(self._processes) >= self._limit:
                     return
                 if model.operation not in self._processes and self._store.begin(model.operation, now()):
-                    self._start(model.operation)
+                    try:
+                        self._start(model.operation)
+                    except OSError as fault:
+                        why = f"Training failed: its process could not be started: {fault.strerror}."
+                        self._store.fail(model.operation, Code.INTERNAL, why, now())
 
     def _start(self, operation: str) -> None:
         known = os.environ.get("PYTHONPATH")
@@ -76,22 +82,35 @@ class Trainers:
             | {"PYTHONPATH": os.pathsep.join([str(_PACKAGE_ROOT), *([known] if known else [])])},
         )
         self._processes[operation] = process
-        self._journal.info("run.started", operation=operation, pid=process.pid)
+        self._journal.note("run.started", operation=operation, pid=process.pid)
         threading.Thread(target=self._follow, args=(operation, process), daemon=True).start()
 
     def _follow(self, operation: str, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         if process.stdin:
             process.stdin.close()
-        with self._turn:
-            self._processes.pop(operation, None)
-            if self._closed:
-                return
-        self._journal.info("run.ended", operation=operation, exit_code=code)
-        # Where the run ended well, or was cancelled or deleted, this changes nothing.
+        if self._closed:
+            return
+        self._journal.note("run.ended", operation=operation, exit_code=code)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        self._store.fail(operation, Code.INTERNAL, f"Training failed: its process {how}.", now())
+        self._give_up(operation, f"Training failed: its process {how}.")
+        with self._turn:  # only now: a run without a process that has not ended is one to start
+            self._processes.pop(operation, None)
         self.start_due()
+
+    def _give_up(self, operation: str, why: str) -> None:
+        """Fails a run whose process is gone; one that ended well, was cancelled or deleted stays as it is.
+
+        Where the store cannot be written (a full disk) it is tried again: else the run would seem to train for ever.
+        """
+        while not self._closed:
+            try:
+                self._store.fail(operation, Code.INTERNAL, why, now())
+            except sqlite3.OperationalError as fault:
+                self._journal.note("store.unwritable", operation=operation, why=str(fault))
+                time.sleep(1)
+            else:
+                return
 
     def stop(self, operation: str) -> None:
         """Ends the process of a run, if it has one, and returns when it is gone. The run must have ended before."""

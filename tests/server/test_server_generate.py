@@ -55,7 +55,7 @@ def test_answers_to_many_at_once_do_not_mix(counting: Served) -> None:
 
 @pytest.mark.parametrize("text", ["", "\x00", "é" * 200, "1" * 40_000])
 def test_any_text_within_the_limit_gets_an_answer(counting: Served, text: str) -> None:
-    assert counting.ask("counting", text).status == 200
+    assert counting.ask("counting", text, maxOutputTokens=8).status == 200
 
 
 @pytest.mark.parametrize(
