@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import Asked, Rows, remembered, shared
+from controller.daemon.choices import NoticeFilter, NoticeFormat
 
 app = typer.Typer(
     name="gitune",
@@ -162,12 +163,38 @@ def run(
     interval: Annotated[
         float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two looks when idle.")
     ] = 60.0,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Serve the status page, health and metrics.")
+    ] = None,
+    webhook_secret_file: Annotated[
+        Path | None, typer.Option("--webhook-secret-file", metavar="F", help="Take GitHub webhooks signed with this.")
+    ] = None,
+    notify_url_file: Annotated[
+        Path | None, typer.Option("--notify-url-file", metavar="F", help="Send notices to the address in this file.")
+    ] = None,
+    notify_format: Annotated[
+        NoticeFormat, typer.Option("--notify-format", metavar="json|slack", help="How notices are written.")
+    ] = NoticeFormat.JSON,
+    notify_on: Annotated[
+        NoticeFilter, typer.Option("--notify-on", metavar="all|problems", help="Which notices are sent.")
+    ] = NoticeFilter.ALL,
 ) -> int:
     """Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT."""
     from controller.cli.running import Daemon  # noqa: PLC0415 - see the module's docstring
     from controller.cli.running import run as follow  # noqa: PLC0415 - as above
 
-    return follow(asked, Daemon(worktree=worktree, repo=repo, branch=branch, interval=interval))
+    wish = Daemon(
+        worktree=worktree,
+        repo=repo,
+        branch=branch,
+        interval=interval,
+        listen=listen,
+        webhook_secret_file=webhook_secret_file,
+        notify_url_file=notify_url_file,
+        notify_format=notify_format,
+        notify_on=notify_on,
+    )
+    return follow(asked, wish)
 
 
 @app.command("evaluate")

@@ -5,23 +5,31 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from controller.cli import logs
 from controller.cli.codes import Code
 from controller.cli.options import Asked
+from controller.daemon.choices import NoticeFilter, NoticeFormat
 from controller.daemon.lease import CellLease, Lease
-from controller.daemon.loop import Means, Workplace
+from controller.daemon.loop import Loop, Means, Workplace
 from controller.daemon.metrics import Metrics
+from controller.daemon.notices import notices
+from controller.daemon.notify import Notifier, Wish, read_url
 from controller.daemon.schedule import Rhythm
 from controller.daemon.service import Service, serve
+from controller.daemon.web import Web, parse_address
+from controller.daemon.webhook import Deliveries, read_secret
 from controller.errors import ControllerError
+from controller.git.location import without_userinfo
 from controller.ports import Reporter
 from controller.settings import Settings
 from controller.source.watch import Watched
+from controller.state.recorded import Record
 from controller.system import SystemChance, SystemClock
 from controller.wiring import Opened, Where, open_lease_cell, open_ports, read_settings
 
@@ -36,18 +44,52 @@ class Daemon:
     interval: float = 60.0
     listen: str | None = None
     webhook_secret_file: Path | None = None
+    notify_url_file: Path | None = None
+    notify_format: NoticeFormat = NoticeFormat.JSON
+    notify_on: NoticeFilter = NoticeFilter.ALL
 
 
 def run(asked: Asked, daemon: Daemon) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
     logs.configure(replace(asked, verbose=True))
-    where = _where(asked, daemon)
-    clock, chance = SystemClock(), SystemChance()
-    opening = _Opening(where, clock, chance)
-    means = Means(opening, clock, chance, Rhythm(interval=daemon.interval), Metrics(), lambda _before, _after: None)
+    return asyncio.run(serve(_service(_where(asked, daemon), daemon))) or Code.WELL
+
+
+def _service(where: Where, daemon: Daemon) -> Service:
+    clock, chance, metrics = SystemClock(), SystemChance(), Metrics()
     watched = Watched(where.root, files=daemon.worktree) if where.repo is None else None
     following = where.repo or f"{where.root}{' (working tree)' if daemon.worktree else ''}"
-    return asyncio.run(serve(Service(means, following, watched))) or Code.WELL
+    notifier = _notifier(daemon, clock, chance)
+    web = _web(daemon, metrics, clock)
+
+    def recorded(before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
+        if notifier is not None:
+            notifier.put(notices(before, after))
+
+    means = Means(_Opening(where, clock, chance), clock, chance, Rhythm(interval=daemon.interval), metrics, recorded)
+    beside: list[Callable[[Loop], Coroutine[Any, Any, None]]] = []
+    if web is not None:
+        beside.append(web.serve)
+    if notifier is not None:
+        beside.append(lambda _: notifier.run())
+    return Service(means, without_userinfo(following), watched, tuple(beside))
+
+
+def _web(daemon: Daemon, metrics: Metrics, clock: SystemClock) -> Web | None:
+    if daemon.listen is None:
+        if daemon.webhook_secret_file is not None:
+            raise ControllerError("--webhook-secret-file goes with --listen", hint="Add --listen HOST:PORT.")
+        return None
+    address = parse_address(daemon.listen)
+    deliveries = Deliveries(read_secret(daemon.webhook_secret_file)) if daemon.webhook_secret_file else None
+    return Web(address, metrics, clock, deliveries)
+
+
+def _notifier(daemon: Daemon, clock: SystemClock, chance: SystemChance) -> Notifier | None:
+    if daemon.notify_url_file is None:
+        return None
+    wish = Wish(read_url(daemon.notify_url_file), daemon.notify_format, daemon.notify_on)
+    return Notifier(wish, clock, chance)
 
 
 def _where(asked: Asked, daemon: Daemon) -> Where:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -17,16 +16,18 @@ from controller.daemon.lease import Lease
 from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Rhythm, backoff, is_moving, is_settled, jittered
 from controller.daemon.telling import Telling
-from controller.daemon.view import View
+from controller.daemon.view import View, as_seen
 from controller.engine.look import observe, wanted
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
 from controller.plan.world import World
 from controller.ports import Chance, Clock, Ports, Reporter
 from controller.settings import Settings
+from controller.state.recorded import Record
 
 log = structlog.stdlib.get_logger("gitune")
 
+_LONGEST_PASS = 900.0  # seconds; creates of a whole repository at a few requests a minute
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _RACE = 0.2  # seconds after a lost race for the ledger
 
@@ -63,14 +64,14 @@ class Opening(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a loop is made of. ``shown`` is told of every new view."""
+    """What a loop is made of. ``recorded`` is told of the ledger before and after each pass."""
 
     opening: Opening
     clock: Clock
     chance: Chance
     rhythm: Rhythm
     metrics: Metrics
-    shown: Callable[[View, View], None]
+    recorded: Callable[[Mapping[str, Record], Mapping[str, Record]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Loop:
         self._waiting_since: float | None = None
         self._done_tip = ""
         self._reopen = False
+        self._ended = self._now()
 
     async def run(self) -> None:
         """Passes until the bell ends. Raises nothing that a later pass could mend."""
@@ -127,6 +129,10 @@ class Loop:
             self._place.fence.ending = True
         self.bell.end()
 
+    def is_alive(self) -> bool:
+        """Whether a look came to its end lately; a pass may take its time, but not for ever."""
+        return self._now() - self._ended < self._means.rhythm.interval + _LONGEST_PASS
+
     def age(self) -> float:
         """Seconds since the oldest commit was seen that no pass has brought to an end."""
         return self._now() - self._waiting_since if self._waiting_since is not None else 0.0
@@ -143,10 +149,17 @@ class Loop:
             result, wait = "refused", self._refused(refused)
         except ControllerError as error:
             wait = self._failed(error)
-        seconds = self._now() - began
+        self._ended = self._now()
+        seconds = self._ended - began
         self._means.metrics.passed(result, seconds)
         if result != "unchanged":
-            log.info("pass.ended", result=result, causes=sorted(map(str, causes)), seconds=round(seconds, 3), next=round(wait, 1))
+            log.info(
+                "pass.ended",
+                result=result,
+                causes=sorted(map(str, causes)),
+                seconds=round(seconds, 3),
+                next=round(wait, 1),
+            )
         return wait
 
     async def _pass(self) -> tuple[str, float]:
@@ -208,9 +221,10 @@ class Loop:
         metrics, now = self._means.metrics, self._means.clock.now()
         metrics.recorded(done.records)
         metrics.held(done.outcomes)
+        self._means.recorded(done.world.recorded.records, done.records)
         self._show(
             revision=done.plan.revision or "",
-            records=MappingProxyType(dict(done.records)),
+            records=as_seen(done.records, done.world.observed),
             plan=done.plan,
             outcomes=done.outcomes,
             problems=done.world.desired.problems,
@@ -261,8 +275,7 @@ class Loop:
         return backoff(failures, self._means.rhythm, self._means.chance.uniform(0.0, 1.0))
 
     def _show(self, **changes: object) -> None:
-        before, self.view = self.view, replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
-        self._means.shown(before, self.view)
+        self.view = replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
 
     async def _opened(self) -> _Place:
         if self._place is None or self._reopen:
