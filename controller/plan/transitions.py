@@ -108,6 +108,8 @@ def _after_create(
 ) -> Record:
     if remote is None:
         return record
+    if _is_known(record, remote):
+        return replace(record, intent=None)
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
@@ -127,11 +129,13 @@ def _after_create(
 def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, now: str) -> Record:
     if remote is None:
         return record
+    if _is_known(record, remote):
+        return replace(record, intent=None)
     intent = record.intent
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
-    known = record.run(remote.name) or Run(
+    found = Run(
         model=remote.name,
         provider_type="",
         base=remote.base_model,
@@ -144,8 +148,14 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, now:
         cost=intent.cost if intent else None,
     )
     record = retire_finished(record)
-    runs = (*(r for r in record.runs if r.model != remote.name), known)
+    runs = (*(r for r in record.runs if r.model != remote.name), found)
     return replace(record, pending=slot, intent=None, runs=runs)
+
+
+def _is_known(record: Record, remote: RemoteModel) -> bool:
+    """Whether another controller has recorded the model while our answer was on its way; it may have gone on since."""
+    known = record.run(remote.name)
+    return known is not None and not known.deleted
 
 
 def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, revision: str, now: str) -> Record:
