@@ -27,7 +27,6 @@ class Held:
     tip: str
     files: Mapping[str, bytes]
     records: Mapping[str, Record]
-    at: float
 
 
 @dataclass
@@ -36,6 +35,7 @@ class Place:
 
     log: Callable[[Event], None]
     whole: bool = False  # write every file, tables and pictures too
+    parsed: bool = True  # read every file back through the YAML door (slow); else only written, and known by its bytes
     versions: list[Held] = field(default_factory=list)
     now: Held | None = None
 
@@ -49,7 +49,7 @@ class Place:
         """What is recorded."""
         return self.now.records if self.now else {}
 
-    def swap(self, by: str, files: Mapping[str, bytes], message: str, at: float) -> str | None:
+    def swap(self, by: str, files: Mapping[str, bytes], records: Mapping[str, Record], message: str) -> str | None:
         """Write a version; the caller has compared. Nothing is written where nothing differs."""
         held = self.now.files if self.now else {}
         base = self.tip or ""
@@ -58,7 +58,8 @@ class Place:
             return self.tip
         label = f"{base}/{len(self.versions)}/{sorted(files.items())!r}"
         tip = hashlib.sha1(label.encode(), usedforsecurity=False).hexdigest()
-        self.now = Held(tip, files, decoded(files), at)
+        written = {name: bounded(records[name]) for name in sorted(records)}
+        self.now = Held(tip, files, decoded(files) if self.parsed else written)
         self.versions.append(self.now)
         leaks = ", ".join(path for path, data in files.items() if any(canary in data for canary in _CANARIES))
         self.log(Saved(by, tip, base, same=False, message=message, leaks=leaks, records=self.now.records))
@@ -120,7 +121,9 @@ class SimLedger:
         life.touch("save", writes=True)
         if fault == "ledger.refused":
             raise LedgerError("the push was refused")
-        new = self._swap(files, tip, message)
+        if tip != self._place.tip:
+            raise RevisionConflict("the ledger was written by somebody else", hint="Read it again.")
+        new = self._place.swap(life.label, files, records, message)
         if life.effect(number, "acted"):
             raise life.crash("while a save was answered")
         if fault == "ledger.answer-lost":
@@ -131,8 +134,3 @@ class SimLedger:
         if life.effect(number, "after"):
             raise life.crash("after a save")
         return new
-
-    def _swap(self, files: Mapping[str, bytes], tip: str | None, message: str) -> str | None:
-        if tip != self._place.tip:
-            raise RevisionConflict("the ledger was written by somebody else", hint="Read it again.")
-        return self._place.swap(self._life.label, files, message, asyncio.get_running_loop().time())

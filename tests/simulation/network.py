@@ -161,7 +161,7 @@ def served(remote: Remote, request: Request, now: float, by: str) -> Reply:
     if name.startswith("models/"):
         return remote.base(name)
     if path.endswith("/operations"):
-        return remote.operations(path.removeprefix("/v1/").removesuffix("/operations"), now)
+        return remote.operations(path.removeprefix("/v1/").removesuffix("/operations"), now, by)
     if path.endswith(":cancel"):
         return remote.cancel(path.removeprefix("/v1/").partition("/operations/")[0], now, by)
     match request.method:

@@ -244,6 +244,10 @@ class Oracle:
         if event.by == "person":
             if account:
                 account.by_hand, account.gone = True, account.gone or event.verb == "delete"
+                if not self._is_recorded(event.model):
+                    # Made, its answer (or the record) lost, and taken out of our hands before anybody could write
+                    # it down: nobody can know of it.
+                    self.excused[account.key] += 1
             return
         self.counts[event.verb] += 1
         description = self._passes[event.by].seen.get(event.model)
@@ -258,6 +262,9 @@ class Oracle:
             self._cancelled(event, account)
         if event.verb == "delete":
             self._deleted(event, account)
+
+    def _is_recorded(self, model: str) -> bool:
+        return any(record.run(model) is not None for record in self._records.values())
 
     def _cancelled(self, event: Changed, account: _Model) -> None:
         told = self._told[event.by]
@@ -307,7 +314,8 @@ class Oracle:
         if event.same:
             return
         self.counts["commit"] += 1
-        self._passes[event.by].saves += 1
+        if not event.message.startswith("Forget"):  # a person's act, not a pass
+            self._passes[event.by].saves += 1
         if event.leaks:
             self.say("S9", f"a key or a dataset row is in {event.leaks}")
         if self.quiet:

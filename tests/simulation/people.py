@@ -122,7 +122,18 @@ def _revert(repository: Repository, now: float) -> None:
     parent = repository.head.parent
     if parent:
         old: Commit = repository.commits[parent]
-        repository.commit(old.wishes, old.broken, now)
+        repository.commit(_again(old.wishes, repository, now), old.broken, now)
+
+
+def _again(wishes: Mapping[str, Wish], repository: Repository, now: float) -> Wishes:
+    """Wishes that come back. A name that was given up in a rename comes back as somebody else: its former bearer
+    took the record along, and without formerNames nothing says that the two are one.
+    """
+    here = repository.head.wishes
+    return {
+        name: replace(wish, lineage=f"{name}@{now:g}") if name in repository.renamed and name not in here else wish
+        for name, wish in wishes.items()
+    }
 
 
 def _rewrite(act: Act, repository: Repository, now: float) -> None:
@@ -130,7 +141,7 @@ def _rewrite(act: Act, repository: Repository, now: float) -> None:
     head = repository.head
     if not head.parent:
         return
-    wishes = dict(repository.commits[head.parent].wishes)
+    wishes = _again(repository.commits[head.parent].wishes, repository, now)
     if act.name in wishes and act.to % 2:
         del wishes[act.name]
     elif act.name in wishes:

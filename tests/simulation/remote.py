@@ -141,12 +141,15 @@ class Remote:
             return error(404, "NOT_FOUND", f"{name} is not found.")
         return Reply(200, {"name": name, "supportedGenerationMethods": methods})
 
-    def operations(self, name: str, now: float) -> Reply:
+    def operations(self, name: str, now: float, by: str) -> Reply:
         """The operation of a model's run."""
         at = self.view(now)
         model = self.models.get(name)
         if model is None or model.version(at) is None or model.operation_hidden or model.foreign:
             return Reply(200, {})
+        version = model.version(at)
+        assert version is not None
+        self._log(Seen(by, model.name, model.state(at), version.description))
         return Reply(200, {"operations": [self._operation(model, at)]})
 
     # Writing: always at the one replica that knows

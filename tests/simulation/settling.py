@@ -36,15 +36,18 @@ async def settle(world: World) -> None:
     CURRENT.set(controller.life)
     ports = controller.ports(controller.life)
     allowed = _ALL | {f"delete:{name}" for name in world.place.records}
-    for count in range(1, PASSES + 1):
+    for count in range(1, PASSES + 2):
         await asyncio.sleep(LONG)
         world.remote.tell_ends(world.loop.time())
+        tip = world.place.tip
         done = await controller.one_pass(controller.life, ports, Approval(allow=allowed))
-        world.result.passes_to_settle = count
+        if done is None or world.place.tip != tip:
+            world.result.passes_to_settle = count
         if done is not None and _needs_a_person(done.records):
             await _resolve(world, done.records, ports)
             continue
-        if done is not None and not world.result.violations and not faults_of(world):
+        settled = done is not None and not faults_of(world) and world.place.tip == tip
+        if settled or world.result.violations:
             break
     _stand(world)
     for fault in faults_of(world):
@@ -156,6 +159,8 @@ def _left(world: World, record: Record) -> list[str]:
         model = world.remote.models.get(record.pending.model)
         if model is not None and model.state(world.loop.time()) == "CREATING":
             found.append(f"{record.pending.model} still tunes and nobody wants it")
+    if stalled(record) is Reason.DRIFTED and any(isinstance(event, Person) for _, event in world.result.trace):
+        return found  # a model whose mark a person took away is not deleted; only `gitune forget` ends that
     if not record.orphaned:
         found.append(f"{record.name} has no spec and is not left: {stalled(record)}")
     return found

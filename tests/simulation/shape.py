@@ -36,6 +36,7 @@ class Shape:
     reviewed: bool = False  # controllers apply approved plans only
     mend: bool = True  # broken specs are put right before the end
     whole_ledger: bool = False
+    parsed_ledger: bool = True
     quiet_passes: int = 4
     crash_at: frozenset[tuple[int, str]] = frozenset()
     fail_at: int = 0
@@ -76,6 +77,7 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
         budget=draw.between(0.003, 0.03) if budgeted else None,
         reviewed=draw.chance(0.15),
         mend=draw.chance(0.8),
-        whole_ledger=seed % 10 == 0,
+        whole_ledger=seed % 20 == 0,
+        parsed_ledger=seed % 8 == 0,
         quiet_passes=100 if seed % 25 == 0 else 4,
     )

@@ -59,7 +59,7 @@ def spec_bytes(wish: Wish) -> bytes:
         f"metadata: {{name: {wish.name}{former}}}",
         "spec:",
         "  baseModel: models/tiny",
-        f"  dataset: {{path: rows-{wish.rows}.jsonl}}",
+        f"  dataset: {{path: {'../' * wish.file.count('/')}rows-{wish.rows}.jsonl}}",
         f"  hyperparameters: {{epochCount: {wish.epochs}}}",
         f"  attempt: {wish.attempt}",
     ]

@@ -1,0 +1,70 @@
+"""What the simulation found, each as the smallest test that shows it."""
+
+from __future__ import annotations
+
+from controller.conditions import Reason
+from controller.plan.actions import Adopt, Create
+from controller.plan.outcomes import Done
+from controller.plan.transitions import after
+from controller.plan.world import World
+from controller.state.desired import BaseModel, Dataset, Desired, DesiredModel, Example, Place
+from controller.state.identity import Hyperparameters
+from controller.state.observed import Observed, RemoteModel, RemoteState
+from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
+
+MODEL = "tunedModels/alpha-aaaaaaaaaa-1"
+DIGEST = "ab" * 32
+SLOT = Slot(MODEL, DIGEST, 1, "Active", provider="cloud")
+RUN = Run(
+    model=MODEL,
+    provider_type="gemini",
+    base="models/tiny",
+    fingerprint=DIGEST,
+    attempt=1,
+    dataset_digest=DIGEST,
+    outcome=RunOutcome.SUCCEEDED,
+)
+# As the other controller wrote it while our answer was on its way.
+GONE_ON = Record(name="alpha", provider="cloud", active=SLOT, runs=(RUN,))
+WANTED = DesiredModel(
+    name="alpha",
+    place=Place("specs/alpha.yaml"),
+    provider="cloud",
+    provider_type="gemini",
+    base=BaseModel("models/tiny"),
+    hyperparameters=Hyperparameters(),
+    dataset=Dataset("rows.jsonl", DIGEST, (Example("1", "2"),)),
+)
+WORLD = World(Desired("c" * 40, (WANTED,)), Recorded(), Observed(), "example.com/models")
+ANSWERED = RemoteModel(name=MODEL, state=RemoteState.CREATING)
+
+
+def test_a_create_whose_answer_comes_late_takes_nothing_back_that_another_controller_recorded() -> None:
+    create = Create(
+        name="alpha",
+        provider="cloud",
+        reason=Reason.NEW_SPEC,
+        message="",
+        model=MODEL,
+        fingerprint=DIGEST,
+        attempt=1,
+        desired=WANTED,
+        base="models/tiny",
+    )
+    assert after(GONE_ON, Done(create, ANSWERED), WORLD, "2026-01-01T00:00:00Z") == GONE_ON
+
+
+def test_an_adoption_that_lost_the_race_takes_nothing_back_and_settles_the_intent() -> None:
+    adopt = Adopt(
+        name="alpha",
+        provider="cloud",
+        reason=Reason.INTENT_FOUND,
+        message="",
+        model=MODEL,
+        fingerprint=DIGEST,
+        attempt=1,
+    )
+    open_one = Record(
+        name="alpha", provider="cloud", active=SLOT, runs=(RUN,), intent=Intent(MODEL, DIGEST, 1, "0" * 16, "c" * 40)
+    )
+    assert after(open_one, Done(adopt, ANSWERED), WORLD, "2026-01-01T00:00:00Z") == GONE_ON
