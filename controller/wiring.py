@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
+from controller.forge.github import PUBLIC, GitHub
 from controller.git.layout import find_repository
 from controller.ledger.cell import BranchCell, FileCell
 from controller.ledger.opening import open_cell, open_ledger
-from controller.ports import Ledger, Ports, Provider, Reporter, Source, Tree
+from controller.ports import Forge, Ledger, Ports, Provider, Reporter, Source, Tree
 from controller.providers.opening import Doors, open_provider
+from controller.rest import Secret
 from controller.settings import LedgerSettings, Settings, home
 from controller.source.remote import open_remote
 from controller.source.repo import CommitSource
@@ -32,6 +34,7 @@ _SETTINGS_LIMIT = 1 << 20  # bytes
 class Where:
     """What a command works on. ``config`` stands in for the tree's own gitune.yaml; ``revision`` None means HEAD.
 
+    ``settings_path`` is where in the tree the configuration lies.
     Where ``repo``, an address, is given, its ``branch`` is followed and ``root`` does not matter.
     """
 
@@ -41,6 +44,7 @@ class Where:
     revision: str | None = None
     repo: str | None = None
     branch: str = "main"
+    settings_path: str = SETTINGS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,9 @@ async def _settings_bytes(where: Where, tree: Tree) -> tuple[bytes | None, str]:
             message = f"{where.config}: {error.strerror}"
             raise ControllerError(message, hint="Give --config a file that can be read.") from error
     try:
-        return await tree.read(SETTINGS_FILE, _SETTINGS_LIMIT), SETTINGS_FILE
+        return await tree.read(where.settings_path, _SETTINGS_LIMIT), where.settings_path
     except Unreadable as error:
-        if error.code == "GT401":
+        if error.code == "GT401" and where.settings_path == SETTINGS_FILE:
             return None, SETTINGS_FILE
         raise
 
@@ -151,3 +155,17 @@ def _nameless() -> NoReturn:
         "this repository has no name of its own: no network remote, and no root commit in reach",
         hint="Set `instance:` in gitune.yaml: it marks the models as ours.",
     )
+
+
+def open_forge(repository: str, environ: Mapping[str, str] = os.environ, login: str = "") -> Forge:
+    """GitHub, or the server in GITHUB_API_URL, for one repository, with the token in GITHUB_TOKEN.
+
+    ``login`` is who that token writes as, "" to find out. Raises `ControllerError` where there is no token.
+    """
+    token = environ.get("GITHUB_TOKEN", "")
+    if not token:
+        hint = "In a workflow pass `github-token: ${{ github.token }}`, or use `comment: off`."
+        raise ControllerError("there is no GITHUB_TOKEN to speak to GitHub with", hint=hint)
+    doors = Doors(SystemClock(), SystemChance())
+    endpoint = environ.get("GITHUB_API_URL") or PUBLIC
+    return GitHub(repository, Secret(token), doors.timing, endpoint=endpoint, login=login)

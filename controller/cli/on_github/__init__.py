@@ -1,0 +1,1 @@
+"""A workflow's environment to what the GitHub Action does in it."""

@@ -1,0 +1,145 @@
+"""The head's and the base's previews to what a reviewer wants beside each action."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from controller import dataset
+from controller.engine.reconcile import Preview
+from controller.errors import Problem
+from controller.plan.actions import Action, Create, Nothing, Plan, Retune
+from controller.plan.world import World
+from controller.report.comment_notes import DataNote, Note, Seconds
+from controller.report.estimate import estimate
+from controller.state.desired import Dataset, DesiredModel, Example
+from controller.state.recorded import Record, Run, RunOutcome
+
+_SPREAD = 1.3  # an estimate from one run alone still gets a range
+_FEWEST_RUNS = 2
+_LAST_RUNS = 10
+
+
+def notes(plan: Plan, head: Preview, base: Preview | None) -> Mapping[str, Note]:
+    """By the name of each action: its data, cost and time, the problems of its files, the way back."""
+    before = {m.name: m for m in base.world.desired.models} if base else {}
+    models = {m.name: m for m in head.world.desired.models}
+    return {a.name: _note(a, models.get(a.name), before.get(a.name), head.world) for a in plan.actions}
+
+
+def loose_problems(plan: Plan, world: World) -> tuple[Problem, ...]:
+    """The errors of the tree that no action of the plan tells of."""
+    told = {p for broken in world.desired.invalid for p in broken.problems if broken.name in _names(plan)}
+    return tuple(p for p in world.desired.errors if p not in told)
+
+
+def _names(plan: Plan) -> set[str]:
+    return {action.name for action in plan.actions}
+
+
+def _note(action: Action, model: DesiredModel | None, before: DesiredModel | None, world: World) -> Note:
+    if model is None or isinstance(action, Nothing):
+        broken = next((m for m in world.desired.invalid if m.name == action.name), None)
+        return Note(problems=broken.problems if broken else ())
+    record = world.record_of(model)
+    paid = isinstance(action, Create | Retune)
+    can = world.capabilities.get(model.provider)
+    return Note(
+        data=data_note(model.dataset, before.dataset if before else None),
+        time=_time(action, world) if paid else None,
+        free=bool(can and can.free),
+        stale_prices=model.provider in world.stale_prices,
+        problems=_problems(model, world),
+        advice=_advice(record),
+        reusable=record.active.model if paid and record and record.active else "",
+    )
+
+
+def data_note(now: Dataset, before: Dataset | None) -> DataNote:
+    """What became of the examples, by their numbers."""
+    lengths = sorted(len(e.text_input) + len(e.output) for e in now.examples)
+    old = before.examples if before else ()
+    found = dataset.difference(old, now.examples)
+    added, edited = _numbers(old, now.examples)
+    return DataNote(
+        examples=len(now.examples),
+        characters=now.characters,
+        added=added,
+        edited=edited,
+        removed=found.removed,
+        duplicates=found.duplicates,
+        contradictions=found.contradictions,
+        reordered=found.reordered,
+        known_before=before is not None,
+        lengths=(_rank(lengths, 0.5), _rank(lengths, 0.95), _rank(lengths, 1.0)),
+    )
+
+
+def _numbers(old: Sequence[Example], new: Sequence[Example]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which of the new examples were added and which edited (their input was there with another output), from 1."""
+    left = Counter((e.text_input, e.output) for e in old)
+    fresh = []
+    for number, example in enumerate(new, 1):
+        pair = (example.text_input, example.output)
+        if left[pair]:
+            left[pair] -= 1
+        else:
+            fresh.append((number, example.text_input))
+    inputs = Counter[str]()
+    for (text_input, _), count in left.items():
+        inputs[text_input] += count
+    added, edited = [], []
+    for number, text_input in fresh:
+        if inputs[text_input] > 0:
+            inputs[text_input] -= 1
+            edited.append(number)
+        else:
+            added.append(number)
+    return tuple(added), tuple(edited)
+
+
+def _rank(lengths: Sequence[int], share: float) -> int:
+    return lengths[min(len(lengths) - 1, int(share * len(lengths)))] if lengths else 0
+
+
+def _problems(model: DesiredModel, world: World) -> tuple[Problem, ...]:
+    files = {model.place.file, model.dataset.path}
+    if model.evaluation is not None:
+        files.add(model.evaluation.dataset.path)
+    return tuple(p for p in world.desired.problems if p.file in files)
+
+
+def _advice(record: Record | None) -> str:
+    advised = [run.advice for run in record.runs if run.advice] if record else []
+    if not advised:
+        return ""
+    last = advised[-1]
+    return f"{last.epochs} epochs: {last.because}" if last.epochs else last.because
+
+
+def _time(action: Action, world: World) -> Seconds | None:
+    """From the pace of the last runs on the same base model; None where there were none."""
+    guess = estimate(action)
+    if guess is None or not isinstance(action, Create | Retune):
+        return None
+    kind = (action.desired.provider_type, action.base)
+    runs = [run for record in world.recorded.records.values() for run in record.runs]
+    paces = [pace for run in runs if (run.provider_type, run.base) == kind and (pace := _pace(run))][-_LAST_RUNS:]
+    if not paces:
+        return None
+    low, high = min(paces), max(paces)
+    if len(paces) < _FEWEST_RUNS:
+        low, high = low / _SPREAD, high * _SPREAD
+    return Seconds(low * guess.steps, high * guess.steps, len(paces))
+
+
+def _pace(run: Run) -> float | None:
+    """Seconds a step of a run that ended well."""
+    if run.outcome is not RunOutcome.SUCCEEDED or run.total_steps < 1:
+        return None
+    try:
+        took = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return took / run.total_steps if took > 0 else None

@@ -1,0 +1,196 @@
+"""A plan for review to the one comment a pull request gets: at most 65,536 bytes, every action in its table.
+
+All data stands in code spans: nothing that a spec, a dataset or a provider says can mention, link, show or command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from controller.plan.actions import Action, Create, Guard, Hold, Retune
+from controller.report import comment_words as words
+from controller.report import phrases
+from controller.report.comment_details import details
+from controller.report.comment_notes import Note, View
+from controller.report.escape import cell, code
+from controller.report.marker import Marker, written
+from controller.report.wording import counted, listed, short
+
+LIMIT = 65_536  # of GitHub, in characters; kept in bytes, which are never fewer
+SIGNS = {
+    "create": "🆕",
+    "retune": "🔁",
+    "wait": "⏳",
+    "promote": "⬆️",
+    "update": "✏️",
+    "reuse": "♻️",
+    "adopt": "📥",
+    "cancel": "✖️",
+    "delete": "🗑️",
+    "orphan": "🔗",
+    "hold": "✋",
+    "none": "✔️",
+}
+_NOTHING = Note()
+_SPARE = 400  # bytes for the remarks on what was folded away
+_HEAD_ROOM = 12_000  # bytes that guards and remarks above the table may take
+# How valuable details are to a reviewer: what is paid for or cannot be undone first.
+_VALUE = {"delete": 0, "retune": 1, "create": 2, "hold": 3, "update": 4, "cancel": 5, "orphan": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A text, and whether anything was left out of it."""
+
+    body: str
+    whole: bool
+
+
+def plan_comment(view: View, marker: Marker, limit: int = LIMIT) -> Rendered:
+    """The comment. Where it is too long, details are folded away, then the marker's stamps, then words of the table."""
+    for stamped in (marker, replace(marker, stamps=None)):
+        head = f"{written(stamped)}\n{_head(view)}"
+        room = limit - _size(head) - _size(_foot(view)) - _SPARE
+        table, all_rows = _table(view, room)
+        if all_rows or stamped.stamps is None:
+            break
+    folded, left_out = _details(view, room - _size(table))
+    body = "".join([head, table, *_remarks(view, left_out, all_rows=all_rows), folded, _foot(view)])
+    return Rendered(body, whole=all_rows and not left_out)
+
+
+def plan_summary(view: View, limit: int) -> Rendered:
+    """The same without a marker and for a larger place: the summary of a job."""
+    head = _head(view)
+    room = limit - _size(head) - _size(_foot(view)) - _SPARE
+    table, all_rows = _table(view, room)
+    folded, left_out = _details(view, room - _size(table))
+    body = "".join([head, table, *_remarks(view, left_out, all_rows=all_rows), folded, _foot(view)])
+    return Rendered(body, whole=all_rows and not left_out)
+
+
+def _head(view: View) -> str:
+    lines = ["### Gitune plan", "", f"**{_sentence(view)}**", ""]
+    if view.offline:
+        lines += ["> 📝 Planned from the ledger alone: no provider was asked, and no secret was in reach.", ""]
+    if view.config_changed:
+        lines += ["> 📝 `gitune.yaml` changes here. This plan is made with the one of the base branch.", ""]
+    if view.unreadable:
+        lines += [f"> ⚠️ Not everything could be read: {code(listed(view.unreadable), 1000)}.", ""]
+    lines += [line for guard in view.plan.guards for line in (_guard(guard), "")]
+    lines += [line for problem in view.loose[:20] for line in (f"- {code(str(problem), 300)}", "")]
+    text = "\n".join([*lines, ""])
+    return text if _size(text) <= _HEAD_ROOM else _within(lines, _HEAD_ROOM)[0]
+
+
+def _sentence(view: View) -> str:
+    """Counts, and what all of it together may cost."""
+    said = phrases.summary(view.plan) if view.plan.actions else "No model changes"
+    rest = f"; {view.unchanged:,} unchanged" if view.unchanged else ""
+    return f"{said}{rest}.{_total(view)}"
+
+
+def _total(view: View) -> str:
+    paid = [a for a in view.plan.actions if isinstance(a, Create | Retune)]
+    costs = [a.cost for a in paid if a.cost is not None and not view.notes.get(a.name, _NOTHING).free]
+    currencies = {cost.currency for cost in costs}
+    unknown = sum(a.cost is None and not view.notes.get(a.name, _NOTHING).free for a in paid)
+    if not paid:
+        return " Merging costs nothing."
+    if not costs:
+        return f" No price is known for {counted(unknown, 'run')}." if unknown else " Merging costs nothing."
+    if len(currencies) > 1:
+        return ""
+    low, high = words.money(sum(c.low for c in costs)), words.money(sum(c.high for c in costs))
+    currency = "".join(c for c in next(iter(currencies)) if c.isascii() and c.isalpha())[:8]
+    more = f", and {counted(unknown, 'run')} without a known price" if unknown else ""
+    return f" Merging costs {low} to {high} {currency}{more}."
+
+
+def _guard(guard: Guard) -> str:
+    allow = " ".join(guard.allow)
+    way = f" A person who may write allows it with {code(f'/gitune apply {allow}', 2000)}." if allow else ""
+    return f"> ⛔ **{code(guard.code)}**: {code(guard.message)}. Apply refuses this plan as it is.{way}"
+
+
+def _foot(view: View) -> str:
+    where = f" · [whole plan]({view.summary_url})" if view.summary_url else ""
+    digest = f" · plan {code(short(view.plan.digest))}" if view.plan.digest else ""
+    return f"\n<sub>commit {code(short(view.head))}{digest}{where} · `/gitune help` lists what can be said here</sub>\n"
+
+
+_TOP = "| | model | why | cost and time | data |\n|---|---|---|---|---|\n"
+Row = Callable[[Action, Note], str]
+
+
+def _table(view: View, room: int) -> tuple[str, bool]:
+    """The table in as many words as there is room for, and whether every action is in it."""
+    if not view.plan.actions:
+        return "", True
+    rows: list[str] = []
+    for row in (_full_row, _short_row, _bare_row):
+        rows = [row(a, view.notes.get(a.name, _NOTHING)) for a in view.plan.actions]
+        table = _TOP + "".join(rows) + "\n"
+        if _size(table) <= room:
+            return table, True
+    kept, _ = _within(rows, room - _size(_TOP) - 1)
+    return f"{_TOP}{kept}\n", False
+
+
+def _full_row(action: Action, note: Note) -> str:
+    why = f"{action.reason}: {cell(action.message, 200)}" if action.message else str(action.reason)
+    return _row(action, note, why)
+
+
+def _short_row(action: Action, note: Note) -> str:
+    return _row(action, note, str(action.reason))
+
+
+def _row(action: Action, note: Note, why: str) -> str:
+    said = (words.effort(action, note), words.data(note) or "–")
+    return f"| {SIGNS[action.word]} {action.word} | {cell(action.name, 60)} | {why} | {said[0]} | {said[1]} |\n"
+
+
+def _bare_row(action: Action, note: Note) -> str:  # noqa: ARG001 - one of the three rows
+    return f"|{action.word}|{cell(action.name, 40)}|{action.reason}|||\n"
+
+
+def _details(view: View, room: int) -> tuple[str, int]:
+    """The details of as many actions as there is room for, the most telling kept, in the order of the table."""
+    told = [a for a in view.plan.actions if _is_told(a, view)]
+    parts = {id(a): details(a, view.notes.get(a.name, _NOTHING), SIGNS[a.word]) for a in told}
+    kept: set[int] = set()
+    for action in sorted(told, key=lambda a: _VALUE.get(a.word, 9)):
+        size = _size(parts[id(action)])
+        if size <= room:
+            kept.add(id(action))
+            room -= size
+    return "".join(parts[id(a)] for a in told if id(a) in kept), len(told) - len(kept)
+
+
+def _is_told(action: Action, view: View) -> bool:
+    return bool(action.changes or action.message or view.notes.get(action.name)) or isinstance(action, Hold)
+
+
+def _remarks(view: View, left_out: int, *, all_rows: bool) -> Iterable[str]:
+    where = "the job's summary has all" if view.summary_url else "`gitune plan -o json` has all"
+    if not all_rows:
+        yield f"_More models than this table can hold: {where} {len(view.plan.actions):,}._\n\n"
+    if left_out:
+        yield f"_The details of {counted(left_out, 'action')} did not fit: {where}._\n\n"
+
+
+def _within(parts: Sequence[str], room: int) -> tuple[str, int]:
+    kept = []
+    for part in parts:
+        room -= _size(part) + 1
+        if room < 0:
+            break
+        kept.append(part)
+    joined = "".join(part if part.endswith("\n") else f"{part}\n" for part in kept)
+    return joined, len(parts) - len(kept)
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
