@@ -69,12 +69,12 @@ def curve_svg(run: Run) -> str:
 
 
 def epoch_means(points: Sequence[LossPoint]) -> tuple[LossPoint, ...]:
-    """One point an epoch: the mean of its losses, at its last step."""
+    """One point an epoch: the mean of its losses, at its middle step."""
     epochs: dict[int, list[LossPoint]] = {}
     for point in points:
         epochs.setdefault(point.epoch, []).append(point)
     return tuple(
-        LossPoint(group[-1].step, epoch, math.fsum(p.mean_loss for p in group) / len(group))
+        LossPoint(group[len(group) // 2].step, epoch, math.fsum(p.mean_loss for p in group) / len(group))
         for epoch, group in epochs.items()
     )
 

@@ -127,9 +127,9 @@ def test_a_long_run_is_thinned_without_losing_its_spike(run: Run) -> None:
     assert ",44.0" in line  # the top of the frame, where the spike is
 
 
-def test_the_mean_of_an_epoch_stands_at_its_last_step() -> None:
-    found = epoch_means((LossPoint(1, 1, 4.0), LossPoint(2, 1, 2.0), LossPoint(3, 2, 1.0)))
-    assert found == (LossPoint(2, 1, 3.0), LossPoint(3, 2, 1.0))
+def test_the_mean_of_an_epoch_stands_at_its_middle() -> None:
+    found = epoch_means((LossPoint(1, 1, 4.0), LossPoint(2, 1, 3.0), LossPoint(3, 1, 2.0), LossPoint(4, 2, 1.0)))
+    assert found == (LossPoint(2, 1, 3.0), LossPoint(4, 2, 1.0))
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(1, 12))
