@@ -11,7 +11,8 @@ from typing import Protocol
 from controller.plan.actions import Action
 from controller.plan.outcomes import Outcome
 from controller.state.capabilities import Capabilities
-from controller.state.desired import Example, Sampling
+from controller.settings import Settings
+from controller.state.desired import Desired, Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
 from controller.state.recorded import Record, Recorded
@@ -30,6 +31,7 @@ __all__ = [
     "Ledger",
     "Ports",
     "Provider",
+    "Reading",
     "Relation",
     "Reporter",
     "Source",
@@ -310,9 +312,20 @@ class Reporter(Protocol):
         ...
 
 
+class Reading(Protocol):
+    """How a tree becomes what is desired; a daemon keeps what it has read."""
+
+    async def __call__(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+        """Everything the tree asks for. Raises `SourceError`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All doors together. ``providers`` by their key in gitune.yaml; ``instance`` is who we are in owner marks."""
+    """All doors together. ``providers`` by their key in gitune.yaml; ``instance`` is who we are in owner marks.
+
+    ``reading`` None: every look reads the whole tree.
+    """
 
     source: Source
     providers: Mapping[str, Provider]
@@ -321,3 +334,4 @@ class Ports:
     chance: Chance
     reporter: Reporter
     instance: str
+    reading: Reading | None = None

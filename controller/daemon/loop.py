@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,9 +15,10 @@ from controller.daemon.fence import Fence
 from controller.daemon.gate import Doors, Gate, Spared
 from controller.daemon.lease import Lease
 from controller.daemon.metrics import Metrics
-from controller.daemon.schedule import Rhythm, backoff, is_moving, is_settled, jittered
+from controller.daemon.schedule import Rhythm, backoff, is_interrupted, is_moving, is_settled, jittered
 from controller.daemon.telling import Telling
 from controller.daemon.view import View, as_seen
+from controller.engine.cache import Readings
 from controller.engine.look import observe, wanted
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
@@ -28,6 +30,7 @@ from controller.state.recorded import Record
 log = structlog.stdlib.get_logger("gitune")
 
 _LONGEST_PASS = 900.0  # seconds; creates of a whole repository at a few requests a minute
+_LONGEST_FAREWELL = 1.0  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _RACE = 0.2  # seconds after a lost race for the ledger
 
@@ -185,7 +188,8 @@ class Loop:
         self._done_tip, self._waiting_since = tip, None
         self._account(done)
         if self._settled is not None:
-            await place.lease.release()
+            with suppress(ControllerError):  # it runs out by itself
+                await place.lease.release()
             self._means.metrics.led(held=False)
         return self._next(done)
 
@@ -214,6 +218,8 @@ class Loop:
         times = [self._interval()]
         if is_moving(done.outcomes):
             times.append(_SOON)
+        if is_interrupted(done.outcomes):
+            times.append(_RACE)
         times += [due - now for due in (self._telling.next_poll(), self._spared.due(now)) if due is not None]
         return max(0.05, min(times))
 
@@ -294,9 +300,10 @@ class Loop:
             await stack.aclose()
             raise
         fence = Fence(lease)
+        fence.ending = self.bell.over
         doors = Doors(fence, self._means.metrics, self._means.clock, self._means.chance, self._means.rhythm)
         gates = {key: Gate(provider, doors, self._spared) for key, provider in opened.ports.providers.items()}
-        ports = replace(opened.ports, providers=gates)
+        ports = replace(opened.ports, providers=gates, reading=Readings().read)
         self._place = _Place(opened, ports, lease, fence, stack)
         log.info("ports.opened", following=self.view.following, providers=sorted(gates))
         return self._place
@@ -304,7 +311,8 @@ class Loop:
     async def _leave(self) -> None:
         place, self._place = self._place, None
         if place is not None:
-            await place.lease.release()
+            with suppress(ControllerError, TimeoutError):
+                await asyncio.wait_for(place.lease.release(), _LONGEST_FAREWELL)
             await place.stack.aclose()
 
     def _interval(self) -> float:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.daemon.view import View
 from controller.daemon.ways_out import way_out
+from controller.errors import Severity
 from controller.plan.actions import Action, Hold, Nothing
 from controller.plan.outcomes import Held, Outcome
 from controller.report.escape import terminal
@@ -25,6 +26,12 @@ _MOST_ACTIONS: Final = 50
 _MOST_PROBLEMS: Final = 50
 _ORDER: Final = {word: place for place, word in enumerate(Word)}
 
+
+def _minute(time: str) -> str:
+    """An RFC 3339 time without what is below a minute."""
+    return terminal(time, 64)[:16].replace("T", " ")
+
+
 _templates = Environment(
     loader=PackageLoader("controller.daemon", "page"),
     autoescape=True,
@@ -32,7 +39,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"line": terminal, "short": short, "figure": figure}
+_templates.filters |= {"line": terminal, "short": short, "figure": figure, "minute": _minute}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ def index_html(view: View, now: datetime) -> str:
         left_out=max(0, len(cards) - MOST_MODELS),
         counts={str(word): count for word, count in counts.items() if count},
         plan=_plan(view),
-        problems=view.problems[:_MOST_PROBLEMS],
+        problems=[p for p in view.problems if p.severity is not Severity.ADVICE][:_MOST_PROBLEMS],
         looked=_ago(view.looked, now),
         passed=_ago(view.passed, now),
     )

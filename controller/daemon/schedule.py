@@ -8,7 +8,7 @@ from typing import Final
 
 from controller.conditions import Reason
 from controller.plan.actions import Hold, Nothing
-from controller.plan.outcomes import Done, Outcome
+from controller.plan.outcomes import Done, Held, Outcome
 from controller.state.observed import Progress
 from controller.state.recorded import Record
 
@@ -120,6 +120,11 @@ def _rests(outcome: Outcome) -> bool:
 def is_moving(outcomes: Iterable[Outcome]) -> bool:
     """Whether something was done that the very next look will see the outcome of."""
     return any(_moved(outcome) for outcome in outcomes)
+
+
+def is_interrupted(outcomes: Iterable[Outcome]) -> bool:
+    """Whether the pass was not allowed to go on to its end: it is decided again at once."""
+    return any(isinstance(outcome, Held) and outcome.reason is Reason.INTERRUPTED for outcome in outcomes)
 
 
 def _moved(outcome: Outcome) -> bool:

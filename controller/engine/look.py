@@ -26,7 +26,7 @@ async def look_offline(ports: Ports, settings: Settings, revision: str | None = 
     """What git and the ledger say; nothing is observed. Raises `SourceError` or `LedgerError`."""
     capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
     tree = await ports.source.tree(revision)
-    desired = await read_desired(tree, settings, capabilities)
+    desired = await (ports.reading or read_desired)(tree, settings, capabilities)
     recorded = await ports.ledger.load()
     limits = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
     world = World(

@@ -160,7 +160,7 @@ def _second_look(ports: Ports, settings: Settings, revision: str | None) -> Call
 
     async def again() -> Desired:
         capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
-        return await read_desired(await ports.source.tree(revision), settings, capabilities)
+        return await (ports.reading or read_desired)(await ports.source.tree(revision), settings, capabilities)
 
     return again
 
