@@ -10,8 +10,8 @@ from typing import Protocol
 
 from controller.plan.actions import Action
 from controller.plan.outcomes import Outcome
-from controller.state.capabilities import Capabilities
 from controller.settings import Settings
+from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired, Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
