@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,30 +16,55 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from controller.server.journal import Journal
 from controller.server.status import Code, Refused, envelope
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "Idleness"]
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Idleness:
+    """For how long nobody has asked anything; a request that is still being answered counts as asking."""
+
+    def __init__(self) -> None:
+        self._open = 0
+        self._since = time.monotonic()
+
+    def begin(self) -> None:
+        """A request has come."""
+        self._open += 1
+
+    def end(self) -> None:
+        """A request has been answered."""
+        self._open -= 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Counts from now on."""
+        self._since = time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds since the last request was answered, 0 while one is."""
+        return 0.0 if self._open else time.monotonic() - self._since
 
 
 class Gate:
     """What stands before the application: the key, or, without keys, the loopback rule; and a note of every request."""
 
-    def __init__(self, app: ASGIApp, keys: Collection[str], note: Callable[[], None], journal: Journal) -> None:
-        """Without ``keys`` any key is taken. ``note`` is called at the start and at the end of each request."""
-        self._app, self._keys, self._note, self._journal = app, [key.encode() for key in keys], note, journal
+    def __init__(self, app: ASGIApp, keys: Collection[str], idleness: Idleness, journal: Journal) -> None:
+        """Without ``keys`` any key is taken."""
+        self._app, self._keys, self._idleness, self._journal = app, [key.encode() for key in keys], idleness, journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._note()
+        self._idleness.begin()
         try:
             refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
             inner = JSONResponse(envelope(refused), refused.http) if refused else self._app
             await inner(scope, receive, self._journaled(scope, send))
         finally:
-            self._note()
+            self._idleness.end()
 
     def _journaled(self, scope: Scope, send: Send) -> Send:
         """Writes down each answer: the path, but never the query, which may hold the key."""

@@ -21,7 +21,7 @@ from typing import Final
 import uvicorn
 
 from controller.server.app import make_app
-from controller.server.gate import Gate
+from controller.server.gate import Gate, Idleness
 from controller.server.journal import Journal, open_journal
 from controller.server.store import Store, StoreUnreadable
 from controller.server.trainers import ONE_THREAD, Trainers
@@ -158,8 +158,8 @@ class _Life:
 
     def __init__(self, options: ServeOptions, keys: list[str], tuning: Tuning, journal: Journal) -> None:
         self._options, self._tuning = options, tuning
-        self._seen = time.monotonic()
-        app = Gate(make_app(tuning, cancel_on_v1beta=options.cancel_on_v1beta), keys, self._note, journal)
+        self._idleness = Idleness()
+        app = Gate(make_app(tuning, cancel_on_v1beta=options.cancel_on_v1beta), keys, self._idleness, journal)
         # Uvicorn's access log would show ?key=, so there is none; the gate keeps one.
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -171,9 +171,6 @@ class _Life:
                 lifespan="off",
             )
         )
-
-    def _note(self) -> None:
-        self._seen = time.monotonic()
 
     async def run(self, listener: socket.socket) -> None:
         """Serves on the bound socket until the end."""
@@ -193,9 +190,10 @@ class _Life:
         while not self._server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
             await asyncio.sleep(_TICK / 20)
         self._options.announce(url)
+        self._idleness.reset()
         while self._options.idle_exit is not None and not self._server.should_exit:
             await asyncio.sleep(_TICK)
             if self._tuning.busy():
-                self._note()
-            elif time.monotonic() - self._seen >= self._options.idle_exit:
+                self._idleness.reset()
+            elif self._idleness.seconds() >= self._options.idle_exit:
                 self._server.should_exit = True
