@@ -30,7 +30,7 @@ from controller.state.recorded import Record
 log = structlog.stdlib.get_logger("gitune")
 
 _LONGEST_PASS = 900.0  # seconds; creates of a whole repository at a few requests a minute
-_LONGEST_FAREWELL = 1.0  # seconds for giving the lease back
+_LONGEST_FAREWELL = 1.5  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _RACE = 0.2  # seconds after a lost race for the ledger
 
@@ -78,6 +78,18 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """How one pass ended, and the seconds until the next is due.
+
+    ``result`` is ``changed`` (a whole pass), ``unchanged`` (all is as it was when it was settled), ``standby``,
+    ``raced``, ``refused`` or ``failed``.
+    """
+
+    result: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     """An open workplace with its gates, lease and fence."""
 
@@ -122,7 +134,7 @@ class Loop:
                 if causes := await self.bell.wait(until):
                     self._means.metrics.woke(causes)
                     self._reopen |= Cause.RELOAD in causes
-                    until = self._now() + await self._turn(causes)
+                    until = self._now() + (await self.turn(causes)).wait
         finally:
             await self._leave()
 
@@ -140,8 +152,8 @@ class Loop:
         """Seconds since the oldest commit was seen that no pass has brought to an end."""
         return self._now() - self._waiting_since if self._waiting_since is not None else 0.0
 
-    async def _turn(self, causes: frozenset[Cause]) -> float:
-        """One pass with its account; the seconds until the next is due."""
+    async def turn(self, causes: frozenset[Cause]) -> Turn:
+        """One pass, with its account."""
         began, result, wait = self._now(), "failed", 0.0
         try:
             result, wait = await self._pass()
@@ -150,6 +162,7 @@ class Loop:
             result, wait = "raced", self._means.chance.uniform(_RACE / 2, _RACE)
         except Refused as refused:
             result, wait = "refused", self._refused(refused)
+            await self._release()
         except ControllerError as error:
             wait = self._failed(error)
         self._ended = self._now()
@@ -163,7 +176,11 @@ class Loop:
                 seconds=round(seconds, 3),
                 next=round(wait, 1),
             )
-        return wait
+        return Turn(result, wait)
+
+    async def close(self) -> None:
+        """Give the lease back and let go of the ports; `run` does so at its end."""
+        await self._leave()
 
     async def _pass(self) -> tuple[str, float]:
         place = await self._opened()
@@ -188,10 +205,15 @@ class Loop:
         self._done_tip, self._waiting_since = tip, None
         self._account(done)
         if self._settled is not None:
-            with suppress(ControllerError):  # it runs out by itself
-                await place.lease.release()
-            self._means.metrics.led(held=False)
+            await self._release()
         return self._next(done)
+
+    async def _release(self) -> None:
+        """Nothing is left to do: others may look. What cannot be given back runs out by itself."""
+        if self._place is not None:
+            with suppress(ControllerError, TimeoutError):
+                await asyncio.wait_for(self._place.lease.release(), _LONGEST_FAREWELL)
+        self._means.metrics.led(held=False)
 
     async def _settlement(self, place: _Place, tip: str, done: Pass) -> _Settled | None:
         """What holds from now on, where this pass found nothing to do and nothing to write."""
@@ -309,10 +331,9 @@ class Loop:
         return self._place
 
     async def _leave(self) -> None:
+        await self._release()
         place, self._place = self._place, None
         if place is not None:
-            with suppress(ControllerError, TimeoutError):
-                await asyncio.wait_for(place.lease.release(), _LONGEST_FAREWELL)
             await place.stack.aclose()
 
     def _interval(self) -> float:

@@ -1,0 +1,213 @@
+"""Passes of a daemon, one by one, on ports in memory."""
+
+from controller.conditions import Reason
+from controller.daemon.lease import LASTS
+from controller.errors import LedgerError, SourceError, Transient
+from controller.settings import Policy, Settings
+from tests.daemon.household import TIME, Household
+from tests.engine.stage import rows, spec_text
+
+
+async def test_what_is_committed_is_created_and_then_nothing_is_sent_or_written() -> None:
+    house = Household()
+    await house.settle()
+    before = len(house.provider.mutations), len(house.ledger.messages), house.cell.writes
+    for _ in range(20):
+        house.clock.advance(60.0)
+        assert (await house.turn()).result == "unchanged"
+    assert sum(house.provider.paid.values()) == 2
+    assert (len(house.provider.mutations), len(house.ledger.messages), house.cell.writes) == before
+
+
+async def test_a_settled_look_reads_no_spec_and_asks_for_one_listing() -> None:
+    house = Household()
+    await house.settle()
+    house.source.fail(SourceError("the tree was read"))
+    calls = len(house.provider.calls)
+    assert (await house.turn()).result == "unchanged"
+    assert [call.operation for call in house.provider.calls[calls:]] == ["observe"]
+
+
+async def test_a_whole_pass_is_made_from_time_to_time_even_where_nothing_moves() -> None:
+    house = Household()
+    await house.settle()
+    house.clock.advance(3601.0)
+    assert (await house.turn()).result == "changed"
+
+
+async def test_what_somebody_did_at_the_provider_is_seen_by_the_next_look() -> None:
+    house = Household()
+    await house.settle()
+    house.provider.models.popitem()
+    house.clock.advance(601.0)  # no longer so fresh that the provider may just be slow to show it
+    assert (await house.turn()).result == "changed"
+    assert Reason.LOST in {outcome.action.reason for outcome in house.loop.view.outcomes}
+
+
+async def test_what_somebody_wrote_into_the_ledger_is_seen_by_the_next_look() -> None:
+    house = Household()
+    await house.settle()
+    recorded = await house.ledger.load()
+    await house.ledger.save({}, recorded.tip, "somebody dropped everything")
+    assert (await house.turn()).result == "changed"
+    assert sum(house.provider.paid.values()) == 2  # both models are there under our mark
+
+
+async def test_a_commit_is_acted_on_by_the_next_pass() -> None:
+    house = Household()
+    await house.settle()
+    house.source.edit({"specs/third.yaml": spec_text("third")})
+    assert (await house.turn()).result == "changed"
+    assert sum(house.provider.paid.values()) == 3
+
+
+async def test_a_failing_create_waits_longer_each_time_and_holds_nobody_else_up() -> None:
+    house = Household()
+    house.provider.fail("create", Transient("not now"), times=50)
+    await house.turn()
+    tried = len(house.provider.mutations)
+    assert tried == 2
+    for _ in range(5):
+        house.source.edit({"README.md": str(_)})
+        await house.turn()  # commits come fast, and each is a pass; what failed is not asked again so soon
+    assert len(house.provider.mutations) == tried
+    house.source.edit({"specs/zeta.yaml": spec_text("zeta"), "specs/other.jsonl": rows(30)})
+    await house.turn()
+    assert len(house.provider.mutations) == tried + 1  # the new one is tried at once
+    waits = []
+    for _ in range(8):
+        wait = (await house.turn()).wait
+        waits.append(wait)
+        house.clock.advance(wait + 0.01)
+    assert max(waits) > 8 * min(waits)
+
+
+async def test_a_model_that_failed_is_tried_when_its_wait_is_over() -> None:
+    house = Household()
+    house.provider.fail("create", Transient("not now"), times=1)
+    turn = await house.turn()
+    assert sum(house.provider.paid.values()) == 1
+    house.clock.advance(turn.wait + 1.0)
+    await house.turn()
+    assert sum(house.provider.paid.values()) == 2
+
+
+async def test_failures_of_whole_passes_back_off_and_make_the_daemon_unready() -> None:
+    house = Household()
+    await house.settle()
+    waits = []
+    for _ in range(4):
+        house.ledger.fail("tip", LedgerError("the disk is full"))
+        turn = await house.turn()
+        assert turn.result == "failed"
+        waits.append(turn.wait)
+    assert waits == sorted(waits)
+    assert not house.loop.view.is_ready
+    assert house.loop.view.failure == "the disk is full"
+    assert (await house.turn()).result == "changed"
+    assert house.loop.view.is_ready
+
+
+async def test_a_daemon_is_ready_only_after_its_first_whole_pass() -> None:
+    house = Household()
+    assert not house.loop.view.is_ready
+    await house.turn()
+    assert house.loop.view.is_ready
+
+
+async def test_new_settings_open_everything_anew() -> None:
+    house = Household()
+    await house.settle()
+    house.settings = Settings(policy=Policy(max_creates=0))
+    house.source.edit({"gitune.yaml": "changed", "specs/third.yaml": spec_text("third")})
+    turn = await house.turn()
+    assert (house.opened, house.closed) == (2, 1)
+    assert turn.result == "refused"
+    assert "policy.maxCreates" in house.loop.view.failure
+    assert sum(house.provider.paid.values()) == 2
+
+
+async def test_after_the_end_no_effect_goes_out_and_none_is_called_done() -> None:
+    house = Household()
+    await house.turn()
+    house.source.edit({"specs/third.yaml": spec_text("third")})
+    house.loop.end()
+    sent = len(house.provider.mutations)
+    await house.turn()
+    assert len(house.provider.mutations) == sent
+    assert Reason.INTERRUPTED in {getattr(outcome, "reason", None) for outcome in house.loop.view.outcomes}
+
+
+async def test_a_head_that_moves_under_a_plan_stops_its_effects_and_is_decided_again() -> None:
+    house = Household()
+
+    class Moving(type(house.source)):  # type: ignore[misc] # the class of what is there
+        async def relations(self, revision: str, others: frozenset[str]):  # type: ignore[no-untyped-def] # as inherited
+            return await super().relations(revision, others)
+
+        async def tip(self) -> str:
+            self.asked = getattr(self, "asked", 0) + 1
+            return f"{await super().tip()}{' moved' if self.asked == 2 else ''}"
+
+    house.source.__class__ = Moving
+    turn = await house.turn()
+    assert sum(house.provider.paid.values()) == 1  # the first was stopped, the second was asked for at the right tip
+    assert turn.wait < 1.0
+    await house.turn()
+    assert sum(house.provider.paid.values()) == 2
+
+
+async def test_only_one_of_two_replicas_acts_and_the_other_goes_on_when_it_stops() -> None:
+    one = Household()
+    two = Household(one.source, one.provider, one.ledger, one.cell, one.clock, who="two")
+    assert (await one.turn()).result == "changed"
+    assert (await two.turn()).result == "standby"
+    assert two.loop.view.standby == "one"
+    assert set(two.loop.view.records) == {"first", "second"}
+    one.clock.advance(LASTS + 1.0)  # nobody hears of the first any more
+    assert (await two.turn()).result == "changed"
+    assert sum(one.provider.paid.values()) == 2
+
+
+async def test_a_replica_that_slept_through_its_lease_has_no_effect_when_it_wakes() -> None:
+    one = Household()
+    two = Household(one.source, one.provider, one.ledger, one.cell, one.clock, who="two")
+    await one.turn()
+    await two.turn()
+    one.clock.advance(LASTS + 1.0)
+    await two.turn()
+    one.source.edit({"specs/third.yaml": spec_text("third")})
+    assert (await one.turn()).result == "standby"
+    await two.turn()
+    assert sum(one.provider.paid.values()) == 3
+
+
+async def test_who_ends_gives_the_lease_back_at_once() -> None:
+    one = Household()
+    two = Household(one.source, one.provider, one.ledger, one.cell, one.clock, who="two")
+    await one.turn()
+    await one.loop.close()
+    assert (await two.turn()).result == "changed"
+
+
+async def test_passes_are_counted_by_how_they_ended() -> None:
+    house = Household()
+    await house.settle()
+    text = house.metrics.text().decode()
+    assert 'gitune_pass_duration_seconds_count{result="unchanged"} 1.0' in text
+    assert 'gitune_creates_total{provider="local"} 2.0' in text
+    assert 'gitune_runs{state="Succeeded"} 2.0' in text
+    assert "gitune_lease_held 0.0" in text
+
+
+async def test_the_age_of_a_commit_grows_until_a_pass_has_dealt_with_it() -> None:
+    house = Household()
+    await house.settle()
+    assert house.loop.age() == 0.0
+    house.source.edit({"specs/third.yaml": spec_text("third")})
+    house.ledger.fail("tip", LedgerError("not now"))
+    await house.loop.turn(TIME)
+    house.clock.advance(30.0)
+    assert house.loop.age() >= 30.0
+    await house.loop.turn(TIME)
+    assert house.loop.age() == 0.0
