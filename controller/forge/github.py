@@ -21,6 +21,7 @@ _NEXT = re.compile(r'<[^>]{1,2000}>;\s*rel="next"')
 _PAGE = 100
 _MOST_PAGES = 50
 _ANNOTATIONS = 50  # of one request
+_PATIENCE = 90.0  # seconds
 _DESCRIPTION = 140  # characters of a commit status
 _WRITERS = frozenset({"admin", "maintain", "write"})
 LIMITS = Limits(deadline=150.0, longest_backoff=20.0, at_once=4)
@@ -46,6 +47,7 @@ class GitHub:
             raise ForgeError(f"{repository[:200]!r} is not the name of a repository", hint="It is OWNER/NAME.")
         self._path = f"/repos/{repository}"
         self._login = login
+        self._timing = timing
         self._rest = Rest(endpoint, Token(token), LIMITS, transport, timing, refuse=refuse)
         self._seen: dict[tuple[str, str], Answered] = {}
 
@@ -77,8 +79,14 @@ class GitHub:
         return tuple(_comment(item) for item in await self._all(f"{self._path}/issues/comments", query, pages))
 
     async def create_comment(self, pull: int, body: str) -> Comment:
-        """Say something new, at most once."""
+        """Say something new, at most once; a rate limit that opens soon is waited for, since nothing was said then."""
         path = f"{self._path}/issues/{pull}/comments"
+        try:
+            return _comment(await self._send("POST", path, {"body": body}, Repeat.ONCE))
+        except ForgeError as error:
+            if error.lost or error.retry_after is None or error.retry_after > _PATIENCE:
+                raise
+            await self._timing.sleep(max(1.0, error.retry_after))
         return _comment(await self._send("POST", path, {"body": body}, Repeat.ONCE))
 
     async def edit_comment(self, comment: int, body: str) -> Comment:

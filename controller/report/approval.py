@@ -122,8 +122,9 @@ def _spec(model: DesiredModel) -> list[object]:
 def _observed(action: Action) -> str:
     if isinstance(action, Hold):
         return _short(str(action.reason))
-    resolved = action.base if isinstance(action, Create | Retune) else ""
-    return _short([str(action.reason), action.model, resolved, [(c.field, c.before) for c in action.changes]])
+    # The name of a model that is to be made follows from its inputs; the run it is tuned on is an observed fact.
+    subject = action.base if isinstance(action, Create | Retune) else action.model
+    return _short([str(action.reason), subject, [(c.field, c.before) for c in action.changes]])
 
 
 def _by_name(found: Iterable[Stamp]) -> Mapping[str, tuple[Stamp, ...]]:

@@ -171,7 +171,7 @@ class Rest:
         """Seconds until the next try; None where there is none."""
         if repeat is Repeat.ONCE or not isinstance(error, Transient) or tries >= self._limits.tries:
             return None
-        if repeat is Repeat.HARMLESS and attempt.sent and attempt.code not in _BUSY:
+        if repeat is Repeat.HARMLESS and attempt.sent and attempt.code not in _BUSY and not error.quota:
             return None
         return backoff(tries, error.retry_after, self._limits, self._timing)
 

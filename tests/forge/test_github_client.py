@@ -1,0 +1,193 @@
+"""The client against a code host that judges every request by GitHub's own description."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.errors import ForgeError
+from controller.forge.github import WORKFLOW_LOGIN, GitHub
+from controller.rest import Secret
+from controller.state.review import Annotation, Check, CommitStatus, Conclusion, Level, Reaction, StatusState
+from tests.forge.conftest import Waits
+from tests.forge.stand_in import BOT, Failure, StandIn
+
+HEAD, BASE, MERGED = "a" * 40, "b" * 40, "c" * 40
+
+
+async def test_a_pull_request_is_read_with_its_head_base_and_merge(stand: StandIn, github: GitHub) -> None:
+    stand.open_pull(7, HEAD, BASE)
+    before = await github.pull(7)
+    stand.merge(7, MERGED)
+    after = await github.pull(7)
+
+    assert (before.number, before.head, before.base, before.base_branch, before.merged) == (
+        7,
+        HEAD,
+        BASE,
+        "main",
+        False,
+    )
+    assert (after.merged, after.merge_commit, after.is_open) == (True, MERGED, False)
+    assert [pull.number for pull in await github.pulls_of(MERGED)] == [7]
+
+
+async def test_comments_are_read_over_all_pages(stand: StandIn, github: GitHub) -> None:
+    for number in range(230):
+        stand.say(7, "someone", f"remark {number}")
+
+    found = await github.comments(7)
+
+    assert [c.body for c in found] == [f"remark {n}" for n in range(230)]
+    assert [path for _, path in stand.requests if "issues/7/comments" in path] == [
+        f"/repos/acme/models/issues/7/comments?per_page=100&page={page}" for page in (1, 2, 3)
+    ]
+
+
+async def test_a_comment_is_made_edited_and_answered_with_a_sign(stand: StandIn, github: GitHub) -> None:
+    made = await github.create_comment(7, "first")
+    edited = await github.edit_comment(made.id, "second")
+    await github.react(made.id, Reaction.SEEN)
+
+    assert (made.author, edited.body, edited.pull) == (BOT, "second", 7)
+    assert stand.bodies(7) == ["second"]
+    assert stand.reactions == [(made.id, "eyes")]
+
+
+async def test_the_comments_changed_last_come_first_and_only_so_many_pages_are_read(
+    stand: StandIn, github: GitHub
+) -> None:
+    ids = [stand.say(n, "someone", f"under {n}") for n in range(205)]
+    await github.edit_comment(ids[0], "edited")
+
+    found = await github.latest_comments(2)
+
+    assert (found[0].body, found[0].pull, len(found)) == ("edited", 0, 200)
+
+
+async def test_a_workflows_own_token_writes_as_the_actions_bot(github: GitHub) -> None:
+    assert await github.login() == WORKFLOW_LOGIN
+
+
+@pytest.mark.parametrize(
+    ("kind", "may"), [("admin", True), ("maintain", True), ("write", True), ("read", False), ("none", False)]
+)
+async def test_only_who_may_push_may_write(stand: StandIn, github: GitHub, kind: str, *, may: bool) -> None:
+    stand.permissions["jane"] = kind
+
+    assert await github.may_write("jane") is may
+
+
+async def test_a_stranger_and_a_name_nobody_can_have_may_not_write(stand: StandIn, github: GitHub) -> None:
+    assert await github.may_write("stranger") is False
+    asked = len(stand.requests)
+    for name in ("../../user", "dependabot[bot]", "", "a b", "x" * 200):
+        assert await github.may_write(name) is False
+    assert len(stand.requests) == asked
+
+
+async def test_annotations_go_out_fifty_at_a_time_and_a_second_check_takes_the_place_of_the_first(
+    stand: StandIn, github: GitHub
+) -> None:
+    notes = tuple(Annotation("specs/a.yaml", n, Level.WARNING, f"line {n}", "GT203") for n in range(1, 121))
+    check = Check(
+        name="gitune/plan", head=HEAD, conclusion=Conclusion.SUCCESS, title="t", summary="s", annotations=notes
+    )
+    await github.publish(check)
+    await github.publish(Check(name="gitune/plan", head=HEAD, conclusion=Conclusion.FAILURE, title="t2", summary="s2"))
+
+    assert len(stand.checks) == 1
+    assert [n["start_line"] for n in stand.checks[0]["notes"]] == list(range(1, 121))
+    assert (stand.checks[0]["title"], stand.checks[0]["conclusion"]) == ("t2", "failure")
+
+
+async def test_a_long_description_of_a_status_is_cut(stand: StandIn, github: GitHub) -> None:
+    await github.set_status(HEAD, CommitStatus("gitune/a", StatusState.PENDING, "x" * 300))
+
+    assert stand.statuses == [{"state": "pending", "context": "gitune/a", "description": "x" * 140, "commit": HEAD}]
+
+
+async def test_what_has_not_changed_is_not_sent_again(stand: StandIn, github: GitHub) -> None:
+    stand.say(7, "someone", "remark")
+    first = await github.comments(7)
+
+    assert await github.comments(7) == first
+    stand.say(7, "someone", "another")
+    assert len(await github.comments(7)) == 2
+
+
+async def test_a_primary_rate_limit_is_waited_for_until_its_reset(stand: StandIn, github: GitHub, waits: Waits) -> None:
+    reset = str(int(waits.timing().now().timestamp()) + 30)
+    limited = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    stand.failures.append(Failure("GET .*comments", 403, "API rate limit exceeded", limited))
+
+    assert await github.comments(7) == ()
+    assert waits.slept == [pytest.approx(31.0, abs=1.0)]
+
+
+async def test_a_secondary_rate_limit_is_waited_for_as_long_as_it_says(
+    stand: StandIn, github: GitHub, waits: Waits
+) -> None:
+    stand.failures.append(Failure("PATCH", 403, "You have exceeded a secondary rate limit", {"retry-after": "17"}))
+    made = await github.create_comment(7, "x")
+
+    await github.edit_comment(made.id, "y")
+
+    assert waits.slept == [pytest.approx(17.0, abs=1.0)]
+
+
+async def test_a_new_comment_waits_for_a_limit_too_since_nothing_was_said_then(
+    stand: StandIn, github: GitHub, waits: Waits
+) -> None:
+    stand.failures.append(Failure("POST", 429, "slow down", {"retry-after": "5"}))
+
+    await github.create_comment(7, "once")
+
+    assert (stand.bodies(7), waits.slept) == (["once"], [5.0])
+
+
+async def test_a_limit_that_lasts_an_hour_is_told_and_not_waited_for(
+    stand: StandIn, github: GitHub, waits: Waits
+) -> None:
+    stand.failures.append(Failure("GET", 429, "slow down", {"retry-after": "3600"}))
+
+    with pytest.raises(ForgeError) as caught:
+        await github.comments(7)
+
+    assert caught.value.retry_after == 3600
+    assert waits.slept == []
+
+
+async def test_a_comment_that_may_have_been_made_is_never_repeated_blindly(stand: StandIn, github: GitHub) -> None:
+    stand.failures.append(Failure("POST", 502, "bad gateway", after=True))
+
+    with pytest.raises(ForgeError) as caught:
+        await github.create_comment(7, "once")
+
+    assert caught.value.lost
+    assert stand.bodies(7) == ["once"]
+
+
+async def test_a_token_that_may_not_is_told_with_the_permission_that_is_missing(stand: StandIn, github: GitHub) -> None:
+    missing = {"x-accepted-github-permissions": "pull_requests=write"}
+    stand.failures.append(Failure("POST", 403, "Resource not accessible by integration", missing))
+
+    with pytest.raises(ForgeError, match="the token may not do this") as caught:
+        await github.create_comment(7, "x")
+
+    assert "pull_requests=write" in caught.value.hint
+
+
+async def test_the_token_stands_in_one_header_and_in_no_error(stand: StandIn, github: GitHub) -> None:
+    stand.failures.append(Failure("GET", 401, "Bad credentials: made-up-token-of-a-test"))
+
+    with pytest.raises(ForgeError) as caught:
+        await github.comments(7)
+
+    assert stand.tokens == {"Bearer made-up-token-of-a-test"}
+    assert "made-up-token-of-a-test" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("name", ["", "acme", "acme/../user", "acme/models/x", "a b/c", "acme/.git?x=1"])
+def test_a_name_that_is_no_repository_is_refused(waits: Waits, name: str) -> None:
+    with pytest.raises(ForgeError, match="not the name of a repository"):
+        GitHub(name, Secret("made-up-token"), waits.timing())
