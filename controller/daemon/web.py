@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,12 +92,7 @@ class Web:
     async def serve(self, loop: Loop) -> None:
         """Answer until cancelled. Raises `ControllerError` where the address cannot be bound."""
         server = _Server(_config(make_app(self, loop), self.address))
-        try:
-            listener = server.config.bind_socket()
-        except SystemExit as error:  # uvicorn's way of saying that it cannot
-            raise ControllerError(
-                f"{self.address.host} port {self.address.port} cannot be bound", hint="Is it taken? Choose another."
-            ) from error
+        listener = _bound(self.address)
         telling = asyncio.create_task(self._announce(server, listener.getsockname()[1]))
         try:
             await server.serve(sockets=[listener])
@@ -110,6 +106,16 @@ class Web:
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
         log.info("web.listening", url=f"http://{host}:{port}/")
         self.announce(f"http://{host}:{port}/")
+
+
+def _bound(address: Address) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((address.host, address.port), family=family)
+    except OSError as error:
+        raise ControllerError(
+            f"{address.host} port {address.port} cannot be bound: {error.strerror}", hint="Is it taken? Choose another."
+        ) from error
 
 
 class _Server(uvicorn.Server):
