@@ -20,10 +20,10 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pydantic": ("pydantic", ("specs",)),
     "rich": ("rich", ("cli", "report")),
     "ruamel-yaml": ("ruamel", ("documents",)),
-    "starlette": ("starlette", ("server",)),
+    "starlette": ("starlette", ("daemon", "server")),
     "structlog": ("structlog", ("cli", "daemon", "engine", "server", "wiring")),
     "typer": ("typer", ("cli",)),
-    "uvicorn": ("uvicorn", ("server",)),
+    "uvicorn": ("uvicorn", ("daemon", "server")),
     "watchfiles": ("watchfiles", ("source",)),
 }
 # What a dependency brings along and says in its own documentation to import.
