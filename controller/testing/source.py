@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from controller.errors import ControllerError, SourceError, Unreadable
 from controller.ports import Entry, EntryKind, Relation
+from controller.source.paths import below, is_folder, not_found, of_kind, too_large
 
 Files = Mapping[str, str | bytes]
 
@@ -28,14 +29,21 @@ class MemoryTree:
         )
 
     async def read(self, path: str, limit: int) -> bytes:
-        """A file's bytes. Raises `Unreadable` for what is missing, too large or not a regular file."""
+        """A file's bytes. Raises `Unreadable` as the tree of a commit does, in the same words and codes."""
         if path not in self.files:
-            raise Unreadable(f"{path} is not in the tree", code="GT401")
-        if path in self.kinds:
-            raise Unreadable(f"{path} is a {self.kinds[path]}, not a file", code="GT402")
+            raise self._missing(path)
+        if (kind := self.kinds.get(path, EntryKind.FILE)) is not EntryKind.FILE:
+            raise of_kind(path, kind)
         if len(self.files[path]) > limit:
-            raise Unreadable(f"{path} is {len(self.files[path])} bytes, more than the {limit} allowed", code="GT403")
+            raise too_large(path, len(self.files[path]), limit)
         return self.files[path]
+
+    def _missing(self, path: str) -> Unreadable:
+        parts = path.split("/")
+        above = ["/".join(parts[:length]) for length in range(1, len(parts))]
+        if part := next((part for part in above if part in self.files), ""):
+            return below(path, self.kinds.get(part, EntryKind.FILE), part)
+        return is_folder(path) if any(k.startswith(f"{path}/") for k in self.files) else not_found(path, self.files)
 
 
 class MemorySource:
@@ -53,7 +61,9 @@ class MemorySource:
     def commit(self, files: Files, *, kinds: Mapping[str, EntryKind] | None = None) -> str:
         """Make these files, and no others, the head; returns the new revision (40 hex digits)."""
         held = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
-        digest = hashlib.sha1(repr((self.head, sorted(held.items()))).encode(), usedforsecurity=False)
+        # The number keeps two commits apart that say the same on the same parent: git has their times for that.
+        number, listed = len(self._trees), (sorted(held.items()), sorted((kinds or {}).items()))
+        digest = hashlib.sha1(repr((self.head, number, listed)).encode(), usedforsecurity=False)
         parent, self.head = self.head, digest.hexdigest()
         self._parents.setdefault(self.head, parent)
         self._trees[self.head] = MemoryTree(self.head, MappingProxyType(held), MappingProxyType(dict(kinds or {})))
