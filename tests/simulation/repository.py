@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from controller.errors import SourceError, Unreadable
 from controller.ports import Entry, EntryKind, Relation
+from controller.testing import MemoryTree
 from tests.simulation.events import Committed, Event, Told
 from tests.simulation.faults import Faults
 from tests.simulation.lives import Incarnation
@@ -74,9 +75,10 @@ class Repository:
         return found
 
     def ancestors(self, revision: str) -> set[str]:
-        """Every commit below one."""
+        """Every commit below one; none below one that is not known."""
         found: set[str] = set()
-        parent = self.commits[revision].parent
+        known = self.commits.get(revision)
+        parent = known.parent if known else ""
         while parent:
             found.add(parent)
             parent = self.commits[parent].parent
@@ -131,13 +133,11 @@ class SimTree:
     async def read(self, path: str, limit: int) -> bytes:
         """A file's bytes. Raises `Unreadable`."""
         self._life.touch("read")
-        if path not in self._commit.files:
-            raise Unreadable(f"{path} is not in the tree", code="GT401")
-        if path.endswith(".yaml") and self._faults.fires("git.read", "git.unread"):
+        known = path in self._commit.files
+        if known and path.endswith(".yaml") and self._faults.fires("git.read", "git.unread"):
             self._life.told = False
             raise Unreadable(f"{path} cannot be read just now", code="GT404")
-        del limit
-        return self._commit.files[path]
+        return await MemoryTree(self._commit.revision, self._commit.files, {}).read(path, limit)
 
 
 class SimSource:
@@ -164,20 +164,30 @@ class SimSource:
         whole = fault != "git.unlisted"
         self._life.told = whole and not any(data == BROKEN for data in commit.broken.values())
         self._life.log(Told(self._life.label, shown, self._repository.head.revision, self._life.told))
+        window = within(self._shown, now)
+        if window is not None and revision is None:
+            shown = self._repository.heads[int(window.what)][1]
+        if shown not in self._repository.commits:
+            raise SourceError(f"there is no commit {shown!r} here")
         return SimTree(commit, self._life, self._faults, broken_off=not whole)
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """By the parents of each commit, as far as they are known."""
         self._life.touch("relations")
         return {other: self._relation(revision, other) for other in sorted(others)}
+    async def tip(self) -> str:
+        """The head the mirror shows."""
+        self._life.touch("tip")
+        lag = self._lag if not self._faults.off else 0.0
+        return self._repository.at(asyncio.get_running_loop().time() - lag)
+
 
     def _relation(self, revision: str, other: str) -> Relation:
         if revision == other:
             return Relation.SAME
         if other in self._repository.ancestors(revision):
             return Relation.AHEAD
-        known = other in self._repository.commits
-        return Relation.BEHIND if known and revision in self._repository.ancestors(other) else Relation.APART
+        return Relation.BEHIND if revision in self._repository.ancestors(other) else Relation.APART
 
     async def identity(self) -> str | None:
         """Who the repository is."""
