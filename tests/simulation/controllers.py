@@ -25,6 +25,7 @@ from tests.simulation.repository import Repository, SimSource
 from tests.simulation.shape import Shape
 from tests.simulation.times import SimClock
 from tests.simulation.vertex import Vertex
+from tests.simulation.windows import within
 
 PROVIDER = "cloud"
 _CAPABILITIES = Capabilities()
@@ -99,6 +100,8 @@ class Controller:
                 await asyncio.sleep(self._outside.shape.interval * self._draw.between(0.5, 1.5))
                 if self.stop or not life.alive:
                     return
+                if within(self._outside.shape.blind, asyncio.get_running_loop().time()):
+                    continue
                 if self._outside.faults.fires("clock", "clock.jump"):
                     ports = self.ports(life)
                 await self.one_pass(life, ports, Approval())
@@ -141,7 +144,7 @@ class Controller:
         provider = _provider(out.shape, line, clock, chance)
         lag = Draw(seed, f"mirror-{self._number}").between(0.0, out.shape.mirror_lag)
         return Ports(
-            SimSource(out.repository, life, out.faults, lag),
+            SimSource(out.repository, life, out.faults, lag, out.shape.shown if self._number == 0 else ()),
             {PROVIDER: provider},
             SimLedger(out.place, life, out.faults),
             clock,

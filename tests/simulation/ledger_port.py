@@ -96,6 +96,11 @@ class SimLedger:
         self._life = life
         self._faults = faults
 
+    async def tip(self) -> str | None:
+        """What the ref points to."""
+        self._life.touch("tip")
+        return self._place.tip
+
     async def load(self) -> Recorded:
         """What is recorded. Raises `LedgerError`."""
         self._life.touch("load")

@@ -105,7 +105,7 @@ class Oracle:
         self._told: dict[str, Told] = {}
         self._heads: list[tuple[float, str]] = []
         self._absent: Counter[str] = Counter()
-        self._intents: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+        self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
         self._doomed: dict[str, float] = {}
         self._spent: Counter[int] = Counter()
         self._answers: dict[str, set[str]] = defaultdict(set)
@@ -113,6 +113,7 @@ class Oracle:
         self._tip = ""
         self._skewed = False
         self._late = False
+        self._lost = False
         self._dooms: set[str] = set()
 
     def see(self, event: Event) -> None:
@@ -207,8 +208,8 @@ class Oracle:
         self._bill(event)
 
     def _bill(self, event: Created) -> None:
-        if self.bounds.budget is None:
-            return
+        if self.bounds.budget is None or self._lost:
+            return  # what was spent before the record was lost is nowhere written
         month = int(self._now() // (31 * 86_400))
         self._spent[month] += 0
         self._spent[month] = self._spent[month] + round(event.price * 1_000_000)  # type: ignore[assignment]
@@ -217,7 +218,7 @@ class Oracle:
 
     def _explain(self, event: Created, name: str, attempt: int, digest: str) -> None:
         """Exactly one intent, durable before, of a commit that asked for just this, explains the create."""
-        revisions = self._intents.get((name, digest, attempt), set())
+        revisions = list(self._intents.get((name, digest, attempt), ()))
         if not revisions:
             self.say("S4", f"no intent was durable before {event.model} was made")
             return
@@ -228,7 +229,7 @@ class Oracle:
         self.say("S4", f"no commit with an intent for {event.model} asks for {event.inputs} attempt {attempt}")
 
     def _lineage(self, name: str, digest: str, attempt: int) -> str:
-        for revision in sorted(self._intents.get((name, digest, attempt), ())):
+        for revision in reversed(list(self._intents.get((name, digest, attempt), ()))):
             wish = self._wish(revision, name)
             if wish is not None:
                 return wish.lineage
@@ -331,7 +332,9 @@ class Oracle:
     def _remember(self, name: str, record: Record) -> None:
         intent = record.intent
         if intent is not None:
-            self._intents[(name, intent.fingerprint, intent.attempt)].add(intent.revision)
+            known = self._intents[(name, intent.fingerprint, intent.attempt)]
+            known.pop(intent.revision, None)
+            known[intent.revision] = None  # the last one said is the one a create rests on
         for slot in record.slots:
             if slot.doomed:
                 self._doomed.setdefault(slot.model, self._now())
@@ -377,6 +380,7 @@ class Oracle:
 
     def excuse_the_lost(self) -> None:
         """The record is gone: what left no model behind cannot be known to have been paid for."""
+        self._lost = True
         for account in self.models.values():
             if account.gone:
                 self.excused[account.key] += 1

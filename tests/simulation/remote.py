@@ -82,6 +82,7 @@ class Service:
     shortest: float = 100.0
     longest: float = 900.0
     price: float = 0.0
+    frozen: tuple[tuple[float, float, float], ...] = ()  # (from, to, the moment that replicas show meanwhile)
 
 
 class Remote:
@@ -104,6 +105,9 @@ class Remote:
 
     def view(self, now: float) -> float:
         """The time that some replica shows: not later than now."""
+        for low, high, shown in self.service.frozen:
+            if low <= now < high:
+                return shown
         if self.healed or not self.service.lag:
             return now
         return now - self._views.one(self._lags)

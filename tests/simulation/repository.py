@@ -13,6 +13,7 @@ from controller.testing import MemoryTree
 from tests.simulation.events import Committed, Event, Told
 from tests.simulation.faults import Faults
 from tests.simulation.lives import Incarnation
+from tests.simulation.windows import Window, within
 from tests.simulation.wishes import BROKEN, Wish, rows_bytes, spec_bytes
 
 
@@ -143,8 +144,11 @@ class SimTree:
 class SimSource:
     """A controller's own mirror of the repository, ``lag`` seconds behind."""
 
-    def __init__(self, repository: Repository, life: Incarnation, faults: Faults, lag: float) -> None:
+    def __init__(
+        self, repository: Repository, life: Incarnation, faults: Faults, lag: float, shown: tuple[Window, ...] = ()
+    ) -> None:
         self._repository = repository
+        self._shown = shown
         self._life = life
         self._faults = faults
         self._lag = lag
@@ -160,27 +164,27 @@ class SimSource:
             raise SourceError("the repository cannot be reached")
         lag = self._lag if not self._faults.off else 0.0
         shown = revision or self._repository.at(now - lag - (900.0 if fault == "git.time-travel" else 0.0))
-        commit = self._repository.commits[shown]
-        whole = fault != "git.unlisted"
-        self._life.told = whole and not any(data == BROKEN for data in commit.broken.values())
-        self._life.log(Told(self._life.label, shown, self._repository.head.revision, self._life.told))
         window = within(self._shown, now)
         if window is not None and revision is None:
             shown = self._repository.heads[int(window.what)][1]
         if shown not in self._repository.commits:
             raise SourceError(f"there is no commit {shown!r} here")
+        commit = self._repository.commits[shown]
+        whole = fault != "git.unlisted"
+        self._life.told = whole and not any(data == BROKEN for data in commit.broken.values())
+        self._life.log(Told(self._life.label, shown, self._repository.head.revision, self._life.told))
         return SimTree(commit, self._life, self._faults, broken_off=not whole)
 
-    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
-        """By the parents of each commit, as far as they are known."""
-        self._life.touch("relations")
-        return {other: self._relation(revision, other) for other in sorted(others)}
     async def tip(self) -> str:
         """The head the mirror shows."""
         self._life.touch("tip")
         lag = self._lag if not self._faults.off else 0.0
         return self._repository.at(asyncio.get_running_loop().time() - lag)
 
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """By the parents of each commit, as far as they are known."""
+        self._life.touch("relations")
+        return {other: self._relation(revision, other) for other in sorted(others)}
 
     def _relation(self, revision: str, other: str) -> Relation:
         if revision == other:

@@ -138,7 +138,10 @@ def _unmet(world: World, wish: Wish) -> list[str]:
 
 def _justified(world: World, wish: Wish, reason: Reason) -> bool:
     """Whether the truth gives that reason: a run that ended badly, a hand in the console, a budget."""
-    mine = [m for m in world.oracle.models.values() if m.key == (wish.lineage, wish.inputs, wish.attempt)]
+    names = {wish.name, *wish.former}
+    made = world.oracle.models.values()
+    wanted = (wish.inputs, wish.attempt)
+    mine = [m for m in made if m.key[1:] == wanted and (m.name in names or m.key[0] == wish.lineage)]
     hands = any(isinstance(event, Person) for _, event in world.result.trace)
     match reason:
         case Reason.RUN_FAILED | Reason.RUN_CANCELLED | Reason.DEADLINE_EXCEEDED:

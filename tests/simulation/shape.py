@@ -8,6 +8,7 @@ from tests.simulation.chance import Draw
 from tests.simulation.faults import CATEGORIES, Schedule
 from tests.simulation.people import Act, script
 from tests.simulation.remote import Service
+from tests.simulation.windows import Window
 from tests.simulation.wishes import Wish
 
 NAMES = ("alpha", "beta", "gamma")
@@ -40,6 +41,8 @@ class Shape:
     quiet_passes: int = 4
     crash_at: frozenset[tuple[int, str]] = frozenset()
     fail_at: int = 0
+    shown: tuple[Window, ...] = ()  # when the mirror of controller 0 shows the commit of that number
+    blind: tuple[Window, ...] = ()  # when controllers do not look at all
 
 
 def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:

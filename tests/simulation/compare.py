@@ -1,0 +1,32 @@
+"""Two results of one scenario to what differs: the end state, and how often something was made, stopped or deleted."""
+
+from __future__ import annotations
+
+import re
+
+from tests.simulation.world import Result
+
+_CHOSEN = re.compile(r"srv-\d+")
+COUNTED = ("create", "cancel", "delete")
+
+
+def summary(result: Result) -> dict[str, int]:
+    """The effects that cost or destroy, counted."""
+    return {verb: result.counts[verb] for verb in COUNTED}
+
+
+def differences(reference: Result, other: Result, *, fewer: bool = False) -> list[str]:
+    """What differs. ``fewer`` allows the other to have done less: it saw less."""
+    found = [f"{v.invariant}: {v.what}" for v in other.violations[:1]]
+    first, second = _masked(reference.end), _masked(other.end)
+    if not found and first != second and not fewer:
+        found.append(f"the end differs: {sorted(set(first) ^ set(second))}")
+    had, has = summary(reference), summary(other)
+    for verb in COUNTED:
+        if has[verb] > had[verb] or (has[verb] != had[verb] and not fewer):
+            found.append(f"{has[verb]} times {verb}, not {had[verb]}")
+    return found
+
+
+def _masked(end: tuple[str, ...]) -> list[str]:
+    return sorted(_CHOSEN.sub("srv", line) for line in end)
