@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from controller.errors import ControllerError, RevisionConflict
+from controller.ledger.bounds import bounded
 from controller.state.recorded import Record, Recorded
 
 
@@ -14,13 +15,14 @@ class MemoryLedger:
 
     def __init__(self, records: Mapping[str, Record] | None = None) -> None:
         self._versions: list[Mapping[str, Record]] = [MappingProxyType(dict(records or {}))]
+        self._tip: str | None = "1" if records else None
         self._failures: dict[str, ControllerError] = {}
         self.messages: list[str] = []
 
     @property
     def records(self) -> Mapping[str, Record]:
-        """What was last written."""
-        return self._versions[-1]
+        """What is recorded now."""
+        return self._versions[int(self._tip) - 1] if self._tip else MappingProxyType({})
 
     @property
     def versions(self) -> tuple[Mapping[str, Record], ...]:
@@ -28,15 +30,20 @@ class MemoryLedger:
         return tuple(self._versions)
 
     @property
-    def _tip(self) -> str | None:
-        return str(len(self._versions)) if self.records or len(self._versions) > 1 else None
+    def version(self) -> str | None:
+        """The number of the version that stands, from 1; None where there is none."""
+        return self._tip
+
+    def reset(self, version: str | None) -> None:
+        """Put it back to a version, or to none at all, as a forced push or a deleted ref does."""
+        self._tip = version
 
     def fail(self, operation: str, error: ControllerError) -> None:
         """Let the next ``load`` or ``save`` raise this instead of being carried out."""
         self._failures[operation] = error
 
     async def tip(self) -> str | None:
-        """The number of the newest version."""
+        """The number of the version that stands."""
         self._stumble("tip")
         return self._tip
 
@@ -50,8 +57,9 @@ class MemoryLedger:
         self._stumble("save")
         if tip != self._tip:
             raise RevisionConflict(f"the ledger is at {self._tip}, not at {tip}", hint="Read it again.")
-        if dict(records) != dict(self.records):
-            self._versions.append(MappingProxyType(dict(records)))
+        if {name: bounded(record) for name, record in records.items()} != dict(self.records):
+            self._versions.append(MappingProxyType({name: bounded(record) for name, record in records.items()}))
+            self._tip = str(len(self._versions))
             self.messages.append(message)
         return self._tip
 

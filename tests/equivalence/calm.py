@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tests.simulation.chance import Draw
 from tests.simulation.events import Event
@@ -49,7 +49,7 @@ class Calm:
         """A way to the service that loses nothing."""
         return Line(self.remote, self._life(label), self._faults, Draw(_SEED, label))
 
-    def __enter__(self) -> Calm:
+    def __enter__(self) -> Self:
         """Itself."""
         return self
 

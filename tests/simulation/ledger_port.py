@@ -114,7 +114,8 @@ class SimLedger:
         """Compare and swap. Raises `RevisionConflict`, `LedgerError`."""
         life = self._life
         life.touch("save", writes=True)
-        files = encoded(records, whole=self._place.whole)
+        begun = bool(records) or self._place.tip is not None  # a table of nothing begins no history
+        files = encoded(records, whole=self._place.whole) if begun else {}
         held = self._place.now.files if self._place.now else {}
         number = life.effects.begin("save") if dict(files) != dict(held) else 0
         if life.effect(number, "before"):
