@@ -81,8 +81,8 @@ def written(marker: Marker) -> str:
 
 
 def is_marked(body: str) -> bool:
-    """Whether a comment begins as ours do."""
-    return body.startswith("<!-- gitune: {")
+    """Whether a comment begins as the one with the plan does."""
+    return body.startswith('<!-- gitune: {"v":1,"purpose":"plan"')
 
 
 def read(body: str) -> Marker | None:

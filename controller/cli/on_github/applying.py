@@ -10,7 +10,7 @@ from controller.cli.on_github import outputs
 from controller.cli.on_github.inputs import FailOn, Inputs
 from controller.cli.on_github.planning import place_of, plan_outputs, write_plan
 from controller.cli.on_github.reviews import Review, does_something, merged_reviews, withheld
-from controller.cli.on_github.sticky import publish
+from controller.cli.on_github.sticky import find, publish
 from controller.cli.options import Asked
 from controller.cli.progress import Quiet
 from controller.cli.verdicts import of_pass
@@ -20,9 +20,9 @@ from controller.errors import ForgeError, RevisionConflict, SourceError
 from controller.plan.withheld import withhold
 from controller.ports import Forge
 from controller.report.applied import applied_markdown, applied_summary
-from controller.report.approval import config_digest
+from controller.report.approval import config_digest, stamps
 from controller.report.comment_story import Story, is_settled, story_comment
-from controller.report.marker import Stage
+from controller.report.marker import Stage, read
 from controller.report.plan_markdown import plan_markdown
 from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import figure
@@ -47,10 +47,12 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is applied: the guards a person lets pass, and whether that person's word stands for the review."""
+    """What is applied: the guards a person lets pass, and the pull request for whose review that person's word stands
+    (0: none).
+    """
 
     allow: frozenset[str] = frozenset()
-    approved: bool = False
+    approved: int = 0
 
 
 async def apply_now(asked: Asked, inputs: Inputs, forge: Forge, order: Order | None = None) -> int:
@@ -60,8 +62,11 @@ async def apply_now(asked: Asked, inputs: Inputs, forge: Forge, order: Order | N
     raised at the end.
     """
     async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
+        given = order or Order()
         reviews, failed = await _reviews(forge, inputs.sha)
-        outcome = await _apply(opened, inputs, reviews, order or Order())
+        if given.approved:
+            reviews = await _with_approved(opened, inputs, forge, reviews, given.approved)
+        outcome = await _apply(opened, inputs, reviews, given)
         _report(inputs, outcome)
         if failed is None and inputs.comments:
             try:
@@ -81,12 +86,36 @@ async def _reviews(forge: Forge, commit: str) -> tuple[Sequence[Review] | None, 
         return None, error
 
 
+async def _with_approved(
+    opened: Opened, inputs: Inputs, forge: Forge, reviews: Sequence[Review] | None, number: int
+) -> Sequence[Review]:
+    """The reviews, that of one pull request renewed: a person has seen what would now be done, and wants that."""
+    if reviews is None:
+        raise ForgeError("what was reviewed cannot be read", hint="Run the job again.")
+    now = await preview(opened.ports, opened.settings, inputs.sha or None)
+    comment = await find(forge, number)
+    marker = read(comment.body) if comment else None
+    if comment is None or marker is None:
+        raise ForgeError("the comment with the plan is gone", hint="Say /gitune plan on a pull request that is open.")
+    names = {stamp.name for stamp in marker.stamps or ()}
+    acting = [a for a in now.plan.actions if a.name in names or marker.stamps is None]
+    renewed = replace(
+        marker,
+        stage=Stage.PLANNED,
+        digest=now.plan.digest,
+        config=config_digest(opened.settings),
+        stamps=stamps(acting, now.world),
+    )
+    kept = [review for review in reviews if review.pull != number]
+    return (*kept, Review(number, comment, renewed, renewed.head))
+
+
 async def _apply(opened: Opened, inputs: Inputs, reviews: Sequence[Review] | None, order: Order) -> _Outcome:
     """Look, hold what was not reviewed, and carry out exactly that; what moved in between is looked at again."""
     changed = await _changed(opened, inputs.sha) if any(r.marker is None for r in reviews or ()) else frozenset()
     for attempt in range(_TRIES):
         now = await preview(opened.ports, opened.settings, inputs.sha or None)
-        held = {} if order.approved else _held(opened, now, reviews, changed)
+        held = _held(opened, now, reviews, changed)
         digest = withhold(now.plan, held, now.world).digest
         approval = Approval(digest, order.allow, inputs.sha or now.plan.revision, held)
         try:

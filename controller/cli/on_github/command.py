@@ -11,7 +11,9 @@ from controller.cli.codes import Code
 from controller.cli.on_github import outputs
 from controller.cli.on_github.applying import apply_now
 from controller.cli.on_github.inputs import Command, Inputs, read_inputs
-from controller.cli.on_github.planning import plan_pull
+from controller.cli.on_github.planning import plan_commit, plan_pull, validate_commit
+from controller.cli.on_github.posting import post_foreign
+from controller.cli.on_github.verbs import obey
 from controller.cli.options import Asked
 from controller.errors import ControllerError
 from controller.forge.event import Other, PullRequest, Push, RunEnded, Said, Timer
@@ -38,6 +40,20 @@ async def _act(asked: Asked, inputs: Inputs) -> int:
 
 
 async def _dispatch(asked: Asked, inputs: Inputs, forge: Forge) -> int:
+    match inputs.command, inputs.event:
+        case Command.VALIDATE, _:
+            return await validate_commit(asked, inputs)
+        case Command.PLAN, Push() | Timer():
+            return await plan_commit(asked, inputs)
+        case Command.COMMENT, RunEnded() as event:
+            return await post_foreign(inputs, event, forge)
+        case Command.COMMENT, _:
+            raise ControllerError("`command: comment` posts what another run planned", hint="Use it on workflow_run.")
+        case _:
+            return await _by_event(asked, inputs, forge)
+
+
+async def _by_event(asked: Asked, inputs: Inputs, forge: Forge) -> int:
     match inputs.event:
         case PullRequest() as event:
             if inputs.command is Command.APPLY:
@@ -52,8 +68,10 @@ async def _dispatch(asked: Asked, inputs: Inputs, forge: Forge) -> int:
             return await apply_now(asked, inputs, forge)
         case Timer():
             return await apply_now(asked, inputs, forge)
-        case Said() | RunEnded():
-            raise ControllerError("this event is not answered yet", hint="Use pull_request, push or schedule.")
+        case Said() as event:
+            return await obey(asked, inputs, event, forge)
+        case RunEnded() as event:
+            return await post_foreign(inputs, event, forge)
         case Other(name=name):
             outputs.notice(f"the event {name} says nothing to Gitune")
             return Code.WELL

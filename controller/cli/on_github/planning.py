@@ -76,6 +76,9 @@ async def plan_pull(asked: Asked, inputs: Inputs, event: PullRequest, forge: For
     if posted is not None:
         raise posted
     if event.is_fork:
+        from controller.cli.on_github import artifact  # noqa: PLC0415 - it writes what is planned here
+
+        artifact.write(inputs.scratch / artifact.FILE, event.number, planned)
         outputs.notice("a fork's job may not comment: the plan stands in the job's summary")
     return verdict(planned, inputs.fail_on or FailOn.ERROR)
 
@@ -87,18 +90,38 @@ async def plan_for(asked: Asked, inputs: Inputs, reviewed: Reviewed) -> Planned:
         head = await ask(opened.ports, opened.settings, reviewed.commit)
         base = await ask(opened.ports, opened.settings, reviewed.base)
         changed = await _config_changed(opened, reviewed)
-        return _planned(opened.settings, head, base, _Extras(reviewed, changed, inputs.run_url))
+        return _planned(opened.settings, head, base, _Extras(reviewed, inputs.run_url, changed))
+
+
+async def plan_commit(asked: Asked, inputs: Inputs) -> int:
+    """Plan the commit that was checked out, for outputs and the job's summary alone."""
+    async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
+        return await _told(inputs, opened.settings, await preview(opened.ports, opened.settings), offline=False)
+
+
+async def validate_commit(asked: Asked, inputs: Inputs) -> int:
+    """Check the commit's specs and datasets, offline; every problem becomes an annotation on its line."""
+    async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
+        found = await preview_offline(opened.ports, opened.settings)
+        return await _told(inputs, opened.settings, found, offline=True)
+
+
+async def _told(inputs: Inputs, settings: Settings, found: Preview, *, offline: bool) -> int:
+    commit = found.plan.revision or ""
+    planned = _planned(settings, found, None, _Extras(Reviewed(commit, "", commit, offline), inputs.run_url))
+    await report(inputs, planned)
+    return verdict(planned, inputs.fail_on or FailOn.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class _Extras:
     reviewed: Reviewed
-    config_changed: bool
     url: str
+    config_changed: bool = False
 
 
-def _planned(settings: Settings, head: Preview, base: Preview, extras: _Extras) -> Planned:
-    plan = only_new(head.plan, base.plan)
+def _planned(settings: Settings, head: Preview, base: Preview | None, extras: _Extras) -> Planned:
+    plan = only_new(head.plan, base.plan if base else replace(head.plan, actions=()))
     view = View(
         plan=plan,
         head=extras.reviewed.head,
