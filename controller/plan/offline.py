@@ -7,7 +7,7 @@ from types import MappingProxyType
 from controller.plan.world import World, slot_provider
 from controller.state.desired import BaseModel
 from controller.state.identity import Mark, with_mark
-from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, RemoteState
+from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
 from controller.state.recorded import Record, Slot
 
 
@@ -37,7 +37,7 @@ def _remote(slot: Slot, record: Record, instance: str) -> RemoteModel:
     mark = Mark(instance, record.name, slot.attempt, slot.fingerprint)
     remote = RemoteModel(
         name=slot.model,
-        state=RemoteState(slot.state),
+        state=remote_state(slot.state),
         display_name=record.display_name,
         description=with_mark(record.description, mark),
         sampling=record.sampling,

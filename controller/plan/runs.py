@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from controller.plan.advice import advise
 from controller.state.desired import DesiredModel
-from controller.state.observed import RemoteModel, RemoteState
+from controller.state.identity import Hyperparameters
+from controller.state.observed import RemoteModel, RemoteState, remote_state
 from controller.state.recorded import Run, RunOutcome, Slot
 
 _TENTHS = 10
@@ -49,7 +50,7 @@ def tenths(run: Run) -> int:
 
 def advanced(run: Run, remote: RemoteModel, now: str) -> Run:
     """The run after a look at its remote model. Steps and losses move by tenths, so a quiet run writes nothing."""
-    run = replace(run, resolved=remote.hyperparameters) if run.resolved != remote.hyperparameters else run
+    run = replace(run, resolved=_filled(run.resolved, remote.hyperparameters))
     if run.outcome is not RunOutcome.TUNING:
         return run
     end = _ENDS.get(remote.state)
@@ -64,6 +65,18 @@ def advanced(run: Run, remote: RemoteModel, now: str) -> Run:
     return seen if tenths(seen) > tenths(run) or not run.total_steps else run
 
 
+def _filled(known: Hyperparameters, told: Hyperparameters) -> Hyperparameters:
+    """What was resolved, with what was not known before. A value never changes: another one later is drift."""
+    return Hyperparameters(
+        epoch_count=told.epoch_count if known.epoch_count is None else known.epoch_count,
+        batch_size=told.batch_size if known.batch_size is None else known.batch_size,
+        learning_rate=told.learning_rate if known.learning_rate is None else known.learning_rate,
+        learning_rate_multiplier=(
+            told.learning_rate_multiplier if known.learning_rate_multiplier is None else known.learning_rate_multiplier
+        ),
+    )
+
+
 def stopped(run: Run, outcome: RunOutcome, now: str) -> Run:
     """The run as we stopped it."""
     return replace(run, outcome=outcome, ended=now)
@@ -72,7 +85,7 @@ def stopped(run: Run, outcome: RunOutcome, now: str) -> Run:
 def forward(slot: Slot, remote: RemoteModel) -> Slot:
     """The slot after a look: a state that lies before the recorded one is an old answer and changes nothing."""
     operation = remote.operation or slot.operation
-    before = _RANK.get(RemoteState(slot.state), 0)
+    before = _RANK[remote_state(slot.state)]
     state = remote.state if _RANK[remote.state] >= before else slot.state
     return replace(slot, state=state, operation=operation)
 

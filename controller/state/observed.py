@@ -21,6 +21,11 @@ class RemoteState(StrEnum):
     UNKNOWN = "Unknown"
 
 
+def remote_state(word: str) -> RemoteState:
+    """The state a recorded word names; UNKNOWN for a word of another version of Gitune."""
+    return RemoteState(word) if word in {state.value for state in RemoteState} else RemoteState.UNKNOWN
+
+
 class Presence(StrEnum):
     """Whether a model is there: ABSENT needs proof, everything less is UNSURE."""
 
