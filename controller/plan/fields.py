@@ -78,8 +78,9 @@ def _place(model: DesiredModel, remote: RemoteModel) -> Iterator[Change]:
     if model.display_name is not None and model.display_name != remote.display_name:
         yield Change("displayName", ChangeClass.UPDATE, remote.display_name, model.display_name)
     text = without_mark(remote.description)
-    if model.description is not None and model.description.strip() != text:
-        yield Change("description", ChangeClass.UPDATE, text, model.description.strip())
+    # Compared as it is written: line ends and marks in it would else differ from what was sent, for ever.
+    if model.description is not None and (asked := without_mark(model.description)) != text:
+        yield Change("description", ChangeClass.UPDATE, text, asked)
     want, has = model.sampling, remote.sampling
     numbers = [
         ("temperature", want.temperature, has.temperature),
