@@ -43,7 +43,8 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
         run = record.run(pending.model) if record and pending else None
         if run is None or model.max_duration is None or not run.started:
             continue
-        if seconds_since(run.started, now) > model.max_duration:
+        # A start that cannot be read is no age: a paid run is not stopped for it.
+        if model.max_duration < seconds_since(run.started, now) < float("inf"):
             yield run.model
 
 
