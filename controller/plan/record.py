@@ -68,6 +68,7 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
         record = _start(name, model, came, world, records)
         if record is None:
             continue
+        record = _at_its_provider(record, model, world) if model else record
         record = refreshed(record, world, now, names_of(model) if model else (name,))
         for outcome in came:
             record = after(record, outcome, world, now)
@@ -92,9 +93,22 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     found = world.record_of(model)
     if found is None:
         return Record(name=model.name, provider=model.provider)
-    if found.name != model.name:
-        records.pop(found.name, None)
+    for name in model.former_names:
+        records.pop(name, None)
     return replace(found, name=model.name)
+
+
+def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:
+    """The slots under the key that gitune.yaml has for their provider now, where it was renamed."""
+
+    def move(slot: Slot | None) -> Slot | None:
+        if slot is None or slot_provider(slot, record) in world.capabilities:
+            return slot
+        remote = world.observed.model(model.provider, slot.model)
+        ours = remote is not None and world.is_ours(remote, names_of(model), slot.fingerprint, slot.attempt)
+        return replace(slot, provider=model.provider) if ours else slot
+
+    return each_slot(record, move)
 
 
 def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) -> Record:
@@ -129,10 +143,21 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
         record = _wanted_again(replace(record, missing=False, deletion_policy=model.deletion_policy), model)
         if record.active is not None and _serves(came):
             record = _in_place(record, model, world)
+    elif record.name in world.desired.names:
+        record = _there_after_all(record)
     run = record.run(record.pending.model) if record.pending else None
     record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
     last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
     return replace(record, conditions=conditions(record, last))
+
+
+def _there_after_all(record: Record) -> Record:
+    """A spec that came back broken came back: if it is removed again, everything is looked at anew."""
+
+    def spare(slot: Slot | None) -> Slot | None:
+        return replace(slot, doomed="", doomed_at="") if slot is not None else None
+
+    return replace(each_slot(record, spare), missing=False, delete_approved=False)
 
 
 def _wanted_again(record: Record, model: DesiredModel) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from controller.settings import Policy, Prices
@@ -42,12 +42,19 @@ class World:
     rewritten: frozenset[str] = frozenset()
     behind: bool = False
     month: str = ""
+    _by_mark: dict[str, dict[Mark, list[RemoteModel]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def record_of(self, model: DesiredModel) -> Record | None:
-        """The record of a spec, found by its name, else by a former one."""
+        """The record of a spec, found by its name or a former one.
+
+        The status of a spec that never was valid holds nothing, and an orphaned one only what was paid for: neither
+        hides the record that a rename brings along.
+        """
         records = self.recorded.records
-        found = (records[name] for name in (model.name, *model.former_names) if name in records)
-        return next(found, None)
+        found = [records[name] for name in names_of(model) if name in records]
+        return _joined(found) if found else None
 
     def is_ours(self, remote: RemoteModel, names: tuple[str, ...], fingerprint: str, attempt: int) -> bool:
         """Whether its mark says that we made it, for one of these names, from these inputs."""
@@ -70,11 +77,31 @@ class World:
 
     def marked(self, provider: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> tuple[RemoteModel, ...]:
         """The models a provider shows under our mark for these inputs, the oldest first; none that we deleted."""
+        if provider not in self._by_mark:
+            self._by_mark[provider] = self._marks(provider)
+        marks = (Mark(self.instance, name, attempt, fingerprint) for name in dict.fromkeys(names))
+        ours = [model for mark in marks for model in self._by_mark[provider].get(mark, ())]
+        return tuple(sorted(ours, key=lambda m: (m.created, m.name)))
+
+    def _marks(self, provider: str) -> dict[Mark, list[RemoteModel]]:
+        """What a provider shows by its marks, read once: every spec asks."""
         seen = self.observed.providers.get(provider)
         gone = {run.model for record in self.recorded.records.values() for run in record.runs if run.deleted}
-        models = seen.models.values() if seen else ()
-        ours = [m for m in models if m.name not in gone and self.is_ours(m, names, fingerprint, attempt)]
-        return tuple(sorted(ours, key=lambda m: (m.created, m.name)))
+        found: dict[Mark, list[RemoteModel]] = {}
+        for model in seen.models.values() if seen else ():
+            if model.name not in gone and (mark := model.mark) is not None:
+                found.setdefault(mark, []).append(model)
+        return found
+
+
+def _joined(found: list[Record]) -> Record:
+    """The record that a spec goes on with, and what was paid for under its other names."""
+    first = min(found, key=lambda r: (not (r.slots or r.runs or r.intent), r.orphaned))
+    others = [record for record in found if record is not first]
+    known = {run.model for run in first.runs}
+    runs = tuple(run for record in others for run in record.runs if run.model not in known)
+    intent = first.intent or next((record.intent for record in others if record.intent), None)
+    return replace(first, runs=(*runs, *first.runs), intent=intent) if runs or intent else first
 
 
 def names_of(model: DesiredModel) -> tuple[str, ...]:
