@@ -43,7 +43,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
         case Create() | Retune():
             return _after_create(record, action, outcome.remote, revision, now)
         case Adopt():
-            return _after_adopt(record, action, outcome.remote, now)
+            return _after_adopt(record, action, outcome.remote, world, now)
         case Promote() | Reuse():
             return _after_serving(record, action, outcome, revision, now)
         case Update():
@@ -92,6 +92,8 @@ def _doomed(record: Record, models: set[str], world: World, now: str) -> Record:
             return slot
         return replace(slot, doomed=now, doomed_at=world.desired.revision or "")
 
+    anew = any(slot.model in models and slot.doomed and slot.doomed_at in world.rewritten for slot in record.slots)
+    record = replace(record, delete_approved=record.delete_approved and not anew)
     return each_slot(record, mark)
 
 
@@ -126,16 +128,28 @@ def _after_create(
     )
 
 
-def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, now: str) -> Record:
+def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, world: World, now: str) -> Record:
     if remote is None:
         return record
     if _is_known(record, remote):
         return replace(record, intent=None)
-    intent = record.intent
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
-    found = Run(
+    found = _found_run(record, action, remote, world, now)
+    record = retire_finished(record)
+    runs = (*(r for r in record.runs if r.model != remote.name), found)
+    return replace(record, pending=slot, intent=None, runs=runs)
+
+
+def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World, now: str) -> Run:
+    """The run of an open intent: its inputs are those of the spec where that still asks for it, else not known."""
+    intent = record.intent
+    revision, cost = (intent.revision, intent.cost) if intent else ("", None)
+    asks = next((m for m in world.desired.models if m.name == action.name), None)
+    if asks is not None and (asks.fingerprint, asks.attempt) == (action.fingerprint, action.attempt):
+        return replace(new_run(asks, remote, revision, now), cost=cost)
+    return Run(
         model=remote.name,
         provider_type="",
         base=remote.base_model,
@@ -143,13 +157,10 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, now:
         attempt=action.attempt,
         dataset_digest="",
         resolved=remote.hyperparameters,
-        revision=intent.revision if intent else "",
+        revision=revision,
         started=remote.created or now,
-        cost=intent.cost if intent else None,
+        cost=cost,
     )
-    record = retire_finished(record)
-    runs = (*(r for r in record.runs if r.model != remote.name), found)
-    return replace(record, pending=slot, intent=None, runs=runs)
 
 
 def _is_known(record: Record, remote: RemoteModel) -> bool:
@@ -189,7 +200,9 @@ def _retire_active_twin(record: Record, slot: Slot) -> Record:
 def _after_cancel(record: Record, action: Cancel, now: str) -> Record:
     late = action.reason is Reason.DEADLINE_EXCEEDED
     outcome = RunOutcome.DEADLINE_EXCEEDED if late else RunOutcome.CANCELLED
-    runs = tuple(stopped(r, outcome, now) if r.model == action.model else r for r in record.runs)
+    # Another controller may have seen its end before our cancel came too late: that end stands.
+    hit = {r.model for r in record.runs if r.model == action.model and r.outcome is RunOutcome.TUNING}
+    runs = tuple(stopped(r, outcome, now) if r.model in hit else r for r in record.runs)
     pending = record.pending
     if late or pending is None or pending.model != action.model:
         return replace(record, runs=runs)
