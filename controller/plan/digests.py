@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from controller.plan.actions import Action, Create, Hold, Nothing, Promote, Retune, Update, Wait
+from controller.plan.actions import Action, Create, Hold, Nothing, Promote, Retune, Reuse, Update, Wait
 
 _VERSION = "gitune-plan/1"
 
@@ -28,6 +28,7 @@ def digested(action: Action) -> Action:
     if isinstance(action, Create | Retune):
         rests_on["base"] = action.base
         rests_on["sent"] = [action.desired.display_name, action.desired.description, repr(action.desired.sampling)]
+    if isinstance(action, Create | Retune | Promote | Reuse):
         rests_on["evaluation"] = repr(action.desired.evaluation)
     if isinstance(action, Update):
         rests_on["description"] = action.description
