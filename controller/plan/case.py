@@ -81,13 +81,17 @@ class Case:
             return None
         return remote if remote.state in TUNING else None
 
+    def may_finish(self, slot: Slot) -> bool:
+        """Whether a superseded run is let finish: no longer than limits.maxDuration, since it may never end."""
+        return self.model.when_superseded is WhenSuperseded.FINISH and slot.model not in self.world.overdue
+
     def clear_the_way(self, except_for: Slot | None) -> tuple[Action, ...]:
         """The cancel of a pending run that is no longer wanted, where there is one to cancel."""
         pending = self.record.pending if self.record else None
         if pending is None or (except_for is not None and pending.model == except_for.model):
             return ()
         remote = self.tuning(pending)
-        if remote is None or self.model.when_superseded is WhenSuperseded.FINISH:
+        if remote is None or self.may_finish(pending):
             return ()
         return (self.cancel(pending, Reason.SUPERSEDED, "the spec has moved on"),)
 

@@ -14,11 +14,11 @@ from controller.plan.actions import (
 )
 from controller.plan.case import TUNING, Case, adopt, again, cancel_double, foreign, unknown
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
-from controller.plan.fit import Fit, Where, find_fit, was_stopped
+from controller.plan.fit import Fit, Where, bad_end, find_fit
 from controller.plan.pay import base_of, forbidden, pay
 from controller.plan.world import World, names_of
 from controller.state.capabilities import Capabilities
-from controller.state.desired import DesiredModel, WhenSuperseded
+from controller.state.desired import DesiredModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.recorded import Intent, RunOutcome, Slot
 
@@ -121,12 +121,12 @@ def _pending(case: Case, slot: Slot, remote: RemoteModel) -> Action:
 
 
 def _ended_badly(case: Case, slot: Slot, remote: RemoteModel) -> Hold | None:
-    stopped = was_stopped(case.record, slot)
+    stopped = bad_end(case.record, slot)
     if stopped is RunOutcome.DEADLINE_EXCEEDED:
         return case.hold(Reason.DEADLINE_EXCEEDED, again("the run was stopped at limits.maxDuration"), slot)
     if stopped is RunOutcome.CANCELLED or remote.state is RemoteState.CANCELLED:
         return case.hold(Reason.RUN_CANCELLED, again("the run was cancelled"), slot)
-    if remote.state is RemoteState.FAILED:
+    if remote.state is RemoteState.FAILED or stopped is RunOutcome.FAILED:
         why = f"the run failed: {remote.error}" if remote.error else "the run failed; the provider gives no reason"
         return case.hold(Reason.RUN_FAILED, again(why), slot)
     return None
@@ -155,7 +155,9 @@ def _active(case: Case, slot: Slot, remote: RemoteModel) -> tuple[Action, ...]:
     way = case.clear_the_way(except_for=slot)
     updates = world.capabilities.get(model.provider, Capabilities()).updates
     changes = place_changes(model, remote, updates)
-    description = described(model, remote, slot, world.instance)
+    description = remote.description
+    if "description" in updates:
+        description = described(model, remote, slot, world.instance)
     if changes or description != remote.description:
         reason = Reason.FIELDS_CHANGED if spec_moved(model, record) else Reason.FIELDS_DRIFTED
         return (*way, _update(case, slot, reason, changes, description))
@@ -234,7 +236,7 @@ def _without_run(case: Case) -> tuple[Action, ...]:
     if isinstance(base, Hold):
         return (base,)
     pending = case.record.pending if case.record else None
-    if pending is not None and model.when_superseded is WhenSuperseded.FINISH:
+    if pending is not None and case.may_finish(pending):
         remote = case.tuning(pending)
         if remote is not None:
             return (case.wait(pending, remote, Reason.FINISHING),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -36,23 +37,28 @@ def find_fit(model: DesiredModel, record: Record | None, world: World) -> Fit | 
         for where, slot in _slots(record):
             if slot.attempt == model.attempt and _same_inputs(model, slot, record):
                 return Fit(where, slot)
-    return _found_under_our_mark(model, world)
+    return _found_under_our_mark(model, record, world)
 
 
 def spent_run(model: DesiredModel, record: Record | None) -> Run | None:
     """A run of this fingerprint and attempt that was paid for, stands in no slot any more and was not deleted by us."""
     if record is None:
         return None
-    digest = model.fingerprint
-    paid = [r for r in record.runs if (r.fingerprint, r.attempt) == (digest, model.attempt) and not r.deleted]
-    return paid[0] if paid else None
+    return next(_paid_runs(model, record), None)
 
 
-def was_stopped(record: Record | None, slot: Slot) -> RunOutcome | None:
-    """How we stopped the slot's run, where we did: such a run is never promoted, whatever its provider says."""
+def _paid_runs(model: DesiredModel, record: Record) -> Iterator[Run]:
+    """The runs paid for what the spec asks, those of the very same text first; none that we deleted."""
+    paid = [r for r in record.runs if r.attempt == model.attempt and not r.deleted]
+    yield from (r for r in paid if r.fingerprint == model.fingerprint)
+    yield from (r for r in paid if r.fingerprint != model.fingerprint and _same_by_effect(model, r))
+
+
+def bad_end(record: Record | None, slot: Slot) -> RunOutcome | None:
+    """How the slot's run came to a bad end, where it did: it is never promoted, whatever its provider says later."""
     run = record.run(slot.model) if record else None
-    stopped = {RunOutcome.CANCELLED, RunOutcome.DEADLINE_EXCEEDED}
-    return run.outcome if run is not None and run.outcome in stopped else None
+    bad = {RunOutcome.CANCELLED, RunOutcome.DEADLINE_EXCEEDED, RunOutcome.FAILED}
+    return run.outcome if run is not None and run.outcome in bad else None
 
 
 def _slots(record: Record) -> list[tuple[Where, Slot]]:
@@ -96,9 +102,10 @@ def _agrees(want: float | None, wrote: float | None, got: float | None) -> bool:
     return got is not None and math.isclose(want, got, rel_tol=_CLOSE)
 
 
-def _found_under_our_mark(model: DesiredModel, world: World) -> Fit | None:
-    digest = model.fingerprint
-    for remote in world.marked(model.provider, names_of(model), digest, model.attempt):
-        slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
-        return Fit(Where.KEPT, slot)
+def _found_under_our_mark(model: DesiredModel, record: Record | None, world: World) -> Fit | None:
+    known = [run.fingerprint for run in _paid_runs(model, record)] if record else []
+    for digest in dict.fromkeys((model.fingerprint, *known)):
+        for remote in world.marked(model.provider, names_of(model), digest, model.attempt):
+            slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
+            return Fit(Where.KEPT, slot)
     return None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.conditions import Reason
 from controller.plan.actions import Action, Create, Hold, Orphan, Plan, Retune
+from controller.plan.bases import settle_bases
 from controller.plan.budget import within_budget
 from controller.plan.decide import decide
 from controller.plan.digests import digested, plan_digest
 from controller.plan.removed import delete, is_due, removed
 from controller.plan.safety import guards
+from controller.plan.spared import seen_whole, worth_it
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel, InvalidModel
 from controller.state.observed import RemoteModel, RemoteState
@@ -21,7 +23,10 @@ from controller.state.recorded import Record, Slot
 
 def make_plan(world: World) -> Plan:
     """Everything one pass should do, in the order of the names; guards stand beside it, never in its place."""
-    actions = tuple(digested(action) for action in within_budget(_queued(_decided(world), world), world))
+    world = settle_bases(world)
+    decided = seen_whole(_decided(world), world)
+    affordable = worth_it(within_budget(_queued(decided, world), world))
+    actions = tuple(digested(action) for action in affordable)
     found = guards(actions, world)
     return Plan(world.desired.revision, actions, found, plan_digest(actions))
 
@@ -29,12 +34,15 @@ def make_plan(world: World) -> Plan:
 def _decided(world: World) -> list[Action]:
     desired = world.desired
     by_name: dict[str, tuple[Action, ...]] = {}
+    present = desired.names
     for model in desired.models:
-        by_name[model.name] = (*decide(model, world), *_beyond_history(model, world))
+        decided = decide(model, world)
+        used = frozenset(action.model for action in decided)
+        by_name[model.name] = (*decided, *_beyond_history(model, world, used))
     for broken in desired.invalid:
         by_name[broken.name] = (_invalid(broken, world),)
     for name, record in world.recorded.records.items():
-        if name not in desired.names:
+        if name not in present:
             by_name[name] = removed(record, world, whole=desired.complete)
     return [action for name in sorted(by_name) for action in by_name[name]]
 
@@ -51,13 +59,15 @@ def _invalid(broken: InvalidModel, world: World) -> Hold:
     )
 
 
-def _beyond_history(model: DesiredModel, world: World) -> Iterator[Action]:
-    """Retired runs over the limit are let go, or deleted in two steps where the policy says so."""
+def _beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> Iterator[Action]:
+    """Retired runs over the limit are let go, or deleted in two steps where the policy says so; not one just taken."""
     record = world.record_of(model)
     if record is None or model.suspend:
         return
     record = replace(record, name=model.name)
     for slot in record.retired[model.run_history_limit :]:
+        if slot.model in used:
+            continue
         beyond = f"{slot.model} is beyond runHistoryLimit {model.run_history_limit}"
         if model.deletion_policy is DeletionPolicy.ORPHAN:
             yield _over_limit(Orphan, record, slot, f"{beyond}: left alone from now on")
@@ -79,7 +89,7 @@ def _over_limit(kind: type[Hold | Orphan], record: Record, slot: Slot, message: 
     )
 
 
-def _queued(actions: list[Action], world: World) -> Iterator[Action]:
+def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:
     """The same actions, with creates over a provider's concurrency held as Queued."""
     running = Counter({key: _tuning(key, world) for key in world.concurrency})
     for action in actions:
