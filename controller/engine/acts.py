@@ -87,7 +87,17 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     if run.outcome is not RunOutcome.SUCCEEDED:
         raise _refusal(f"{pending.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
     retired = (record.active, *record.retired) if record.active else record.retired
-    done = replace(record, active=pending, pending=None, retired=retired, applied=world.desired.revision or "")
+    asks = next((m for m in world.desired.models if m.name == name), None)
+    its_own = asks is not None and (asks.fingerprint, asks.attempt) == (pending.fingerprint, pending.attempt)
+    prefix = asks.dataset.prefix if asks is not None and its_own else record.prefix
+    done = replace(
+        record,
+        active=pending,
+        pending=None,
+        retired=retired,
+        applied=world.desired.revision or "",
+        prefix=prefix,
+    )
     await _write(ports, world, done, f"Promote {pending.model}")
     return Serving(name, slot_provider(pending, done), pending.model, pending.fingerprint, pending.attempt, done.prefix)
 

@@ -26,6 +26,8 @@ from controller.plan.actions import (
     Update,
     Wait,
 )
+from controller.plan.bases import settle_bases
+from controller.plan.fit import find_fit
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
@@ -89,6 +91,9 @@ def _reason(error: ProviderError) -> Reason:
 
 async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
     ports = stage.ports
+    if isinstance(action, Delete) and action.provider not in ports.providers:
+        message = f"no provider {action.provider!r} in gitune.yaml any more: {action.model} is not deleted"
+        return Held(action, Reason.PROVIDER_UNREADABLE, message, "`gitune forget` drops the name, or bring it back.")
     match action:
         case Create() | Retune():
             return await _create(action, world, ports)
@@ -97,8 +102,7 @@ async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
         case Update():
             return await _update(action, ports.providers[action.provider])
         case Cancel():
-            await ports.providers[action.provider].cancel(action.model, action.operation)
-            return Done(action)
+            return await _cancel(action, stage)
         case Delete():
             return await _delete(action, world, stage)
         case Adopt():
@@ -133,10 +137,20 @@ async def _look_for(action: Create | Retune, world: World, provider: Provider, h
     return held
 
 
+async def _cancel(action: Cancel, stage: Stage) -> Outcome:
+    """A run whose spec was removed is stopped only if HEAD, as it is now, does not have the spec either."""
+    if action.reason is Reason.SPEC_REMOVED:
+        desired = await stage.look_again()
+        if not desired.complete or action.name in desired.names:
+            return Held(action, Reason.SUPERSEDED, f"{action.name} is there again, or may be: {action.model} goes on")
+    await stage.ports.providers[action.provider].cancel(action.model, action.operation)
+    return Done(action)
+
+
 async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
     """The last look before what cannot be undone: HEAD still does not want it, and it is still ours."""
     desired = await stage.look_again()
-    if _is_wanted(action, desired):
+    if _is_wanted(action, desired, world):
         return Held(action, Reason.SUPERSEDED, f"{action.model} is wanted again, or may be: it stays")
     provider = stage.ports.providers[action.provider]
     seen = await provider.observe(Want(frozenset({action.model})))
@@ -146,19 +160,30 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
         why = f"{action.model} cannot be read: it is not deleted"
         return Done(action) if gone else Held(action, Reason.PROVIDER_UNREADABLE, why)
     record = world.recorded.records.get(action.name)
-    if record is None or not world.is_ours(remote, (action.name,), action.fingerprint, action.attempt):
+    names = next((names_of(m) for m in desired.models if m.name == action.name), (action.name,))
+    if record is None or not world.is_ours(remote, names, action.fingerprint, action.attempt):
         return Held(action, Reason.DRIFTED, f"{action.model} is not marked as ours any more: it is not deleted")
     await provider.delete(action.model)
     return Done(action)
 
 
-def _is_wanted(action: Delete, desired: Desired) -> bool:
+def _is_wanted(action: Delete, desired: Desired, world: World) -> bool:
     if not desired.complete:
         return True
-    if action.reason is Reason.HISTORY_LIMIT:
-        wanted = {(model.fingerprint, model.attempt) for model in desired.models}
-        return (action.fingerprint, action.attempt) in wanted
-    return action.name in desired.names
+    if action.reason is not Reason.HISTORY_LIMIT:
+        return action.name in desired.names
+    if any(broken.name == action.name for broken in desired.invalid):
+        return True
+    there = settle_bases(replace(world, desired=desired))
+    return any(_asks_for(action, model, there) for model in desired.models + there.desired.models)
+
+
+def _asks_for(action: Delete, model: DesiredModel, world: World) -> bool:
+    """Whether a spec asks for the model, be it in other words than it was tuned from."""
+    if (action.fingerprint, action.attempt) == (model.fingerprint, model.attempt):
+        return True
+    fit = find_fit(model, world.record_of(model), world) if model.name == action.name else None
+    return fit is not None and fit.slot.model == action.model
 
 
 def _request(action: Create | Retune, instance: str) -> CreateRequest:

@@ -93,7 +93,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     _tell(world, ports)
     point("decided")
     world = await _with_intents(world, plan, ports)
-    outcomes = await apply(plan, world, Stage(ports, _second_look(ports, settings, approval.revision)))
+    outcomes = await apply(plan, world, Stage(ports, _second_look(ports, settings)))
     records = await _save(world, outcomes, ports)
     point("status.saved")
     return Pass(world, plan, outcomes, records)
@@ -155,12 +155,12 @@ def _now(ports: Ports) -> str:
     return ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _second_look(ports: Ports, settings: Settings, revision: str | None) -> Callable[[], Awaitable[Desired]]:
-    """What git asks for at the moment of asking: the branch may have moved since the plan was made."""
+def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Desired]]:
+    """What git asks for at the moment of asking: the branch may have moved since the plan was made, or fixed on."""
 
     async def again() -> Desired:
         capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
-        return await (ports.reading or read_desired)(await ports.source.tree(revision), settings, capabilities)
+        return await (ports.reading or read_desired)(await ports.source.tree(), settings, capabilities)
 
     return again
 
