@@ -25,10 +25,11 @@ from controller.daemon.service import Service, serve
 from controller.daemon.web import Web, parse_address
 from controller.daemon.webhook import Deliveries, read_secret
 from controller.errors import ControllerError
+from controller.git.layout import find_repository
 from controller.git.location import without_userinfo
 from controller.ports import Reporter
 from controller.settings import Settings
-from controller.source.watch import Watched
+from controller.source.watch import Watched, identity
 from controller.state.recorded import Record
 from controller.system import SystemChance, SystemClock
 from controller.wiring import Opened, Where, open_lease_cell, open_ports, read_settings
@@ -114,7 +115,12 @@ class _Opening:
 
     @asynccontextmanager
     async def open(self, reporter: Reporter) -> AsyncIterator[Opened]:
-        """The ports, and the settings as they are now."""
+        """The ports, and the settings as they are now. Without ``--worktree`` only commits are followed."""
+        where = self.where
+        if where.repo is None and not where.worktree and find_repository(where.root) is None:
+            raise ControllerError(
+                f"{where.root} is not in a git repository", hint="With --worktree the files of a folder are followed."
+            )
         async with open_ports(self.where, reporter) as opened:
             yield opened
 
@@ -122,6 +128,10 @@ class _Opening:
         """On a branch or in a file beside the ledger."""
         cell = open_lease_cell(self.where, settings.ledger, self.clock)
         return CellLease(cell, f"{socket.gethostname()}/{os.getpid()}", self.clock, self.chance, _is_gone)
+
+    def place(self) -> str:
+        """The folder and repository that ``--root`` leads to now."""
+        return "" if self.where.repo is not None else identity(self.where.root)
 
     async def is_current(self, opened: Workplace) -> bool:
         """Whether gitune.yaml still says the same."""

@@ -60,6 +60,10 @@ class Opening(Protocol):
         """The lease beside the ledger of these settings."""
         ...
 
+    def place(self) -> str:
+        """Which folder and repository the name of what is followed leads to at this moment."""
+        ...
+
     async def is_current(self, opened: Workplace) -> bool:
         """Whether opening again would give the same. Raises `ControllerError`."""
         ...
@@ -98,6 +102,7 @@ class _Place:
     lease: Lease
     fence: Fence
     stack: AsyncExitStack
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +311,7 @@ class Loop:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
 
     async def _opened(self) -> _Place:
-        if self._place is None or self._reopen:
+        if self._place is None or self._reopen or self._place.where != self._means.opening.place():
             return await self._opened_again()
         return self._place
 
@@ -314,7 +319,7 @@ class Loop:
         """The ports as the settings now ask for them. What cannot be opened leaves none open."""
         await self._leave()
         self._reopen, self._settled, self._done_tip = False, None, ""
-        stack = AsyncExitStack()
+        stack, where = AsyncExitStack(), self._means.opening.place()
         try:
             opened = await stack.enter_async_context(self._means.opening.open(self._telling))
             lease = self._means.opening.lease(opened.settings)
@@ -326,7 +331,7 @@ class Loop:
         doors = Doors(fence, self._means.metrics, self._means.clock, self._means.chance, self._means.rhythm)
         gates = {key: Gate(provider, doors, self._spared) for key, provider in opened.ports.providers.items()}
         ports = replace(opened.ports, providers=gates, reading=Readings().read)
-        self._place = _Place(opened, ports, lease, fence, stack)
+        self._place = _Place(opened, ports, lease, fence, stack, where)
         log.info("ports.opened", following=self.view.following, providers=sorted(gates))
         return self._place
 

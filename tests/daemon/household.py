@@ -89,6 +89,9 @@ class Household:
     def lease(self, _settings: Settings) -> Lease:
         return CellLease(self.cell, self.who, self.clock, self._chance)
 
+    def place(self) -> str:
+        return "here"
+
     async def is_current(self, opened: Workplace) -> bool:
         return opened.settings == self.settings
 

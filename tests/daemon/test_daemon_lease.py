@@ -14,6 +14,7 @@ from controller.ledger.opening import open_cell
 from controller.settings import LedgerSettings
 from controller.testing import FakeClock, SeededChance
 from tests.daemon.household import MemoryCell
+from tests.git.repositories import new_work
 
 Make = Callable[[], Cell]
 
@@ -119,12 +120,10 @@ async def test_a_holder_that_surely_runs_no_more_is_not_waited_for() -> None:
 
 async def test_the_lease_of_a_branch_grows_no_history(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
-    subprocess.run(["git", "init", "-q", "-b", "main", str(repository)], check=True)
-    clock = FakeClock()
+    work, clock = await asyncio.to_thread(new_work, repository), FakeClock()
     cell = open_cell(LedgerSettings(), repository, tmp_path / "home", clock.now, os.environ)
     lease = CellLease(cell, "one", clock, SeededChance())
     for _ in range(4):
         assert await lease.take()
         clock.advance(LASTS / 2)
-    count = ["git", "-C", str(repository), "rev-list", "--count", "gitune-status-lease"]
-    assert subprocess.run(count, check=True, capture_output=True, text=True).stdout.strip() == "1"
+    assert work.git("rev-list", "--count", "gitune-status-lease") == "1"

@@ -4,8 +4,9 @@ from controller.conditions import Reason
 from controller.daemon.lease import LASTS
 from controller.errors import LedgerError, SourceError, Transient
 from controller.settings import Policy, Settings
-from tests.daemon.household import TIME, Household
-from tests.engine.stage import rows, spec_text
+from controller.testing import MemorySource
+from tests.daemon.household import TIME, Household, two_specs
+from tests.engine.stage import INSTANCE, rows, spec_text
 
 
 async def test_what_is_committed_is_created_and_then_nothing_is_sent_or_written() -> None:
@@ -139,17 +140,16 @@ async def test_after_the_end_no_effect_goes_out_and_none_is_called_done() -> Non
 
 
 async def test_a_head_that_moves_under_a_plan_stops_its_effects_and_is_decided_again() -> None:
-    house = Household()
+    asked: list[int] = []
 
-    class Moving(type(house.source)):  # type: ignore[misc] # the class of what is there
-        async def relations(self, revision: str, others: frozenset[str]):  # type: ignore[no-untyped-def] # as inherited
-            return await super().relations(revision, others)
-
+    class Moving(MemorySource):
         async def tip(self) -> str:
-            self.asked = getattr(self, "asked", 0) + 1
-            return f"{await super().tip()}{' moved' if self.asked == 2 else ''}"
+            asked.append(1)
+            return f"{await super().tip()}{' moved' if len(asked) == 2 else ''}"
 
-    house.source.__class__ = Moving
+    kept = two_specs()
+    tree = await kept.tree()
+    house = Household(Moving(tree.files, identity=INSTANCE))
     turn = await house.turn()
     assert sum(house.provider.paid.values()) == 1  # the first was stopped, the second was asked for at the right tip
     assert turn.wait < 1.0
