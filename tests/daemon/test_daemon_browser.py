@@ -17,7 +17,7 @@ from tests.e2e.stand import spec
 pytestmark = pytest.mark.slow
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
     "--virtual-time-budget=6000",
-]
+)
 
 
 @pytest.fixture(scope="session")
