@@ -128,7 +128,7 @@ def _facts(run: Run) -> Iterator[str]:
     if run.advice is not None and run.advice.epochs is not None:
         yield f"{counted(run.advice.epochs, 'epoch')} advised"
     if run.score is not None:
-        yield f"{plain(run.score.metric)} {percent(run.score.value)}"
+        yield f"{cell(run.score.metric, 40)} {percent(run.score.value)}"
 
 
 def _details(story: Story, name: str) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _details(story: Story, name: str) -> Iterator[str]:
         yield f"- the provider says: {code(run.error, 300)}"
     if run.score is not None:
         right = f"{run.score.right:,} of {run.score.asked:,} right"
-        yield f"- evaluation: {plain(run.score.metric)} {percent(run.score.value)} ({right})"
+        yield f"- evaluation: {code(run.score.metric, 40)} {percent(run.score.value)} ({right})"
     if run.advice is not None:
         yield f"- advice: {code(run.advice.because, 400)}"
     stands = standing(record)

@@ -28,7 +28,7 @@ def test_a_workflow_may_do_nothing_unless_a_job_says_so(workflow: Path) -> None:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit_and_say_their_release(workflow: Path) -> None:
-    uses = [line for line in re.findall(r"uses: (.+)", workflow.read_text()) if not line.startswith("./")]
+    uses = [line for line in re.findall(r"\buses: (.+)", workflow.read_text()) if not line.startswith("./")]
 
     assert uses
     assert [line for line in uses if not re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
