@@ -51,11 +51,12 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
         case Cancel():
             return replace(_after_cancel(record, action, now), attempted=revision)
         case Orphan():
-            return _after_orphan(record, action)
+            return replace(_after_orphan(record, action), attempted=revision)
         case Hold():
             return _after_hold(record, action, world, now)
         case Delete():
-            return _after_delete(record, action)
+            # Acted on: a mirror that lags must not bring back, for money, what this revision took away.
+            return replace(_after_delete(record, action), attempted=revision)
         case Wait() | Nothing():
             return record
 

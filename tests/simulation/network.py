@@ -35,13 +35,20 @@ class Request:
     @property
     def site(self) -> str:
         """Which faults can strike: of a read, of a create, or of another write."""
-        if self.method == "GET":
+        if not self.writes:
             return "read"
         return "create" if self.path.endswith("/tunedModels") else "write"
 
     @property
+    def writes(self) -> bool:
+        """Whether it changes anything: a question to a model does not."""
+        return self.method != "GET" and not self.path.endswith(":generateContent")
+
+    @property
     def verb(self) -> str:
         """What it asks for, in a word."""
+        if not self.writes:
+            return "read"
         if self.path.endswith(":cancel"):
             return "cancel"
         return {"POST": "create", "PATCH": "update", "DELETE": "delete"}.get(self.method, "read")
@@ -67,7 +74,7 @@ class Line:
 
     async def exchange(self, request: Request) -> tuple[Reply | None, bytes]:
         """The service's reply, or bytes that are none. Raises `Broken`."""
-        life, writes = self._life, request.method != "GET"
+        life, writes = self._life, request.writes
         life.touch(f"{request.method} {request.path}", writes=writes)
         number = life.effects.begin(request.verb) if writes else 0
         if writes and life.effect(number, "before"):
@@ -97,7 +104,7 @@ class Line:
             elif not answer.done():
                 _settle(answer, reply, fault)
 
-        delay = self._draw.between(0.01, 0.4) if request.method != "GET" else 0.02
+        delay = self._draw.between(0.01, 0.4) if request.writes else 0.02
         loop.call_later(100.0 if fault == "slow" else delay, arrive)
         return await answer
 
@@ -163,7 +170,10 @@ def served(remote: Remote, request: Request, now: float, by: str) -> Reply:
     if path.endswith("/operations"):
         return remote.operations(path.removeprefix("/v1/").removesuffix("/operations"), now, by)
     if path.endswith(":cancel"):
-        return remote.cancel(path.removeprefix("/v1/").partition("/operations/")[0], now, by)
+        model, _, operation = path.removeprefix("/v1/").removesuffix(":cancel").partition("/operations/")
+        return remote.cancel(model, operation, now, by)
+    if path.endswith(":generateContent"):
+        return remote.generate(name.removesuffix(":generateContent"), now)
     match request.method:
         case "PATCH":
             return remote.patch(name, query.get("updateMask", ""), request.body, now, by)
@@ -249,4 +259,7 @@ def _said(reply: Reply, repeat: Repeat) -> ProviderError:
         return Transient(str(message), retry_after=3.0, quota=True)
     if reply.code >= 500:
         return _lost(str(message), repeat, sent=True)
-    return Rejected(str(message).replace(KEY, "***"), kind=_KINDS[reply.code])
+    kind = _KINDS[reply.code]
+    if reply.body.get("error", {}).get("status") == "FAILED_PRECONDITION":
+        kind = RejectedKind.PRECONDITION
+    return Rejected(str(message).replace(KEY, "***"), kind=kind)

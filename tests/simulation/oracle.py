@@ -258,6 +258,7 @@ class Oracle:
         if account is None or mark is None or mark[1] != INSTANCE:
             self.say("S2", f"{event.by} did {event.verb} {event.model}, which it had not seen under our mark")
             return
+        account.name = mark[2]  # a renamed spec has taken its model along
         self._approved(event.by, event.verb, event.model)
         if event.verb == "cancel":
             self._cancelled(event, account)

@@ -45,6 +45,8 @@ class Model:
     ends: float
     end: str
     versions: list[tuple[float, Version]] = field(default_factory=list)
+    operation: str = "run"
+    rate: float | None = None
     operation_hidden: bool = False
     foreign: bool = False
     told_end: bool = False
@@ -64,6 +66,13 @@ class Model:
         if version is not None and version.state:
             return version.state
         return "CREATING" if at < self.ends else self.end
+
+    def completed(self, at: float) -> float | None:
+        """When its run ended, however it did; None where it goes on."""
+        for since, version in self.versions:
+            if version.state and since <= at:
+                return since
+        return self.ends if self.ends <= at else None
 
     @property
     def steps(self) -> int:
@@ -149,12 +158,24 @@ class Remote:
         """The operation of a model's run."""
         at = self.view(now)
         model = self.models.get(name)
-        if model is None or model.version(at) is None or model.operation_hidden or model.foreign:
+        version = model.version(at) if model else None
+        if model is None or version is None:
+            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        if model.operation_hidden or model.foreign:
             return Reply(200, {})
-        version = model.version(at)
-        assert version is not None
         self._log(Seen(by, model.name, model.state(at), version.description))
         return Reply(200, {"operations": [self._operation(model, at)]})
+
+    def generate(self, name: str, now: float) -> Reply:
+        """A few words from an active model."""
+        model, version = self._held(name, now)
+        if model is None or version is None:
+            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        if model.state(now) != "ACTIVE":
+            return error(400, "FAILED_PRECONDITION", f"{name} is not active.")
+        content = {"role": "model", "parts": [{"text": "as it was taught"}]}
+        candidate = {"content": content, "finishReason": "STOP", "index": 0}
+        return Reply(200, {"candidates": [candidate], "usageMetadata": {}, "modelVersion": name})
 
     # Writing: always at the one replica that knows
 
@@ -195,12 +216,12 @@ class Remote:
         model.versions.append((now, replace(version, display=display, description=text, sampling=sampling)))
         return Reply(200, self._shown(model, now, by))
 
-    def cancel(self, name: str, now: float, by: str) -> Reply:
+    def cancel(self, name: str, operation: str, now: float, by: str) -> Reply:
         """Stop a run that is going on; one that has ended stays as it is."""
         self._tell_ends(now)
         model, version = self._held(name, now)
-        if model is None or version is None:
-            return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
+        if model is None or version is None or operation != model.operation:
+            return error(404, "NOT_FOUND", f"Operation {name}/operations/{operation} does not exist.")
         self._log(Changed(by, "cancel", name, model.state(now), _mark(version.description)))
         if model.state(now) == "CREATING":
             model.versions.append((now, replace(version, state="CANCELLED")))
@@ -289,7 +310,10 @@ class Remote:
             ends = now + 10.0**9
         model = Model(name, inputs, now, ends, end)
         model.operation_hidden = self._fires("run", "run.operation-lost")
-        model.versions.append((now, Version(str(body.get("displayName", "")), str(body.get("description", "")))))
+        model.operation, model.rate = f"run{self._made}", given.get("learningRate")
+        sampling = tuple(sorted((k, float(body[k])) for k in ("temperature", "topP", "topK") if k in body))
+        texts = str(body.get("displayName", "")), str(body.get("description", ""))
+        model.versions.append((now, Version(*texts, sampling)))
         return model
 
     def _price(self, body: Json) -> float:
@@ -303,6 +327,7 @@ class Remote:
         assert version is not None
         state = model.state(at)
         self._log(Seen(by, model.name, state, version.description))
+        ended = model.completed(at)
         body: Json = {
             "name": model.name,
             "baseModel": model.inputs.base,
@@ -314,13 +339,15 @@ class Remote:
             "updateTime": rfc3339(model.born),
             "tuningTask": {"hyperparameters": self._resolved(model), "snapshots": self._snapshots(model, at)},
         }
+        if ended is not None:
+            body["tuningTask"]["completeTime"] = rfc3339(ended)
         return body | dict(version.sampling)
 
     def _resolved(self, model: Model) -> Json:
         return {
             "epochCount": model.inputs.epochs or 5,
             "batchSize": model.inputs.batch or 4,
-            "learningRate": 0.001,
+            "learningRate": model.rate or 0.001,
         }
 
     def _done(self, model: Model, at: float) -> int:
@@ -340,7 +367,7 @@ class Remote:
     def _operation(self, model: Model, at: float) -> Json:
         state = model.state(at) if model.version(at) is not None else "CREATING"
         body: Json = {
-            "name": f"{model.name}/operations/run",
+            "name": f"{model.name}/operations/{model.operation}",
             "metadata": {
                 "tunedModel": model.name,
                 "totalSteps": model.steps,

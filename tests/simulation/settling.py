@@ -148,7 +148,7 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
             return any(m.truth in {"FAILED", "CANCELLED"} for m in mine)
         case Reason.LOST | Reason.DRIFTED | Reason.FOREIGN_MODEL:
             dropped = world.result.faults["run.dropped"] > 0
-            return any(m.by_hand for m in mine) or hands or dropped
+            return any(m.by_hand for m in mine) or hands or dropped or bool(world.repository.renamed)
         case Reason.BUDGET_EXCEEDED:
             return world.shape.budget is not None
         case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.conditions import Reason
-from controller.plan.actions import Adopt, Create
+from controller.plan.actions import Adopt, Cancel, Create, Delete
 from controller.plan.outcomes import Done
 from controller.plan.transitions import after
 from controller.plan.world import World
@@ -68,3 +68,30 @@ def test_an_adoption_that_lost_the_race_takes_nothing_back_and_settles_the_inten
         name="alpha", provider="cloud", active=SLOT, runs=(RUN,), intent=Intent(MODEL, DIGEST, 1, "0" * 16, "c" * 40)
     )
     assert after(open_one, Done(adopt, ANSWERED), WORLD, "2026-01-01T00:00:00Z") == GONE_ON
+
+
+def test_a_deletion_is_remembered_as_acted_on_so_that_a_mirror_that_lags_cannot_bring_the_model_back() -> None:
+    delete = Delete(
+        name="alpha",
+        provider="cloud",
+        reason=Reason.SPEC_REMOVED,
+        message="",
+        model=MODEL,
+        fingerprint=DIGEST,
+        attempt=1,
+    )
+    assert after(GONE_ON, Done(delete), WORLD, "2026-01-01T00:00:00Z").attempted == "c" * 40
+
+
+def test_a_cancel_that_came_too_late_leaves_the_end_that_another_controller_saw() -> None:
+    cancel = Cancel(
+        name="alpha",
+        provider="cloud",
+        reason=Reason.SUPERSEDED,
+        message="",
+        model=MODEL,
+        fingerprint=DIGEST,
+        attempt=1,
+        operation="",
+    )
+    assert after(GONE_ON, Done(cancel), WORLD, "2026-01-01T00:00:00Z").runs == (RUN,)
