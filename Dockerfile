@@ -1,7 +1,12 @@
-# Gitune as a command in a container: mount a repository at /repository and give a command.
+# Gitune as a command in a container: mount a repository at /repository and give a command, or follow one from afar:
 #   docker build -t gitune . && docker run --rm -v "$PWD:/repository:ro" gitune validate
-# It holds what uv.lock names and nothing else. The daemon is not built yet, so there is no service to start here.
-FROM python:3.12-slim-bookworm AS build
+#   docker run --read-only --tmpfs /tmp -v gitune-home:/var/lib/gitune -e GITHUB_TOKEN gitune \
+#     run --repo https://github.com/acme/models.git --listen 0.0.0.0:8080
+# It holds what uv.lock names and nothing else. The base is pinned by its tag; pin it by the digest that you have checked
+# with --build-arg PYTHON_IMAGE=docker.io/library/python@sha256:…
+ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
 ENV UV_PYTHON_DOWNLOADS=never \
     UV_LINK_MODE=copy \
     UV_SYSTEM_CERTS=true \
@@ -14,15 +19,21 @@ RUN uv sync --locked --no-default-groups --no-install-project
 COPY controller controller
 RUN uv sync --locked --no-default-groups --no-editable
 
-FROM python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE}
+# git takes Debian's security updates; one pinned by its version would fail to build when they come.
+# hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends git \
+    && apt-get install --yes --no-install-recommends git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --home-dir /var/lib/gitune --create-home gitune
 COPY --from=build /opt/gitune /opt/gitune
 ENV PATH=/opt/gitune/bin:$PATH \
-    GITUNE_HOME=/var/lib/gitune
-USER gitune
+    GITUNE_HOME=/var/lib/gitune \
+    PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
 WORKDIR /repository
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+    CMD ["/opt/gitune/bin/python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["gitune"]
 CMD ["--help"]

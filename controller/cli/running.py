@@ -16,12 +16,12 @@ from controller.cli.codes import Code
 from controller.cli.options import Asked
 from controller.daemon.choices import NoticeFilter, NoticeFormat
 from controller.daemon.lease import CellLease, Lease
+from controller.daemon.life import Life, live
 from controller.daemon.loop import Loop, Means, Workplace
 from controller.daemon.metrics import Metrics
 from controller.daemon.notices import notices
 from controller.daemon.notify import Notifier, Wish, read_url
 from controller.daemon.schedule import Rhythm
-from controller.daemon.service import Service, serve
 from controller.daemon.web import Web, parse_address
 from controller.daemon.webhook import Deliveries, read_secret
 from controller.errors import ControllerError
@@ -53,10 +53,10 @@ class Daemon:
 def run(asked: Asked, daemon: Daemon) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
     logs.configure(replace(asked, verbose=True))
-    return asyncio.run(serve(_service(_where(asked, daemon), daemon))) or Code.WELL
+    return asyncio.run(live(_life(_where(asked, daemon), daemon))) or Code.WELL
 
 
-def _service(where: Where, daemon: Daemon) -> Service:
+def _life(where: Where, daemon: Daemon) -> Life:
     clock, chance, metrics = SystemClock(), SystemChance(), Metrics()
     watched = Watched(where.root, files=daemon.worktree) if where.repo is None else None
     following = where.repo or f"{where.root}{' (working tree)' if daemon.worktree else ''}"
@@ -73,7 +73,7 @@ def _service(where: Where, daemon: Daemon) -> Service:
         beside.append(web.serve)
     if notifier is not None:
         beside.append(lambda _: notifier.run())
-    return Service(means, without_userinfo(following), watched, tuple(beside))
+    return Life(means, without_userinfo(following), watched, tuple(beside))
 
 
 def _web(daemon: Daemon, metrics: Metrics, clock: SystemClock) -> Web | None:

@@ -13,6 +13,8 @@ BREACHES = {
     "the staircase: a room imports only from rooms below it": ("state/breach.py", "import controller.plan.actions"),
     "pure rooms import no I/O, clock, chance or logger": ("plan/breach.py", "import datetime"),
     "one door to HTTP": ("engine/breach.py", "import httpx"),
+    "one door to the file system's events": ("daemon/breach.py", "import watchfiles"),
+    "pages and metrics are the daemon's alone": ("report/breach.py", "import jinja2"),
     "one door to git": ("ledger/breach.py", "import git"),
     "one door to YAML": ("specs/breach.py", "import ruamel.yaml"),
     "the embedded server and its client share nothing": ("providers/breach.py", "import controller.server"),

@@ -23,7 +23,7 @@ _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Life:
     """What is followed and how it wakes. ``watched`` None: nothing on this machine tells, only time does.
 
     ``beside`` are the coroutines that run as long as the loop does: the server, the notices.
@@ -35,15 +35,15 @@ class Service:
     beside: tuple[Callable[[Loop], Coroutine[Any, Any, None]], ...] = ()
 
 
-async def serve(service: Service) -> int:
+async def live(life: Life) -> int:
     """Follow until SIGTERM or SIGINT, or until something beside the loop fails; the exit code."""
-    bell = Bell(service.means.clock)
-    loop = Loop(service.means, bell, service.following)
+    bell = Bell(life.means.clock)
+    loop = Loop(life.means, bell, life.following)
     bell.ring(Cause.START)
     passes = asyncio.create_task(loop.run())
-    others = [asyncio.create_task(beside(loop)) for beside in service.beside]
-    if service.watched is not None:
-        others.append(asyncio.create_task(watch(service.watched, lambda: bell.ring(Cause.FILES))))
+    others = [asyncio.create_task(beside(loop)) for beside in life.beside]
+    if life.watched is not None:
+        others.append(asyncio.create_task(watch(life.watched, lambda: bell.ring(Cause.FILES))))
     ended = asyncio.Event()
     with _signals(ended, bell):
         try:
