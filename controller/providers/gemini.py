@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controller.errors import ControllerError, OutcomeUnknown, ProviderError, Rejected, RejectedKind
@@ -195,11 +195,16 @@ class Gemini:
         return below if isinstance(below, _Fault) else BaseModelFacts(name, exists=True, tunable=below.tunable)
 
     async def _follow(self, model: RemoteModel) -> RemoteModel:
-        """The model with its operation; as it is where the operation cannot be read: it is an extra, not a proof."""
+        """The model with its operation; as it is where there is none to read.
+
+        One that is said to be ACTIVE may have been cancelled: until its operation could be asked, nobody knows.
+        """
         try:
             return followed(model, await self._find_operation(model.name))
-        except ProviderError:
+        except Rejected:
             return model
+        except ProviderError:
+            return replace(model, state=RemoteState.UNKNOWN) if model.state is RemoteState.ACTIVE else model
 
     async def _operation_of(self, model: str) -> str:
         found = await self._find_operation(model)
