@@ -75,7 +75,9 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
         if record.orphaned and record.name not in world.desired.names:
             continue
         for slot in record.slots:
-            yield slot_provider(slot, record), slot.model
+            # What is only kept for a revert is not asked for at a provider that gitune.yaml has no more.
+            if slot not in record.retired or slot_provider(slot, record) in world.capabilities:
+                yield slot_provider(slot, record), slot.model
             # A provider renamed in gitune.yaml holds the same models under its new key.
             yield desired.get(record.name, slot_provider(slot, record)), slot.model
         if record.intent is not None and record.intent.model:

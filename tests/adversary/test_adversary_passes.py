@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from controller.cli.verdicts import unreadable
 from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval, Pass, reconcile
@@ -389,3 +390,16 @@ async def test_a_retired_run_of_the_former_name_is_deleted_in_the_end() -> None:
     await stage.step()
     assert old not in stage.provider.models
     assert Reason.DRIFTED not in {c.reason for c in stage.ledger.records["digits"].conditions}
+
+
+async def test_a_retired_run_at_a_provider_that_is_gone_is_no_failure() -> None:
+    """Else `gitune apply` exits 1 for ever after a move to another provider, whatever is well."""
+    stage = await serving()
+    record = stage.ledger.records["numbers"]
+    assert record.active is not None
+    elsewhere = replace(record.active, model="tunedModels/before", provider="gone")
+    kept = replace(record, retired=(elsewhere,))
+    await stage.ledger.save({**stage.ledger.records, "numbers": kept}, (await stage.ledger.load()).tip, "moved")
+    done = await stage.run()
+    assert unreadable(done.world) == ()
+    assert stage.ledger.records["numbers"].retired == (elsewhere,)
