@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from controller.cli.main import run
 from tests.e2e.stand import Answer, Repository
 from tests.forge.stand_in import REPOSITORY, StandIn
 
@@ -63,8 +66,20 @@ class Workflow:
             **self.environ,
             **environ,
         }
-        answer = self.clone.gitune("action", **given)
+        answer = self._run(given)
         return Step(answer, read_outputs(folder / "output"), _text(folder / "summary.md"))
+
+    def _run(self, given: dict[str, str]) -> Answer:
+        """The command in this process: a start of Python for every step would take most of the time."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, {"NO_COLOR": "1", **given}),
+            contextlib.chdir(self.clone.root),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = run(["action"])
+        return Answer(code, out.getvalue(), err.getvalue())
 
     def pull_request(self, number: int, action: str = "synchronize", **environ: str) -> Step:
         """The event of a pull request, on the merge that GitHub prepares of it."""
@@ -143,8 +158,3 @@ def bare_and_clone(folder: Path) -> tuple[Path, Repository]:
     subprocess.run(["git", "clone", "-q", str(bare), str(clone.root)], check=True, capture_output=True)
     clone.git("checkout", "-q", "-B", "main")
     return bare, clone
-
-
-def environment_of_the_tests() -> dict[str, str]:
-    """What a step inherits: nothing of the developer's."""
-    return {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | {"PYTHON": sys.executable}

@@ -1,0 +1,104 @@
+"""A fork's pull request: planned without a secret or a request to a provider, posted as a stranger's data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.cli.on_github.artifact import FILE
+from controller.report.marker import read
+from tests.action.conftest import House
+from tests.action.workflow import Step
+from tests.e2e.stand import spec
+from tests.forge.stand_in import REPOSITORY
+
+pytestmark = pytest.mark.slow
+FORK = "stranger/models"
+
+
+def from_a_fork(house: House) -> str:
+    base = house.clone.git("rev-parse", "main")
+    house.branch("change-1")
+    house.clone.write("specs/numbers.yaml", spec(epochs=9))
+    head = house.commit()
+    house.forge.open_pull(1, head, base, FORK)
+    return head
+
+
+def run_ended(head: str, repository: str = FORK) -> dict[str, Any]:
+    run = {
+        "id": 7,
+        "head_sha": head,
+        "event": "pull_request",
+        "head_branch": "change-1",
+        "head_repository": {"full_name": repository},
+    }
+    return {"action": "completed", "workflow_run": run, "repository": {"full_name": REPOSITORY}}
+
+
+def artifact(house: House) -> Path:
+    return house.workflow.scratch / f"step-{house.workflow.count}" / FILE
+
+
+def posted(house: House, payload: dict[str, Any], path: Path) -> Step:
+    main = house.clone.git("rev-parse", "main")
+    return house.workflow.step("workflow_run", payload, main, GITUNE_COMMAND="comment", GITUNE_ARTIFACT=str(path))
+
+
+def test_a_forks_plan_asks_no_provider_writes_nothing_to_the_code_host_and_is_posted_by_another_run(
+    house: House,
+) -> None:
+    head = from_a_fork(house)
+    before = len(house.proxy.requests)
+    asked = [(m, p) for m, p in house.forge.requests if m != "GET"]
+
+    step = house.workflow.pull_request(1, "opened")
+
+    assert step.answer.code == 0, step.answer.out + step.answer.err
+    assert step.outputs["to-create"] == "1"
+    assert "no provider was asked" in step.summary
+    assert len(house.proxy.requests) == before
+    assert [(m, p) for m, p in house.forge.requests if m != "GET"] == asked
+    done = posted(house, run_ended(head), artifact(house))
+    assert done.answer.code == 0, done.answer.out + done.answer.err
+    [body] = house.forge.bodies(1)
+    assert "| 🆕 create | `numbers` |" in body
+    marker = read(body)
+    assert marker is not None
+    assert (marker.head, marker.digest, marker.stamps) == (head, "", None)
+    assert len(house.proxy.requests) == before
+
+
+def test_what_a_fork_planned_approves_nothing_when_it_is_merged(house: House) -> None:
+    head = from_a_fork(house)
+    house.workflow.pull_request(1, "opened")
+    posted(house, run_ended(head), artifact(house))
+
+    step = house.workflow.push(house.merge(1))
+
+    assert step.answer.code == 3, step.answer.out + step.answer.err
+    assert house.creates == 0
+    assert "did not apply this" in house.forge.bodies(1)[0]
+
+
+def test_an_artifact_that_speaks_of_another_pull_request_or_commit_is_not_posted(house: House) -> None:
+    head = from_a_fork(house)
+    house.workflow.pull_request(1, "opened")
+    path = artifact(house)
+    house.forge.open_pull(2, "f" * 40, house.clone.git("rev-parse", "main"), "victim/models")
+    said = json.loads(path.read_text())
+    lies = [
+        (said | {"pull": 2}, run_ended(head)),
+        (said | {"head": "f" * 40}, run_ended(head)),
+        (said, run_ended("f" * 40)),
+        (said, run_ended(head, "other/models")),
+        (said | {"body": "![x](https://evil.example)"}, run_ended(head)),
+        (said | {"version": 2}, run_ended(head)),
+    ]
+    for number, (lie, payload) in enumerate(lies):
+        path.write_text(json.dumps(lie))
+        assert posted(house, payload, path).answer.code == 1, number
+    assert house.forge.bodies(1) == house.forge.bodies(2) == []
