@@ -23,7 +23,7 @@ from controller.plan.transitions import after
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel
 from controller.state.identity import without_mark
-from controller.state.observed import RemoteModel
+from controller.state.observed import Presence, RemoteModel
 from controller.state.recorded import Intent, Record, RunOutcome, Slot
 
 
@@ -118,13 +118,28 @@ def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) ->
         remote = world.observed.model(slot_provider(slot, record), slot.model)
         return remote if remote and world.is_ours(remote, names, slot.fingerprint, slot.attempt) else None
 
+    gone = _deleted(record, world)
+
     def look(slot: Slot | None) -> Slot | None:
+        if slot is not None and slot.model in gone:
+            return None
         remote = seen(slot) if slot else None
         return forward(slot, remote) if slot and remote else slot
 
     remotes = {slot.model: remote for slot in record.slots if (remote := seen(slot))}
     runs = tuple(advanced(run, remotes[run.model], now) if run.model in remotes else run for run in record.runs)
+    runs = tuple(replace(run, deleted=True) if run.model in gone else run for run in runs)
     return replace(each_slot(record, look), runs=runs)
+
+
+def _deleted(record: Record, world: World) -> frozenset[str]:
+    """The models whose deletion was due and that are gone: it was done, and a crash came before its record."""
+
+    def is_done(slot: Slot) -> bool:
+        due = bool(slot.doomed) and (slot.model in world.due or record.delete_approved)
+        return due and world.observed.presence(slot_provider(slot, record), slot.model) is Presence.ABSENT
+
+    return frozenset(slot.model for slot in record.slots if is_done(slot))
 
 
 def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:

@@ -22,10 +22,8 @@ def differences(reference: Result, other: Result, *, fewer: bool = False) -> lis
     if not found and first != second and not fewer:
         found.append(f"the end differs: {sorted(set(first) ^ set(second))}")
     had, has = summary(reference), summary(other)
-    for verb in COUNTED:
-        if has[verb] > had[verb] or (has[verb] != had[verb] and not fewer):
-            found.append(f"{has[verb]} times {verb}, not {had[verb]}")
-    return found
+    wrong = [verb for verb in COUNTED if has[verb] > had[verb] or (has[verb] != had[verb] and not fewer)]
+    return found + [f"{has[verb]} times {verb}, not {had[verb]}" for verb in wrong]
 
 
 def _masked(end: tuple[str, ...]) -> list[str]:

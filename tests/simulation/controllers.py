@@ -1,4 +1,4 @@
-"""The unmodified engine as one to three controllers: passes at an interval, deaths, restarts, and what they can reach."""
+"""The unmodified engine as one to three controllers: passes at an interval, deaths, restarts, what they can reach."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Controller:
         CURRENT.set(life)
         try:
             ports = self.ports(life)
-            while not self.stop and life.alive:
+            while True:
                 await asyncio.sleep(self._outside.shape.interval * self._draw.between(0.5, 1.5))
                 if self.stop or not life.alive:
                     return

@@ -82,7 +82,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A ledger version became durable; ``same`` where nothing differed. ``leaks`` says what must not be in its files."""
+    """A ledger version became durable; ``same``: nothing differed. ``leaks`` names files that hold a canary."""
 
     by: str
     tip: str

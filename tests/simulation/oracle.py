@@ -75,6 +75,7 @@ class _Model:
     by_hand: bool = False
     deleted: bool = False
     gone: bool = False
+    stopped: bool = False
     truth: str = "CREATING"
 
 
@@ -106,7 +107,7 @@ class Oracle:
         self._heads: list[tuple[float, str]] = []
         self._absent: Counter[str] = Counter()
         self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
-        self._doomed: dict[str, float] = {}
+        self._doomed: dict[tuple[str, str], float] = {}
         self._spent: Counter[int] = Counter()
         self._answers: dict[str, set[str]] = defaultdict(set)
         self._records: Mapping[str, Record] = {}
@@ -155,7 +156,7 @@ class Oracle:
     def _committed(self, event: Committed) -> None:
         self.commits[event.revision] = event
         self._heads.append((self._now(), event.revision))
-        self._dooms |= {wish.lineage for wish in event.wishes if wish.delete}
+        self._dooms |= {word for wish in event.wishes if wish.delete for word in (wish.lineage, wish.name)}
 
     def _was_told(self, event: Told) -> None:
         self._told[event.by] = event
@@ -211,8 +212,7 @@ class Oracle:
         if self.bounds.budget is None or self._lost:
             return  # what was spent before the record was lost is nowhere written
         month = int(self._now() // (31 * 86_400))
-        self._spent[month] += 0
-        self._spent[month] = self._spent[month] + round(event.price * 1_000_000)  # type: ignore[assignment]
+        self._spent[month] += round(event.price * 1_000_000)
         if self._spent[month] > self.bounds.budget * 1_000_000:
             self.say("S8", f"{self._spent[month] / 1e6:.6f} was spent of {self.bounds.budget}")
 
@@ -269,6 +269,7 @@ class Oracle:
         return any(record.run(model) is not None for record in self._records.values())
 
     def _cancelled(self, event: Changed, account: _Model) -> None:
+        account.stopped = True  # it may have ended well before that came: still it is never promoted
         told = self._told[event.by]
         wish = self._wish(told.revision, account.name)
         if wish is None:
@@ -289,20 +290,20 @@ class Oracle:
         wish = self._wish(told.revision, account.name)
         if not told.whole:
             self.say("S3", f"{event.model} was deleted on half a picture")
-        if account.key[0] not in self._dooms:
+        if not {account.key[0], account.name} & self._dooms:
             self.say("P3", f"{event.model} was deleted, and no commit ever said deletionPolicy: Delete")
         if wish is not None and (wish.inputs, wish.attempt) == account.key[1:]:
             self.say("S7", f"{event.model} was deleted, and {told.revision[:8]} asks for it")
-        since = self._doomed.get(event.model)
+        since = min((at for (_, model), at in self._doomed.items() if model == event.model), default=None)
         if since is None:
             self.say("S7", f"{event.model} was deleted without a tombstone")
         elif self._now() - since < self.bounds.grace - 1.0 and not self._skewed:
             self.say("S7", f"{event.model} was deleted {self._now() - since:.0f} s after its tombstone")
         head_since, head = self._heads[-1]
         asked = self._wish(head, account.name)
-        if asked and (asked.inputs, asked.attempt) == account.key[1:] and not self._late:
-            if self._now() - head_since > self.bounds.lag + 120.0:
-                self.say("S7", f"{event.model} was deleted, and HEAD has asked for it for long")
+        wanted = asked is not None and (asked.inputs, asked.attempt) == account.key[1:]
+        if wanted and not self._late and self._now() - head_since > self.bounds.lag + 120.0:
+            self.say("S7", f"{event.model} was deleted, and HEAD has asked for it for long")
         account.deleted = account.gone = True
         self.excused[account.key] += 1
 
@@ -338,9 +339,9 @@ class Oracle:
             known[intent.revision] = None  # the last one said is the one a create rests on
         for slot in record.slots:
             if slot.doomed:
-                self._doomed.setdefault(slot.model, self._now())
+                self._doomed.setdefault((name, slot.model), self._now())
             else:
-                self._doomed.pop(slot.model, None)
+                self._doomed.pop((name, slot.model), None)
 
     def _claims(self, record: Record, before: Record | None) -> None:
         """S5: every claim has been seen, and none is taken back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from controller import dataset
 from controller.engine import desire, examples
 from tests.simulation import ledger_port
 
@@ -23,7 +24,7 @@ def remember() -> None:
     _done.append(True)
     for module, name in _PLACES:
         setattr(module, name, _remembering(getattr(module, name)))
-    dataset: Any = examples.dataset
+    room: Any = examples
     kept = _remembering(dataset.load)
 
     class Door:
@@ -32,7 +33,7 @@ def remember() -> None:
         load = staticmethod(kept)
         advise_hyperparameters = staticmethod(dataset.advise_hyperparameters)
 
-    examples.dataset = Door  # type: ignore[assignment]
+    room.dataset = Door
 
 
 def _remembering(real: Callable[..., Any]) -> Callable[..., Any]:

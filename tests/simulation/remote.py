@@ -97,7 +97,9 @@ class Service:
 class Remote:
     """The service. ``fires`` asks whether a fault of that kind strikes at that place."""
 
-    def __init__(self, seed: int, service: Service, log: Callable[[Event], None], fires: Callable[[str, str], bool]):
+    def __init__(
+        self, seed: int, service: Service, log: Callable[[Event], None], fires: Callable[[str, str], bool]
+    ) -> None:
         self.seed = seed
         self.service = service
         self.models: dict[str, Model] = {}

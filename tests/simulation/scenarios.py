@@ -81,7 +81,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("a run that fails", (("attempt", 0),), faults=("run/run.fails#1:run.fails",)),
     Scenario("a run past its limit", (("epochs", 2),), (replace(ALPHA, limit="10m"),), tuning=900.0),
     Scenario("broken and mended", (("break", 0), ("epochs", 2))),
-    Scenario("history beyond its limit", tuple(("epochs", n) for n in (1, 2)) + (("rows", 1), ("rows", 2)), (DOOMED,)),
+    Scenario("history beyond its limit", (("epochs", 1), ("epochs", 2), ("rows", 1), ("rows", 2)), (DOOMED,)),
     Scenario("a full quota", wishes=(ALPHA, Wish("beta", "beta")), quota=1, tail=3000.0),
     Scenario("ids of the provider's", (("epochs", 1),), stack="vertex"),
     Scenario("ids of the provider's, deleted", (("remove", 0), ("add", 0)), wishes=(DOOMED, KEEPER), stack="vertex"),

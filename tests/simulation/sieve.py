@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from tests.simulation.compare import differences
 from tests.simulation.events import Changed, Committed, Created, Saved
@@ -54,5 +55,5 @@ def _plans(scenario: Scenario, reference: Result) -> Iterator[tuple[str, str, Sh
         frozen = ((at + 0.001, at + STALE, at - 0.5),)
         service = replace(shape.service, frozen=frozen)
         yield "stale", f"the service as at {at - 0.5:.1f} s", replace(shape, service=service)
-    for at, then in zip(commits, commits[1:], strict=False):
+    for at, then in pairwise(commits):
         yield "unobserved", f"{at:g} to {then:g} s", replace(shape, blind=(Window(at, then + 1.0),))

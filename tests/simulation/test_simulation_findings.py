@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.conditions import Reason
 from controller.plan.actions import Adopt, Cancel, Create, Delete
 from controller.plan.outcomes import Done
+from controller.plan.record import refreshed
 from controller.plan.transitions import after
 from controller.plan.world import World
 from controller.state.desired import BaseModel, Dataset, Desired, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
-from controller.state.observed import Observed, RemoteModel, RemoteState
+from controller.state.observed import Observed, ObservedProvider, RemoteModel, RemoteState
 from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
 
 MODEL = "tunedModels/alpha-aaaaaaaaaa-1"
@@ -95,3 +98,20 @@ def test_a_cancel_that_came_too_late_leaves_the_end_that_another_controller_saw(
         operation="",
     )
     assert after(GONE_ON, Done(cancel), WORLD, "2026-01-01T00:00:00Z").runs == (RUN,)
+
+
+def test_a_model_whose_deletion_was_due_and_that_is_gone_was_deleted_by_us_and_may_be_paid_for_again() -> None:
+    doomed = replace(GONE_ON, active=replace(SLOT, doomed="2026-01-01T00:00:00Z", doomed_at="d" * 40))
+    nothing = Observed({"cloud": ObservedProvider("cloud")})
+    seen = refreshed(
+        doomed, replace(WORLD, observed=nothing, due=frozenset({MODEL})), "2026-01-02T00:00:00Z", ("alpha",)
+    )
+    assert seen.active is None
+    assert [run.deleted for run in seen.runs] == [True]
+
+
+def test_a_model_that_is_gone_before_its_deletion_was_due_was_not_deleted_by_us() -> None:
+    doomed = replace(GONE_ON, active=replace(SLOT, doomed="2026-01-01T00:00:00Z", doomed_at="d" * 40))
+    nothing = Observed({"cloud": ObservedProvider("cloud")})
+    seen = refreshed(doomed, replace(WORLD, observed=nothing), "2026-01-01T00:01:00Z", ("alpha",))
+    assert [run.deleted for run in seen.runs] == [False]

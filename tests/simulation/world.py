@@ -128,7 +128,7 @@ class World:
     async def _trouble(self) -> None:
         """Faults with a time of their own, in the order of their times."""
         draw = Draw(self.shape.seed, "trouble")
-        table = []
+        table: list[tuple[float, str, str, bool]] = []
         for kind in ("kill", "kill", "kill", "sigterm", *_TROUBLES):
             at, key = draw.between(100.0, self.shape.safety), f"timed@{len(table)}:{kind}"
             table.append((at, key, kind, self.faults.timed(kind)))
@@ -137,9 +137,9 @@ class World:
             if not (key in only if only is not None else drawn):
                 continue
             await asyncio.sleep(max(0.0, at - self.loop.time()))
-            self._strike(kind, key, draw)
+            self._strike(kind, key)
 
-    def _strike(self, kind: str, key: str, draw: Draw) -> None:
+    def _strike(self, kind: str, key: str) -> None:
         now = self.loop.time()
         pick = Draw(self.shape.seed, f"strike/{key}")
         if kind in {"kill", "sigterm"}:
