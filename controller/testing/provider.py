@@ -147,10 +147,13 @@ class MemoryProvider:
         return self.models[model]
 
     async def cancel(self, model: str, operation: str) -> None:
-        """Stop a run that is tuning; one that has ended stays as it is. Raises `Rejected` (NOT_FOUND)."""
+        """Stop a run that is tuning, by its operation or "" (looked up); one that has ended stays as it is.
+
+        Raises `Rejected` (NOT_FOUND).
+        """
         late = self._enter("cancel", model)
         found = self._demand(model)
-        if operation != found.operation:
+        if operation not in {"", found.operation}:
             raise Rejected(f"{operation} does not exist", kind=RejectedKind.NOT_FOUND, provider=self._key)
         if found.state is RemoteState.CREATING:
             self.end(model, RemoteState.CANCELLED, "The operation was cancelled.")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 LONG = "long"
 _TIMES = 100  # how many times more the long profile tries
@@ -24,3 +28,9 @@ def pace(examples: int, steps: int) -> settings:
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
+
+
+def hold(make: Callable[[], RuleBasedStateMachine], to: settings) -> None:
+    """Run a state machine; ``make`` gives a fresh one for each example."""
+    # All that is done with the class is to call it without arguments, and these machines need some.
+    run_state_machine_as_test(cast("type[RuleBasedStateMachine]", make), settings=to)

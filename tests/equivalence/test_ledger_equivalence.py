@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import RevisionConflict
 from controller.ledger.bounds import bounded
@@ -21,7 +21,7 @@ from controller.settings import LedgerSettings
 from controller.state.recorded import Record, Recorded
 from controller.testing import MemoryLedger
 from tests.equivalence.calm import Calm
-from tests.equivalence.pace import pace
+from tests.equivalence.pace import hold, pace
 from tests.git.repositories import Work, new_work
 from tests.ledger.records import counted, now, record
 from tests.simulation.events import Saved
@@ -29,6 +29,7 @@ from tests.simulation.events import Saved
 BRANCH = "gitune-status"
 WRITERS = (0, 1)
 _CONFLICT = "conflict"
+_T = TypeVar("_T")
 
 Records = Mapping[str, Record]
 
@@ -161,7 +162,7 @@ class Simulated:
 
     def force(self, kept: object) -> None:
         """Forced back."""
-        self._calm.place.now = kept if kept in self._calm.place.versions else None  # type: ignore[assignment]
+        self._calm.place.now = kept if kept in self._calm.place.versions else None
 
     def vanish(self) -> None:
         """The ref is gone."""
@@ -302,11 +303,11 @@ class Writers(RuleBasedStateMachine):
     def _load(self, writer: int) -> dict[str, Recorded]:
         return {name: self._run(name, kind.writers[writer].load()) for name, kind in self.kinds.items()}
 
-    def _run(self, name: str, work):  # type: ignore[no-untyped-def]
+    def _run(self, name: str, work: Coroutine[Any, Any, _T]) -> _T:
         return self.calm.run(work) if name == "simulated" else self.runner.run(work)
 
 
 def test_every_ledger_lets_the_same_writer_win(tmp_path: Path) -> None:
     numbers = count()
     with asyncio.Runner() as runner:
-        run_state_machine_as_test(lambda: Writers(tmp_path / str(next(numbers)), runner), settings=pace(8, 12))
+        hold(lambda: Writers(tmp_path / str(next(numbers)), runner), pace(8, 12))

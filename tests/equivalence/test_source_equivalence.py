@@ -17,7 +17,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from controller.errors import SourceError, Unreadable
@@ -25,7 +24,7 @@ from controller.ports import EntryKind, Relation, Source, Tree
 from controller.source.repo import CommitSource
 from controller.testing import MemorySource
 from tests.equivalence.calm import Calm
-from tests.equivalence.pace import pace
+from tests.equivalence.pace import hold, pace
 from tests.git.repositories import Work, new_work
 from tests.simulation.repository import invalid_spec, unreadable_spec
 from tests.simulation.wishes import Wish
@@ -307,10 +306,10 @@ def _edited(wish: Wish, what: str) -> Wish:
 def test_real_git_and_the_source_in_memory_tell_the_same_of_any_files(tmp_path: Path) -> None:
     numbers = count()
     with asyncio.Runner() as runner:
-        run_state_machine_as_test(lambda: Files(tmp_path / str(next(numbers)), runner), settings=pace(12, 12))
+        hold(lambda: Files(tmp_path / str(next(numbers)), runner), pace(12, 12))
 
 
 def test_real_git_and_the_simulated_repository_tell_the_same_of_what_people_commit(tmp_path: Path) -> None:
     numbers = count()
     with asyncio.Runner() as runner:
-        run_state_machine_as_test(lambda: Wishes(tmp_path / str(next(numbers)), runner), settings=pace(8, 12))
+        hold(lambda: Wishes(tmp_path / str(next(numbers)), runner), pace(8, 12))
