@@ -15,7 +15,7 @@ from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass, unreadable
-from controller.engine.reconcile import Approval, Pass, Refused, follow, reconcile
+from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import RevisionConflict
 from controller.plan.actions import Create, Plan, Retune, Wait
 from controller.plan.world import World
@@ -87,7 +87,7 @@ async def _passes(opened: Opened, order: Order) -> AsyncIterator[Pass]:
                 return
             free = all(provider.capabilities.free for provider in opened.ports.providers.values())
             async for done in follow(opened.ports, opened.settings, approval, _OFTEN if free else _SELDOM):
-                approval = Approval(None, order.allow, done.plan.revision)
+                approval = going_on(approval, done)
                 yield done
         except RevisionConflict:
             if race == _RACES - 1:

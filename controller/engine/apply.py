@@ -8,7 +8,7 @@ from itertools import groupby
 
 from controller.conditions import Reason
 from controller.engine.score import score
-from controller.errors import Interrupted, OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.errors import Interrupted, OutcomeUnknown, ProviderError, Rejected, RejectedKind, SourceError, Transient
 from controller.failpoints import point
 from controller.plan.actions import (
     Action,
@@ -49,11 +49,14 @@ async def apply(plan: Plan, world: World, stage: Stage) -> tuple[Outcome, ...]:
     """Carry out the plan, name by name. What stands behind a failed action of the same name is not tried."""
     outcomes: list[Outcome] = []
     reporter = stage.ports.reporter
-    for _, actions in groupby(plan.actions, key=lambda action: action.name):
-        for action in actions:
+    for _, group in groupby(plan.actions, key=lambda action: action.name):
+        actions = tuple(group)
+        for place, action in enumerate(actions, start=1):
             reporter.started(action)
             point("effect.before")
             outcome = await _carry_out(action, world, stage)
+            if isinstance(outcome, Held):
+                outcome = replace(outcome, skipped=actions[place:])
             point("effect.after")
             reporter.ended(outcome)
             outcomes.append(outcome)
@@ -137,11 +140,19 @@ async def _look_for(action: Create | Retune, world: World, provider: Provider, h
     return held
 
 
+async def _head(stage: Stage) -> Desired | None:
+    """What HEAD asks for now; None where that cannot be read. What was done before must be recorded all the same."""
+    try:
+        return await stage.look_again()
+    except SourceError:
+        return None
+
+
 async def _cancel(action: Cancel, stage: Stage) -> Outcome:
     """A run whose spec was removed is stopped only if HEAD, as it is now, does not have the spec either."""
     if action.reason is Reason.SPEC_REMOVED:
-        desired = await stage.look_again()
-        if not desired.complete or action.name in desired.names:
+        desired = await _head(stage)
+        if desired is None or not desired.complete or action.name in desired.names:
             return Held(action, Reason.SUPERSEDED, f"{action.name} is there again, or may be: {action.model} goes on")
     await stage.ports.providers[action.provider].cancel(action.model, action.operation)
     return Done(action)
@@ -149,8 +160,8 @@ async def _cancel(action: Cancel, stage: Stage) -> Outcome:
 
 async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
     """The last look before what cannot be undone: HEAD still does not want it, and it is still ours."""
-    desired = await stage.look_again()
-    if _is_wanted(action, desired, world):
+    desired = await _head(stage)
+    if desired is None or _is_wanted(action, desired, world):
         return Held(action, Reason.SUPERSEDED, f"{action.model} is wanted again, or may be: it stays")
     provider = stage.ports.providers[action.provider]
     seen = await provider.observe(Want(frozenset({action.model})))

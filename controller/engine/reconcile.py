@@ -11,7 +11,7 @@ from controller.engine.desire import read_desired
 from controller.engine.look import look, look_offline
 from controller.errors import LedgerError, RevisionConflict, UnsafePlan
 from controller.failpoints import point
-from controller.plan.actions import Adopt, Cancel, Create, Delete, Hold, Plan, Promote, Retune, Reuse, Wait
+from controller.plan.actions import Action, Adopt, Cancel, Create, Delete, Hold, Plan, Promote, Retune, Reuse, Wait
 from controller.plan.offline import as_recorded
 from controller.plan.outcomes import Done, Outcome
 from controller.plan.planner import make_plan
@@ -39,6 +39,7 @@ class Preview:
 class Approval:
     """What a person allowed: a plan's digest (None: whatever git says), guards by their word, the revision meant.
 
+    ``only``, where given, are the digests of the actions that may pay, cancel what is superseded, or delete.
     ``withheld`` are names whose review does not hold any more, each with the sentence that says so: nothing is done to
     them, and the digest is that of the plan without their effects.
     """
@@ -47,6 +48,7 @@ class Approval:
     allow: frozenset[str] = field(default_factory=frozenset)
     revision: str | None = None
     withheld: Mapping[str, str] = field(default_factory=dict)
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     sent then.
     """
     world = await look(ports, settings, approval.revision)
-    plan = withhold(make_plan(world), approval.withheld, world)
+    plan = make_plan(world)
+    plan = withhold(plan, {**_beyond(plan, approval), **approval.withheld}, world)
     _check(Preview(world, plan), approval)
     _tell(world, ports)
     point("decided")
@@ -106,8 +109,29 @@ async def follow(ports: Ports, settings: Settings, approval: Approval, interval:
         yield done
         if not _goes_on(done):
             return
-        approval = replace(approval, digest=None, revision=approval.revision or done.plan.revision)
+        approval = going_on(approval, done)
         await ports.clock.sleep(interval)
+
+
+def going_on(approval: Approval, done: Pass) -> Approval:
+    """What was allowed to the passes that follow: the same revision, and of a plan that was approved nothing beyond."""
+    only = approval.only
+    if approval.digest is not None:
+        only = frozenset(action.digest for action in done.plan.actions)
+    return replace(approval, digest=None, only=only, revision=approval.revision or done.plan.revision)
+
+
+def _beyond(plan: Plan, approval: Approval) -> dict[str, str]:
+    """The names for which a plan would do what costs or cannot be undone, and was not in the one that was approved."""
+    if approval.only is None:
+        return {}
+    message = "this was not in the plan that was approved: look at the plan as it is now, and approve that one"
+    return {a.name: message for a in plan.actions if _weighs(a) and a.digest not in approval.only}
+
+
+def _weighs(action: Action) -> bool:
+    superseded = isinstance(action, Cancel) and action.reason is Reason.SUPERSEDED
+    return superseded or isinstance(action, Create | Retune | Delete)
 
 
 def _check(shown: Preview, approval: Approval) -> None:

@@ -21,13 +21,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """It was not carried out, or its outcome is not known; ``reason`` and ``message`` become the condition."""
+    """It was not carried out, or its outcome is not known; ``reason`` and ``message`` become the condition.
+
+    ``skipped`` are the actions of the same name that stood behind it and were not tried.
+    """
 
     action: Action
     reason: Reason
     message: str
     hint: str = ""
     score: Score | None = None
+    skipped: tuple[Action, ...] = ()
 
 
 Outcome = Done | Held

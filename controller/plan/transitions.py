@@ -64,6 +64,9 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
 def _after_held(record: Record, outcome: Held) -> Record:
     if isinstance(outcome.action, Create | Retune) and not _keeps_intent(record, outcome.reason):
         return replace(record, intent=None)
+    if any(isinstance(action, Create | Retune) for action in outcome.skipped):
+        # Its intent was written before and its request surely never sent: nobody has to look for a model.
+        return replace(record, intent=None)
     if outcome.score is not None:
         return _scored(record, outcome.action.model, outcome.score)
     return record
