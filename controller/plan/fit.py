@@ -47,6 +47,13 @@ def spent_run(model: DesiredModel, record: Record | None) -> Run | None:
     return next(_paid_runs(model, record), None)
 
 
+def latest_attempt(model: DesiredModel, record: Record | None) -> int:
+    """The highest attempt of the spec's inputs that was paid for and not deleted by us; 0 where none was."""
+    runs = record.runs if record else ()
+    same = (r for r in runs if r.fingerprint == model.fingerprint or _same_by_effect(model, r))
+    return max((r.attempt for r in same if not r.deleted), default=0)
+
+
 def _paid_runs(model: DesiredModel, record: Record) -> Iterator[Run]:
     """The runs paid for what the spec asks, those of the very same text first; none that we deleted."""
     paid = [r for r in record.runs if r.attempt == model.attempt and not r.deleted]

@@ -7,7 +7,7 @@ from controller.plan.actions import Create, DatasetChange, Hold, Retune
 from controller.plan.case import Case, again
 from controller.plan.cost import cost
 from controller.plan.fields import training_changes
-from controller.plan.fit import spent_run
+from controller.plan.fit import latest_attempt, spent_run
 from controller.plan.world import slot_provider
 from controller.state.desired import BaseModel, FromSpec
 from controller.state.observed import Presence
@@ -16,7 +16,7 @@ from controller.state.recorded import RunOutcome
 
 def forbidden(case: Case) -> Hold | None:
     """Why this fingerprint and attempt must not be paid for now, where something forbids it."""
-    return _spent(case) or _unsure_pending(case)
+    return _spent(case) or _lowered(case) or _unsure_pending(case)
 
 
 def _spent(case: Case) -> Hold | None:
@@ -32,6 +32,15 @@ def _spent(case: Case) -> Hold | None:
             return case.hold(Reason.RUN_FAILED, again(f"a run of these inputs failed: {run.error or 'no reason'}"))
         case RunOutcome.TUNING | RunOutcome.SUCCEEDED:
             return case.hold(Reason.LOST, again(f"{run.model} was paid for and is gone"))
+
+
+def _lowered(case: Case) -> Hold | None:
+    """P2: a new run takes a higher attempt; one below an attempt that was paid for is a slip, not an order."""
+    later = latest_attempt(case.model, case.record)
+    if later <= case.model.attempt:
+        return None
+    message = f"attempt {later} of these inputs was paid for: a lower one pays for nothing"
+    return case.hold(Reason.GUARDED, f"{message}; set spec.attempt to {later}, or above it to pay for another")
 
 
 def _unsure_pending(case: Case) -> Hold | None:
