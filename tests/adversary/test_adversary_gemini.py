@@ -9,8 +9,8 @@ from controller.providers import Doors, open_provider
 from controller.settings import ProviderSettings
 from controller.state.observed import ObservedProvider, RemoteState
 from controller.testing import FakeClock, SeededChance
-from controller.testing.wire import google_error
-from tests.providers.test_gemini_observe import Serving, answer, model
+from controller.testing.wire import answer, google_error
+from tests.providers.test_gemini_observe import Serving, model
 
 STOPPED = model(
     "stopped", tuningTask={"hyperparameters": {"epochCount": 5}, "snapshots": [{"step": 5, "meanLoss": 0.5}]}

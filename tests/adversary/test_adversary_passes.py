@@ -8,13 +8,14 @@ from datetime import timedelta
 from controller.cli.verdicts import unreadable
 from controller.conditions import Reason
 from controller.engine import acts
-from controller.engine.reconcile import Approval, Pass, reconcile
-from controller.errors import Transient
-from controller.ports import Ports
+from controller.engine.reconcile import Approval, Pass, follow, reconcile
+from controller.errors import SourceError, Transient
+from controller.ports import Capabilities, Ports
 from controller.settings import ProviderSettings, Settings
 from controller.state.identity import Hyperparameters
 from controller.state.observed import RemoteState
 from controller.state.recorded import RunOutcome
+from controller.testing import MemoryProvider
 from controller.testing.provider import lost_answer
 from tests.engine.stage import Stage, rows, spec_text
 
@@ -403,3 +404,75 @@ async def test_a_retired_run_at_a_provider_that_is_gone_is_no_failure() -> None:
     done = await stage.run()
     assert unreadable(done.world) == ()
     assert stage.ledger.records["numbers"].retired == (elsewhere,)
+
+
+async def test_a_create_that_stood_behind_a_failed_cancel_leaves_no_intent() -> None:
+    """L1: where the provider chooses the ids it would look like a lost answer, and wait for a person."""
+    server = MemoryProvider("local", capabilities=Capabilities(free=True, chooses_id=False, model_prefix=""))
+    stage = Stage(provider=server)
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 2}")})
+    server.fail("cancel", Transient("later"))
+    assert await stage.step() == [("numbers", "cancel")]
+    assert stage.ledger.records["numbers"].intent is None
+    assert await stage.step() == [("numbers", "cancel"), ("numbers", "retune")]
+
+
+async def test_a_head_that_cannot_be_read_at_the_last_look_loses_no_record_of_what_was_done() -> None:
+    stage = await serving(deletionPolicy="Delete")
+    stage.source.edit({"specs/numbers.yaml": None})
+    await stage.step()
+    stage.clock.advance(DAY * 2)
+    stage.source.edit({"specs/alpha.yaml": spec_text("alpha", hyperparameters="{epochCount: 3}")})
+    first = await stage.source.tree()
+    looks = 0
+
+    async def tree(revision: str | None = None) -> object:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise SourceError("git is away")
+        return first
+
+    stage.source.tree = tree  # type: ignore[method-assign, assignment]
+    assert ("alpha", "create") in await stage.step()
+    alpha = stage.ledger.records["alpha"]
+    assert alpha.intent is None
+    assert alpha.pending is not None
+    assert numbers(stage)
+
+
+async def test_a_lower_attempt_that_never_ran_is_not_paid_for() -> None:
+    """P2: a new run takes other inputs or a higher attempt."""
+    stage = await serving(attempt="5")
+    paid = sum(stage.provider.paid.values())
+    stage.source.edit({"specs/numbers.yaml": spec_text(attempt="3")})
+    assert ("numbers", "hold") in await settled_words(stage)
+    assert sum(stage.provider.paid.values()) == paid
+    stage.source.edit({"specs/numbers.yaml": spec_text(attempt="6")})
+    assert ("numbers", "retune") in await stage.step()
+
+
+async def test_following_an_approved_plan_pays_for_nothing_beyond_it() -> None:
+    """P6: a create that was queued when the plan was approved is not in that plan."""
+    stage = Stage()
+    stage.source.edit(OTHER)
+    stage.settings = Settings(providers={"local": ProviderSettings("local", "local", max_concurrent_runs=1)})
+    approved = await stage.plan()
+    async for done in follow(stage.ports, stage.settings, Approval(approved.digest), 1.0):
+        stage.provider.finish()
+        assert len(done.outcomes) == 2
+    assert sum(stage.provider.paid.values()) == 1
+    assert "numbers" in next(iter(stage.provider.paid))
+    await stage.step()
+    assert sum(stage.provider.paid.values()) == 2
+
+
+async def test_following_an_approved_plan_tries_what_is_in_it_again() -> None:
+    stage = Stage()
+    approved = await stage.plan()
+    stage.provider.fail("create", Transient("later", quota=True))
+    (held,) = (await stage.run(Approval(approved.digest))).outcomes
+    assert held.action.word == "create"
+    only = frozenset(action.digest for action in approved.actions)
+    assert await stage.step(Approval(only=only)) == [("numbers", "create")]
