@@ -22,9 +22,9 @@ from controller.engine.cache import Readings
 from controller.engine.look import observe, wanted
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
-from controller.plan.world import World
-from controller.ports import Chance, Clock, Ports, Reporter
+from controller.ports import Chance, Clock, Ports, Reporter, Want
 from controller.settings import Settings
+from controller.state.observed import Observed
 from controller.state.recorded import Record
 
 log = structlog.stdlib.get_logger("gitune")
@@ -111,7 +111,8 @@ class _Settled:
 
     tip: str
     ledger: str | None
-    world: World
+    wants: Mapping[str, Want]
+    observed: Observed
     until: float
 
 
@@ -228,7 +229,8 @@ class Loop:
             return None
         if not is_settled(done.outcomes, done.records):
             return None
-        return _Settled(tip, ledger, done.world, self._now() + self._means.rhythm.resync)
+        until = self._now() + self._means.rhythm.resync
+        return _Settled(tip, ledger, wanted(done.world), done.world.observed, until)
 
     async def _is_as_before(self, place: _Place, tip: str) -> bool:
         """Whether git, the ledger and every provider say what they said when all was settled."""
@@ -237,7 +239,7 @@ class Loop:
             return False
         if await place.ports.ledger.tip() != known.ledger:
             return False
-        return await observe(place.ports, wanted(known.world)) == known.world.observed
+        return await observe(place.ports, known.wants) == known.observed
 
     def _next(self, done: Pass) -> float:
         """Seconds until something can be new: a run's progress, a retry, else the interval."""
