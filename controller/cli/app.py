@@ -29,11 +29,20 @@ app.callback()(remembered)
 
 @app.command("init")
 @shared
-def init(asked: Asked) -> int:
+def init(
+    asked: Asked,
+    *,
+    action: Annotated[
+        str | None,
+        typer.Option(
+            "--action", metavar="OWNER/NAME@COMMIT", help="Write the workflows too, with the Action from there."
+        ),
+    ] = None,
+) -> int:
     """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
     from controller.cli.starting import init as run  # noqa: PLC0415 - see the module's docstring
 
-    return run(asked)
+    return run(asked, action)
 
 
 @app.command("validate")

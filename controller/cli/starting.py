@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from controller.cli.codes import Code
+from controller.cli.on_github.ready import workflows
 from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
 from controller.errors import ControllerError
@@ -39,10 +40,13 @@ spec:
 """
 
 
-def init(asked: Asked) -> int:
-    """Write the files of `starter` below the root. Raises `ControllerError`, with nothing written, where one exists."""
+def init(asked: Asked, action: str | None = None) -> int:
+    """Write the files of `starter` below the root, and with an ``action`` (OWNER/NAME@COMMIT) the workflows too.
+
+    Raises `ControllerError`, with nothing written, where one of them exists.
+    """
     root = asked.folder
-    files = starter()
+    files = {**starter(), **(workflows(action) if action else {})}
     taken = sorted(path for path in files if (root / path).exists() or (root / path).is_symlink())
     if taken:
         hint = "Move them away, or start in another folder: nothing was written."
