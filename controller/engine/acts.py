@@ -140,7 +140,8 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
     marked = await provider.update(full_name, InPlace(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     slot = Slot(full_name, mark.fingerprint, mark.attempt, marked.state, marked.operation, model.provider)
-    retired = (record.active, *record.retired) if record.active else record.retired
+    earlier = (record.active, *record.retired) if record.active else record.retired
+    retired = tuple(kept for kept in earlier if kept.model != full_name)
     runs = (*(r for r in record.runs if r.model != full_name), _adopted_run(model, remote, world))
     prefix = model.dataset.prefix
     done = replace(

@@ -71,8 +71,9 @@ def wanted(world: World) -> dict[str, Want]:
 
 def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
     desired = {model.name: model.provider for model in world.desired.models}
+    present = world.desired.names
     for record in world.recorded.records.values():
-        if record.orphaned and record.name not in world.desired.names:
+        if record.orphaned and record.name not in present:
             continue
         for slot in record.slots:
             # What is only kept for a revert is not asked for at a provider that gitune.yaml has no more.

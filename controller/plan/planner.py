@@ -65,6 +65,7 @@ def _beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> 
     if record is None or model.suspend:
         return
     record = replace(record, name=model.name)
+    used |= {slot.model for slot in (record.active, record.pending) if slot is not None}
     for slot in record.retired[model.run_history_limit :]:
         if slot.model in used:
             continue

@@ -23,7 +23,7 @@ from controller.plan.transitions import after
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel
 from controller.state.identity import without_mark
-from controller.state.observed import Presence, RemoteModel
+from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.recorded import Intent, Record, RunOutcome, Slot
 
 
@@ -124,7 +124,9 @@ def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) ->
         if slot is not None and slot.model in gone:
             return None
         remote = seen(slot) if slot else None
-        return forward(slot, remote) if slot and remote else slot
+        if slot is None or remote is None:
+            return _unseen(slot, record, world) if slot else None
+        return forward(slot, remote)
 
     remotes = {slot.model: remote for slot in record.slots if (remote := seen(slot))}
     runs = tuple(advanced(run, remotes[run.model], now) if run.model in remotes else run for run in record.runs)
@@ -140,6 +142,13 @@ def _deleted(record: Record, world: World) -> frozenset[str]:
         return due and world.observed.presence(slot_provider(slot, record), slot.model) is Presence.ABSENT
 
     return frozenset(slot.model for slot in record.slots if is_done(slot))
+
+
+def _unseen(slot: Slot, record: Record, world: World) -> Slot:
+    """P7: a model that is proven to be gone does not stand as what it was last seen as."""
+    presence = world.observed.presence(slot_provider(slot, record), slot.model)
+    gone = presence is Presence.ABSENT and slot.model not in world.fresh
+    return replace(slot, state=RemoteState.UNKNOWN) if gone else slot
 
 
 def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:

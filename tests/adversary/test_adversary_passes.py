@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.cli.verdicts import unreadable
-from controller.conditions import Reason
+from controller.conditions import ConditionType, Reason, Truth
 from controller.engine import acts
 from controller.engine.reconcile import Approval, Pass, follow, reconcile
 from controller.errors import SourceError, Transient
@@ -476,3 +476,36 @@ async def test_following_an_approved_plan_tries_what_is_in_it_again() -> None:
     assert held.action.word == "create"
     only = frozenset(action.digest for action in approved.actions)
     assert await stage.step(Approval(only=only)) == [("numbers", "create")]
+
+
+async def test_a_model_that_is_gone_is_not_said_to_serve_while_its_successor_tunes() -> None:
+    """P7: the listing was whole, and the active model is not in it."""
+    stage = await serving()
+    (old,) = numbers(stage)
+    for name in stage.ledger.records:
+        record = stage.ledger.records[name]
+        aged = replace(record, runs=tuple(replace(r, started="2025-01-01T00:00:00Z") for r in record.runs))
+        await stage.ledger.save({**stage.ledger.records, name: aged}, (await stage.ledger.load()).tip, "aged")
+    del stage.provider.models[old]
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 2}")})
+    await stage.step()
+    await stage.step()
+    (available,) = [c for c in stage.ledger.records["numbers"].conditions if c.type is ConditionType.AVAILABLE]
+    assert available.status is Truth.FALSE
+
+
+async def test_a_model_adopted_twice_is_not_deleted_as_its_own_predecessor() -> None:
+    stage = await serving(deletionPolicy="Delete", runHistoryLimit="0")
+    (old,) = numbers(stage)
+    await acts.adopt(stage.ports, stage.settings, "numbers", old)
+    assert stage.ledger.records["numbers"].retired == ()
+    record = stage.ledger.records["numbers"]
+    assert record.active is not None
+    twice = replace(record, retired=(record.active,))
+    await stage.ledger.save({**stage.ledger.records, "numbers": twice}, (await stage.ledger.load()).tip, "twice")
+    kept = {"deletionPolicy": "Delete", "runHistoryLimit": "0", "hyperparameters": "{epochCount: 2}"}
+    stage.source.edit({"specs/numbers.yaml": spec_text(**kept)})
+    await stage.step()
+    stage.clock.advance(DAY * 2)
+    await stage.step()
+    assert old in stage.provider.models, "it serves until the new run does"
