@@ -13,7 +13,7 @@ from controller.plan.actions import WORDS
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 # Acts of design that are not built yet: README says so.
-LATER = frozenset({"action", "approve-delete"})
+LATER = frozenset({"approve-delete"})
 
 
 def pages(root: Path) -> dict[str, str]:
