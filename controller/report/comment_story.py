@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controller.conditions import Reason
 from controller.report.charts import epoch_means
 from controller.report.comment import LIMIT
 from controller.report.comment_details import plain
@@ -45,7 +46,13 @@ class Story:
 
 def is_settled(story: Story) -> bool:
     """Whether nothing more will happen by itself."""
-    return all(_word(story, name) in _SETTLED for name in story.names)
+    return all(_settled(story, name) for name in story.names)
+
+
+def _settled(story: Story, name: str) -> bool:
+    """At an end, gone from the record after a pass, or told to stand still."""
+    record = story.records.get(name)
+    return record is None or _word(story, name) in _SETTLED or standing(record).reason == Reason.SUSPENDED
 
 
 def story_comment(story: Story, marker: Marker, limit: int = LIMIT) -> str:
@@ -94,7 +101,7 @@ def _title(story: Story) -> str:
     words = [_word(story, name) for name in story.names]
     if any(word is Word.STALLED for word in words):
         return "Gitune: a model waits on a person"
-    if all(word in _SETTLED for word in words):
+    if is_settled(story):
         return "Gitune: all is as merged"
     return "Gitune is tuning"
 
