@@ -34,7 +34,7 @@ def main() -> None:
             daemon.wait(lambda: len(service.created) == SPECS, 1800)
             print(f"{SPECS} specs: all created after {time.monotonic() - began:.0f} s", flush=True)
             daemon.wait(lambda: daemon.said("pass.ended") and daemon.said("pass.ended")[-1]["next"] > 40, 1800)
-            time.sleep(70.0)  # the pass that finds that nothing was written, too
+            time.sleep(65.0)  # the pass that finds that nothing was written, too
             cpu, changes, seen = daemon.cpu_seconds, len(service.changes), len(service.requests)
             time.sleep(SECONDS)
             share = (daemon.cpu_seconds - cpu) / SECONDS

@@ -69,7 +69,8 @@ class Service:
         done = self.finishes and time.monotonic() - model["made"] > 0.05
         times = {"createTime": "2026-01-01T00:00:00Z", "updateTime": "2026-01-01T00:00:00Z"}
         task = dict(model["tuningTask"])
-        task["snapshots"] = [{"step": 1, "epoch": 1, "meanLoss": 1.5, "computeTime": "2026-01-01T00:00:00Z"}]
+        last = int(task.get("hyperparameters", {}).get("epochCount", 1)) if done else 1  # its curve is whole at its end
+        task["snapshots"] = [{"step": 1, "epoch": last, "meanLoss": 1.5, "computeTime": "2026-01-01T00:00:00Z"}]
         shown = {key: value for key, value in model.items() if key != "made"}
         return shown | times | {"state": "ACTIVE" if done else "CREATING", "tuningTask": task}
 
