@@ -53,6 +53,9 @@ def _settle(case: Case, intent: Intent) -> tuple[Action, ...]:
             remote = world.observed.model(provider, intent.model)
             if remote and world.is_ours(remote, names_of(model), intent.fingerprint, intent.attempt):
                 return (adopt(model.name, provider, intent, remote),)
+            if (intent.fingerprint, intent.attempt) != (model.fingerprint, model.attempt):
+                # Its id is taken and its inputs are not asked for any more: there is nothing left to know of it.
+                return ()
             return (case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote), slot),)
 
 

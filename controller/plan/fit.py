@@ -111,8 +111,11 @@ def _agrees(want: float | None, wrote: float | None, got: float | None) -> bool:
 
 def _found_under_our_mark(model: DesiredModel, record: Record | None, world: World) -> Fit | None:
     known = [run.fingerprint for run in _paid_runs(model, record)] if record else []
+    wanted = world.full_name(model)
     for digest in dict.fromkeys((model.fingerprint, *known)):
-        for remote in world.marked(model.provider, names_of(model), digest, model.attempt):
+        found = world.marked(model.provider, names_of(model), digest, model.attempt)
+        # A mark can be copied by hand, our id cannot be taken: of two the one that bears it was made by our create.
+        for remote in sorted(found, key=lambda seen: seen.name != wanted):
             slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
             return Fit(Where.KEPT, slot)
     return None

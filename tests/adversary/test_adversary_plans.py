@@ -178,3 +178,20 @@ def test_a_slot_without_a_run_is_left_to_its_mark() -> None:
     bare = Slot(slot_of(model).model, model.fingerprint, 1, "", provider="")
     record = record_of(model, active=bare, runs=())
     assert words(world_of(model, records=(record,), remotes=(remote_of(model),))) == [("none", Reason.UP_TO_DATE)]
+
+
+def test_of_two_models_under_one_mark_the_one_with_our_id_is_taken() -> None:
+    model = spec()
+    copied = replace(remote_of(model), name="tunedModels/a-copy", created="2020-01-01T00:00:00Z")
+    (action,) = make_plan(world_of(model, remotes=(copied, remote_of(model)))).actions
+    assert (action.word, action.model) == ("reuse", slot_of(model).model)
+
+
+def test_an_intent_whose_id_is_taken_does_not_hold_other_inputs_for_ever() -> None:
+    """L1: the message says to change the inputs or the name, so a change of inputs has to help."""
+    old, new = spec(), spec(hyperparameters=LONGER)
+    intent = Intent(slot_of(old).model, old.fingerprint, 1, "n" * 16, "c" * 40, "local")
+    record = record_of(old, active=None, intent=intent)
+    foreign = remote_of(old, description="somebody's own")
+    assert words(world_of(old, records=(record,), remotes=(foreign,))) == [("hold", Reason.FOREIGN_MODEL)]
+    assert words(world_of(new, records=(record,), remotes=(foreign,))) == [("create", Reason.NEW_SPEC)]
