@@ -14,6 +14,7 @@ from controller.report.marker import Marker, Stamp
 from controller.report.wording import listed
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
+from controller.state.recorded import Record
 
 # A hold for one of these says by itself what follows when it ends: the run it speaks of was reviewed with it.
 _FOLLOWED = frozenset({Reason.QUEUED, Reason.BASE_MODEL_NOT_READY, Reason.QUOTA_EXCEEDED, Reason.VISIBILITY})
@@ -35,7 +36,7 @@ class Moved:
 def stamps(actions: Iterable[Action], world: World) -> tuple[Stamp, ...]:
     """What a review of these actions rests on, in their order; what is in order needs none."""
     models = {model.name: model for model in world.desired.models}
-    return tuple(_stamp(a, models.get(a.name)) for a in actions if not isinstance(a, Nothing))
+    return tuple(_stamp(a, models.get(a.name), world) for a in actions if not isinstance(a, Nothing))
 
 
 def config_digest(settings: Settings) -> str:
@@ -96,8 +97,8 @@ def _parts(old: Stamp, new: Stamp, *, same_config: bool) -> tuple[str, ...]:
     return tuple(part for part, does in differs.items() if does) or ("the action",)
 
 
-def _stamp(action: Action, model: DesiredModel | None) -> Stamp:
-    observed = _observed(action)
+def _stamp(action: Action, model: DesiredModel | None, world: World) -> Stamp:
+    observed = _observed(action, world.record_of(model) if model else None)
     if model is None:
         nothing = _short(None)
         return Stamp(action.name, action.word, action.digest[:32], nothing, nothing, nothing, observed)
@@ -119,12 +120,14 @@ def _spec(model: DesiredModel) -> list[object]:
     return [repr(said), repr(bar), repr(kept)]
 
 
-def _observed(action: Action) -> str:
+def _observed(action: Action, record: Record | None) -> str:
     if isinstance(action, Hold):
         return _short(str(action.reason))
-    # The name of a model that is to be made follows from its inputs; the run it is tuned on is an observed fact.
-    subject = action.base if isinstance(action, Create | Retune) else action.model
-    return _short([str(action.reason), subject, [(c.field, c.before) for c in action.changes]])
+    if isinstance(action, Create | Retune):
+        # The name of a model that is to be made, and what changes, follow from its inputs.
+        serving = [slot.model for slot in (record.active, record.pending) if slot] if record else []
+        return _short([str(action.reason), action.base, serving])
+    return _short([str(action.reason), action.model, [(c.field, c.before) for c in action.changes]])
 
 
 def _by_name(found: Iterable[Stamp]) -> Mapping[str, tuple[Stamp, ...]]:
