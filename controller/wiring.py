@@ -95,9 +95,13 @@ async def open_ports(
 ) -> AsyncIterator[Opened]:
     """Every port, open; closed again at the end. Raises `ControllerError`; no request is sent here."""
     async with AsyncExitStack() as stack:
-        source = source_of(where, environ)
+        source: Source = source_of(where, environ)
         stack.push_async_callback(source.close)
         settings = await read_settings(where, await source.tree())
+        if isinstance(source, WorktreeSource) and settings.ledger.directory is not None:
+            source = WorktreeSource(
+                where.root, (".gitune", settings.ledger.directory)
+            )  # what we write there is no news
         clock, chance = SystemClock(), SystemChance()
         providers = await _providers(settings, environ, Doors(clock, chance), stack)
         ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)

@@ -29,7 +29,7 @@ from controller.state.recorded import Record
 
 log = structlog.stdlib.get_logger("gitune")
 
-_LONGEST_PASS = 900.0  # seconds; creates of a whole repository at a few requests a minute
+_LONGEST_PASS = 900.0  # seconds for one action, or for a look without any
 _LONGEST_FAREWELL = 1.5  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _RACE = 0.2  # seconds after a lost race for the ledger
@@ -151,8 +151,8 @@ class Loop:
         self.bell.end()
 
     def is_alive(self) -> bool:
-        """Whether a look came to its end lately; a pass may take its time, but not for ever."""
-        return self._now() - self._ended < self._means.rhythm.interval + _LONGEST_PASS
+        """Whether a look came to its end lately, or an action of the one that runs was begun."""
+        return self._now() - max(self._ended, self._telling.last) < self._means.rhythm.interval + _LONGEST_PASS
 
     def age(self) -> float:
         """Seconds since the oldest commit was seen that no pass has brought to an end."""

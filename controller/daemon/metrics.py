@@ -64,7 +64,7 @@ class Metrics:
         return generate_latest(self._registry)
 
     def passed(self, result: str, seconds: float) -> None:
-        """A pass took so long and ended so: ``changed``, ``unchanged``, ``standby``, ``refused`` or ``failed``."""
+        """A pass took so long and ended so: see `controller.daemon.loop.Turn`."""
         self._passes.labels(result).observe(seconds)
 
     def woke(self, causes: Iterable[str]) -> None:

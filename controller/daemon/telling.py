@@ -14,7 +14,7 @@ log = structlog.stdlib.get_logger("gitune")
 
 
 class Telling:
-    """The reporter of one daemon. What it has seen of runs that are over is dropped at the end of each pass."""
+    """The reporter of one daemon. ``last`` is when an action was last begun (monotonic seconds)."""
 
     def __init__(self, clock: Clock, rhythm: Rhythm) -> None:
         self._clock = clock
@@ -22,9 +22,11 @@ class Telling:
         self._before: dict[str, Sight] = {}
         self._seen: dict[str, Sight] = {}
         self._due: dict[str, float] = {}
+        self.last = clock.monotonic()
 
     def started(self, action: Action) -> None:
         """An event, where something is about to be done."""
+        self.last = self._clock.monotonic()
         if not isinstance(action, Nothing | Wait | Hold):
             log.info("action.started", action=action.word, name=action.name, model=action.model)
 

@@ -116,6 +116,17 @@ def test_the_working_tree_is_followed_where_that_costs_nothing(yard: Yard) -> No
         settled(daemon, yard, 2)
 
 
+def test_a_ledger_among_the_files_that_are_followed_wakes_and_stops_nobody(yard: Yard) -> None:
+    yard.repository.write("gitune.yaml", settings(yard.service.url) + "ledger: {directory: state/ledger}\n")
+    with yard.daemon("--worktree") as daemon:
+        settled(daemon, yard, 1)
+        passes = daemon.passes()
+        time.sleep(1.5)
+        assert daemon.passes() <= passes + 2
+        assert not daemon.said("action.held")
+    assert (yard.repository.root / "state/ledger/status/numbers.yaml").exists()
+
+
 def test_a_storm_of_files_is_two_passes(yard: Yard) -> None:
     with yard.daemon("--worktree") as daemon:
         settled(daemon, yard, 1)
