@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from controller.conditions import Reason
 from controller.plan.actions import Action, Create, Hold, Retune
@@ -13,13 +14,24 @@ from controller.state.recorded import Recorded
 
 
 def spent(recorded: Recorded, month: str) -> float:
-    """What the runs begun in a month (``YYYY-MM``) may have come to. An open intent counts: it may have been paid."""
+    """What the runs begun in a month (``YYYY-MM``, UTC) may have come to.
+
+    An open intent counts, since it may have been paid, and so does a run whose beginning cannot be read.
+    """
     total = 0.0
     for record in recorded.records.values():
-        total += sum(run.cost or 0.0 for run in record.runs if run.started.startswith(month))
-        if record.intent is not None and record.intent.since.startswith(month):
+        total += sum(run.cost or 0.0 for run in record.runs if _may_be_of(run.started, month))
+        if record.intent is not None and _may_be_of(record.intent.since, month):
             total += record.intent.cost or 0.0
     return total
+
+
+def _may_be_of(time: str, month: str) -> bool:
+    try:
+        read = datetime.fromisoformat(time)
+    except ValueError:
+        return True
+    return read.tzinfo is None or read.astimezone(UTC).strftime("%Y-%m") == month
 
 
 def within_budget(actions: Iterable[Action], world: World) -> Iterator[Action]:
@@ -56,7 +68,7 @@ def _intended(action: Create | Retune, world: World) -> float:
     intent = record.intent if record else None
     if intent is None or (intent.fingerprint, intent.attempt) != (action.fingerprint, action.attempt):
         return 0.0
-    return (intent.cost or 0.0) if intent.since.startswith(world.month) else 0.0
+    return (intent.cost or 0.0) if _may_be_of(intent.since, world.month) else 0.0
 
 
 def _unpriced(action: Create | Retune, budget: Budget, world: World) -> Hold | None:

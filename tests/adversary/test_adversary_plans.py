@@ -6,8 +6,11 @@ import time
 from dataclasses import replace
 from types import MappingProxyType
 
+import pytest
+
 from controller.conditions import Reason
 from controller.plan.actions import Delete, Orphan, Reuse
+from controller.plan.budget import spent
 from controller.plan.planner import make_plan
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices
@@ -15,7 +18,7 @@ from controller.state.capabilities import Capabilities
 from controller.state.desired import Dataset, Evaluation, WhenSuperseded
 from controller.state.identity import Hyperparameters, Mark, with_mark
 from controller.state.observed import Observed, RemoteState
-from controller.state.recorded import Intent, RunOutcome, Slot
+from controller.state.recorded import Intent, Recorded, RunOutcome, Slot
 from tests.plan.worlds import INSTANCE, record_of, remote_of, run_of, slot_of, spec, words, world_of
 
 LONGER = Hyperparameters(epoch_count=9)
@@ -195,3 +198,12 @@ def test_an_intent_whose_id_is_taken_does_not_hold_other_inputs_for_ever() -> No
     foreign = remote_of(old, description="somebody's own")
     assert words(world_of(old, records=(record,), remotes=(foreign,))) == [("hold", Reason.FOREIGN_MODEL)]
     assert words(world_of(new, records=(record,), remotes=(foreign,))) == [("create", Reason.NEW_SPEC)]
+
+
+@pytest.mark.parametrize("started", ["2026-02-28T20:00:00-08:00", "", "yesterday", "2026-03-01T00:00:00"])
+def test_a_run_counts_against_the_budget_of_its_month_however_its_provider_writes_the_time(started: str) -> None:
+    record = record_of(spec(), active=slot_of(spec()), runs=(replace(run_of(spec()), started=started, cost=7.0),))
+    recorded = Recorded(MappingProxyType({"numbers": record}))
+    assert spent(recorded, "2026-03") == 7.0
+    earlier = replace(record, runs=(replace(record.runs[0], started="2026-02-28T20:00:00Z"),))
+    assert spent(Recorded(MappingProxyType({"numbers": earlier})), "2026-03") == 0.0
