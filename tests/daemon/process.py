@@ -52,6 +52,7 @@ class Running:
         return time.monotonic() - began
 
     def passes(self, result: str = "") -> int:
+        """How many it told of; a look that found nothing new is not told."""
         return sum(not result or event["result"] == result for event in self.said("pass.ended"))
 
     @property

@@ -12,10 +12,10 @@ import pytest
 from tests.daemon.conftest import Yard
 from tests.daemon.process import Running
 
-pytestmark = pytest.mark.slow
-
 PASSES = int(os.environ.get("GITUNE_TEST_PASSES", "100"))
 WARM = 30
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 3 * PASSES)]
 
 
 class Faults:
