@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.events import Missed, Seen
 from tests.simulation.faults import CATALOGUE
-from tests.simulation.mutants import SEEDS, hunt
+from tests.simulation.mutants import SEEDS, Verdict, hunt
 from tests.simulation.pure import remember
 from tests.simulation.shape import shape_of
 from tests.simulation.shrink import shrink
@@ -160,11 +160,13 @@ def _sieve(stride: int) -> tuple[Mapping[str, object], bool]:
 
 
 def _mutants(jobs: int, most: int) -> tuple[Mapping[str, object], bool]:
-    found = hunt(jobs=jobs, seeds=most)
-    for verdict in found.verdicts:
-        print(f"{verdict.name}: {verdict.wrong or f'{verdict.by} after {verdict.seeds} seeds'}")
+    found = hunt(jobs=jobs, seeds=most, tell=_tell)
     wrong = [verdict.name for verdict in found.verdicts if verdict.wrong]
     return {"n": len(found.verdicts), "survivors": wrong, "medianSeeds": found.median}, bool(wrong)
+
+
+def _tell(verdict: Verdict) -> None:
+    print(f"{verdict.name}: {verdict.wrong or f'{verdict.by} after {verdict.seeds} seeds'}", flush=True)
 
 
 def _replay(seed: int) -> tuple[Mapping[str, object], bool]:

@@ -36,6 +36,7 @@ class Place:
     log: Callable[[Event], None]
     whole: bool = False  # write every file, tables and pictures too
     parsed: bool = True  # read every file back through the YAML door (slow); else only written, and known by its bytes
+    distance: float = 0.0  # seconds to get there
     versions: list[Held] = field(default_factory=list)
     now: Held | None = None
 
@@ -104,7 +105,7 @@ class SimLedger:
     async def load(self) -> Recorded:
         """What is recorded. Raises `LedgerError`."""
         self._life.touch("load")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self._place.distance + 0.05)
         self._life.touch("load")
         if self._faults.pick("ledger.load"):
             raise LedgerError("the ledger cannot be fetched")
@@ -123,7 +124,7 @@ class SimLedger:
         fault = self._faults.pick("ledger.save")
         if life.effects.fails(number):
             fault = "ledger.refused"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(self._place.distance + 0.1)
         life.touch("save", writes=True)
         if fault == "ledger.refused":
             raise LedgerError("the push was refused")

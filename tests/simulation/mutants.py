@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,22 @@ class Figures:
         return statistics.median(taken) if taken else 0.0
 
 
-def hunt(planted: tuple[Planted, ...] = PLANTED, *, jobs: int = 1, seeds: int = SEEDS) -> Figures:
-    """Every mutant in a copy of its own, until a promise notices it or the seeds are through."""
+def hunt(
+    planted: tuple[Planted, ...] = PLANTED,
+    *,
+    jobs: int = 1,
+    seeds: int = SEEDS,
+    tell: Callable[[Verdict], None] = lambda _: None,
+) -> Figures:
+    """Every mutant in a copy of its own, until a promise notices it or the seeds are through. ``tell`` hears each."""
+
+    def one_of_them(one: Planted) -> Verdict:
+        verdict = _hunt_one(one, seeds)
+        tell(verdict)
+        return verdict
+
     with ThreadPoolExecutor(jobs) as pool:
-        return Figures(tuple(pool.map(lambda one: _hunt_one(one, seeds), planted)))
+        return Figures(tuple(pool.map(one_of_them, planted)))
 
 
 def _hunt_one(one: Planted, seeds: int) -> Verdict:

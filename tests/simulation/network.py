@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.rest import JSON, Repeat
+from controller.rest.repeat import lost
 from tests.simulation.chance import Draw
 from tests.simulation.events import Asked
 from tests.simulation.faults import Faults
@@ -104,7 +105,8 @@ class Line:
             elif not answer.done():
                 _settle(answer, reply, fault)
 
-        delay = self._draw.between(0.01, 0.4) if request.writes else 0.02
+        far = self._remote.service.distance
+        delay = far + (self._draw.between(0.01, 0.4) if request.writes else 0.02)
         loop.call_later(100.0 if fault == "slow" else delay, arrive)
         return await answer
 
@@ -227,21 +229,17 @@ class DirectRest:
             async with asyncio.timeout(deadline or 60.0):
                 reply, _ = await self._line.exchange(asked)
         except Broken as broken:
-            raise _lost("no usable answer", repeat, sent=broken.sent) from None
+            raise lost("no usable answer", repeat, sent=broken.sent) from None
         except TimeoutError:
-            raise _lost("no whole answer within the time allowed", repeat, sent=True) from None
+            raise lost("no whole answer within the time allowed", repeat, sent=True) from None
         if reply is None:
-            raise _lost("the answer cannot be read", repeat, sent=True)
+            raise lost("the answer cannot be read", repeat, sent=True)
         if reply.code == 200:
             return reply.body
         raise _said(reply, repeat)
 
     async def close(self) -> None:
         """Nothing is held open."""
-
-
-def _lost(message: str, repeat: Repeat, *, sent: bool) -> ProviderError:
-    return OutcomeUnknown(message) if sent and repeat is Repeat.ONCE else Transient(message)
 
 
 _KINDS = {
@@ -258,7 +256,7 @@ def _said(reply: Reply, repeat: Repeat) -> ProviderError:
     if reply.code == 429:
         return Transient(str(message), retry_after=3.0, quota=True)
     if reply.code >= 500:
-        return _lost(str(message), repeat, sent=True)
+        return lost(str(message), repeat, sent=True)
     kind = _KINDS[reply.code]
     if reply.body.get("error", {}).get("status") == "FAILED_PRECONDITION":
         kind = RejectedKind.PRECONDITION

@@ -91,6 +91,8 @@ class Service:
     shortest: float = 100.0
     longest: float = 900.0
     price: float = 0.0
+    distance: float = 0.0  # seconds that every request is on its way
+    reserves: bool = False  # whether the id of a model that its owner deleted stays taken
     frozen: tuple[tuple[float, float, float], ...] = ()  # (from, to, the moment that replicas show meanwhile)
 
 
@@ -106,6 +108,7 @@ class Remote:
         self.base_tunable = True
         self.healed = False
         self.repeating = False
+        self._reserved: set[str] = set()
         self._log = log
         self._fires = fires
         self._views = Draw(seed, "views")
@@ -192,6 +195,8 @@ class Remote:
         held = self.models.get(name)
         if held is not None and held.version(now) is not None:
             return error(409, "ALREADY_EXISTS", f"Tuned model {name} already exists.")
+        if name in self._reserved:
+            return error(409, "ALREADY_EXISTS", f"The id of {name} was used before.")
         tuning = sum(m.version(now) is not None and m.state(now) == "CREATING" for m in self.models.values())
         if tuning >= self.service.quota and not self.healed:
             info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17s"}
@@ -237,6 +242,8 @@ class Remote:
             return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
         self._log(Changed(by, "delete", name, model.state(now), _mark(version.description)))
         model.versions.append((now, replace(version, gone=True)))
+        if self.service.reserves:
+            self._reserved.add(name)
         return Reply(200, {})
 
     # The console

@@ -49,10 +49,10 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
     """The swarm's draw for one seed."""
     draw = Draw(seed, "shape")
     stack = draw.one(("http", "http", "direct", "vertex"))
-    names = NAMES[: draw.number(1, 3)]
+    names = NAMES[: draw.one((1, 2, 2, 3, 3))]
     safety = draw.between(1500.0, 3000.0)
     wishes = tuple(
-        Wish(name, name, epochs=2 + draw.number(0, 2), delete=draw.chance(0.3), finish=draw.chance(0.15))
+        Wish(name, name, epochs=2 + draw.number(0, 2), delete=draw.chance(0.5), finish=draw.chance(0.15))
         for name in names
     )
     chosen = frozenset(one for one in CATEGORIES if draw.chance(0.6))
@@ -71,12 +71,14 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
             shortest=60.0,
             longest=draw.one((200.0, 600.0, 1200.0)),
             price=10.0 if budgeted else 0.0,
+            distance=draw.one((0.0, 0.0, 2.0, 20.0)),
+            reserves=draw.chance(0.4),
         ),
         schedule=Schedule(chosen, draw.one((0.3, 1.0, 1.0, 2.0)), only),
         interval=draw.between(120.0, 500.0),
         safety=safety,
         mirror_lag=draw.one((0.0, 0.0, 60.0, 240.0)),
-        grace=draw.one((300.0, 900.0, 3600.0)),
+        grace=draw.one((100.0, 300.0, 900.0, 3600.0)),
         budget=draw.between(0.003, 0.03) if budgeted else None,
         reviewed=draw.chance(0.15),
         mend=draw.chance(0.8),

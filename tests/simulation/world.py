@@ -83,7 +83,7 @@ class World:
         self.effects = Effects(shape.crash_at, shape.fail_at)
         self.remote = Remote(shape.seed, shape.service, log, self.faults.fires)
         self.repository = Repository(shape.seed, log)
-        self.place = Place(log, shape.whole_ledger, shape.parsed_ledger)
+        self.place = Place(log, shape.whole_ledger, shape.parsed_ledger, shape.service.distance / 4)
         self.outside = Outside(shape, self.remote, self.repository, self.place, self.faults, self.effects, log)
         self.controllers = [Controller(n, self.outside) for n in range(shape.controllers)]
         self.acted: list[str] = []
