@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from watchfiles import Change, awatch
 
 from controller.errors import ControllerError
 from controller.git.layout import Repository, find_repository, head
 
-_DEBOUNCE_MS: Final = 20  # 10 ms to the hint; the defaults of watchfiles take 100
-_STEP_MS: Final = 5
+# Some 40 ms to the hint (the defaults of watchfiles take 100). Each step is a look by a thread: more of them, and more
+# watches than one, are felt by a machine on which nothing happens.
+_DEBOUNCE_MS: Final = 60
+_STEP_MS: Final = 20
 _REARM_SECONDS: Final = 1.0  # a watch stays with the folder it was set on when a link is swapped or a folder made anew
 _LARGEST_REF: Final = 8192
 
@@ -52,36 +54,49 @@ def identity(root: Path) -> str:
 async def watch(what: Watched, ring: Ring) -> None:
     """Ring whenever something may have changed, for ever; also each time the folder turns out to be another one."""
     while True:
-        armed = identity(what.root)
+        try:
+            armed = _armed(what)
+        except ControllerError:
+            armed = _Armed("", None, ())
         ring()  # nobody looked while the watch was not set
-        if armed:
+        if armed.places:
             with suppress(OSError, ControllerError):  # gone again while the watch was set: it is set anew
                 await _until_moved(what, armed, ring)
         await asyncio.sleep(_REARM_SECONDS)
 
 
-async def _until_moved(what: Watched, armed: str, ring: Ring) -> None:
+@dataclass(frozen=True, slots=True)
+class _Armed:
+    """What a watch is set on. ``repository`` None: the files below the one place."""
+
+    identity: str
+    repository: Repository | None
+    places: tuple[Path, ...]
+
+
+def _armed(what: Watched) -> _Armed:
+    """Where to look now: the root, or the folders in which git puts HEAD, packed refs and the ref that HEAD names."""
+    known = identity(what.root)
+    repository = find_repository(what.root) if known and not what.files else None
+    if not known or repository is None:
+        return _Armed(known, None, (what.root.resolve(),) if known else ())
+    ref = (repository.common / head(repository)).parent
+    while not ref.is_dir():  # packed, or not born yet: what makes the folder is seen in the one above
+        ref = ref.parent
+    return _Armed(known, repository, tuple(dict.fromkeys((repository.git_dir, repository.common, ref))))
+
+
+async def _until_moved(what: Watched, armed: _Armed, ring: Ring) -> None:
     over = asyncio.Event()
-    tasks = [asyncio.create_task(work) for work in _watches(what, ring, over)]
+    work = _watch_refs(armed, ring, over) if armed.repository else _watch_files(what, ring, over)
+    task = asyncio.create_task(work)
     try:
-        while identity(what.root) == armed and not any(task.done() for task in tasks):
-            await asyncio.wait(tasks, timeout=_REARM_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        while _armed(what) == armed and not task.done():
+            await asyncio.wait({task}, timeout=_REARM_SECONDS)
     finally:
         over.set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _watches(what: Watched, ring: Ring, over: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
-    if what.files:
-        return [_watch_files(what, ring, over)]
-    repository = find_repository(what.root)
-    if repository is None:
-        return [_watch_files(what, ring, over)]
-    told = _Told(repository, ring)
-    places = {repository.git_dir: False, repository.common: False, repository.common / "refs": True}
-    return [_watch_refs(place, told, over, recursive=deep) for place, deep in places.items() if place.is_dir()]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _watch_files(what: Watched, ring: Ring, over: asyncio.Event) -> None:
@@ -96,9 +111,11 @@ async def _watch_files(what: Watched, ring: Ring, over: asyncio.Event) -> None:
         ring()
 
 
-async def _watch_refs(place: Path, told: _Told, over: asyncio.Event, *, recursive: bool) -> None:
+async def _watch_refs(armed: _Armed, ring: Ring, over: asyncio.Event) -> None:
+    assert armed.repository is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
+    told = _Told(armed.repository, ring)
     stream = awatch(
-        place, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over, recursive=recursive
+        *armed.places, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over, recursive=False
     )
     async for _ in stream:
         told.look()
