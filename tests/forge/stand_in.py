@@ -93,7 +93,7 @@ class StandIn:
     def running(self) -> Iterator[StandIn]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield self
@@ -262,6 +262,7 @@ def _handler(stand: StandIn) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(written)
 
         def _carried_out(self, raw: bytes) -> tuple[int, Any, dict[str, str]]:
+            self.path = self.path.removeprefix("/api/v3")  # as a GitHub Enterprise Server has it
             stand.requests.append((self.command, self.path))
             stand.tokens.add(self.headers.get("authorization", ""))
             failure = self._failure()

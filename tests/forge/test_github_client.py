@@ -9,7 +9,7 @@ from controller.forge.github import WORKFLOW_LOGIN, GitHub
 from controller.rest import Secret
 from controller.state.review import Annotation, Check, CommitStatus, Conclusion, Level, Reaction, StatusState
 from tests.forge.conftest import Waits
-from tests.forge.stand_in import BOT, Failure, StandIn
+from tests.forge.stand_in import BOT, REPOSITORY, Failure, StandIn
 
 HEAD, BASE, MERGED = "a" * 40, "b" * 40, "c" * 40
 
@@ -191,3 +191,21 @@ async def test_the_token_stands_in_one_header_and_in_no_error(stand: StandIn, gi
 def test_a_name_that_is_no_repository_is_refused(waits: Waits, name: str) -> None:
     with pytest.raises(ForgeError, match="not the name of a repository"):
         GitHub(name, Secret("made-up-token"), waits.timing())
+
+
+async def test_an_enterprise_server_is_asked_below_its_own_path(stand: StandIn, waits: Waits) -> None:
+    client = GitHub(REPOSITORY, Secret("made-up-token-of-a-test"), waits.timing(), endpoint=f"{stand.url}/api/v3/")
+    try:
+        stand.open_pull(7, HEAD, BASE)
+        assert (await client.pull(7)).head == HEAD
+    finally:
+        await client.close()
+
+
+async def test_who_an_app_writes_as_is_said_and_not_asked(stand: StandIn, waits: Waits) -> None:
+    client = GitHub(REPOSITORY, Secret("made-up-token"), waits.timing(), endpoint=stand.url, login="our-app[bot]")
+    try:
+        assert await client.login() == "our-app[bot]"
+        assert stand.requests == []
+    finally:
+        await client.close()
