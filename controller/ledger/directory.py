@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import LedgerError, RevisionConflict
-from controller.ledger.files import LARGEST_STATUS, is_status, read_status, render
+from controller.ledger.files import LARGEST_STATUS, README, is_status, read_status, render
 from controller.state.recorded import Record, Recorded
 
 _LOCK: Final = ".lock"
@@ -75,6 +75,8 @@ class DirectoryLedger:
                 raise RevisionConflict(
                     f"the ledger in {self._path} was written by somebody else", hint="Read it again."
                 )
+            if not records and tip is None and not (self._path / README).exists():
+                return None  # a table of nothing begins no ledger; one that was emptied has its table already
             self._sweep()
             for path, content in files.items():
                 self._replace(path, content)

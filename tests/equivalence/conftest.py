@@ -1,4 +1,7 @@
-"""The paces of the state machines (`--hypothesis-profile=long` for thousands of steps) and one embedded server."""
+"""The paces of the state machines, and one embedded server.
+
+The long run: ``pytest tests/equivalence --hypothesis-profile=long --timeout=0`` (hours, since git and training are real).
+"""
 
 from __future__ import annotations
 

@@ -274,7 +274,7 @@ class Writers(RuleBasedStateMachine):
             before, tip = kind.writes(), self.loaded[writer][name].tip
             answers[name] = self._answer(name, kind.writers[writer], wanted, tip, message)
             if answers[name] == _CONFLICT or dict(wanted) == dict(current[name].records):
-                assert kind.writes() == before or self._first_empty(name, current, wanted), name
+                assert kind.writes() == before, name
         expected = _CONFLICT if stale["branch"] else "saved"
         assert {n: a for n, a in answers.items() if stale[n] == stale["branch"]} == dict.fromkeys(
             [n for n in self.kinds if stale[n] == stale["branch"]], expected
@@ -283,10 +283,6 @@ class Writers(RuleBasedStateMachine):
             after = self.loaded[writer] = self._load(writer)
             kept = {name: bounded(one) for name, one in records.items()}
             assert all(dict(one.records) == kept for one in after.values()), after
-
-    def _first_empty(self, name: str, current: dict[str, Recorded], wanted: Records) -> bool:
-        """An empty directory that is there without a table gets one."""
-        return name == "directory" and not wanted and not current[name].records
 
     def _answer(self, name: str, ledger: Ledger, records: Records, tip: str | None, message: str) -> str:
         async def save() -> tuple[str, str | None]:
