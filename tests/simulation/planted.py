@@ -338,7 +338,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "paid runs are not counted",
         "plan/budget.py",
-        "        total += sum(run.cost or 0.0 for run in record.runs if run.started.startswith(month))",
+        "        total += sum(run.cost or 0.0 for run in record.runs if _may_be_of(run.started, month))",
         "        total += 0.0",
         ("S8",),
     ),
