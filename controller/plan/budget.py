@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from controller.conditions import Reason
 from controller.plan.actions import Action, Create, Hold, Retune
@@ -11,6 +11,8 @@ from controller.plan.world import World
 from controller.settings import Budget
 from controller.state.capabilities import Capabilities
 from controller.state.recorded import Recorded
+
+_TIME = re.compile(r"\d{4}-\d{2}-(?P<day>\d{2})T[\d:.]+(?P<offset>Z|[+-]\d{2}:\d{2})")
 
 
 def spent(recorded: Recorded, month: str) -> float:
@@ -27,11 +29,17 @@ def spent(recorded: Recorded, month: str) -> float:
 
 
 def _may_be_of(time: str, month: str) -> bool:
-    try:
-        read = datetime.fromisoformat(time)
-    except ValueError:
+    """A time in UTC is of its month; one with another offset, at the edge of a month, may be of the next one too."""
+    read = _TIME.fullmatch(time)
+    if read is None or time.startswith(month):
         return True
-    return read.tzinfo is None or read.astimezone(UTC).strftime("%Y-%m") == month
+    if read["offset"] in {"Z", "+00:00"} or read["day"] not in {"01", "28", "29", "30", "31"}:
+        return False
+    return abs(_months(time) - _months(month)) == 1
+
+
+def _months(time: str) -> int:
+    return int(time[:4]) * 12 + int(time[5:7])
 
 
 def within_budget(actions: Iterable[Action], world: World) -> Iterator[Action]:
