@@ -14,7 +14,7 @@ from tests.simulation.lives import Effects, Incarnation
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Line
 from tests.simulation.remote import Remote, Service
-from tests.simulation.repository import Repository, SimSource
+from tests.simulation.repository import Mirror, Repository, SimSource
 
 _T = TypeVar("_T")
 _SEED = 1
@@ -39,7 +39,7 @@ class Calm:
 
     def source(self) -> SimSource:
         """A mirror that never lags."""
-        return SimSource(self.repository, self._life("source"), self._faults, 0.0)
+        return SimSource(self.repository, self._life("source"), self._faults, Mirror())
 
     def ledger(self, label: str) -> SimLedger:
         """A writer's door to the one place."""

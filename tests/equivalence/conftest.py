@@ -1,6 +1,6 @@
 """The paces of the state machines, and one embedded server.
 
-The long run: ``pytest tests/equivalence --hypothesis-profile=long --timeout=0`` (hours, since git and training are real).
+The long run: ``pytest tests/equivalence --hypothesis-profile=long --timeout=0``; git and training are real: hours.
 """
 
 from __future__ import annotations

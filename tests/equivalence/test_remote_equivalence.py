@@ -181,7 +181,7 @@ class Services(RuleBasedStateMachine):
         asked = self.sides
         if active and self.answered:
             asked = {key: side for key, side in self.sides.items() if key != SLOW}
-        self.answered += ["yes"] * active
+        self.answered.extend(["yes"] * active)
         answers = self._all_named(lambda _, side: side.provider.generate(name, "number 3"), asked)
         if active:
             assert all(map(_is_text, answers.values())), answers

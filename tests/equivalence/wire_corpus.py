@@ -107,9 +107,10 @@ def refused(code: int, error: str, other: tuple[int, str] | None = None) -> Shap
 NOT_FOUND: Final = refused(404, "NOT_FOUND")
 INVALID: Final = refused(400, "INVALID_ARGUMENT")
 EARLY: Final = refused(400, "FAILED_PRECONDITION")
+_TURN = {"role": "user", "parts": [{"text": "number 3"}]}
 # A model that has hardly learned does not know where to end, and the embedded one takes seconds for a whole answer.
 ASK: Final = {
-    "contents": [{"role": "user", "parts": [{"text": "number 3"}]}],
+    "contents": [_TURN],
     "generationConfig": {"maxOutputTokens": 4},
 }
 ANSWER: Final = Shape(
@@ -218,7 +219,7 @@ CORPUS: Final = (
     _only("a page token of somebody else", f"GET {MODELS}", INVALID, pageToken="%%%"),
     _only("a page of less than nothing", f"GET {MODELS}", INVALID, pageSize="-1"),
     _only("a query nobody knows", f"GET {MODELS}", INVALID, colour="red"),
-    _only("two turns", f"POST {ONE}done:generateContent", INVALID, {"contents": ASK["contents"] * 2}),
+    _only("two turns", f"POST {ONE}done:generateContent", INVALID, {"contents": [_TURN, _TURN]}),
     _only("JSON mode", f"POST {ONE}done:generateContent", INVALID,
           {**ASK, "generationConfig": {"responseMimeType": "application/json"}}),
     _only("nothing is there", "GET /v1beta/nowhere", NOT_FOUND),
