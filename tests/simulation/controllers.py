@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.errors import ControllerError
@@ -14,14 +14,14 @@ from controller.rest import ApiKey, Limits, Rest, Secret, Timing
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.testing.reporter import SilentReporter
 from tests.simulation.chance import Draw, SimChance
-from tests.simulation.events import Event, PassBegan, PassEnded
+from tests.simulation.events import Event, PassBegan, PassEnded, Person
 from tests.simulation.faults import Faults
 from tests.simulation.ledger_port import Place, SimLedger
 from tests.simulation.lives import CURRENT, Crash, Effects, Incarnation
 from tests.simulation.network import KEY, DirectRest, Line, SimTransport
 from tests.simulation.oracle import INSTANCE
 from tests.simulation.remote import Remote
-from tests.simulation.repository import Repository, SimSource
+from tests.simulation.repository import Mirror, Repository, SimSource
 from tests.simulation.shape import Shape
 from tests.simulation.times import SimClock
 from tests.simulation.vertex import Vertex
@@ -111,6 +111,7 @@ class Controller:
     async def one_pass(self, life: Incarnation, ports: Ports, approval: Approval) -> Pass | None:
         """One reconcile, and what came of it."""
         life.passes += 1
+        life.looks = 0
         log = self._outside.log
         try:
             if self._outside.shape.reviewed and not self._outside.faults.off:
@@ -143,8 +144,9 @@ class Controller:
         line = Line(out.remote, life, out.faults, Draw(seed, f"line/{life.label}"))
         provider = _provider(out.shape, line, clock, chance)
         lag = Draw(seed, f"mirror-{self._number}").between(0.0, out.shape.mirror_lag)
+        shown = out.shape.shown if self._number == 0 else ()
         return Ports(
-            SimSource(out.repository, life, out.faults, lag, out.shape.shown if self._number == 0 else ()),
+            SimSource(out.repository, life, out.faults, Mirror(lag, shown, lambda kind: meddle(out, kind))),
             {PROVIDER: provider},
             SimLedger(out.place, life, out.faults),
             clock,
@@ -152,6 +154,20 @@ class Controller:
             SilentReporter(),
             INSTANCE,
         )
+
+
+def meddle(out: Outside, kind: str) -> None:
+    """Between the plan and the last look before a deletion, people change their minds."""
+    now = asyncio.get_running_loop().time()
+    doomed = [(name, slot.model) for name, r in out.place.records.items() for slot in r.slots if slot.doomed]
+    if not doomed:
+        return
+    name, model = doomed[0]
+    if kind == "again.unmarked":
+        out.log(Person(kind, model))
+        out.remote.by_hand(model, lambda version: replace(version, description="Ours now."), now, "edit")
+    else:
+        out.repository.restore(name, now)
 
 
 def _provider(shape: Shape, line: Line, clock: SimClock, chance: SimChance) -> Provider:

@@ -49,6 +49,9 @@ CATALOGUE: Mapping[str, tuple[str, float, str]] = {
     "git.unlisted": ("git", 0.03, "F56"),
     "git.unread": ("git.read", 0.02, "F73"),
     "git.time-travel": ("git", 0.06, "F43"),
+    "again.wanted": ("again", 0.15, "F71"),
+    "again.unmarked": ("again", 0.12, "F29"),
+    "again.half": ("again", 0.08, "F56"),
     "ledger.unread": ("ledger.load", 0.03, "F51"),
     "ledger.refused": ("ledger.save", 0.05, "F39"),
     "ledger.answer-lost": ("ledger.save", 0.08, "F40"),
@@ -69,7 +72,7 @@ CATALOGUE: Mapping[str, tuple[str, float, str]] = {
     "console.deleted": ("timed", 0.15, "F28"),
     "console.foreign": ("timed", 0.15, "F17"),
 }
-CATEGORIES = ("read", "create", "write", "list", "run", "git", "ledger", "pause", "crash", "clock", "timed")
+CATEGORIES = ("read", "create", "write", "list", "run", "git", "again", "ledger", "pause", "crash", "clock", "timed")
 
 
 def category(kind: str) -> str:

@@ -65,7 +65,7 @@ class Incarnation:
     alive: bool = True
     task: asyncio.Task[Any] | None = None
     passes: int = 0
-    told: bool = False
+    looks: int = 0  # at the tree, in this pass
 
     def touch(self, what: str, *, writes: bool = False) -> None:
         """Every port calls this first: the dead do nothing any more."""

@@ -98,6 +98,7 @@ class Oracle:
         self.excused: Counter[Key] = Counter()
         self.counts: Counter[str] = Counter()
         self.commits: dict[str, Committed] = {}
+        self.policies: dict[str, bool] = {}
         self.quiet = False
         self.healed = False
         self._found = found
@@ -159,12 +160,14 @@ class Oracle:
         self._dooms |= {word for wish in event.wishes if wish.delete for word in (wish.lineage, wish.name)}
 
     def _was_told(self, event: Told) -> None:
+        before = self._told.get(event.by)
         self._told[event.by] = event
-        if not event.whole:
-            return
         names = self._names(event.revision)
+        taken_back = not event.whole and before is not None and before.whole and before.revision == event.revision
         for name in {model.name for model in self.models.values()}:
-            if name in names:
+            if not event.whole:
+                self._absent[name] -= taken_back and name not in names
+            elif name in names:
                 self._absent[name] = 0
             else:
                 self._absent[name] += 1
@@ -374,15 +377,34 @@ class Oracle:
         facts = self._passes[event.by]
         if event.error.startswith("!"):
             self.say("X", f"{event.by} ended a pass with {event.error}")
+        self._orphans(event)
         paid = sum(word in {"create", "retune"} for _, word, _, _ in event.actions)
         if not event.error and facts.asked["create"] > paid:
             self.say("S11", f"{event.by} sent {facts.asked['create']} creates for {paid} actions")
         if CANARY in event.error:
             self.say("S9", "an error quotes a dataset row")
 
+    def _orphans(self, event: PassEnded) -> None:
+        """What is let go rests on a whole picture, and a policy that was seen is remembered."""
+        told = self._told.get(event.by)
+        if told is None or event.error:
+            return
+        for name, word, reason, _ in event.actions:
+            if word == "orphan" and reason == Reason.SPEC_REMOVED:
+                if not told.whole:
+                    self.say("S3", f"{name} was let go on half a picture")
+                record = self._records.get(name)
+                kept = [slot.model for slot in record.slots] if record and record.orphaned else []
+                if self.policies.get(name) and any(not self.models[m].gone for m in kept if m in self.models):
+                    self.say("P3", f"{name} was let go, and its deletion policy was Delete")
+        commit = self.commits[told.revision]
+        if told.whole and not commit.broken:
+            self.policies.update({wish.name: wish.delete for wish in commit.wishes if not wish.suspend})
+
     def excuse_the_lost(self) -> None:
         """The record is gone: what left no model behind cannot be known to have been paid for."""
         self._lost = True
+        self.policies.clear()
         for account in self.models.values():
             if account.gone:
                 self.excused[account.key] += 1

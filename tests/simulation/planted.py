@@ -182,13 +182,6 @@ PLANTED: tuple[Planted, ...] = (
         ("S3", "S7"),
     ),
     Planted(
-        "what is unsure is absent",
-        "state/observed.py",
-        "        return Presence.ABSENT if model in self.absent or self.complete else Presence.UNSURE",
-        "        return Presence.ABSENT",
-        ("S1", "S5", "L1", "S4"),
-    ),
-    Planted(
         "a run that is gone is paid for again",
         "plan/fit.py",
         "    return next(_paid_runs(model, record), None)",
@@ -215,13 +208,6 @@ PLANTED: tuple[Planted, ...] = (
         "    if stopped is RunOutcome.CANCELLED or remote.state is RemoteState.CANCELLED:",
         "    if False:",
         ("L1", "S5"),
-    ),
-    Planted(
-        "a run is promoted while it tunes",
-        "plan/decide.py",
-        "    if remote.state is not RemoteState.ACTIVE:\n        if slot.model",
-        "    if False:\n        if slot.model",
-        ("S5",),
     ),
     Planted(
         "finish is cancel",

@@ -75,6 +75,17 @@ class Repository:
             found = revision
         return found
 
+    def restore(self, name: str, now: float) -> None:
+        """A person wants a spec again that was removed, as it last was."""
+        head = self.head
+        if name in head.wishes or any(name in wish.former for wish in head.wishes.values()):
+            return
+        for _, revision in reversed(self.heads):
+            wish = self.commits[revision].wishes.get(name)
+            if wish is not None:
+                self.commit({**head.wishes, name: wish}, head.broken, now)
+                return
+
     def ancestors(self, revision: str) -> set[str]:
         """Every commit below one; none below one that is not known."""
         found: set[str] = set()
@@ -112,12 +123,12 @@ def invalid_spec(wish: Wish) -> bytes:
 class SimTree:
     """One commit as a `controller.ports.Tree`."""
 
-    def __init__(self, commit: Commit, life: Incarnation, faults: Faults, *, broken_off: bool) -> None:
+    def __init__(self, commit: Commit, life: Incarnation, faults: Faults, missing: str = "") -> None:
+        """``missing`` is what cannot be read: the ``list``, or the ``files`` of specs."""
         self._commit = commit
         self._life = life
         self._faults = faults
-        self._broken_off = broken_off
-        self.whole = not broken_off
+        self._missing = missing
 
     @property
     def revision(self) -> str:
@@ -127,7 +138,7 @@ class SimTree:
     async def entries(self) -> Sequence[Entry]:
         """Every path. Raises `SourceError` where the tree broke off."""
         self._life.touch("entries")
-        if self._broken_off:
+        if self._missing == "list":
             raise SourceError("the tree cannot be listed whole")
         return [Entry(path, EntryKind.FILE, len(data)) for path, data in sorted(self._commit.files.items())]
 
@@ -135,23 +146,30 @@ class SimTree:
         """A file's bytes. Raises `Unreadable`."""
         self._life.touch("read")
         known = path in self._commit.files
-        if known and path.endswith(".yaml") and self._faults.fires("git.read", "git.unread"):
-            self._life.told = False
+        spec = known and path.endswith(".yaml")
+        if spec and (self._missing == "files" or self._faults.fires("git.read", "git.unread")):
+            self._life.log(Told(self._life.label, self.revision, self.revision, whole=False))
             raise Unreadable(f"{path} cannot be read just now", code="GT404")
         return await MemoryTree(self._commit.revision, self._commit.files, {}).read(path, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """How a controller's copy of the repository behaves. ``meddle`` lets people act just before another look."""
+
+    lag: float = 0.0
+    shown: tuple[Window, ...] = ()
+    meddle: Callable[[str], None] = lambda _: None
 
 
 class SimSource:
     """A controller's own mirror of the repository, ``lag`` seconds behind."""
 
-    def __init__(
-        self, repository: Repository, life: Incarnation, faults: Faults, lag: float, shown: tuple[Window, ...] = ()
-    ) -> None:
+    def __init__(self, repository: Repository, life: Incarnation, faults: Faults, mirror: Mirror) -> None:
         self._repository = repository
-        self._shown = shown
         self._life = life
         self._faults = faults
-        self._lag = lag
+        self._mirror = mirror
 
     async def tree(self, revision: str | None = None) -> SimTree:
         """The tree the mirror shows. Raises `SourceError`."""
@@ -160,25 +178,30 @@ class SimSource:
         self._life.touch("tree")
         now = asyncio.get_running_loop().time()
         fault = self._faults.pick("git")
+        self._life.looks += 1
+        again = self._faults.pick("again") if self._life.looks > 1 else ""
+        if again:
+            self._mirror.meddle(again)
         if fault == "git.unreachable":
             raise SourceError("the repository cannot be reached")
-        lag = self._lag if not self._faults.off else 0.0
+        lag = self._mirror.lag if not self._faults.off else 0.0
         shown = revision or self._repository.at(now - lag - (900.0 if fault == "git.time-travel" else 0.0))
-        window = within(self._shown, now)
+        window = within(self._mirror.shown, now)
         if window is not None and revision is None:
             shown = self._repository.heads[int(window.what)][1]
         if shown not in self._repository.commits:
             raise SourceError(f"there is no commit {shown!r} here")
         commit = self._repository.commits[shown]
         whole = fault != "git.unlisted"
-        self._life.told = whole and not any(data == BROKEN for data in commit.broken.values())
-        self._life.log(Told(self._life.label, shown, self._repository.head.revision, self._life.told))
-        return SimTree(commit, self._life, self._faults, broken_off=not whole)
+        told = whole and not any(data == BROKEN for data in commit.broken.values())
+        self._life.log(Told(self._life.label, shown, self._repository.head.revision, told))
+        missing = "files" if again == "again.half" else "" if whole else "list"
+        return SimTree(commit, self._life, self._faults, missing)
 
     async def tip(self) -> str:
         """The head the mirror shows."""
         self._life.touch("tip")
-        lag = self._lag if not self._faults.off else 0.0
+        lag = self._mirror.lag if not self._faults.off else 0.0
         return self._repository.at(asyncio.get_running_loop().time() - lag)
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:

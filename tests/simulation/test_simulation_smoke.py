@@ -52,7 +52,7 @@ def test_what_is_seen_too_late_or_never_changes_neither_the_end_nor_what_was_pai
 
 @pytest.mark.slow
 def test_planted_bugs_are_noticed() -> None:
-    found = hunt(PLANTED[:2], seeds=20)
+    found = hunt((PLANTED[0], next(one for one in PLANTED if one.name == "every run succeeds")), seeds=20)
     assert [verdict.wrong for verdict in found.verdicts] == ["", ""]
 
 
