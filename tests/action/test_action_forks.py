@@ -84,6 +84,30 @@ def test_what_a_fork_planned_approves_nothing_when_it_is_merged(house: House) ->
     assert "did not apply this" in house.forge.bodies(1)[0]
 
 
+def test_a_forks_change_is_applied_once_somebody_who_may_write_has_had_it_planned(house: House) -> None:
+    head = from_a_fork(house)
+    house.workflow.pull_request(1, "opened")
+    posted(house, run_ended(head), artifact(house))
+    house.forge.permissions["jane"] = "write"
+    body = "/gitune plan"
+    payload = {
+        "action": "created",
+        "issue": {"number": 1, "pull_request": {"url": "https://api.github.com/x"}},
+        "comment": {"id": house.forge.say(1, "jane", body), "body": body, "user": {"login": "jane", "type": "User"}},
+        "repository": {"full_name": REPOSITORY, "default_branch": "main"},
+    }
+
+    planned = house.workflow.step("issue_comment", payload, house.clone.git("rev-parse", "main"))
+
+    assert planned.answer.code == 0, planned.answer.out + planned.answer.err
+    [told] = house.forge.bodies(1)
+    marker = read(told)
+    assert marker is not None
+    assert [stamp.word for stamp in marker.stamps or ()] == ["create"]
+    assert house.workflow.push(house.merge(1)).answer.code == 0
+    assert house.creates == 1
+
+
 def test_an_artifact_that_speaks_of_another_pull_request_or_commit_is_not_posted(house: House) -> None:
     head = from_a_fork(house)
     house.workflow.pull_request(1, "opened")
