@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from controller.report.marker import Stage, read
 from tests.action.conftest import House
-from tests.e2e.stand import rows, settings, spec
+from tests.action.workflow import Workflow
+from tests.e2e.stand import Repository, rows, settings, spec
 from tests.forge.stand_in import Failure
 
 pytestmark = pytest.mark.slow
@@ -198,6 +201,17 @@ def test_an_input_nobody_knows_is_told_with_those_there_are(house: House) -> Non
 
     assert step.answer.code == 1
     assert "auto, validate, plan, apply, comment" in step.answer.out
+
+
+def test_a_step_without_a_checkout_is_told_to_make_one(house: House, tmp_path: Path) -> None:
+    opened(house)
+    elsewhere = Workflow(Repository(tmp_path / "empty"), house.forge, tmp_path / "elsewhere")
+    elsewhere.clone.root.mkdir()
+
+    step = elsewhere.step("schedule", {}, "a" * 40)
+
+    assert step.answer.code == 1
+    assert "actions/checkout with `fetch-depth: 0`" in step.answer.out
 
 
 def test_without_a_pull_request_the_branch_is_what_is_asked_for(house: House) -> None:

@@ -17,6 +17,7 @@ from controller.cli.on_github.verbs import obey
 from controller.cli.options import Asked
 from controller.errors import ControllerError
 from controller.forge.event import Other, PullRequest, Push, RunEnded, Said, Timer
+from controller.git.layout import find_repository
 from controller.ports import Forge
 from controller.wiring import open_forge
 
@@ -25,7 +26,11 @@ def action(asked: Asked) -> int:
     """Do what the step's inputs and its event ask for; the exit code is the step's."""
     logs.configure(asked)
     try:
-        return asyncio.run(_act(asked, read_inputs(os.environ)))
+        inputs = read_inputs(os.environ)
+        if find_repository(asked.folder) is None:
+            hint = "Let the step before be actions/checkout with `fetch-depth: 0`."
+            raise ControllerError(f"{asked.folder} is in no git repository", hint=hint)
+        return asyncio.run(_act(asked, inputs))
     except ControllerError as error:
         outputs.error(f"{error.message} {error.hint}".strip())
         raise
