@@ -21,6 +21,10 @@ class Cause(StrEnum):
     RELOAD = "reload"
 
 
+# What can come in storms. A pass that one of these began holds those after it off until they cease.
+_EVENTS = frozenset({Cause.FILES, Cause.REMOTE, Cause.WEBHOOK})
+
+
 class Bell:
     """Rung from anywhere in the loop's thread; waited for by one."""
 
@@ -63,12 +67,13 @@ class Bell:
         while not self._ended.is_set() and (pause := self._pause()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), pause)
-        self._began = self._clock.monotonic()
+        if not self._causes.isdisjoint(_EVENTS):
+            self._began = self._clock.monotonic()
         causes, self._causes = frozenset(self._causes), set()
         self._rung.clear()
         return frozenset() if self.over else causes
 
     def _pause(self) -> float:
-        if self._causes.isdisjoint({Cause.FILES, Cause.REMOTE, Cause.WEBHOOK}):
+        if self._causes.isdisjoint(_EVENTS):
             return 0.0
         return hold_off(self._began, self._first, self._last, self._clock.monotonic())

@@ -33,6 +33,15 @@ async def test_rings_during_a_pass_are_one_more_pass() -> None:
     assert await bell.wait(later(0.02)) == {Cause.TIME}
 
 
+async def test_an_event_right_after_a_pass_that_time_began_does_not_wait() -> None:
+    bell = Bell(SystemClock())
+    await bell.wait(later(0.01))
+    bell.ring(Cause.FILES)
+    began = time.monotonic()
+    assert await bell.wait(later(10)) == {Cause.FILES}
+    assert time.monotonic() - began < 0.3
+
+
 async def test_a_storm_is_two_passes() -> None:
     bell, passes = Bell(SystemClock()), 0
 
@@ -55,7 +64,7 @@ async def test_a_storm_is_two_passes() -> None:
 
 async def test_the_end_wakes_with_no_pass_to_make_and_does_not_wait_for_a_storm() -> None:
     bell = Bell(SystemClock())
-    bell.ring(Cause.START)
+    bell.ring(Cause.FILES)
     await bell.wait(later(10))
     bell.ring(Cause.FILES)
     asyncio.get_running_loop().call_later(0.02, bell.end)
