@@ -27,13 +27,17 @@ def action(asked: Asked) -> int:
     logs.configure(asked)
     try:
         inputs = read_inputs(os.environ)
-        if find_repository(asked.folder) is None:
-            hint = "Let the step before be actions/checkout with `fetch-depth: 0`."
-            raise ControllerError(f"{asked.folder} is in no git repository", hint=hint)
+        _see_a_checkout(asked)
         return asyncio.run(_act(asked, inputs))
     except ControllerError as error:
         outputs.error(f"{error.message} {error.hint}".strip())
         raise
+
+
+def _see_a_checkout(asked: Asked) -> None:
+    if find_repository(asked.folder) is None:
+        hint = "Let the step before be actions/checkout with `fetch-depth: 0`."
+        raise ControllerError(f"{asked.folder} is in no git repository", hint=hint)
 
 
 async def _act(asked: Asked, inputs: Inputs) -> int:
