@@ -94,7 +94,8 @@ def poll_after(before: Sight | None, now: Sight, rhythm: Rhythm) -> float:
 def hold_off(last_pass: float | None, first: float, last: float, now: float) -> float:
     """How long an event waits for its pass: not at all, unless a pass has just begun and events still come.
 
-    ``last_pass`` is when the last one began that events woke; ``first`` and ``last`` are the oldest and the newest event that waits.
+    ``last_pass`` is when the last one began that events woke; ``first`` and ``last`` are the oldest and the newest
+    event that waits.
     """
     if last_pass is None or first - last_pass >= _QUIET:
         return 0.0
