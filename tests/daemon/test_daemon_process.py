@@ -14,6 +14,8 @@ from tests.e2e.stand import Repository, rows, settings, spec
 
 pytestmark = pytest.mark.slow
 
+COMMITS = int(os.environ.get("GITUNE_TEST_COMMITS", "8"))
+
 
 def settled(daemon: Running, yard: Yard, creates: int) -> None:
     """Wait until that many were created and nothing is done any more."""
@@ -156,10 +158,9 @@ def test_a_branch_of_an_address_is_polled(yard: Yard, tmp_path: Path) -> None:
 
 
 def test_two_daemons_create_as_often_as_there_are_fingerprints(yard: Yard) -> None:
-    commits = int(os.environ.get("GITUNE_TEST_COMMITS", "8"))
     with yard.daemon() as one, yard.daemon() as two:
         one.wait(lambda: sum(yard.service.created.values()) >= 1)
-        for number in range(commits):
+        for number in range(COMMITS):
             yard.commit(f"m{number % 4}", epochs=2 + number // 4)
             time.sleep(0.15)
         expected = {f"m{n}" for n in range(4)} | {"numbers"}
