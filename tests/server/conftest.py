@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +18,23 @@ def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server whose one place for training is taken for good, so that all models made on it stay CREATING."""
     served = Served(tmp_path_factory.mktemp("answering") / "data", ("--runs", "1")).start()
     served.create("busy", tuned(epochCount=1_000_000))
+    trainer = _trainer(served)
+    # It holds its place just as well asleep, and the other tests have the core.
+    os.kill(trainer, signal.SIGSTOP)
     yield served
+    os.kill(trainer, signal.SIGCONT)
     served.stop()
+
+
+def _trainer(served: Served) -> int:
+    """The process that trains for a server."""
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+    for _ in range(600):
+        for child in children.read_text().split():
+            if b"controller.server.train" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        time.sleep(0.05)
+    raise AssertionError("no run was begun")
 
 
 @pytest.fixture(scope="session")
