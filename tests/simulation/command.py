@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 
+from tests.simulation.directed import DIRECTED
 from tests.simulation.events import Missed, Seen
 from tests.simulation.faults import CATALOGUE
 from tests.simulation.mutants import SEEDS, Verdict, hunt
+from tests.simulation.planted import PLANTED
 from tests.simulation.pure import remember
 from tests.simulation.shape import shape_of
 from tests.simulation.shrink import shrink
@@ -24,6 +27,7 @@ from tests.simulation.sweep import sweep
 from tests.simulation.world import run
 
 _CHUNK = 50  # seeds that a worker takes at a time
+_LARGE = 500  # seeds from which on a fault that never fired is a failure of the run
 
 
 @dataclass
@@ -47,21 +51,27 @@ class Tally:
         self.lines += other.lines
 
 
-def tally(seeds: range, *, first: bool = False) -> Tally:
-    """Run these seeds; ``first`` stops at the first violation."""
+def tally(seeds: range, *, first: bool = False, directed: bool = False) -> Tally:
+    """Run these seeds, where asked after the directed situations; ``first`` stops at the first violation."""
+    planned = [(one.name, one.shape) for one in DIRECTED] if directed else []
     found = Tally()
-    for seed in seeds:
-        result = run(shape_of(seed))
+    for label, shape in chain(planned, ((f"seed {seed}", shape_of(seed)) for seed in seeds)):
+        result = run(shape)
         found.n += 1
         found.faults.update(result.faults)
         found.stacks[result.shape.stack] += 1
         found.settled[result.passes_to_settle] += 1
         for violation in result.violations[:1]:
             found.violations[violation.invariant] += 1
-            found.lines.append(f"seed {seed} ({result.shape.stack}): {violation.invariant}: {violation.what}")
+            found.lines.append(f"{label} ({result.shape.stack}): {violation.invariant}: {violation.what}")
         if first and found.violations:
             break
     return found
+
+
+def red(found: Tally) -> list[str]:
+    """The faults of the catalogue that never fired: what they would have broken was not looked for."""
+    return sorted(set(CATALOGUE) - set(found.faults))
 
 
 def bound(n: int, violations: int) -> float | None:
@@ -75,13 +85,13 @@ def main(argv: list[str] | None = None) -> int:
     remember()
     began = time.perf_counter()
     if args.word == "run":
-        figures, failed = _run(args.seeds, args.jobs, first=args.first)
+        figures, failed = _run(args)
     elif args.word == "sweep":
         figures, failed = _sweep(args.stride)
     elif args.word == "sieve":
         figures, failed = _sieve(args.stride)
     elif args.word == "mutants":
-        figures, failed = _mutants(args.jobs, args.most)
+        figures, failed = _mutants(args)
     else:
         figures, failed = _replay(args.seed)
     print(json.dumps({"word": args.word, **figures, "seconds": round(time.perf_counter() - began, 1)}))
@@ -95,29 +105,31 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
     runs.add_argument("--seeds", default="0:200", help="A:B, B left out")
     runs.add_argument("--jobs", type=int, default=1)
     runs.add_argument("--first", action="store_true", help="stop at the first violation")
+    runs.add_argument("--directed", action="store_true", help="the directed situations before the seeds (one job)")
     for name in ("sweep", "sieve"):
         words.add_parser(name).add_argument("--stride", type=int, default=1, help="take every so many positions")
     mutants = words.add_parser("mutants")
     mutants.add_argument("--jobs", type=int, default=1)
     mutants.add_argument("--most", type=int, default=SEEDS, help="seeds per mutant")
+    mutants.add_argument("--only", help="those whose name holds these words")
     words.add_parser("replay").add_argument("seed", type=int)
     return parser.parse_args(argv)
 
 
-def _run(seeds: str, jobs: int, *, first: bool) -> tuple[Mapping[str, object], bool]:
-    low, _, high = seeds.partition(":")
+def _run(args: argparse.Namespace) -> tuple[Mapping[str, object], bool]:
+    low, _, high = args.seeds.partition(":")
     whole = range(int(low), int(high))
     began, found = time.perf_counter(), Tally()
-    if jobs == 1:
-        found = tally(whole, first=first)
+    if args.jobs == 1:
+        found = tally(whole, first=args.first, directed=args.directed)
     else:
         chunks = [whole[start : start + _CHUNK] for start in range(0, len(whole), _CHUNK)]
-        with ProcessPoolExecutor(jobs, initializer=remember) as pool:
+        with ProcessPoolExecutor(args.jobs, initializer=remember) as pool:
             for one in pool.map(tally, chunks):
                 found.add(one)
     for line in found.lines:
         print(line)
-    never = sorted(set(CATALOGUE) - set(found.faults))
+    never = red(found)
     figures = {
         "n": found.n,
         "violations": dict(sorted(found.violations.items())),
@@ -128,7 +140,7 @@ def _run(seeds: str, jobs: int, *, first: bool) -> tuple[Mapping[str, object], b
         "seedsPerSecond": round(found.n / (time.perf_counter() - began), 1),
         "bound95": bound(found.n, found.violations.total()),
     }
-    return figures, bool(found.violations)
+    return figures, bool(found.violations) or bool(never and found.n >= _LARGE)
 
 
 def _sweep(stride: int) -> tuple[Mapping[str, object], bool]:
@@ -159,8 +171,9 @@ def _sieve(stride: int) -> tuple[Mapping[str, object], bool]:
     }, bool(found.broken)
 
 
-def _mutants(jobs: int, most: int) -> tuple[Mapping[str, object], bool]:
-    found = hunt(jobs=jobs, seeds=most, tell=_tell)
+def _mutants(args: argparse.Namespace) -> tuple[Mapping[str, object], bool]:
+    chosen = tuple(one for one in PLANTED if not args.only or args.only in one.name)
+    found = hunt(chosen, jobs=args.jobs, seeds=args.most, tell=_tell)
     wrong = [verdict.name for verdict in found.verdicts if verdict.wrong]
     return {"n": len(found.verdicts), "survivors": wrong, "medianSeeds": found.median}, bool(wrong)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
@@ -45,12 +46,12 @@ class Outside:
     log: Log
 
 
-class Log:
+class Log(ABC):
     """Where events go; called with each."""
 
+    @abstractmethod
     def __call__(self, event: Event) -> None:
         """Note it."""
-        raise NotImplementedError
 
 
 def settings_of(shape: Shape) -> Settings:

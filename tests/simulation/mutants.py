@@ -22,8 +22,8 @@ SEEDS = 200  # at most so many per mutant
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one mutant fared. ``seeds`` is how many it took; ``by`` the promise that noticed; ``wrong`` why it counts
-    as a failure, "" where it does not.
+    """How one mutant fared. ``seeds`` is how many runs it took, the directed ones first; ``by`` the promise that
+    noticed; ``wrong`` why it counts as a failure, "" where it does not.
     """
 
     name: str
@@ -77,7 +77,7 @@ def _hunt_one(one: Planted, seeds: int) -> Verdict:
 
 
 def _noticed(one: Planted, copy: Path, seeds: int) -> Verdict:
-    command = [sys.executable, "-m", "tests.simulation", "run", "--seeds", f"0:{seeds}", "--first"]
+    command = [sys.executable, "-m", "tests.simulation", "run", "--seeds", f"0:{seeds}", "--first", "--directed"]
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environ = {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(command, cwd=copy, env=environ, capture_output=True, text=True, check=False, timeout=300)

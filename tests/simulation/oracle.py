@@ -38,7 +38,6 @@ from tests.simulation.wishes import CANARY, Inputs, Wish
 
 INSTANCE = "example.com/models"
 _MARK = re.compile(r"gitune: (\S+)/([a-z0-9-]+) attempt=(\d+) sha256=([0-9a-f]{64})")
-_SECOND_LOOKS = 2
 _REQUESTS = 80  # a pass of a few specs: a listing, a look at each, their operations, all of it tried four times
 
 Key: TypeAlias = tuple[str, Inputs, int]
@@ -60,6 +59,8 @@ class _Pass:
     seen: dict[str, str] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     saves: int = 0
+    began: float = 0.0
+    planned: Told | None = None  # the tree that it decided on; a later look is another one
     approved: frozenset[tuple[str, str]] | None = None
 
 
@@ -106,7 +107,8 @@ class Oracle:
         self._passes: dict[str, _Pass] = defaultdict(_Pass)
         self._told: dict[str, Told] = {}
         self._heads: list[tuple[float, str]] = []
-        self._absent: Counter[str] = Counter()
+        self._let_go: set[str] = set()
+        self._wanted: dict[Key, float] = {}
         self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
         self._doomed: dict[tuple[str, str], float] = {}
         self._spent: Counter[int] = Counter()
@@ -126,7 +128,7 @@ class Oracle:
             case Told():
                 self._was_told(event)
             case PassBegan():
-                self._passes[event.by] = _Pass(approved=event.approved)
+                self._passes[event.by] = _Pass(approved=event.approved, began=self._now())
             case Seen():
                 self._passes[event.by].seen[event.model] = event.description
                 self._answers[event.model].add(event.state)
@@ -160,17 +162,10 @@ class Oracle:
         self._dooms |= {word for wish in event.wishes if wish.delete for word in (wish.lineage, wish.name)}
 
     def _was_told(self, event: Told) -> None:
-        before = self._told.get(event.by)
         self._told[event.by] = event
-        names = self._names(event.revision)
-        taken_back = not event.whole and before is not None and before.whole and before.revision == event.revision
-        for name in {model.name for model in self.models.values()}:
-            if not event.whole:
-                self._absent[name] -= taken_back and name not in names
-            elif name in names:
-                self._absent[name] = 0
-            else:
-                self._absent[name] += 1
+        facts = self._passes[event.by]
+        if facts.planned is None or (facts.planned.revision == event.revision and not event.whole):
+            facts.planned = event
 
     def _names(self, revision: str) -> set[str]:
         wishes = self.commits[revision].wishes
@@ -278,8 +273,8 @@ class Oracle:
         if wish is None:
             if not told.whole:
                 self.say("S3", f"{event.model} was cancelled on half a picture")
-            elif self._absent[account.name] < _SECOND_LOOKS:
-                self.say("S3", f"{event.model} was cancelled before a second look agreed that its spec is gone")
+            elif event.model not in self._let_go:
+                self.say("S3", f"{event.model} was cancelled, and no pass before had found its spec gone")
         elif (wish.inputs, wish.attempt) == account.key[1:] and not wish.limit and event.state == "CREATING":
             if sum(other.key == account.key for other in self.models.values()) == 1:
                 self.say("S7", f"{event.model} was cancelled, and {told.revision[:8]} asks for it")
@@ -302,6 +297,9 @@ class Oracle:
             self.say("S7", f"{event.model} was deleted without a tombstone")
         elif self._now() - since < self.bounds.grace - 1.0 and not self._skewed:
             self.say("S7", f"{event.model} was deleted {self._now() - since:.0f} s after its tombstone")
+        asked_for = self._wanted.get(account.key, -self.bounds.grace)
+        if asked_for <= self._passes[event.by].began < asked_for + self.bounds.grace - 1.0 and not self._skewed:
+            self.say("S7", f"{event.model} was deleted {self._now() - asked_for:.0f} s after a pass had it wanted")
         head_since, head = self._heads[-1]
         asked = self._wish(head, account.name)
         wanted = asked is not None and (asked.inputs, asked.attempt) == account.key[1:]
@@ -317,6 +315,8 @@ class Oracle:
     # What is recorded
 
     def _saved(self, event: Saved) -> None:
+        if event.message.startswith("Status"):
+            self._agreed(event)
         if event.same:
             return
         self.counts["commit"] += 1
@@ -332,7 +332,36 @@ class Oracle:
         for name, record in event.records.items():
             self._remember(name, record)
             self._claims(record, before.get(name))
+        if before and not event.message.startswith("Forget"):
+            self._nothing_lost(before, event.records)
         self._records, self._tip = event.records, event.tip
+
+    def _nothing_lost(self, before: Mapping[str, Record], now: Mapping[str, Record]) -> None:
+        """S5: what was paid for stays on record, if need be under another name."""
+        kept = {run.model for record in now.values() for run in record.runs}
+        for record in before.values():
+            lost = [run.model for run in record.runs if run.model not in kept]
+            if lost:
+                self.say("S5", f"the record of {record.name} forgot the run {lost[0]}")
+
+    def _agreed(self, event: Saved) -> None:
+        """A pass came to its record: of what it was told whole, remember which runs no spec asks for, and which do."""
+        told = self._passes[event.by].planned
+        if told is None or not told.whole:
+            return
+        commit = self.commits[told.revision]
+        if not commit.broken:
+            self.policies.update({wish.name: wish.delete for wish in commit.wishes if not wish.suspend})
+        there, names = {wish.name for wish in commit.wishes}, self._names(told.revision)
+        for name, record in (event.records or self._records).items():
+            models = {slot.model for slot in record.slots}
+            if name in there:
+                self._let_go -= models
+            elif name not in names:
+                self._let_go |= models
+        for wish in commit.wishes:
+            if wish.name not in commit.broken:
+                self._wanted[wish.lineage, wish.inputs, wish.attempt] = self._now()
 
     def _remember(self, name: str, record: Record) -> None:
         intent = record.intent
@@ -353,10 +382,6 @@ class Oracle:
             old = before.run(run.model) if before else None
             if old and old.outcome is not RunOutcome.TUNING and old.outcome is not run.outcome:
                 self.say("S5", f"{run.model} was {old.outcome} and is {run.outcome} now")
-        kept = {run.model for run in record.runs}
-        lost = [run.model for run in before.runs if run.model not in kept] if before else []
-        if lost:
-            self.say("S5", f"the record of {record.name} forgot the run {lost[0]}")
         for slot in record.slots:
             if slot.state == "Active" and "ACTIVE" not in self._answers[slot.model]:
                 self.say("S5", f"{slot.model} is said to be active and was never seen so")
@@ -397,9 +422,6 @@ class Oracle:
                 kept = [slot.model for slot in record.slots] if record and record.orphaned else []
                 if self.policies.get(name) and any(not self.models[m].gone for m in kept if m in self.models):
                     self.say("P3", f"{name} was let go, and its deletion policy was Delete")
-        commit = self.commits[told.revision]
-        if told.whole and not commit.broken:
-            self.policies.update({wish.name: wish.delete for wish in commit.wishes if not wish.suspend})
 
     def excuse_the_lost(self) -> None:
         """The record is gone: what left no model behind cannot be known to have been paid for."""

@@ -149,6 +149,9 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
         case Reason.LOST | Reason.DRIFTED | Reason.FOREIGN_MODEL:
             dropped = world.result.faults["run.dropped"] > 0
             return any(m.by_hand for m in mine) or hands or dropped or bool(world.repository.renamed)
+        case Reason.GUARDED:
+            # A lower attempt than one that was paid for pays for nothing.
+            return any(m.key[1] == wish.inputs and m.attempt > wish.attempt and not m.deleted for m in made)
         case Reason.BUDGET_EXCEEDED:
             return world.shape.budget is not None
         case _:

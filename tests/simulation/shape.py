@@ -43,6 +43,7 @@ class Shape:
     fail_at: int = 0
     shown: tuple[Window, ...] = ()  # when the mirror of controller 0 shows the commit of that number
     blind: tuple[Window, ...] = ()  # when controllers do not look at all
+    strikes: tuple[tuple[float, str, int], ...] = ()  # (time, what a hand does, to which model, the oldest is 0)
 
 
 def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import hashlib
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.simulation.lives import Crash, Effects, at_point
 from tests.simulation.loop import SimLoop, Stuck
 from tests.simulation.oracle import Bounds, Oracle, Violation
 from tests.simulation.people import perform
-from tests.simulation.remote import Remote, Version
+from tests.simulation.remote import Model, Remote, Version
 from tests.simulation.repository import Repository
 from tests.simulation.settling import settle
 from tests.simulation.shape import Shape
@@ -93,7 +94,7 @@ class World:
         shape = self.shape
         self.repository.commit({wish.name: wish for wish in shape.wishes}, {}, 0.0)
         jobs = [self.loop.create_task(controller.run()) for controller in self.controllers]
-        jobs += [self.loop.create_task(job) for job in (self._people(), self._trouble())]
+        jobs += [self.loop.create_task(job) for job in (self._people(), self._trouble(), self._hands())]
         step = shape.interval
         while self.loop.time() < shape.safety and not self.result.violations:
             await asyncio.sleep(min(step, max(1.0, shape.safety - self.loop.time())))
@@ -139,6 +140,13 @@ class World:
             await asyncio.sleep(max(0.0, at - self.loop.time()))
             self._strike(kind, key)
 
+    async def _hands(self) -> None:
+        """What a shape says a hand in the console does, to a model that it names."""
+        for at, kind, nth in self.shape.strikes:
+            await asyncio.sleep(max(0.0, at - self.loop.time()))
+            if _by_hand(self, kind, lambda models, nth=nth: models[nth], self.loop.time()):  # type: ignore[misc]
+                self.faults.strike(kind, f"strike@{at:g}:{kind}")
+
     def _strike(self, kind: str, key: str) -> None:
         now = self.loop.time()
         pick = Draw(self.shape.seed, f"strike/{key}")
@@ -166,16 +174,16 @@ class World:
             self.oracle.excuse_the_lost()
             self.place.vanish() if kind == "ledger.vanished" else self.place.roll_back(pick.number(1, 3))
             return True
-        return _by_hand(self, kind, pick, now)
+        return _by_hand(self, kind, pick.one, now)
 
 
-def _by_hand(world: World, kind: str, pick: Draw, now: float) -> bool:
+def _by_hand(world: World, kind: str, choose: Callable[[Sequence[Model]], Model], now: float) -> bool:
     if kind == "console.foreign":
         return _plant(world, now)
     ours = [model for model in world.remote.alive(now) if not model.foreign]
     if not ours:
         return False
-    name = pick.one(ours).name
+    name = choose(ours).name
     changes: dict[str, Any] = {
         "console.edited": lambda v: replace(v, description=f"Edited by hand.\n{v.description}", display="By hand"),
         "console.unmarked": lambda v: replace(v, description="Ours now."),
