@@ -28,11 +28,9 @@ def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def _trainer(served: Served) -> int:
     """The process that trains for a server."""
-    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
     for _ in range(600):
-        for child in children.read_text().split():
-            if b"controller.server.train" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
+        if found := served.trainers():
+            return found[0]
         time.sleep(0.05)
     raise AssertionError("no run was begun")
 
