@@ -29,9 +29,12 @@ def spent(recorded: Recorded, month: str) -> float:
 
 
 def _may_be_of(time: str, month: str) -> bool:
-    """A time in UTC is of its month; one with another offset, at the edge of a month, may be of the next one too."""
+    """A time in UTC is of its month; one with another offset, at the edge of a month, may be of the next one too.
+
+    One of a later month may be of this one: the clock that tells this month is behind.
+    """
     read = _TIME.fullmatch(time)
-    if read is None or time.startswith(month):
+    if read is None or time[: len(month)] >= month:
         return True
     if read["offset"] in {"Z", "+00:00"} or read["day"] not in {"01", "28", "29", "30", "31"}:
         return False

@@ -60,6 +60,13 @@ def test_what_was_spent_this_month_counts_and_last_month_does_not() -> None:
     assert ("create", "NewSpec") in words(priced(world_of(NUMBERS, records=(old,)), HIGH * 1.5))
 
 
+def test_a_clock_put_back_into_last_month_opens_no_second_budget() -> None:
+    other = spec("other")
+    record = record_of(other, active=None, runs=(run_of(other, cost=HIGH),))  # begun in January
+    world = replace(priced(world_of(NUMBERS, records=(record,)), HIGH * 1.5), month="2025-12")
+    assert ("hold", "BudgetExceeded") in words(world)
+
+
 def test_an_open_intent_counts_as_spent_and_not_twice_for_its_own_create() -> None:
     other = spec("other")
     intent = Intent(full_name(other), other.fingerprint, 1, "0" * 16, "c" * 40, "local", "2026-01-05T00:00:00Z", HIGH)
