@@ -68,7 +68,6 @@ class Policy:
     delete_grace: float = 86_400.0
     budget: Budget | None = None
     checks: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
-    sample_rows: bool = False
 
 
 DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = MappingProxyType({"local": ProviderSettings("local", "local")})

@@ -131,6 +131,7 @@ _CONTROLLER = {
     "GT328": _error("the ledger's directory is not a path in the repository"),
     "GT329": _error("a price table is not a day, a currency and prices"),
     "GT330": _error("the grace period of deletions is not a duration"),
+    "GT331": _error("showing sample rows is not built yet"),
 }
 
 CODES: Mapping[str, Code] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER)

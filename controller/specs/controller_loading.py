@@ -119,7 +119,6 @@ def _values(model: Controller) -> Settings:
             max_deletes=policy.max_deletes,
             max_creates=policy.max_creates,
             checks=MappingProxyType(dict(policy.checks)),
-            sample_rows=policy.sample_rows,
             delete_grace=seconds(policy.delete_grace),
             budget=_budget(policy.budget) if policy.budget else None,
         ),

@@ -84,6 +84,13 @@ def _directory(text: str) -> str:
     return text
 
 
+def _no_sample_rows(wanted: bool) -> bool:  # noqa: FBT001 - pydantic calls it
+    if wanted:
+        hint = "remove it: plans and comments tell counts and lines, never rows"
+        raise refuse("GT331", "showing sample rows is not built yet", hint)
+    return wanted
+
+
 class Prices(Part):
     """What tuning costs, and the day on which somebody looked it up."""
 
@@ -241,8 +248,10 @@ class Policy(Part):
     """How long a model that is to be deleted still stands, so that a mistake can be taken back."""
     budget: Annotated[Budget | None, Field(examples=[{"perMonth": "200 USD"}])] = None
     """A limit on spending. It needs ``prices`` of every provider that costs anything."""
-    sample_rows: Annotated[bool, Field(examples=[False])] = False
-    """Whether reports may show dataset rows."""
+    sample_rows: Annotated[
+        bool, AfterValidator(_no_sample_rows), Field(examples=[False], json_schema_extra={"const": False})
+    ] = False
+    """Whether reports may show dataset rows. Not built yet: no report ever does, and ``true`` is refused."""
 
 
 class Controller(Part):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 ID_LENGTH = 40  # Gemini's CreateTunedModelRequest: tunedModelId of up to 40 characters, the pattern above
@@ -55,6 +56,7 @@ class Mark:
         return f"gitune: {self.instance}/{self.name} attempt={self.attempt} sha256={self.fingerprint}"
 
 
+@lru_cache(maxsize=1 << 16)  # asked for at every turn of a decision, and a run of inputs does not change
 def fingerprint(training: Training) -> str:
     """SHA-256 (64 hex digits) over the training inputs. The algorithm is frozen by golden vectors."""
     given = training.hyperparameters

@@ -5,7 +5,7 @@ import pytest
 from controller import specs
 from controller.dataset import CODES as DATASET_CODES
 from controller.errors import Problem, Severity
-from controller.settings import LedgerSettings, Policy, ProviderSettings, Settings
+from controller.settings import Budget, LedgerSettings, Policy, ProviderSettings, Settings
 from controller.specs.codes import CHANGEABLE, DATASET_CHECKS
 
 HEAD = "apiVersion: gitune.dev/v1alpha1\nkind: Controller\n"
@@ -33,7 +33,8 @@ def test_every_field_reaches_the_settings() -> None:
         "    maxConcurrentRuns: 3, requestsPerMinute: 60}\n"
         "  here: {type: local, endpoint: 'http://127.0.0.1:8080'}\n"
         "ledger: {branch: status, remote: upstream}\n"
-        "policy: {maxDeletes: 0, maxCreates: 5, checks: {GT203: warning}, sampleRows: true}\n"
+        "policy: {maxDeletes: 0, maxCreates: 5, checks: {GT203: warning},\n"
+        "  deleteGrace: 2h, budget: {perMonth: 200 USD}}\n"
     )
 
     assert problems == ()
@@ -53,7 +54,13 @@ def test_every_field_reaches_the_settings() -> None:
             "here": ProviderSettings("here", "local", endpoint="http://127.0.0.1:8080"),
         },
         ledger=LedgerSettings("status", "upstream"),
-        policy=Policy(max_deletes=0, max_creates=5, checks={"GT203": Severity.WARNING}, sample_rows=True),
+        policy=Policy(
+            max_deletes=0,
+            max_creates=5,
+            checks={"GT203": Severity.WARNING},
+            delete_grace=7200.0,
+            budget=Budget(200.0, "USD"),
+        ),
     )
 
 
