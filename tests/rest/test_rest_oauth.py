@@ -52,6 +52,7 @@ async def failure(oauth: OAuth) -> ProviderError:
 
 
 async def test_a_service_account_asks_for_the_tuning_scope_once_and_keeps_its_token(tmp_path: Path, pem: str) -> None:
+    before = set(sys.modules)  # another test may need what the product does without
     async with listening(GRANTED) as wire:
         oauth = written(tmp_path, service_account(pem, f"{wire.url}/token"))
         first, second = await oauth.headers(), await oauth.headers()
@@ -61,8 +62,7 @@ async def test_a_service_account_asks_for_the_tuning_scope_once_and_keeps_its_to
     asked = urllib.parse.parse_qs(request.partition(b"\r\n\r\n")[2].decode())
     assert asked["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
     assert redact(f"x {TOKEN} x") == "x *** x"
-    assert "requests" not in sys.modules
-    assert "urllib3" not in sys.modules
+    assert not {"requests", "urllib3"} & (set(sys.modules) - before)
 
 
 async def test_a_signed_in_user_is_refreshed_and_names_who_pays(
