@@ -12,6 +12,7 @@ from tests.simulation.faults import Schedule
 from tests.simulation.people import Act
 from tests.simulation.remote import Service
 from tests.simulation.shape import Shape
+from tests.simulation.windows import Window
 from tests.simulation.wishes import Wish
 
 ALPHA = Wish("alpha", "alpha")
@@ -115,6 +116,60 @@ DIRECTED: tuple[Directed, ...] = (
         "a cancelled run that a person clears away, and its inputs wanted again",
         _acts((600.0, "epochs", 1), (1800.0, "epochs", 0)),
         replace(_QUIET, wishes=(ALPHA,), service=_service(900.0), strikes=((1500.0, "console.deleted", 0),)),
+    ),
+    _directed(
+        "a run that its service cancels",
+        (),
+        _QUIET,
+        "run/run.cancelled#1:run.cancelled",
+    ),
+    _directed(
+        "not to be seen when it was removed, and wanted again while it still tunes",
+        _acts((1300.0, "remove", 0), (2600.0, "revert", 0)),
+        replace(_QUIET, service=replace(_service(LONG), frozen=((1200.0, 2400.0, 0.0),))),
+    ),
+    _directed(
+        "no record and no listing where the service chooses ids",
+        (),
+        replace(
+            _QUIET,
+            stack="vertex",
+            service=replace(_service(), chooses_id=False, unlisted=((1500.0, 2100.0),)),
+            strikes=((1500.0, "ledger.vanished", 0),),
+        ),
+    ),
+    _directed(
+        "removed before it shows, and wanted again",
+        _acts((260.0, "remove", 0), (2600.0, "revert", 0)),
+        replace(_DOOMED, grace=100.0, service=replace(_service(LONG), frozen=((0.0, 690.0, 0.0),))),
+    ),
+    _directed("shown by another name, and left alone", _acts((900.0, "display", 3), (1800.0, "remove", 0)), _QUIET),
+    _directed(
+        "a mirror that shows what was replaced",
+        _acts((900.0, "epochs", 1)),
+        replace(_QUIET, service=_service(700.0), shown=(Window(1250.0, 1700.0, 0),)),
+    ),
+    _directed(
+        "plans that are out of date before they are approved",
+        _acts(*((500.0 + 90.0 * n, "epochs", n % 3) for n in range(12))),
+        replace(_QUIET, reviewed=True),
+    ),
+    _directed(
+        "a deletion whose answer is lost, and replicas that still show the model",
+        _acts((1200.0, "remove", 0)),
+        replace(_DOOMED, stack="http", service=replace(_service(), frozen=((1500.0, 2600.0, 1500.0),))),
+        "write#1:write.lost",
+    ),
+    _directed(
+        "what may have been paid for leaves no room in the budget",
+        _acts((400.0, "add", 1)),
+        replace(
+            _QUIET,
+            wishes=(replace(KEEPER, epochs=4),),
+            budget=0.0095,
+            service=replace(_service(), price=10.0, frozen=((0.0, 1500.0, 0.0),)),
+        ),
+        "create#1:create.lost",
     ),
     _directed(
         "a slow create, and another controller at work meanwhile",

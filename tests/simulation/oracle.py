@@ -60,6 +60,7 @@ class _Pass:
     asked: Counter[str] = field(default_factory=Counter)
     saves: int = 0
     began: float = 0.0
+    acted: frozenset[str] = frozenset()  # the revisions that stood as acted on when it began
     planned: Told | None = None  # the tree that it decided on; a later look is another one
     approved: frozenset[tuple[str, str]] | None = None
 
@@ -101,6 +102,7 @@ class Oracle:
         self.commits: dict[str, Committed] = {}
         self.policies: dict[str, bool] = {}
         self.quiet = False
+        self.allows_all = False  # a person lets every guard pass
         self.healed = False
         self._found = found
         self._now = now
@@ -128,7 +130,7 @@ class Oracle:
             case Told():
                 self._was_told(event)
             case PassBegan():
-                self._passes[event.by] = _Pass(approved=event.approved, began=self._now())
+                self._passes[event.by] = _Pass(approved=event.approved, began=self._now(), acted=self._acted())
             case Seen():
                 self._passes[event.by].seen[event.model] = event.description
                 self._answers[event.model].add(event.state)
@@ -204,6 +206,7 @@ class Oracle:
         if self.paid[key] > 1 + self.excused[key]:
             self.say("S1", f"{event.model} is run {self.paid[key]} of {name} attempt {attempt} {event.inputs}")
         self._approved(event.by, "create", event.model)
+        self._not_behind(event.by, f"made {event.model}")
         self._bill(event)
 
     def _bill(self, event: Created) -> None:
@@ -238,6 +241,20 @@ class Oracle:
         if approved is not None and (verb, model) not in approved and (verb, "") not in approved:
             self.say("S10", f"{by} did {verb} {model}, which was not in the approved plan")
 
+    def _acted(self) -> frozenset[str]:
+        return frozenset(record.attempted for record in self._records.values() if record.attempted)
+
+    def _not_behind(self, by: str, did: str) -> None:
+        """S7: what a newer commit asked for, and was acted on, is not undone by a mirror that shows an older one."""
+        facts = self._passes[by]
+        here = facts.planned.revision if facts.planned else ""
+        for newer in facts.acted & self._acted() if not self.allows_all else ():
+            parent = self.commits[newer].parent if newer in self.commits else ""
+            while parent and parent != here:
+                parent = self.commits[parent].parent
+            if parent:
+                self.say("S7", f"{by} {did} as {here[:8]} asks, and {newer[:8]}, which came later, was acted on")
+
     def _changed(self, event: Changed) -> None:
         account = self.models.get(event.model)
         if event.by == "person":
@@ -258,6 +275,7 @@ class Oracle:
             return
         account.name = mark[2]  # a renamed spec has taken its model along
         self._approved(event.by, event.verb, event.model)
+        self._not_behind(event.by, f"did {event.verb} {event.model}")
         if event.verb == "cancel":
             self._cancelled(event, account)
         if event.verb == "delete":
@@ -331,10 +349,20 @@ class Oracle:
         before = self._records if event.base == self._tip else {}
         for name, record in event.records.items():
             self._remember(name, record)
+            self._refusals(event.by, record)
             self._claims(record, before.get(name))
         if before and not event.message.startswith("Forget"):
             self._nothing_lost(before, event.records)
         self._records, self._tip = event.records, event.tip
+
+    def _refusals(self, by: str, record: Record) -> None:
+        """S5: a deletion that was carried out is not said to be refused, where nothing else is asked of the name."""
+        told = self._passes[by].planned
+        if told is None or stalled(record) is not Reason.PROVIDER_REJECTED or record.name in self._names(told.revision):
+            return
+        done = [m for m in (self.models.get(slot.model) for slot in record.slots) if m is not None and m.deleted]
+        if done:
+            self.say("S5", f"the provider is said to refuse the deletion of {done[0].name}, which was done")
 
     def _nothing_lost(self, before: Mapping[str, Record], now: Mapping[str, Record]) -> None:
         """S5: what was paid for stays on record, if need be under another name."""

@@ -284,7 +284,7 @@ PLANTED: tuple[Planted, ...] = (
         "plan/transitions.py",
         "    {Reason.OUTCOME_UNKNOWN, Reason.QUOTA_EXCEEDED,",
         "    {Reason.QUOTA_EXCEEDED,",
-        ("S1", "S4", "L1"),
+        ("S1", "S4", "L1", "S8"),  # what may have been paid for counts as spent, too
     ),
     Planted(
         "a young intent is sent again",
@@ -376,7 +376,7 @@ PLANTED: tuple[Planted, ...] = (
         "providers/gemini.py",
         "                if error.kind is not RejectedKind.NOT_FOUND:\n                    raise",
         "                raise",
-        ("L1",),
+        ("S5", "L1"),
     ),
     Planted(
         "any 404 is an odd answer",

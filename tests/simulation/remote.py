@@ -94,6 +94,7 @@ class Service:
     distance: float = 0.0  # seconds that every request is on its way
     reserves: bool = False  # whether the id of a model that its owner deleted stays taken
     frozen: tuple[tuple[float, float, float], ...] = ()  # (from, to, the moment that replicas show meanwhile)
+    unlisted: tuple[tuple[float, float], ...] = ()  # (from, to): listing models fails meanwhile
 
 
 class Remote:
@@ -137,6 +138,8 @@ class Remote:
 
     def page(self, token: str, now: float, by: str) -> Reply:
         """One page of the listing. A token is an offset: what comes and goes between two pages shifts them."""
+        if any(low <= now < high for low, high in self.service.unlisted):
+            return error(503, "UNAVAILABLE", "The listing is overloaded.")
         at = self.view(now)
         names = [name for name, model in self.models.items() if model.version(at) is not None]
         names.sort(key=lambda name: (len(name) * 7 + self._made * 3) % 5)  # an order that means nothing and changes

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.command import main, tally
+from tests.simulation.command import LARGE, Tally, failed, main, red, tally
 from tests.simulation.faults import CATALOGUE
 from tests.simulation.mutants import hunt
 from tests.simulation.planted import PLANTED
@@ -30,10 +32,25 @@ print([run(shape_of(seed)).digest for seed in range(6)])
 
 @pytest.mark.slow
 def test_random_seeds_break_no_promise_and_the_catalogue_is_used() -> None:
-    found = tally(range(150))
+    found = tally(range(120), directed=True)
     assert found.lines == []
     assert len(found.faults) > 0.8 * len(CATALOGUE)
     assert set(found.stacks) == {"http", "direct", "vertex"}
+
+
+def test_a_fault_that_never_fired_fails_a_large_run_and_not_a_small_one() -> None:
+    quiet = Tally(n=LARGE, faults=Counter(dict.fromkeys(set(CATALOGUE) - {"again.half"}, 1)))
+    assert red(quiet) == ["again.half"]
+    assert failed(quiet)
+    assert not failed(replace(quiet, n=LARGE - 1))
+    assert not failed(replace(quiet, faults=Counter(dict.fromkeys(CATALOGUE, 1))))
+    assert failed(Tally(n=1, violations=Counter({"S1": 1})))
+
+
+def test_there_are_enough_planted_bugs_and_each_is_another_one() -> None:
+    assert len(PLANTED) >= 45
+    assert len({(one.file, one.old, one.new) for one in PLANTED}) == len(PLANTED)
+    assert len({one.name for one in PLANTED}) == len(PLANTED)
 
 
 @pytest.mark.slow

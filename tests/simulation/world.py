@@ -141,11 +141,14 @@ class World:
             self._strike(kind, key)
 
     async def _hands(self) -> None:
-        """What a shape says a hand in the console does, to a model that it names."""
+        """What a shape says a hand does, in the console to the model of that number, or to the ledger."""
         for at, kind, nth in self.shape.strikes:
             await asyncio.sleep(max(0.0, at - self.loop.time()))
-            if _by_hand(self, kind, lambda models, nth=nth: models[nth], self.loop.time()):  # type: ignore[misc]
-                self.faults.strike(kind, f"strike@{at:g}:{kind}")
+            if kind.startswith("ledger."):
+                self._lose(kind, nth)
+            elif not _by_hand(self, kind, lambda models, nth=nth: models[nth], self.loop.time()):  # type: ignore[misc]
+                continue
+            self.faults.strike(kind, f"strike@{at:g}:{kind}")
 
     def _strike(self, kind: str, key: str) -> None:
         now = self.loop.time()
@@ -170,11 +173,15 @@ class World:
         if kind.startswith("ledger."):
             if not self.shape.service.chooses_id or self.place.now is None:
                 return False  # where the service chooses ids, the ledger is the only lock there is
-            self.log(Person(kind, ""))
-            self.oracle.excuse_the_lost()
-            self.place.vanish() if kind == "ledger.vanished" else self.place.roll_back(pick.number(1, 3))
+            self._lose(kind, pick.number(1, 3))
             return True
         return _by_hand(self, kind, pick.one, now)
+
+    def _lose(self, kind: str, by: int) -> None:
+        """The ledger's ref is gone, or put back by so many versions."""
+        self.log(Person(kind, ""))
+        self.oracle.excuse_the_lost()
+        self.place.vanish() if kind == "ledger.vanished" else self.place.roll_back(by)
 
 
 def _by_hand(world: World, kind: str, choose: Callable[[Sequence[Model]], Model], now: float) -> bool:
