@@ -63,6 +63,26 @@ _FLAPS = tuple(
 
 DIRECTED: tuple[Directed, ...] = (
     _directed("deleted on purpose", _acts((1200.0, "remove", 0)), _DOOMED),
+    _directed("left alone", _acts((1200.0, "remove", 0)), _QUIET),
+    _directed("shown by another name", _acts((1200.0, "display", 3)), _QUIET),
+    _directed(
+        "other inputs, three times", _acts((900.0, "epochs", 1), (1800.0, "rows", 1), (2700.0, "attempt", 0)), _QUIET
+    ),
+    _directed(
+        "superseded, and let finish",
+        _acts((600.0, "epochs", 1)),
+        replace(_QUIET, wishes=(replace(ALPHA, finish=True), KEEPER), service=_service(1500.0)),
+    ),
+    _directed(
+        "a budget for one run of two",
+        (),
+        replace(
+            _QUIET,
+            wishes=(replace(ALPHA, epochs=4), replace(KEEPER, epochs=4)),
+            budget=0.0095,
+            service=replace(_service(), price=10.0),
+        ),
+    ),
     _directed(
         "wanted again where ids stay taken",
         _acts((1200.0, "remove", 0), (2400.0, "revert", 0)),
@@ -143,7 +163,6 @@ DIRECTED: tuple[Directed, ...] = (
         _acts((260.0, "remove", 0), (2600.0, "revert", 0)),
         replace(_DOOMED, grace=100.0, service=replace(_service(LONG), frozen=((0.0, 690.0, 0.0),))),
     ),
-    _directed("shown by another name, and left alone", _acts((900.0, "display", 3), (1800.0, "remove", 0)), _QUIET),
     _directed(
         "a mirror that shows what was replaced",
         _acts((900.0, "epochs", 1)),
