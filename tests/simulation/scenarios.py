@@ -79,7 +79,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("moved", (("move", 1),)),
     Scenario("suspended and resumed", (("suspend", 0), ("epochs", 1), ("suspend", 0))),
     Scenario("a run that fails", (("attempt", 0),), faults=("run/run.fails#1:run.fails",)),
-    Scenario("a run past its limit", (("epochs", 2),), (replace(ALPHA, limit="10m"),), tuning=900.0),
+    Scenario("a run past its limit", (("epochs", 2),), (replace(ALPHA, limit="10m"),), tuning=1500.0),
     Scenario("broken and mended", (("break", 0), ("epochs", 2))),
     Scenario("history beyond its limit", (("epochs", 1), ("epochs", 2), ("rows", 1), ("rows", 2)), (DOOMED,)),
     Scenario("a full quota", wishes=(ALPHA, Wish("beta", "beta")), quota=1, tail=3000.0),
