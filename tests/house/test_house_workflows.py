@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 WORKFLOWS = sorted((Path(__file__).resolve().parents[2] / ".github" / "workflows").glob("*.yml"))
-# What a workflow has to write, and nothing else may be: the comment, the check, a line beside a commit, the ledger's branch.
+# What a workflow has to write, and nothing else may be: the comment, the check, a line beside a commit, the ledger.
 WRITES = {
     "gitune-plan.yml": {"pull-requests", "checks"},
     "gitune-comment.yml": {"pull-requests"},
