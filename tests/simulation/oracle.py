@@ -316,7 +316,10 @@ class Oracle:
         elif self._now() - since < self.bounds.grace - 1.0 and not self._skewed:
             self.say("S7", f"{event.model} was deleted {self._now() - since:.0f} s after its tombstone")
         asked_for = self._wanted.get(account.key, -self.bounds.grace)
-        if asked_for <= self._passes[event.by].began < asked_for + self.bounds.grace - 1.0 and not self._skewed:
+        # A rename that was undone without formerNames left a twin of the same inputs: the one that is asked for stays.
+        twins = sum(_kin(other) == _kin(account) and not other.gone for other in self.models.values()) > 1
+        early = asked_for <= self._passes[event.by].began < asked_for + self.bounds.grace - 1.0
+        if early and not twins and not self._skewed:
             self.say("S7", f"{event.model} was deleted {self._now() - asked_for:.0f} s after a pass had it wanted")
         head_since, head = self._heads[-1]
         asked = self._wish(head, account.name)
@@ -455,9 +458,16 @@ class Oracle:
         """The record is gone: what left no model behind cannot be known to have been paid for."""
         self._lost = True
         self.policies.clear()
+        self._records = {}
         for account in self.models.values():
             if account.gone:
                 self.excused[account.key] += 1
+
+
+def _kin(account: _Model) -> tuple[str, object, int]:
+    """The key without what tells a lineage from the one that it was before its name came back."""
+    lineage, inputs, attempt = account.key
+    return lineage.partition("@")[0], inputs, attempt
 
 
 def stalled(record: Record) -> Reason | None:
