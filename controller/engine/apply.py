@@ -8,7 +8,16 @@ from itertools import groupby
 
 from controller.conditions import Reason
 from controller.engine.score import score
-from controller.errors import Interrupted, OutcomeUnknown, ProviderError, Rejected, RejectedKind, SourceError, Transient
+from controller.errors import (
+    Interrupted,
+    LedgerError,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    RejectedKind,
+    SourceError,
+    Transient,
+)
 from controller.failpoints import point
 from controller.plan.actions import (
     Action,
@@ -117,6 +126,9 @@ async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
 async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcome:
     """One POST, never a second. Where its answer is lost or says the id is taken, look before anything else."""
     provider = ports.providers[action.provider]
+    overtaken = await _overtaken(action, world, ports)
+    if overtaken is not None:
+        return overtaken
     try:
         return Done(action, await provider.create(_request(action, world.instance)))
     except OutcomeUnknown as error:
@@ -126,6 +138,21 @@ async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcom
             raise
         held = Held(action, Reason.FOREIGN_MODEL, f"{action.model} is there already and is not ours", error.hint)
         return await _look_for(action, world, provider, held)
+
+
+async def _overtaken(action: Create | Retune, world: World, ports: Ports) -> Held | None:
+    """The last look before what costs money: a pass that slept may find its intent settled or moved by another."""
+    try:
+        if await ports.ledger.tip() == world.recorded.tip:
+            return None
+        recorded = await ports.ledger.load()
+    except LedgerError as error:
+        message = f"the ledger cannot be read just before the create, which is not sent: {error.message}"
+        return Held(action, Reason.INTERRUPTED, message, error.hint)
+    if recorded.nonce(action.name) == world.recorded.nonce(action.name):
+        return None
+    message = f"another controller has taken over the create of {action.name}: it is not sent a second time"
+    return Held(action, Reason.SUPERSEDED, message)
 
 
 async def _look_for(action: Create | Retune, world: World, provider: Provider, held: Held) -> Outcome:

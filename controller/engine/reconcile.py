@@ -13,7 +13,7 @@ from controller.errors import LedgerError, RevisionConflict, UnsafePlan
 from controller.failpoints import point
 from controller.plan.actions import Action, Adopt, Cancel, Create, Delete, Hold, Plan, Promote, Retune, Reuse, Wait
 from controller.plan.offline import as_recorded
-from controller.plan.outcomes import Done, Outcome
+from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
 from controller.plan.safety import standing, uncommitted
@@ -166,13 +166,23 @@ async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapp
             await ports.ledger.save(records, world.recorded.tip, _message(world.recorded, records))
         except RevisionConflict:
             await ports.clock.sleep(ports.chance.uniform(0.05, 0.5))
-            world = replace(world, recorded=await ports.ledger.load())
+            recorded = await ports.ledger.load()
+            outcomes = [outcome for outcome in outcomes if not _is_overtaken(outcome, world.recorded, recorded)]
+            world = replace(world, recorded=recorded)
         else:
             return records
     raise LedgerError(
         f"the record of this pass lost {_SAVE_TRIES} races in a row; the next pass finds what it did",
         hint="Another controller writes the same ledger very often: see that only one follows this branch.",
     )
+
+
+def _is_overtaken(outcome: Outcome, before: Recorded, now: Recorded) -> bool:
+    """Whether a create that made nothing has nothing more to say: the open intent is another one, or there is none."""
+    action = outcome.action
+    if not isinstance(outcome, Held) or not isinstance(action, Create | Retune):
+        return False
+    return before.nonce(action.name) != now.nonce(action.name)
 
 
 def _now(ports: Ports) -> str:

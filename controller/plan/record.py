@@ -34,21 +34,25 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
         if not isinstance(action, Create | Retune):
             continue
         record = _record_for(action.desired, world, records)
-        open_one = record.intent
-        if open_one is not None and _is_for(open_one, action):
-            continue
-        intent = Intent(
-            action.model,
-            action.fingerprint,
-            action.attempt,
-            nonces[action.name],
-            world.desired.revision or "",
-            action.provider,
-            now,
-            action.cost.high if action.cost else None,
-        )
-        records[action.name] = replace(record, intent=intent)
+        if record.intent is None or not _is_for(record.intent, action):
+            intent = _new_intent(action, world, nonces[action.name], now)
+            # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
+            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)
+        records[action.name] = record
     return records
+
+
+def _new_intent(action: Create | Retune, world: World, nonce: str, now: str) -> Intent:
+    return Intent(
+        model=action.model,
+        fingerprint=action.fingerprint,
+        attempt=action.attempt,
+        nonce=nonce,
+        revision=world.desired.revision or "",
+        provider=action.provider,
+        since=now,
+        cost=action.cost.high if action.cost else None,
+    )
 
 
 def _is_for(intent: Intent, action: Create | Retune) -> bool:
@@ -95,7 +99,14 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
         return Record(name=model.name, provider=model.provider)
     for name in model.former_names:
         records.pop(name, None)
-    return replace(found, name=model.name)
+    if found.name == model.name:
+        return found
+    # A rename is acted on when it is recorded: a mirror that lags would find the former name without a record, and pay.
+    here = world.desired.revision or ""
+    intent = found.intent
+    if intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt):
+        intent = replace(intent, revision=here or intent.revision)
+    return replace(found, name=model.name, intent=intent, attempted=here or found.attempted)
 
 
 def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:
@@ -139,7 +150,8 @@ def _deleted(record: Record, world: World) -> frozenset[str]:
 
     def is_done(slot: Slot) -> bool:
         due = bool(slot.doomed) and (slot.model in world.due or record.delete_approved)
-        return due and world.observed.presence(slot_provider(slot, record), slot.model) is Presence.ABSENT
+        was_there = slot.state != RemoteState.UNKNOWN  # else it went before its deletion was due, by another hand
+        return due and was_there and world.observed.presence(slot_provider(slot, record), slot.model) is Presence.ABSENT
 
     return frozenset(slot.model for slot in record.slots if is_done(slot))
 

@@ -11,7 +11,7 @@ from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired, DesiredModel
 from controller.state.identity import Mark, model_id
 from controller.state.observed import Observed, RemoteModel
-from controller.state.recorded import Record, Recorded, Slot
+from controller.state.recorded import Intent, Record, Recorded, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,17 @@ class World:
     def full_name(self, model: DesiredModel) -> str:
         """The remote name that the desired run of a spec has where we choose it; "" where the provider does.
 
-        A model deleted on purpose and wanted again is another incarnation, with another id.
+        A model deleted on purpose and wanted again is another incarnation, with another id. Where a create was sent
+        and is not settled, its id is the lock that keeps it from happening twice, whatever the spec is called now.
         """
         known = self.capabilities.get(model.provider, Capabilities())
         if not known.chooses_id:
             return ""
         record = self.record_of(model)
         digest = model.fingerprint
+        intent = record.intent if record else None
+        if intent is not None and intent.model and _is_asked_for(intent, model):
+            return intent.model
         runs = record.runs if record else ()
         gone = sum(run.deleted and (run.fingerprint, run.attempt) == (digest, model.attempt) for run in runs)
         return known.model_prefix + model_id(model.name, digest, model.attempt, 1 + gone)
@@ -102,6 +106,11 @@ def _joined(found: list[Record]) -> Record:
     runs = tuple(run for record in others for run in record.runs if run.model not in known)
     intent = first.intent or next((record.intent for record in others if record.intent), None)
     return replace(first, runs=(*runs, *first.runs), intent=intent) if runs or intent else first
+
+
+def _is_asked_for(intent: Intent, model: DesiredModel) -> bool:
+    wanted = (model.provider, model.fingerprint, model.attempt)
+    return (intent.provider or model.provider, intent.fingerprint, intent.attempt) == wanted
 
 
 def names_of(model: DesiredModel) -> tuple[str, ...]:

@@ -158,3 +158,8 @@ class Recorded:
 
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     tip: str | None = None
+
+    def nonce(self, name: str) -> str:
+        """What names the open intent of a spec; "" where none is open."""
+        record = self.records.get(name)
+        return record.intent.nonce if record is not None and record.intent is not None else ""

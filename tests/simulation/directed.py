@@ -191,6 +191,53 @@ DIRECTED: tuple[Directed, ...] = (
         "create#1:create.lost",
     ),
     _directed(
+        "asleep between the intent and the create, and the spec renamed meanwhile",
+        _acts((120.0, "rename", 1)),
+        replace(_QUIET, controllers=2, service=_service(LONG), safety=6000.0),
+        "pause/pause.ledger#1:pause.ledger",
+    ),
+    _directed(
+        "asleep between the intent and the create, and other inputs wanted meanwhile",
+        _acts((120.0, "epochs", 1)),
+        replace(_QUIET, controllers=2, service=_service(LONG), safety=6000.0),
+        "pause/pause.ledger#1:pause.ledger",
+    ),
+    _directed(
+        "a rename whose first change fails, and a mirror that shows the former name",
+        _acts((1200.0, "rename", 1)),
+        replace(
+            _QUIET,
+            stack="vertex",
+            service=replace(_service(), chooses_id=False),
+            shown=(Window(1351.0, 2200.0, 0),),
+        ),
+        "write#1:write.500-after",
+    ),
+    _directed(
+        "an answer lost, the spec renamed, and the model not to be seen yet",
+        _acts((260.0, "rename", 1)),
+        replace(_QUIET, service=replace(_service(), frozen=((0.0, 900.0, 0.0),))),
+        "create#1:create.lost",
+    ),
+    _directed(
+        "an answer lost before a rename, and a mirror that shows the former name",
+        _acts((120.0, "rename", 1)),
+        replace(
+            _QUIET,
+            wishes=(ALPHA,),
+            seed=2,
+            service=replace(_service(), frozen=((0.0, 1000.0, 0.0),)),
+            shown=(Window(330.0, 2200.0, 0),),
+        ),
+        "create#1:create.lost",
+    ),
+    _directed(
+        "taken away by hand, and wanted again at the moment of its deletion",
+        _acts((1200.0, "remove", 0)),
+        replace(_DOOMED, strikes=((1100.0, "console.deleted", 0),)),
+        "again#1:again.wanted",
+    ),
+    _directed(
         "a slow create, and another controller at work meanwhile",
         (Act(500.0, "add", "beta", 0), Act(600.0, "add", "gamma", 0)),
         replace(_QUIET, controllers=2, service=replace(_service(), distance=20.0)),

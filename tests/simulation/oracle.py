@@ -38,6 +38,7 @@ from tests.simulation.wishes import CANARY, Inputs, Wish
 
 INSTANCE = "example.com/models"
 _MARK = re.compile(r"gitune: (\S+)/([a-z0-9-]+) attempt=(\d+) sha256=([0-9a-f]{64})")
+_AWAKE = 120.0  # seconds that a request may be on its way after the last look before it
 _REQUESTS = 80  # a pass of a few specs: a listing, a look at each, their operations, all of it tried four times
 
 Key: TypeAlias = tuple[str, Inputs, int]
@@ -75,6 +76,7 @@ class _Model:
     fingerprint: str
     states: set[str] = field(default_factory=set)
     by_hand: bool = False
+    unmarked: bool = False
     deleted: bool = False
     gone: bool = False
     stopped: bool = False
@@ -112,6 +114,7 @@ class Oracle:
         self._let_go: set[str] = set()
         self._wanted: dict[Key, float] = {}
         self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
+        self._settled: dict[tuple[str, str, int], float] = {}
         self._doomed: dict[tuple[str, str], float] = {}
         self._spent: Counter[int] = Counter()
         self._answers: dict[str, set[str]] = defaultdict(set)
@@ -146,11 +149,18 @@ class Oracle:
                 self._saved(event)
             case PassEnded():
                 self._pass_ended(event)
-            case Fault(kind=kind):
-                self._skewed |= kind == "clock.jump"
-                self._late |= kind == "pause.ledger"
+            case Person() | Fault():
+                self._struck(event)
             case _:
                 pass
+
+    def _struck(self, event: Person | Fault) -> None:
+        if isinstance(event, Person):
+            if event.what == "console.unmarked" and event.about in self.models:
+                self.models[event.about].unmarked = True
+            return
+        self._skewed |= event.kind == "clock.jump"
+        self._late |= event.kind == "pause.ledger"
 
     def say(self, invariant: str, what: str) -> None:
         """A promise is broken."""
@@ -218,7 +228,10 @@ class Oracle:
             self.say("S8", f"{self._spent[month] / 1e6:.6f} was spent of {self.bounds.budget}")
 
     def _explain(self, event: Created, name: str, attempt: int, digest: str) -> None:
-        """Exactly one intent, durable before, of a commit that asked for just this, explains the create."""
+        """Exactly one open intent, durable before, of a commit that asked for just this, explains the create."""
+        settled = self._settled_since((name, digest, attempt))
+        if settled > _AWAKE:
+            self.say("S4", f"the intent of {event.model} had been settled {settled:.0f} s before it was made")
         revisions = list(self._intents.get((name, digest, attempt), ()))
         if not revisions:
             self.say("S4", f"no intent was durable before {event.model} was made")
@@ -228,6 +241,12 @@ class Oracle:
             if wish is not None and (wish.inputs, wish.attempt) == (event.inputs, attempt):
                 return
         self.say("S4", f"no commit with an intent for {event.model} asks for {event.inputs} attempt {attempt}")
+
+    def _settled_since(self, asked: tuple[str, str, int]) -> float:
+        """For how many seconds no open intent asks for this; 0 where one does, or the record was lost."""
+        if self._lost or asked not in self._settled:
+            return 0.0
+        return self._now() - self._settled[asked]
 
     def _lineage(self, name: str, digest: str, attempt: int) -> str:
         for revision in reversed(list(self._intents.get((name, digest, attempt), ()))):
@@ -356,6 +375,7 @@ class Oracle:
             self._claims(record, before.get(name))
         if before and not event.message.startswith("Forget"):
             self._nothing_lost(before, event.records)
+        self._settle(before, event.records)
         self._records, self._tip = event.records, event.tip
 
     def _refusals(self, by: str, record: Record) -> None:
@@ -400,11 +420,20 @@ class Oracle:
             known = self._intents[(name, intent.fingerprint, intent.attempt)]
             known.pop(intent.revision, None)
             known[intent.revision] = None  # the last one said is the one a create rests on
+            self._settled.pop((name, intent.fingerprint, intent.attempt), None)
         for slot in record.slots:
             if slot.doomed:
                 self._doomed.setdefault((name, slot.model), self._now())
             else:
                 self._doomed.pop((name, slot.model), None)
+
+    def _settle(self, before: Mapping[str, Record], now: Mapping[str, Record]) -> None:
+        """Which intents are open no more, be it under another name."""
+        still = {record.intent.nonce for record in now.values() if record.intent is not None}
+        for name, record in before.items():
+            intent = record.intent
+            if intent is not None and intent.nonce not in still:
+                self._settled[name, intent.fingerprint, intent.attempt] = self._now()
 
     def _claims(self, record: Record, before: Record | None) -> None:
         """S5: every claim has been seen, and none is taken back."""
@@ -455,12 +484,12 @@ class Oracle:
                     self.say("P3", f"{name} was let go, and its deletion policy was Delete")
 
     def excuse_the_lost(self) -> None:
-        """The record is gone: what left no model behind cannot be known to have been paid for."""
+        """The record is gone: what left no model behind, or none with a mark, cannot be known to have been paid for."""
         self._lost = True
         self.policies.clear()
         self._records = {}
         for account in self.models.values():
-            if account.gone:
+            if account.gone or account.unmarked:
                 self.excused[account.key] += 1
 
 

@@ -30,8 +30,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a lost race is not rebuilt",
         "engine/reconcile.py",
-        "            world = replace(world, recorded=await ports.ledger.load())",
-        "            world = replace(world, recorded=Recorded(world.recorded.records, (await ports.ledger.load()).tip))",
+        "            world = replace(world, recorded=recorded)\n",
+        "            world = replace(world, recorded=Recorded(world.recorded.records, recorded.tip))\n",
         ("S5", "S1", "L1"),
     ),
     Planted(
@@ -334,6 +334,41 @@ PLANTED: tuple[Planted, ...] = (
         "    if not world.behind or not names:",
         "    if True:",
         ("S1", "S3", "S7", "L1"),
+    ),
+    Planted(
+        "a sleeper does not look again",
+        "engine/apply.py",
+        "        if await ports.ledger.tip() == world.recorded.tip:",
+        "        if True:",
+        ("S4", "S1"),
+    ),
+    Planted(
+        "a rename is not acted on",
+        "plan/record.py",
+        "    return replace(found, name=model.name, intent=intent, attempted=here or found.attempted)",
+        "    return replace(found, name=model.name, intent=intent)",
+        ("S1", "S7"),
+    ),
+    Planted(
+        "an open intent is another id by another name",
+        "plan/world.py",
+        "        if intent is not None and intent.model and _is_asked_for(intent, model):",
+        "        if False:",
+        ("S1", "L1"),
+    ),
+    Planted(
+        "an intent is no act",
+        "plan/record.py",
+        "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",
+        "            record = replace(record, intent=intent)",
+        ("S1", "S7"),
+    ),
+    Planted(
+        "what another hand took away counts as deleted",
+        "plan/record.py",
+        "        return due and was_there and",
+        "        return due and",
+        ("S1",),
     ),
     Planted(
         "any approval will do",
