@@ -38,12 +38,13 @@ from controller.plan.actions import (
 from controller.plan.bases import settle_bases
 from controller.plan.fit import find_fit
 from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.renames import with_former_names
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
 from controller.state.desired import Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
-from controller.state.recorded import Score
+from controller.state.recorded import Score, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
         case Update():
             return await _update(action, ports.providers[action.provider])
         case Cancel():
-            return await _cancel(action, stage)
+            return await _cancel(action, world, stage)
         case Delete():
             return await _delete(action, world, stage)
         case Adopt():
@@ -167,18 +168,18 @@ async def _look_for(action: Create | Retune, world: World, provider: Provider, h
     return held
 
 
-async def _head(stage: Stage) -> Desired | None:
+async def _head(world: World, stage: Stage) -> Desired | None:
     """What HEAD asks for now; None where that cannot be read. What was done before must be recorded all the same."""
     try:
-        return await stage.look_again()
+        return with_former_names(await stage.look_again(), world.recorded)
     except SourceError:
         return None
 
 
-async def _cancel(action: Cancel, stage: Stage) -> Outcome:
+async def _cancel(action: Cancel, world: World, stage: Stage) -> Outcome:
     """A run whose spec was removed is stopped only if HEAD, as it is now, does not have the spec either."""
     if action.reason is Reason.SPEC_REMOVED:
-        desired = await _head(stage)
+        desired = await _head(world, stage)
         if desired is None or not desired.complete or action.name in desired.names:
             return Held(action, Reason.SUPERSEDED, f"{action.name} is there again, or may be: {action.model} goes on")
     await stage.ports.providers[action.provider].cancel(action.model, action.operation)
@@ -187,7 +188,7 @@ async def _cancel(action: Cancel, stage: Stage) -> Outcome:
 
 async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
     """The last look before what cannot be undone: HEAD still does not want it, and it is still ours."""
-    desired = await _head(stage)
+    desired = await _head(world, stage)
     if desired is None or _is_wanted(action, desired, world):
         return Held(action, Reason.SUPERSEDED, f"{action.model} is wanted again, or may be: it stays")
     provider = stage.ports.providers[action.provider]
@@ -197,8 +198,10 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
         gone = seen.presence(action.model) is Presence.ABSENT
         why = f"{action.model} cannot be read: it is not deleted"
         return Done(action) if gone else Held(action, Reason.PROVIDER_UNREADABLE, why)
+    wanted = next((model for model in desired.models if model.name == action.name), None)
     record = world.recorded.records.get(action.name)
-    names = next((names_of(m) for m in desired.models if m.name == action.name), (action.name,))
+    slot = Slot(action.model, action.fingerprint, action.attempt, remote.state)
+    names = names_of(wanted) if wanted else replace(world, desired=desired).marks_of(record, slot) if record else ()
     if record is None or not world.is_ours(remote, names, action.fingerprint, action.attempt):
         return Held(action, Reason.DRIFTED, f"{action.model} is not marked as ours any more: it is not deleted")
     await provider.delete(action.model)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.engine.times import with_times
+from controller.plan.renames import with_former_names
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports, Relation, Want
 from controller.settings import Settings
@@ -30,7 +31,7 @@ async def look_offline(ports: Ports, settings: Settings, revision: str | None = 
     recorded = await ports.ledger.load()
     limits = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
     world = World(
-        desired=desired,
+        desired=with_former_names(desired, recorded),
         recorded=recorded,
         observed=Observed(),
         instance=ports.instance,

@@ -73,7 +73,7 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
         if record is None:
             continue
         record = _at_its_provider(record, model, world) if model else record
-        record = refreshed(record, world, now, names_of(model) if model else (name,))
+        record = refreshed(record, world, now, names_of(model) if model else ())
         for outcome in came:
             record = after(record, outcome, world, now)
         record = _superseded_settled(record, came)
@@ -96,7 +96,8 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     """The record of a spec under its present name; a former name's record moves over."""
     found = world.record_of(model)
     if found is None:
-        return Record(name=model.name, provider=model.provider)
+        return Record(name=model.name, provider=model.provider, former_names=model.former_names)
+    found = replace(found, former_names=model.former_names)
     for name in model.former_names:
         records.pop(name, None)
     if found.name == model.name:
@@ -123,11 +124,15 @@ def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Recor
 
 
 def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) -> Record:
-    """The record with its slots and runs as they were just observed; ``names`` are those our marks may carry."""
+    """The record with its slots and runs as they were just observed.
+
+    ``names`` are those our marks may carry; without any, where there is no spec, those that the record may have had.
+    """
 
     def seen(slot: Slot) -> RemoteModel | None:
         remote = world.observed.model(slot_provider(slot, record), slot.model)
-        return remote if remote and world.is_ours(remote, names, slot.fingerprint, slot.attempt) else None
+        ours = names or world.marks_of(record, slot)
+        return remote if remote and world.is_ours(remote, ours, slot.fingerprint, slot.attempt) else None
 
     gone = _deleted(record, world)
 

@@ -9,7 +9,7 @@ from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orpha
 from controller.plan.case import TUNING, adopt, unknown
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy
-from controller.state.observed import Presence
+from controller.state.observed import Presence, RemoteState
 from controller.state.recorded import Intent, Record, Slot
 
 
@@ -36,7 +36,8 @@ def removed(record: Record, world: World, *, whole: bool) -> tuple[Action, ...]:
 def _settle(record: Record, intent: Intent, world: World) -> Action | None:
     """First known, then superseded: an intent is settled also where nobody wants its model any more."""
     provider = intent.provider or record.provider
-    found = world.marked(provider, (record.name,), intent.fingerprint, intent.attempt)
+    made = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
+    found = world.marked(provider, world.marks_of(record, made), intent.fingerprint, intent.attempt)
     if found:
         return adopt(record.name, provider, intent, found[0])
     if intent.model:
@@ -58,7 +59,9 @@ def _stop(record: Record, pending: Slot, world: World) -> Action | None:
         message = f"{pending.model} was just made and does not show yet"
         return _say(record, Hold, Reason.VISIBILITY, message)
     remote = world.observed.model(provider, pending.model)
-    ours = remote is not None and world.is_ours(remote, (record.name,), pending.fingerprint, pending.attempt)
+    ours = remote is not None and world.is_ours(
+        remote, world.marks_of(record, pending), pending.fingerprint, pending.attempt
+    )
     if remote is None or not ours or remote.state not in TUNING:
         return None
     if not record.missing:

@@ -56,6 +56,22 @@ class World:
         found = [records[name] for name in names_of(model) if name in records]
         return _joined(found) if found else None
 
+    def marks_of(self, record: Record, slot: Slot) -> tuple[str, ...]:
+        """The names that the mark on a slot's model may carry where no spec speaks for the record.
+
+        Its own, and former ones: a mark is rewritten only once its model serves. Not the name of somebody who has that
+        model too, or asks for what it was made from.
+        """
+        return (record.name, *(name for name in record.former_names if not self._is_another_ones(name, slot)))
+
+    def _is_another_ones(self, name: str, slot: Slot) -> bool:
+        record = self.recorded.records.get(name)
+        if record is not None and (record.run(slot.model) or any(other.model == slot.model for other in record.slots)):
+            return True
+        inputs = (slot.fingerprint, slot.attempt)
+        asks = any(name in names_of(m) and (m.fingerprint, m.attempt) == inputs for m in self.desired.models)
+        return asks or any(name in (broken.name, *broken.former_names) for broken in self.desired.invalid)
+
     def is_ours(self, remote: RemoteModel, names: tuple[str, ...], fingerprint: str, attempt: int) -> bool:
         """Whether its mark says that we made it, for one of these names, from these inputs."""
         mark = remote.mark

@@ -118,11 +118,13 @@ class Record:
     """The status of one spec name.
 
     ``attempted`` and ``applied`` are revisions; ``tenths`` is progress in tenths (0–10).
+    ``former_names`` are those that the spec said or once had: our marks may still carry them.
     ``display_name``, ``description`` (without the mark) and ``sampling`` are what was last applied in place.
     """
 
     name: str
     provider: str
+    former_names: tuple[str, ...] = ()
     deletion_policy: DeletionPolicy = DeletionPolicy.ORPHAN
     attempted: str = ""
     applied: str = ""

@@ -365,6 +365,39 @@ async def test_a_renamed_spec_keeps_its_model_and_pays_nothing() -> None:
     assert sum(stage.provider.paid.values()) == 1
 
 
+async def test_a_rename_that_is_undone_pays_nothing() -> None:
+    stage = await settled()
+    original = spec_text()
+    renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
+    for text, name in ((renamed, "figures"), (original, "numbers"), (renamed, "figures"), (original, "numbers")):
+        stage.source.edit({"specs/numbers.yaml": text})
+        assert await stage.step() == [(name, "update")]
+        assert await stage.step() == [(name, "none")]
+        assert set(stage.ledger.records) == {name}
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_a_name_that_was_given_up_and_asks_for_something_else_is_a_new_spec() -> None:
+    stage = await settled()
+    renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
+    stage.source.edit({"specs/numbers.yaml": renamed})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 8}")})
+    assert await stage.step() == [("figures", "orphan"), ("numbers", "create")]
+    assert set(stage.ledger.records) == {"figures", "numbers"}
+
+
+async def test_a_name_that_was_given_up_is_not_taken_back_while_its_bearer_is_there() -> None:
+    stage = await settled()
+    renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
+    stage.source.edit({"specs/numbers.yaml": renamed})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text("figures"), "specs/again.yaml": spec_text("numbers")})
+    held = await stage.run()
+    assert [(o.action.name, o.action.word) for o in held.outcomes] == [("figures", "none"), ("numbers", "hold")]
+    assert held.outcomes[1].action.reason is Reason.FOREIGN_MODEL
+
+
 async def test_following_goes_on_until_nothing_tunes() -> None:
     stage = Stage()
     passes = []

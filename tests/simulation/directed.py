@@ -232,6 +232,16 @@ DIRECTED: tuple[Directed, ...] = (
         "create#1:create.lost",
     ),
     _directed(
+        "a rename that is undone where the service chooses ids",
+        _acts((1200.0, "rename", 1), (2000.0, "revert", 0)),
+        replace(_QUIET, stack="vertex", service=replace(_service(), chooses_id=False)),
+    ),
+    _directed(
+        "renamed while it tunes, and removed before its mark is written anew",
+        (Act(400.0, "rename", "alpha", 1), Act(900.0, "remove", "alpha-r1")),
+        replace(_DOOMED, service=_service(LONG)),
+    ),
+    _directed(
         "taken away by hand, and wanted again at the moment of its deletion",
         _acts((1200.0, "remove", 0)),
         replace(_DOOMED, strikes=((1100.0, "console.deleted", 0),)),

@@ -188,6 +188,13 @@ class Oracle:
         found = (w for w in commit.wishes if name == w.name or name in w.former) if commit else ()
         return next(iter(found), None)
 
+    def _asks_for(self, revision: str, account: _Model) -> Wish | None:
+        """The spec that a model belongs to, by the name it is marked with, or by what that name became."""
+        commit = self.commits.get(revision)
+        found = self._wish(revision, account.name)
+        kin = (wish for wish in commit.wishes if wish.lineage == account.key[0]) if commit else ()
+        return found or next(iter(kin), None)
+
     # What reaches the service
 
     def _asked(self, event: Asked) -> None:
@@ -306,7 +313,7 @@ class Oracle:
     def _cancelled(self, event: Changed, account: _Model) -> None:
         account.stopped = True  # it may have ended well before that came: still it is never promoted
         told = self._told[event.by]
-        wish = self._wish(told.revision, account.name)
+        wish = self._asks_for(told.revision, account)
         if wish is None:
             if not told.whole:
                 self.say("S3", f"{event.model} was cancelled on half a picture")
@@ -322,7 +329,7 @@ class Oracle:
 
     def _deleted(self, event: Changed, account: _Model) -> None:
         told = self._told[event.by]
-        wish = self._wish(told.revision, account.name)
+        wish = self._asks_for(told.revision, account)
         if not told.whole:
             self.say("S3", f"{event.model} was deleted on half a picture")
         if not {account.key[0], account.name} & self._dooms:
@@ -341,7 +348,7 @@ class Oracle:
         if early and not twins and not self._skewed:
             self.say("S7", f"{event.model} was deleted {self._now() - asked_for:.0f} s after a pass had it wanted")
         head_since, head = self._heads[-1]
-        asked = self._wish(head, account.name)
+        asked = self._asks_for(head, account)
         wanted = asked is not None and (asked.inputs, asked.attempt) == account.key[1:]
         if wanted and not self._late and self._now() - head_since > self.bounds.lag + 120.0:
             self.say("S7", f"{event.model} was deleted, and HEAD has asked for it for long")
@@ -412,7 +419,9 @@ class Oracle:
                 self._let_go |= models
         for wish in commit.wishes:
             if wish.name not in commit.broken:
-                self._wanted[wish.lineage, wish.inputs, wish.attempt] = self._now()
+                key = (wish.lineage, wish.inputs, wish.attempt)
+                began = self._passes[event.by].began  # it may have slept since: what it was told is as old as that
+                self._wanted[key] = max(began, self._wanted.get(key, 0.0))
 
     def _remember(self, name: str, record: Record) -> None:
         intent = record.intent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -37,13 +38,8 @@ def perform(act: Act, repository: Repository, now: float) -> None:
         _rewrite(act, repository, now)
     else:
         wishes, broken = dict(head.wishes), dict(head.broken)
-        if act.what == "rename" and act.name in wishes:
-            repository.renamed.add(act.name)
         if ACTS[act.what](act, wishes, broken):
-            if act.what == "add" and act.name in repository.renamed:
-                # Its first bearer goes on under another name: this one is somebody else.
-                wishes[act.name] = replace(wishes[act.name], lineage=f"{act.name}@{now:g}")
-            repository.commit(wishes, broken, now)
+            repository.commit(_told_apart(wishes, now), broken, now)
 
 
 def mended(repository: Repository, now: float) -> None:
@@ -122,16 +118,14 @@ def _revert(repository: Repository, now: float) -> None:
     parent = repository.head.parent
     if parent:
         old: Commit = repository.commits[parent]
-        repository.commit(_again(old.wishes, repository, now), old.broken, now)
+        repository.commit(dict(old.wishes), old.broken, now)
 
 
-def _again(wishes: Mapping[str, Wish], repository: Repository, now: float) -> Wishes:
-    """Wishes that come back. A name that was given up in a rename comes back as somebody else: its former bearer
-    took the record along, and without formerNames nothing says that the two are one.
-    """
-    here = repository.head.wishes
+def _told_apart(wishes: Wishes, now: float) -> Wishes:
+    """Of two that bear one lineage, the one without former names is somebody else, who took a name that was left."""
+    bearers = Counter(wish.lineage for wish in wishes.values())
     return {
-        name: replace(wish, lineage=f"{name}@{now:g}") if name in repository.renamed and name not in here else wish
+        name: replace(wish, lineage=f"{name}@{now:g}") if bearers[wish.lineage] > 1 and not wish.former else wish
         for name, wish in wishes.items()
     }
 
@@ -141,7 +135,7 @@ def _rewrite(act: Act, repository: Repository, now: float) -> None:
     head = repository.head
     if not head.parent:
         return
-    wishes = _again(repository.commits[head.parent].wishes, repository, now)
+    wishes = dict(repository.commits[head.parent].wishes)
     if act.name in wishes and act.to % 2:
         del wishes[act.name]
     elif act.name in wishes:

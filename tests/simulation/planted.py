@@ -350,6 +350,20 @@ PLANTED: tuple[Planted, ...] = (
         ("S1", "S7"),
     ),
     Planted(
+        "a record forgets its former names",
+        "plan/record.py",
+        "    found = replace(found, former_names=model.former_names)\n",
+        "",
+        ("S1", "L1"),
+    ),
+    Planted(
+        "the mark of a former name is foreign",
+        "plan/world.py",
+        "        return (record.name, *(name for name in record.former_names if not self._is_another_ones(name, slot)))",
+        "        return (record.name,)",
+        ("L1", "L2"),
+    ),
+    Planted(
         "an open intent is another id by another name",
         "plan/world.py",
         "        if intent is not None and intent.model and _is_asked_for(intent, model):",

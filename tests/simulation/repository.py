@@ -40,7 +40,6 @@ class Repository:
         self._log = log
         self.commits: dict[str, Commit] = {}
         self.heads: list[tuple[float, str]] = []
-        self.renamed: set[str] = set()
 
     @property
     def head(self) -> Commit:

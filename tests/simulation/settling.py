@@ -149,7 +149,7 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
             return any(m.truth in {"FAILED", "CANCELLED"} or m.stopped for m in mine)
         case Reason.LOST | Reason.DRIFTED | Reason.FOREIGN_MODEL:
             dropped = world.result.faults["run.dropped"] > 0
-            return any(m.by_hand for m in mine) or hands or dropped or bool(world.repository.renamed)
+            return any(m.by_hand for m in mine) or hands or dropped
         case Reason.GUARDED:
             # A lower attempt than one that was paid for pays for nothing.
             return any(m.key[1] == wish.inputs and m.attempt > wish.attempt and not m.deleted for m in made)
@@ -166,9 +166,9 @@ def _left(world: World, record: Record) -> list[str]:
         model = world.remote.models.get(record.pending.model)
         if model is not None and model.state(world.loop.time()) == "CREATING":
             found.append(f"{record.pending.model} still tunes and nobody wants it")
-    hands = any(isinstance(event, Person) for _, event in world.result.trace) or world.repository.renamed
+    hands = any(isinstance(event, Person) for _, event in world.result.trace)
     if stalled(record) is Reason.DRIFTED and hands:
-        return found  # a model whose mark a person or another name took over is not deleted; a person forgets it
+        return found  # a model whose mark a person took away is not deleted; a person forgets it
     if not record.orphaned:
         found.append(f"{record.name} has no spec and is not left: {stalled(record)}")
     return found

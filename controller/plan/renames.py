@@ -1,0 +1,49 @@
+"""What is desired and what is recorded to the same desired state, in which specs know the names they had before.
+
+A spec says its former names itself. A rename that is undone (a pull request reverted) says none, and would be paid for
+again: so the record remembers them, and gives itself back to a name it once had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from controller.plan.fit import spent_run
+from controller.state.desired import Desired, DesiredModel
+from controller.state.recorded import Record, Recorded
+
+_MOST = 20  # names that are remembered; as many as a spec may list
+
+
+def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
+    """The same specs, each with the names that its record had before and that nobody else bears now."""
+    present = desired.names
+    free = [r for name, r in recorded.records.items() if r.former_names and name not in present]
+    models: list[DesiredModel] = []
+    for model in desired.models:
+        mine = recorded.records.get(model.name)
+        had = mine.former_names if mine is not None else ()
+        names = [name for name in had if name not in present and name not in recorded.records]
+        record = next((record for record in free if _was(record, model)), None)
+        if record is not None:
+            free.remove(record)
+            names += [record.name, *(name for name in record.former_names if name not in present)]
+        models.append(_called(model, names))
+    return replace(desired, models=tuple(models))
+
+
+def _was(record: Record, model: DesiredModel) -> bool:
+    """Whether the spec bears a name that the record had, and asks for what was paid for there."""
+    if model.name not in record.former_names:
+        return False
+    intent = record.intent
+    open_one = intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt)
+    return open_one or spent_run(model, record) is not None
+
+
+def _called(model: DesiredModel, names: Iterable[str]) -> DesiredModel:
+    """The model with these former names behind its own; the same value where there is none to add."""
+    known = dict.fromkeys((*model.former_names, *names))
+    known.pop(model.name, None)
+    return replace(model, former_names=tuple(known)[:_MOST]) if len(known) > len(model.former_names) else model
