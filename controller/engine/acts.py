@@ -9,6 +9,7 @@ from typing import Literal
 from controller.engine.look import look
 from controller.engine.score import EXACT_MATCH, score
 from controller.errors import ControllerError
+from controller.plan.case import TUNING
 from controller.plan.record import refreshed
 from controller.plan.runs import stopped
 from controller.plan.world import World, names_of, slot_provider
@@ -16,7 +17,7 @@ from controller.ports import InPlace, Ports, Provider
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
-from controller.state.observed import RemoteModel, RemoteState
+from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
 
 # wire.md's source: the model tuning guide, a tuned model's input limit
@@ -110,7 +111,7 @@ async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     if pending is None:
         raise _refusal(f"{name} has no pending run", "`gitune status` shows the runs.")
     remote = _ours(world, record, pending)
-    if remote.state not in {RemoteState.CREATING, RemoteState.UNKNOWN}:
+    if remote.state not in TUNING:
         raise _refusal(f"{pending.model} does not tune any more ({remote.state})", "There is nothing to stop.")
     await _provider(ports, slot_provider(pending, record)).cancel(pending.model, remote.operation or pending.operation)
     runs = tuple(stopped(r, RunOutcome.CANCELLED, _now(ports)) if r.model == pending.model else r for r in record.runs)
@@ -177,15 +178,27 @@ def _adopted_run(model: DesiredModel, remote: RemoteModel, world: World) -> Run:
 
 
 async def forget(ports: Ports, settings: Settings, name: str) -> None:
-    """Drop a name from the ledger; its remote models stay. Refused while a spec or a tuning run needs the record."""
+    """Drop a name from the ledger; its remote models stay.
+
+    Refused while a spec or a tuning run needs the record; not where the run's provider has left gitune.yaml, since
+    nobody can ask it any more.
+    """
     world = await look(ports, settings)
     record = _record(world.recorded.records, name)
     if name in world.desired.names or not world.desired.complete:
         raise _refusal(f"the spec of {name} is (or may be) still there", "Remove it first, or set suspend: true.")
-    if record.pending is not None and not record.orphaned:
+    if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
     records = {key: kept for key, kept in world.recorded.records.items() if key != name}
     await ports.ledger.save(records, world.recorded.tip, f"Forget {name}")
+
+
+def _may_tune(record: Record, pending: Slot, world: World) -> bool:
+    provider = slot_provider(pending, record)
+    remote = world.observed.model(provider, pending.model)
+    if remote is not None:
+        return remote.state in TUNING
+    return provider in world.capabilities and world.observed.presence(provider, pending.model) is not Presence.ABSENT
 
 
 async def forget_intent(ports: Ports, name: str) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from controller.conditions import NEEDS_A_PERSON, Condition, ConditionType, Reason, Truth
 from controller.plan.actions import Adopt, Cancel, Create, Hold, Orphan, Retune, Wait
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.state.observed import RemoteState
 from controller.state.recorded import Record
 
+_CLEARS = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.QUEUED})
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+
 
 def conditions(record: Record, outcome: Outcome) -> tuple[Condition, ...]:
     """Available and Ready always; Reconciling and Stalled only while they are true."""
     reason, message = why(outcome, record)
+    message = _said_before(record, reason, message)
     found = [_available(record, reason, message), _ready(record, outcome, reason, message)]
     if _is_on_the_way(outcome, reason):
         found.append(Condition(ConditionType.RECONCILING, Truth.TRUE, reason, message))
@@ -28,6 +34,18 @@ def why(outcome: Outcome, record: Record) -> tuple[Reason, str]:
     if isinstance(action, Wait) and record.pending is not None:
         return action.reason, f"{record.pending.model} is tuning: {record.tenths * 10} %"
     return action.reason, action.message
+
+
+def _said_before(record: Record, reason: Reason, message: str) -> str:
+    """The message of last time where only numbers differ and it clears by itself: a countdown is no news to write."""
+    if reason not in _CLEARS:
+        return message
+    same = (c.message for c in record.conditions if c.reason is reason and _worded(c.message) == _worded(message))
+    return next(same, message)
+
+
+def _worded(message: str) -> str:
+    return _NUMBER.sub("0", message)
 
 
 def _available(record: Record, reason: Reason, message: str) -> Condition:

@@ -19,6 +19,7 @@ from controller.plan.actions import (
     Update,
     Wait,
 )
+from controller.plan.cost import cost
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.runs import new_run, stopped
 from controller.plan.slots import each_slot, retire_finished
@@ -45,7 +46,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
         case Adopt():
             return _after_adopt(record, action, outcome.remote, world, now)
         case Promote() | Reuse():
-            return _after_serving(record, action, outcome, revision, now)
+            return _after_serving(record, action, outcome, world, now)
         case Update():
             return replace(record, applied=revision, attempted=revision)
         case Cancel():
@@ -173,15 +174,18 @@ def _is_known(record: Record, remote: RemoteModel) -> bool:
     return known is not None and not known.deleted
 
 
-def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, revision: str, now: str) -> Record:
-    remote = outcome.remote
+def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world: World, now: str) -> Record:
+    remote, revision = outcome.remote, world.desired.revision or ""
     if remote is None:
         return record
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
     if record.run(slot.model) is None:
-        found = replace(new_run(action.desired, remote, revision, now), fingerprint=slot.fingerprint)
+        # Paid for, and its record lost: a budget goes on from what it may have come to at the prices of today.
+        price = cost(action.desired, world.prices.get(action.provider))
+        found = new_run(action.desired, remote, revision, now)
+        found = replace(found, fingerprint=slot.fingerprint, cost=price.high if price else None)
         record = replace(record, runs=(*record.runs, found))
     others = tuple(s for s in record.retired if s.model != slot.model)
     record = replace(record, retired=others, provider=action.provider, attempted=revision, orphaned=False)

@@ -10,7 +10,7 @@ from controller.conditions import Reason
 from controller.engine import acts
 from controller.errors import ControllerError, Transient
 from controller.state.identity import find_mark
-from controller.testing import lost_answer
+from controller.testing import MemoryProvider, lost_answer
 from tests.engine.stage import INSTANCE, Stage, rows, spec_text
 
 JUDGED = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
@@ -113,6 +113,17 @@ async def test_a_foreign_model_can_be_adopted_and_then_serves() -> None:
     assert await stage.step() == [("numbers", "none"), ("other", "none")]
     with pytest.raises(ControllerError, match="is marked as"):
         await acts.adopt(stage.ports, stage.settings, "other", name)
+
+
+async def test_a_run_that_may_tune_is_not_forgotten_unless_nobody_can_ask_its_provider_any_more() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other", suspend="true")})
+    with pytest.raises(ControllerError, match="may still tune"):
+        await acts.forget(stage.ports, stage.settings, "numbers")
+    without = replace(stage.ports, providers={"elsewhere": MemoryProvider("elsewhere")})
+    await acts.forget(without, stage.settings, "numbers")
+    assert "numbers" not in stage.ledger.records
 
 
 async def test_a_name_is_forgotten_only_when_no_spec_and_no_run_needs_it() -> None:

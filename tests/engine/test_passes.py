@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
@@ -10,7 +11,7 @@ from controller.conditions import ConditionType, Reason, Truth
 from controller.engine.reconcile import Approval, Refused, follow, preview_offline
 from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
 from controller.ports import Capabilities
-from controller.settings import Policy, ProviderSettings, Settings
+from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.observed import RemoteState
 from controller.testing import MemoryProvider, lost_answer
 from tests.engine.stage import Stage, rows, spec_text
@@ -363,6 +364,29 @@ async def test_a_renamed_spec_keeps_its_model_and_pays_nothing() -> None:
     stage.source.edit({"specs/numbers.yaml": spec_text("figures")})
     assert await stage.step() == [("figures", "none")]
     assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_a_quota_message_that_counts_down_is_written_once() -> None:
+    stage = Stage()
+    for left in (120, 60, 30):
+        stage.provider.fail("create", Transient(f"quota used up, try again in {left} s", quota=True))
+        await stage.step()
+    said = {c.message for c in stage.ledger.records["numbers"].conditions if c.reason is Reason.QUOTA_EXCEEDED}
+    assert said == {"no run serves yet", "quota used up, try again in 120 s"}
+    assert len(stage.ledger.messages) == 2
+
+
+async def test_a_run_found_after_the_ledger_was_lost_counts_in_the_budget() -> None:
+    prices = Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1000.0}))
+    paid = ProviderSettings("local", "gemini", prices=prices)
+    stage = Stage(settings=Settings(providers={"local": paid}, policy=Policy(budget=Budget(100.0, "USD"))))
+    await stage.step()
+    cost = stage.ledger.records["numbers"].runs[0].cost
+    stage.provider.finish()
+    await stage.step()
+    stage.ledger.reset(None)
+    assert await stage.step() == [("numbers", "reuse")]
+    assert stage.ledger.records["numbers"].runs[0].cost == cost is not None
 
 
 async def test_a_rename_that_is_undone_pays_nothing() -> None:
