@@ -21,10 +21,10 @@ from controller.plan.actions import (
 )
 from controller.plan.cost import cost
 from controller.plan.outcomes import Done, Held, Outcome
-from controller.plan.runs import new_run, stopped
+from controller.plan.runs import advanced, new_run, stopped
 from controller.plan.slots import each_slot, retire_finished
 from controller.plan.world import World
-from controller.state.desired import DeletionPolicy
+from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
 
@@ -32,6 +32,7 @@ from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
 _KEEPS_INTENT = frozenset(
     {Reason.OUTCOME_UNKNOWN, Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.PROVIDER_REJECTED}
 )
+_ENDS = frozenset({Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED})
 
 
 def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
@@ -86,7 +87,23 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
         return _doomed(record, {slot.model for slot in record.slots}, world, now)
     if action.reason is Reason.HISTORY_LIMIT:
         return _doomed(record, {action.model}, world, now)
-    return record
+    return _with_found_run(record, action, world, now)
+
+
+def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:
+    """A run that is held for how it ended is known, also where it was only found by its mark: it was paid for."""
+    remote = world.observed.model(action.provider, action.model)
+    asks = next((m for m in world.desired.models if m.name == action.name), None)
+    if action.reason not in _ENDS or remote is None or asks is None or record.run(action.model) is not None:
+        return record
+    return replace(record, runs=(*record.runs, advanced(_paid_run(action, asks, remote, world, now), remote, now)))
+
+
+def _paid_run(action: Hold | Promote | Reuse, model: DesiredModel, remote: RemoteModel, world: World, now: str) -> Run:
+    """Paid for, and its record lost: a budget goes on from what it may have come to at the prices of today."""
+    price = cost(model, world.prices.get(action.provider))
+    found = new_run(model, remote, world.desired.revision or "", now)
+    return replace(found, fingerprint=action.fingerprint, cost=price.high if price else None)
 
 
 def _doomed(record: Record, models: set[str], world: World, now: str) -> Record:
@@ -182,11 +199,7 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
     if record.run(slot.model) is None:
-        # Paid for, and its record lost: a budget goes on from what it may have come to at the prices of today.
-        price = cost(action.desired, world.prices.get(action.provider))
-        found = new_run(action.desired, remote, revision, now)
-        found = replace(found, fingerprint=slot.fingerprint, cost=price.high if price else None)
-        record = replace(record, runs=(*record.runs, found))
+        record = replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
     others = tuple(s for s in record.retired if s.model != slot.model)
     record = replace(record, retired=others, provider=action.provider, attempted=revision, orphaned=False)
     if record.pending is not None and record.pending.model == slot.model:

@@ -13,6 +13,7 @@ from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConfl
 from controller.ports import Capabilities
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.observed import RemoteState
+from controller.state.recorded import RunOutcome
 from controller.testing import MemoryProvider, lost_answer
 from tests.engine.stage import Stage, rows, spec_text
 
@@ -387,6 +388,22 @@ async def test_a_run_found_after_the_ledger_was_lost_counts_in_the_budget() -> N
     stage.ledger.reset(None)
     assert await stage.step() == [("numbers", "reuse")]
     assert stage.ledger.records["numbers"].runs[0].cost == cost is not None
+
+
+async def test_a_failed_run_found_after_the_ledger_was_lost_is_on_record_again() -> None:
+    stage = Stage()
+    await stage.step()
+    name = next(iter(stage.provider.models))
+    stage.provider.models[name] = replace(stage.provider.models[name], state=RemoteState.FAILED, error="diverged")
+    await stage.step()
+    stage.ledger.reset(None)
+    assert await stage.step() == [("numbers", "hold")]
+    run = stage.ledger.records["numbers"].run(name)
+    assert run is not None
+    assert (run.outcome, run.error) == (RunOutcome.FAILED, "diverged")
+    del stage.provider.models[name]
+    assert await stage.step() == [("numbers", "hold")], "what was paid for once is not paid for again"
+    assert stage.provider.paid.total() == 1
 
 
 async def test_a_rename_that_is_undone_pays_nothing() -> None:
