@@ -214,8 +214,18 @@ def _kept(case: Case, slot: Slot, remote: RemoteModel) -> tuple[Action, ...]:
     return (*case.clear_the_way(except_for=slot), reuse)
 
 
+def _proven(case: Case, wanted: str) -> Presence:
+    """Whether a run of these inputs is there, by the id that it would have.
+
+    Only a whole listing proves that there is none where the provider chooses ids, and where a renamed spec has a record
+    that knows of no run: it may have been lost, and the run has a former name in its id.
+    """
+    found = case.world.observed.presence(case.model.provider, wanted)
+    lost = bool(case.model.former_names) and not (case.record and case.record.runs)
+    return _listed(case) if not wanted or (lost and found is Presence.ABSENT) else found
+
+
 def _listed(case: Case) -> Presence:
-    """Where the provider chooses ids only a whole listing proves that no run of these inputs is there."""
     seen = case.world.observed.providers.get(case.model.provider)
     return Presence.ABSENT if seen is not None and seen.complete else Presence.UNSURE
 
@@ -224,7 +234,7 @@ def _without_run(case: Case) -> tuple[Action, ...]:
     """No run of these inputs is there: pay for one, unless something forbids it."""
     model, world = case.model, case.world
     wanted = world.full_name(model)
-    match world.observed.presence(model.provider, wanted) if wanted else _listed(case):
+    match _proven(case, wanted):
         case Presence.UNSURE:
             return (case.unreadable(),)
         case Presence.FOUND:

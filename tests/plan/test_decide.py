@@ -154,6 +154,13 @@ def test_a_create_may_go_on_after_a_broken_listing_where_its_id_was_asked_for() 
     assert words(world) == [("create", "NewSpec")]
 
 
+def test_a_renamed_spec_without_any_known_run_needs_a_whole_listing_since_its_run_may_have_the_old_name() -> None:
+    renamed = spec("figures", former_names=("numbers",))
+    world = world_of(renamed, complete=False, absent=frozenset({full_name(renamed)}))
+    assert words(world) == [("hold", "ProviderUnreadable")]
+    assert words(world_of(renamed)) == [("create", "NewSpec")]
+
+
 @pytest.mark.parametrize("text", ["", "gitune: somebody/else attempt=1 sha256=" + "0" * 64])
 def test_a_model_whose_mark_was_removed_or_changed_is_no_longer_touched(text: str) -> None:
     remote = replace(remote_of(NUMBERS), description=text)

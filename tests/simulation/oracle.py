@@ -81,6 +81,8 @@ class _Model:
     gone: bool = False
     stopped: bool = False
     truth: str = "CREATING"
+    month: int = 0
+    price: int = 0  # in millionths
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +231,9 @@ class Oracle:
     def _bill(self, event: Created) -> None:
         if self.bounds.budget is None or self._lost:
             return  # what was spent before the record was lost is nowhere written
-        month = int(self._now() // (31 * 86_400))
-        self._spent[month] += round(event.price * 1_000_000)
+        month, price = int(self._now() // (31 * 86_400)), round(event.price * 1_000_000)
+        self._spent[month] += price
+        self.models[event.model].month, self.models[event.model].price = month, price
         if self._spent[month] > self.bounds.budget * 1_000_000:
             self.say("S8", f"{self._spent[month] / 1e6:.6f} was spent of {self.bounds.budget}")
 
@@ -290,6 +293,7 @@ class Oracle:
                     # Made, its answer (or the record) lost, and taken out of our hands before anybody could write
                     # it down: nobody can know of it.
                     self.excused[account.key] += 1
+                    self._spent[account.month] -= account.price
             return
         self.counts[event.verb] += 1
         description = self._passes[event.by].seen.get(event.model)
