@@ -45,6 +45,7 @@ class World:
     _by_mark: dict[str, dict[Mark, list[RemoteModel]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _gone: list[frozenset[str]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def record_of(self, model: DesiredModel) -> Record | None:
         """The record of a spec, found by its name or a former one.
@@ -80,20 +81,20 @@ class World:
     def full_name(self, model: DesiredModel) -> str:
         """The remote name that the desired run of a spec has where we choose it; "" where the provider does.
 
-        A model deleted on purpose and wanted again is another incarnation, with another id. Where a create was sent
-        and is not settled, its id is the lock that keeps it from happening twice, whatever the spec is called now.
+        A model deleted on purpose and wanted again is another incarnation, with another id; also where it was deleted
+        under another name, since a provider may keep the id of a deleted model taken. Where a create was sent and is
+        not settled, its id is the lock that keeps it from happening twice, whatever the spec is called now.
         """
         known = self.capabilities.get(model.provider, Capabilities())
         if not known.chooses_id:
             return ""
+        gone = self._deleted()
         record = self.record_of(model)
-        digest = model.fingerprint
         intent = record.intent if record else None
-        if intent is not None and intent.model and _is_asked_for(intent, model):
+        if intent is not None and intent.model and intent.model not in gone and _is_asked_for(intent, model):
             return intent.model
-        runs = record.runs if record else ()
-        gone = sum(run.deleted and (run.fingerprint, run.attempt) == (digest, model.attempt) for run in runs)
-        return known.model_prefix + model_id(model.name, digest, model.attempt, 1 + gone)
+        ids = (model_id(model.name, model.fingerprint, model.attempt, 1 + n) for n in range(len(gone) + 1))
+        return next(name for name in (known.model_prefix + one for one in ids) if name not in gone)
 
     def marked(self, provider: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> tuple[RemoteModel, ...]:
         """The models a provider shows under our mark for these inputs, the oldest first; none that we deleted."""
@@ -106,12 +107,19 @@ class World:
     def _marks(self, provider: str) -> dict[Mark, list[RemoteModel]]:
         """What a provider shows by its marks, read once: every spec asks."""
         seen = self.observed.providers.get(provider)
-        gone = {run.model for record in self.recorded.records.values() for run in record.runs if run.deleted}
+        gone = self._deleted()
         found: dict[Mark, list[RemoteModel]] = {}
         for model in seen.models.values() if seen else ():
             if model.name not in gone and (mark := model.mark) is not None:
                 found.setdefault(mark, []).append(model)
         return found
+
+    def _deleted(self) -> frozenset[str]:
+        """The models that we deleted on purpose, under whatever name, read once: every spec asks."""
+        if not self._gone:
+            records = self.recorded.records.values()
+            self._gone.append(frozenset(run.model for record in records for run in record.runs if run.deleted))
+        return self._gone[0]
 
 
 def _joined(found: list[Record]) -> Record:

@@ -335,6 +335,13 @@ def test_a_renamed_spec_keeps_its_run_and_its_mark_follows() -> None:
     assert Mark(INSTANCE, "figures", 1, NUMBERS.fingerprint).line() in action.description
 
 
+def test_an_id_that_was_deleted_under_another_name_is_not_asked_for_again() -> None:
+    renamed = spec("figures", former_names=("numbers",))
+    deleted = record_of(renamed, active=None, runs=(run_of(NUMBERS, deleted=True),), orphaned=True)
+    (action,) = (a for a in actions(world_of(NUMBERS, records=(deleted,))) if a.name == "numbers")
+    assert (action.word, action.model) == ("create", f"{full_name(NUMBERS)}-2")
+
+
 def test_retired_runs_beyond_the_limit_are_let_go() -> None:
     record = replace(record_of(NUMBERS), retired=(slot_of(LONGER), slot_of(spec(attempt=3))))
     world = world_of(replace(NUMBERS, run_history_limit=1), records=(record,), remotes=(remote_of(NUMBERS),))

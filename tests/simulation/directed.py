@@ -89,6 +89,11 @@ DIRECTED: tuple[Directed, ...] = (
         replace(_DOOMED, service=replace(_service(), reserves=True)),
     ),
     _directed(
+        "renamed, deleted under its new name and wanted again under the first, where ids stay taken",
+        _acts((1200.0, "rename", 2), (1800.0, "revert", 0)),
+        replace(_DOOMED, service=replace(_service(), reserves=True)),
+    ),
+    _directed(
         "wanted again while replicas still show the deleted model",
         _acts((1200.0, "remove", 0), (2400.0, "revert", 0)),
         replace(_DOOMED, service=replace(_service(), frozen=((1500.0, 3600.0, 1500.0),))),

@@ -58,9 +58,16 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "an incarnation is part of no id",
         "plan/world.py",
-        "model_id(model.name, digest, model.attempt, 1 + gone)",
-        "model_id(model.name, digest, model.attempt, 1)",
+        " for one in ids) if name not in gone)",
+        " for one in ids))",
         ("L1", "S1", "S5", "S2"),
+    ),
+    Planted(
+        "an id that was given up under another name is asked for again",
+        "plan/world.py",
+        "        gone = self._deleted()\n        record",
+        '        gone = {run.model for run in getattr(self.record_of(model), "runs", ()) if run.deleted}\n        record',
+        ("L1",),
     ),
     Planted(
         "the mark is not compared",
@@ -72,7 +79,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a deleted model is found again",
         "plan/world.py",
-        "        gone = {run.model for record in self.recorded.records.values() for run in record.runs if run.deleted}\n        found",
+        "        gone = self._deleted()\n        found",
         "        gone: set[str] = set()\n        found",
         ("L1", "S7", "S5", "S3", "L2"),
     ),
