@@ -11,7 +11,20 @@ from controller.engine.desire import read_desired
 from controller.engine.look import look, look_offline
 from controller.errors import LedgerError, RevisionConflict, UnsafePlan
 from controller.failpoints import point
-from controller.plan.actions import Action, Adopt, Cancel, Create, Delete, Hold, Plan, Promote, Retune, Reuse, Wait
+from controller.plan.actions import (
+    Action,
+    Adopt,
+    Cancel,
+    Create,
+    Delete,
+    Hold,
+    Orphan,
+    Plan,
+    Promote,
+    Retune,
+    Reuse,
+    Wait,
+)
 from controller.plan.offline import as_recorded
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
@@ -178,8 +191,14 @@ async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapp
 
 
 def _is_overtaken(outcome: Outcome, before: Recorded, now: Recorded) -> bool:
-    """Whether a create that made nothing has nothing more to say: the open intent is another one, or there is none."""
+    """Whether an outcome has nothing more to say where another controller wrote first.
+
+    So it is with a create that made nothing, where the open intent is another one, or none; and with what was let go as
+    its record was: a run may have begun that has to be stopped, or another deletion policy been recorded.
+    """
     action = outcome.action
+    if isinstance(action, Orphan):
+        return before.records.get(action.name) != now.records.get(action.name)
     if not isinstance(outcome, Held) or not isinstance(action, Create | Retune):
         return False
     return before.nonce(action.name) != now.nonce(action.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -12,9 +13,10 @@ from controller.engine.reconcile import Approval, Refused, follow, preview_offli
 from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
 from controller.ports import Capabilities
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
+from controller.state.desired import DeletionPolicy
 from controller.state.observed import RemoteState
-from controller.state.recorded import RunOutcome
-from controller.testing import MemoryProvider, lost_answer
+from controller.state.recorded import Record, RunOutcome
+from controller.testing import MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import Stage, rows, spec_text
 
 
@@ -180,6 +182,31 @@ async def test_a_removed_spec_is_orphaned_and_its_model_stays() -> None:
     stage.source.edit({"specs/numbers.yaml": spec_text()})
     assert ("numbers", "reuse") in await stage.step()
     assert stage.provider.paid[next(m for m in stage.provider.models if "numbers" in m)] == 1
+
+
+class Overtaken(MemoryLedger):
+    """A ledger that another controller writes right before the next save."""
+
+    first: Mapping[str, Record] | None = None
+
+    async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        first, self.first = self.first, None
+        if first is not None:
+            await super().save(first, await self.tip(), "somebody else")
+        return await super().save(records, tip, message)
+
+
+async def test_a_removed_spec_is_not_let_go_where_another_controller_recorded_that_it_is_to_be_deleted() -> None:
+    stage = await settled()
+    ledger = Overtaken(stage.ledger.records)
+    record = ledger.records["numbers"]
+    ledger.first = {"numbers": replace(record, deletion_policy=DeletionPolicy.DELETE)}
+    stage.ledger = ledger
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other", suspend="true")})
+    assert ("numbers", "orphan") in await stage.step()
+    assert not ledger.records["numbers"].orphaned
+    assert ("numbers", "hold") in await stage.step()
+    assert all(slot.doomed for slot in ledger.records["numbers"].slots)
 
 
 async def test_a_removed_spec_that_still_tunes_is_cancelled_after_two_looks() -> None:

@@ -253,6 +253,11 @@ DIRECTED: tuple[Directed, ...] = (
         "again#1:again.wanted",
     ),
     _directed(
+        "to be deleted as one controller sees it, and let go as another one saw it before",
+        _acts((1000.0, "doom", 0), (1090.0, "remove", 0)),
+        replace(_QUIET, controllers=2, service=replace(_service(), distance=20.0)),
+    ),
+    _directed(
         "a slow create, and another controller at work meanwhile",
         (Act(500.0, "add", "beta", 0), Act(600.0, "add", "gamma", 0)),
         replace(_QUIET, controllers=2, service=replace(_service(), distance=20.0)),

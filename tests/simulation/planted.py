@@ -35,6 +35,13 @@ PLANTED: tuple[Planted, ...] = (
         ("S5", "S1", "L1"),
     ),
     Planted(
+        "a record is let go that another controller has changed since",
+        "engine/reconcile.py",
+        "    if isinstance(action, Orphan):\n        return before",
+        "    if False:\n        return before",
+        ("P3",),
+    ),
+    Planted(
         "an attempt is part of no id",
         "state/identity.py",
         '    tail = f"-{base64.b32encode(bytes.fromhex(digest)).decode().lower()[:10]}-{attempt}"',
