@@ -199,7 +199,8 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
     if record.run(slot.model) is None:
-        record = replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
+        found = _paid_run(action, action.desired, remote, world, now)
+        record = replace(record, runs=(*record.runs, advanced(found, remote, now)))
     others = tuple(s for s in record.retired if s.model != slot.model)
     record = replace(record, retired=others, provider=action.provider, attempted=revision, orphaned=False)
     if record.pending is not None and record.pending.model == slot.model:

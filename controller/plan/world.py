@@ -11,7 +11,7 @@ from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired, DesiredModel
 from controller.state.identity import Mark, model_id
 from controller.state.observed import Observed, RemoteModel
-from controller.state.recorded import Intent, Record, Recorded, Slot
+from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +126,17 @@ def _joined(found: list[Record]) -> Record:
     """The record that a spec goes on with, and what was paid for under its other names."""
     first = min(found, key=lambda r: (not (r.slots or r.runs or r.intent), r.orphaned))
     others = [record for record in found if record is not first]
-    known = {run.model for run in first.runs}
-    runs = tuple(run for record in others for run in record.runs if run.model not in known)
+    if not others:
+        return first
+    told = {run.model: run for record in others for run in record.runs}
+    known = tuple(_further(run, told.pop(run.model, run)) for run in first.runs)
     intent = first.intent or next((record.intent for record in others if record.intent), None)
-    return replace(first, runs=(*runs, *first.runs), intent=intent) if runs or intent else first
+    return replace(first, runs=(*told.values(), *known), intent=intent)
+
+
+def _further(run: Run, other: Run) -> Run:
+    """Of what two records say of one run, what came later: an end is not taken back."""
+    return other if run.outcome is RunOutcome.TUNING else run
 
 
 def _is_asked_for(intent: Intent, model: DesiredModel) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.conditions import Reason
-from controller.plan.actions import Adopt, Cancel, Create, Delete
+from controller.plan.actions import Adopt, Cancel, Create, Delete, Reuse
 from controller.plan.outcomes import Done
 from controller.plan.record import refreshed
 from controller.plan.transitions import after
@@ -115,3 +115,32 @@ def test_a_model_that_is_gone_before_its_deletion_was_due_was_not_deleted_by_us(
     nothing = Observed({"cloud": ObservedProvider("cloud")})
     seen = refreshed(doomed, replace(WORLD, observed=nothing), "2026-01-01T00:01:00Z", ("alpha",))
     assert [run.deleted for run in seen.runs] == [False]
+
+
+def test_a_served_model_that_was_found_again_is_not_said_to_tune() -> None:
+    reuse = Reuse(
+        name="alpha",
+        provider="cloud",
+        reason=Reason.RUN_EXISTS,
+        message="",
+        model=MODEL,
+        fingerprint=DIGEST,
+        attempt=1,
+        desired=WANTED,
+    )
+    found = after(
+        Record(name="alpha", provider="cloud"),
+        Done(reuse, replace(ANSWERED, state=RemoteState.ACTIVE)),
+        WORLD,
+        "2026-01-01T00:00:00Z",
+    )
+    assert [run.outcome for run in found.runs] == [RunOutcome.SUCCEEDED]
+
+
+def test_an_end_that_stands_under_the_former_name_is_not_taken_back_under_the_new_one() -> None:
+    renamed = replace(WANTED, name="beta", former_names=("alpha",))
+    tuning = Record(name="beta", provider="cloud", active=SLOT, runs=(replace(RUN, outcome=RunOutcome.TUNING),))
+    both = {"alpha": replace(GONE_ON, orphaned=True), "beta": tuning}
+    record = replace(WORLD, recorded=Recorded(both)).record_of(renamed)
+    assert record is not None
+    assert [run.outcome for run in record.runs] == [RunOutcome.SUCCEEDED]
