@@ -75,14 +75,16 @@ class Repository:
         return found
 
     def restore(self, name: str, now: float) -> None:
-        """A person wants a spec again that was removed, as it last was."""
+        """A person wants a spec again that was removed, as it last was; not where that makes two bearers of a name."""
         head = self.head
-        if name in head.wishes or any(name in wish.former for wish in head.wishes.values()):
+        borne = set(head.wishes) | {former for wish in head.wishes.values() for former in wish.former}
+        if name in borne:
             return
         for _, revision in reversed(self.heads):
             wish = self.commits[revision].wishes.get(name)
             if wish is not None:
-                self.commit({**head.wishes, name: wish}, head.broken, now)
+                if borne.isdisjoint(wish.former):
+                    self.commit({**head.wishes, name: wish}, head.broken, now)
                 return
 
     def ancestors(self, revision: str) -> set[str]:
