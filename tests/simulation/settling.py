@@ -51,8 +51,9 @@ async def settle(world: World) -> None:
         if settled or world.result.violations:
             break
     _stand(world)
-    for fault in faults_of(world):
-        world.oracle.say("L1", fault)
+    if not world.result.violations:  # else it was left off before it could settle
+        for fault in faults_of(world):
+            world.oracle.say("L1", fault)
     if not world.result.violations:
         await _quiet(world, controller, ports, allowed)
     controller.life.die("the end")
