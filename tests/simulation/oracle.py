@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from controller.conditions import ConditionType, Reason, Truth
+from controller.state.desired import DeletionPolicy
 from controller.state.recorded import Record, Run, RunOutcome
 from tests.simulation.events import (
     Asked,
@@ -409,13 +410,19 @@ class Oracle:
     def _agreed(self, event: Saved) -> None:
         """A pass came to its record: of what it was told whole, remember which runs no spec asks for, and which do."""
         told = self._passes[event.by].planned
-        if told is None or not told.whole:
+        if told is None:
             return
-        commit = self.commits[told.revision]
-        if not commit.broken:
-            self.policies.update({wish.name: wish.delete for wish in commit.wishes if not wish.suspend})
+        commit, records = self.commits[told.revision], event.records or self._records
+        for wish in commit.wishes:
+            # Of half a picture nobody knows which half was read: a record that says what the commit says has read it.
+            record = records.get(wish.name)
+            read = record is not None and (record.deletion_policy is DeletionPolicy.DELETE) is wish.delete
+            if (told.whole and not commit.broken) or (read and wish.name not in commit.broken):
+                self.policies[wish.name] = wish.delete
+        if not told.whole:
+            return
         there, names = {wish.name for wish in commit.wishes}, self._names(told.revision)
-        for name, record in (event.records or self._records).items():
+        for name, record in records.items():
             models = {slot.model for slot in record.slots}
             if name in there:
                 self._let_go -= models
