@@ -380,7 +380,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "an open intent is another id by another name",
         "plan/world.py",
-        "        if intent is not None and intent.model and _is_asked_for(intent, model):",
+        "        if intent is not None and intent.model and intent.model not in gone and _is_asked_for(intent, model):",
         "        if False:",
         ("S1", "L1"),
     ),
