@@ -260,7 +260,7 @@ DIRECTED: tuple[Directed, ...] = (
     _directed(
         "a slow create, and another controller at work meanwhile",
         (Act(500.0, "add", "beta", 0), Act(600.0, "add", "gamma", 0)),
-        replace(_QUIET, controllers=2, service=replace(_service(), distance=20.0)),
+        replace(_QUIET, seed=3, controllers=2, service=replace(_service(60.0), distance=10.0)),
         "create#1:create.hangs",
     ),
 )
