@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from controller.plan.fit import spent_run
+from controller.plan.world import names_of
 from controller.state.desired import Desired, DesiredModel
 from controller.state.recorded import Record, Recorded
 
@@ -25,7 +26,10 @@ def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
         mine = recorded.records.get(model.name)
         had = mine.former_names if mine is not None else ()
         names = [name for name in had if name not in present and name not in recorded.records]
-        record = next((record for record in free if _was(record, model)), None)
+        # A spec without any record may bear its third name already: the second was given back while nobody looked.
+        known = any(name in recorded.records for name in names_of(model))
+        bears = (model.name,) if known else names_of(model)
+        record = next((record for record in free if _was(record, model, bears)), None)
         if record is not None:
             free.remove(record)
             names += [record.name, *(name for name in record.former_names if name not in present)]
@@ -33,9 +37,9 @@ def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
     return replace(desired, models=tuple(models))
 
 
-def _was(record: Record, model: DesiredModel) -> bool:
-    """Whether the spec bears a name that the record had, and asks for what was paid for there."""
-    if model.name not in record.former_names:
+def _was(record: Record, model: DesiredModel, names: tuple[str, ...]) -> bool:
+    """Whether the spec bears one of these names that the record had, and asks for what was paid for there."""
+    if not set(names).intersection(record.former_names):
         return False
     intent = record.intent
     open_one = intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt)

@@ -445,6 +445,16 @@ async def test_a_rename_that_is_undone_pays_nothing() -> None:
     assert sum(stage.provider.paid.values()) == 1
 
 
+async def test_a_rename_that_is_undone_and_made_otherwise_while_nobody_looked_pays_nothing() -> None:
+    stage = await settled()
+    for name in ("figures", "counts"):
+        renamed = spec_text(name).replace(f"{{name: {name}}}", f"{{name: {name}, formerNames: [numbers]}}")
+        stage.source.edit({"specs/numbers.yaml": renamed})
+        assert await stage.step() == [(name, "update")]
+        assert set(stage.ledger.records) == {name}
+    assert sum(stage.provider.paid.values()) == 1
+
+
 async def test_a_name_that_was_given_up_and_asks_for_something_else_is_a_new_spec() -> None:
     stage = await settled()
     renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")

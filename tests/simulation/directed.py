@@ -90,7 +90,7 @@ DIRECTED: tuple[Directed, ...] = (
     ),
     _directed(
         "renamed, deleted under its new name and wanted again under the first, where ids stay taken",
-        _acts((1200.0, "rename", 2), (1800.0, "revert", 0)),
+        (*_acts((1200.0, "rename", 2)), Act(1800.0, "remove", "alpha-r2"), *_acts((2800.0, "add", 0))),
         replace(_DOOMED, service=replace(_service(), reserves=True)),
     ),
     _directed(
@@ -239,6 +239,11 @@ DIRECTED: tuple[Directed, ...] = (
     _directed(
         "a rename that is undone where the service chooses ids",
         _acts((1200.0, "rename", 1), (2000.0, "revert", 0)),
+        replace(_QUIET, stack="vertex", service=replace(_service(), chooses_id=False)),
+    ),
+    _directed(
+        "a rename that is undone, and made otherwise before anybody looked, where the service chooses ids",
+        (*_acts((1200.0, "rename", 1), (2000.0, "revert", 0)), Act(2001.0, "rename", "alpha", 4)),
         replace(_QUIET, stack="vertex", service=replace(_service(), chooses_id=False)),
     ),
     _directed(

@@ -385,6 +385,13 @@ PLANTED: tuple[Planted, ...] = (
         ("S1", "L1"),
     ),
     Planted(
+        "a rename made otherwise is a new spec",
+        "plan/renames.py",
+        "        bears = (model.name,) if known else names_of(model)",
+        "        bears = (model.name,)",
+        ("S1",),
+    ),
+    Planted(
         "an intent is no act",
         "plan/record.py",
         "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",
