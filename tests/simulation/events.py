@@ -22,12 +22,16 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A controller was given a tree. ``head`` is what the branch really was; ``whole`` whether it could be read."""
+    """A controller was given a tree. ``head`` is what the branch really was; ``whole`` whether it could be read.
+
+    ``look`` counts the trees of one pass: the first one is planned on.
+    """
 
     by: str
     revision: str
     head: str
     whole: bool
+    look: int = 1
 
 
 @dataclass(frozen=True, slots=True)

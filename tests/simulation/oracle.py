@@ -179,7 +179,7 @@ class Oracle:
     def _was_told(self, event: Told) -> None:
         self._told[event.by] = event
         facts = self._passes[event.by]
-        if facts.planned is None or (facts.planned.revision == event.revision and not event.whole):
+        if facts.planned is None or (facts.planned.look == event.look and not event.whole):
             facts.planned = event
 
     def _names(self, revision: str) -> set[str]:
@@ -491,7 +491,7 @@ class Oracle:
 
     def _orphans(self, event: PassEnded) -> None:
         """What is let go rests on a whole picture, and a policy that was seen is remembered."""
-        told = self._told.get(event.by)
+        told = self._passes[event.by].planned
         if told is None or event.error:
             return
         for name, word, reason, _ in event.actions:

@@ -149,7 +149,7 @@ class SimTree:
         known = path in self._commit.files
         spec = known and path.endswith(".yaml")
         if spec and (self._missing == "files" or self._faults.fires("git.read", "git.unread")):
-            self._life.log(Told(self._life.label, self.revision, self.revision, whole=False))
+            self._life.log(Told(self._life.label, self.revision, self.revision, whole=False, look=self._life.looks))
             raise Unreadable(f"{path} cannot be read just now", code="GT404")
         return await MemoryTree(self._commit.revision, self._commit.files, {}).read(path, limit)
 
@@ -195,7 +195,7 @@ class SimSource:
         commit = self._repository.commits[shown]
         whole = fault != "git.unlisted"
         told = whole and not any(data == BROKEN for data in commit.broken.values())
-        self._life.log(Told(self._life.label, shown, self._repository.head.revision, told))
+        self._life.log(Told(self._life.label, shown, self._repository.head.revision, told, self._life.looks))
         missing = "files" if again == "again.half" else "" if whole else "list"
         return SimTree(commit, self._life, self._faults, missing)
 
