@@ -15,9 +15,9 @@ ENV UV_PYTHON_DOWNLOADS=never \
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --locked --no-default-groups --no-install-project
+RUN uv sync --locked --no-default-groups --all-extras --no-install-project
 COPY controller controller
-RUN uv sync --locked --no-default-groups --no-editable
+RUN uv sync --locked --no-default-groups --all-extras --no-editable
 
 FROM ${PYTHON_IMAGE}
 # git takes Debian's security updates; one pinned by its version would fail to build when they come.

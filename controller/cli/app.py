@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from controller.cli import run_options
 from controller.cli.options import Asked, Rows, remembered, shared
-from controller.daemon.choices import NoticeFilter, NoticeFormat
+from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
 
 app = typer.Typer(
     name="gitune",
@@ -157,36 +158,17 @@ def serve(
 def run(
     asked: Asked,
     *,
-    worktree: Annotated[
-        bool,
-        typer.Option(
-            "--worktree", help="Follow uncommitted files, for providers that cost nothing.", show_default=False
-        ),
-    ] = False,
-    repo: Annotated[
-        str | None, typer.Option("--repo", metavar="URL", help="Follow a branch behind an address, not --root.")
-    ] = None,
-    branch: Annotated[
-        str | None, typer.Option("--branch", metavar="B", help="The branch of --repo. [default: main]")
-    ] = None,
-    interval: Annotated[
-        float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two looks when idle.")
-    ] = 60.0,
-    listen: Annotated[
-        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Serve the status page, health and metrics.")
-    ] = None,
-    webhook_secret_file: Annotated[
-        Path | None, typer.Option("--webhook-secret-file", metavar="F", help="Take GitHub webhooks signed with this.")
-    ] = None,
-    notify_url_file: Annotated[
-        Path | None, typer.Option("--notify-url-file", metavar="F", help="Send notices to the address in this file.")
-    ] = None,
-    notify_format: Annotated[
-        NoticeFormat, typer.Option("--notify-format", metavar="json|slack", help="How notices are written.")
-    ] = NoticeFormat.JSON,
-    notify_on: Annotated[
-        NoticeFilter, typer.Option("--notify-on", metavar="all|problems", help="Which notices are sent.")
-    ] = NoticeFilter.ALL,
+    worktree: run_options.Worktree = False,
+    repo: run_options.Repo = None,
+    branch: run_options.Branch = None,
+    interval: run_options.Interval = 60.0,
+    lease: run_options.Lease = LeaseKind.LEDGER,
+    lease_name: run_options.LeaseName = None,
+    listen: run_options.Listen = None,
+    webhook_secret_file: run_options.WebhookSecretFile = None,
+    notify_url_file: run_options.NotifyUrlFile = None,
+    notify_format: run_options.NotifyFormat = NoticeFormat.JSON,
+    notify_on: run_options.NotifyOn = NoticeFilter.ALL,
 ) -> int:
     """Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT."""
     from controller.cli.running import Daemon  # noqa: PLC0415 - see the module's docstring
@@ -197,6 +179,8 @@ def run(
         repo=repo,
         branch=branch,
         interval=interval,
+        lease=lease,
+        lease_name=lease_name,
         listen=listen,
         webhook_secret_file=webhook_secret_file,
         notify_url_file=notify_url_file,

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from controller.cli import logs
 from controller.cli.codes import Code
+from controller.cli.following import Following, check_lease
 from controller.cli.options import Asked
-from controller.daemon.choices import NoticeFilter, NoticeFormat
-from controller.daemon.lease import CellLease, Lease
+from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
 from controller.daemon.life import Life, live
-from controller.daemon.loop import Loop, Means, Workplace
+from controller.daemon.loop import Loop, Means
 from controller.daemon.metrics import Metrics
 from controller.daemon.notices import notices
 from controller.daemon.notify import Notifier, Wish, read_url
@@ -25,14 +22,11 @@ from controller.daemon.schedule import Rhythm
 from controller.daemon.web import Web, parse_address
 from controller.daemon.webhook import Deliveries, read_secret
 from controller.errors import ControllerError
-from controller.git.layout import find_repository
 from controller.git.location import without_userinfo
-from controller.ports import Reporter
-from controller.settings import Settings
-from controller.source.watch import Watched, identity
+from controller.source.watch import Watched
 from controller.state.recorded import Record
 from controller.system import SystemChance, SystemClock
-from controller.wiring import Opened, Where, open_lease_cell, open_ports, read_settings
+from controller.wiring import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,8 @@ class Daemon:
     repo: str | None = None
     branch: str | None = None
     interval: float = 60.0
+    lease: LeaseKind = LeaseKind.LEDGER
+    lease_name: str | None = None
     listen: str | None = None
     webhook_secret_file: Path | None = None
     notify_url_file: Path | None = None
@@ -67,13 +63,21 @@ def _life(where: Where, daemon: Daemon) -> Life:
         if notifier is not None:
             notifier.put(notices(before, after))
 
-    means = Means(_Opening(where, clock, chance), clock, chance, Rhythm(interval=daemon.interval), metrics, recorded)
+    opening = _following(where, daemon, clock, chance)
+    means = Means(opening, clock, chance, Rhythm(interval=daemon.interval), metrics, recorded)
     beside: list[Callable[[Loop], Coroutine[Any, Any, None]]] = []
     if web is not None:
         beside.append(web.serve)
     if notifier is not None:
         beside.append(lambda _: notifier.run())
     return Life(means, without_userinfo(following), watched, tuple(beside))
+
+
+def _following(where: Where, daemon: Daemon, clock: SystemClock, chance: SystemChance) -> Following:
+    if daemon.lease_name is not None and daemon.lease is not LeaseKind.KUBERNETES:
+        raise ControllerError("--lease-name goes with --lease kubernetes", hint="A lease of the ledger has its own.")
+    check_lease(daemon.lease)
+    return Following(where, clock, chance, daemon.lease, daemon.lease_name or "gitune")
 
 
 def _web(daemon: Daemon, metrics: Metrics, clock: SystemClock) -> Web | None:
@@ -103,50 +107,3 @@ def _where(asked: Asked, daemon: Daemon) -> Where:
     if daemon.worktree:
         raise ControllerError("--worktree goes with --root", hint="A repository behind an address has no files here.")
     return Where(asked.folder, asked.config, repo=daemon.repo, branch=daemon.branch or "main")
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """Ports by way of `controller.wiring`."""
-
-    where: Where
-    clock: SystemClock
-    chance: SystemChance
-
-    @asynccontextmanager
-    async def open(self, reporter: Reporter) -> AsyncIterator[Opened]:
-        """The ports, and the settings as they are now. Without ``--worktree`` only commits are followed."""
-        where = self.where
-        if where.repo is None and not where.worktree and find_repository(where.root) is None:
-            raise ControllerError(
-                f"{where.root} is not in a git repository", hint="With --worktree the files of a folder are followed."
-            )
-        async with open_ports(self.where, reporter) as opened:
-            yield opened
-
-    def lease(self, settings: Settings) -> Lease:
-        """On a branch or in a file beside the ledger."""
-        cell = open_lease_cell(self.where, settings.ledger, self.clock)
-        return CellLease(cell, f"{socket.gethostname()}/{os.getpid()}", self.clock, self.chance, _is_gone)
-
-    def place(self) -> str:
-        """The folder and repository that ``--root`` leads to now."""
-        return "" if self.where.repo is not None else identity(self.where.root)
-
-    async def is_current(self, opened: Workplace) -> bool:
-        """Whether gitune.yaml still says the same."""
-        return await read_settings(self.where, await opened.ports.source.tree()) == opened.settings
-
-
-def _is_gone(holder: str) -> bool:
-    """Whether a holder was a process of this machine and is no more."""
-    host, _, number = holder.rpartition("/")
-    if host != socket.gethostname() or not number.isdigit():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

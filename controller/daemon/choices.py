@@ -1,8 +1,16 @@
-"""What a person may choose of notices; apart, since the command line reads it at every start."""
+"""What a person may choose of leases and notices; apart, since the command line reads it at every start."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class LeaseKind(StrEnum):
+    """Where it is kept which of several daemons is at work."""
+
+    LEDGER = "ledger"
+    KUBERNETES = "kubernetes"
+    NONE = "none"
 
 
 class NoticeFormat(StrEnum):

@@ -17,11 +17,11 @@ class Cell(Protocol):
     """A text that is changed by compare-and-swap. ``tip`` names its state, None where there is none."""
 
     async def read(self) -> tuple[str | None, str]:
-        """Its tip and its text. Raises `LedgerError`."""
+        """Its tip and its text. Raises `ControllerError`."""
         ...
 
     async def write(self, tip: str | None, text: str) -> str:
-        """Put a text where it stands at ``tip``; the new tip. Raises `RevisionConflict`, `LedgerError`."""
+        """Put a text where it stands at ``tip``; the new tip. Raises `RevisionConflict`, `ControllerError`."""
         ...
 
 
@@ -34,11 +34,11 @@ class Lease(Protocol):
         ...
 
     async def take(self) -> bool:
-        """Have it, or renew it; False where another one has it. Raises `LedgerError`."""
+        """Have it, or renew it; False where another one has it. Raises `ControllerError`."""
         ...
 
     async def still_held(self) -> bool:
-        """Whether it is ours, at this moment. Raises `LedgerError`."""
+        """Whether it is ours, at this moment. Raises `ControllerError`."""
         ...
 
     async def release(self) -> None:
@@ -59,6 +59,7 @@ class CellLease:
 
     It is renewed while there is work and given back when there is none, so that nothing is written while nothing
     happens. ``who`` is one word; ``is_gone`` tells of another one's whether it surely runs no more.
+    A write whose answer was lost is known again by its text, which nobody else writes.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class CellLease:
         self._chance = chance
         self._seen = _Sign(None, clock.monotonic())
         self._mine: _Sign | None = None
+        self._written = ""
         self.holder = ""
 
     async def take(self) -> bool:
@@ -82,7 +84,7 @@ class CellLease:
         if tip != self._seen.tip:
             self._seen = _Sign(tip, now)
         self.holder = text.partition(" ")[0]
-        ours = self._mine is not None and self._mine.tip == tip
+        ours = (self._mine is not None and self._mine.tip == tip) or (bool(text) and text == self._written)
         if not ours and self.holder and now - self._seen.at < LASTS and not self._is_gone(self.holder):
             self._mine = None
             return False
@@ -105,6 +107,7 @@ class CellLease:
 
     async def _put(self, tip: str | None, text: str) -> bool:
         before = self._clock.monotonic()  # from when others may count
+        self._written = text
         try:
             new = await self._cell.write(tip, text)
         except RevisionConflict:

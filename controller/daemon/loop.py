@@ -56,8 +56,8 @@ class Opening(Protocol):
         """The ports, and the settings as they are now. Raises `ControllerError`."""
         ...
 
-    def lease(self, settings: Settings) -> Lease:
-        """The lease beside the ledger of these settings."""
+    def lease(self, settings: Settings) -> AbstractAsyncContextManager[Lease]:
+        """The lease that goes with the ledger of these settings. Raises `ControllerError`."""
         ...
 
     def place(self) -> str:
@@ -324,7 +324,7 @@ class Loop:
         stack, where = AsyncExitStack(), self._means.opening.place()
         try:
             opened = await stack.enter_async_context(self._means.opening.open(self._telling))
-            lease = self._means.opening.lease(opened.settings)
+            lease = await stack.enter_async_context(self._means.opening.lease(opened.settings))
         except BaseException:
             await stack.aclose()
             raise

@@ -86,8 +86,9 @@ class Household:
         finally:
             self.closed += 1
 
-    def lease(self, _settings: Settings) -> Lease:
-        return CellLease(self.cell, self.who, self.clock, self._chance)
+    @asynccontextmanager
+    async def lease(self, _settings: Settings) -> AsyncIterator[Lease]:
+        yield CellLease(self.cell, self.who, self.clock, self._chance)
 
     def place(self) -> str:
         return "here"

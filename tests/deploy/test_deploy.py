@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightkube.config.kubeconfig import SERVICE_ACCOUNT
 from ruamel.yaml import YAML
 
 from controller.daemon.metrics import Metrics
@@ -32,7 +33,12 @@ def said(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def manifest(name: str) -> Any:
-    return YAML(typ="safe").load((DEPLOY / "kubernetes" / f"{name}.yaml").read_text())
+    (document,) = manifests(name)
+    return document
+
+
+def manifests(name: str) -> list[Any]:
+    return list(YAML(typ="safe").load_all((DEPLOY / "kubernetes" / f"{name}.yaml").read_text()))
 
 
 def test_the_kustomization_names_every_manifest() -> None:
@@ -48,7 +54,7 @@ def test_manifests_are_what_kubernetes_reads(path: Path) -> None:
 def test_the_kustomization_builds() -> None:
     done = said(tool("kubectl"), "kustomize", str(DEPLOY / "kubernetes"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\nkind: ") + done.stdout.startswith("kind: ") == 8
+    assert done.stdout.count("\nkind: ") + done.stdout.startswith("kind: ") == 11
 
 
 def test_the_pods_may_do_little() -> None:
@@ -62,6 +68,47 @@ def test_the_pods_may_do_little() -> None:
     }
     assert not pod["automountServiceAccountToken"]
     assert pod["terminationGracePeriodSeconds"] > 10
+
+
+def test_the_pods_may_read_and_write_one_lease_and_nothing_else() -> None:
+    role, binding = manifests("role")
+    (container,) = manifest("deployment")["spec"]["template"]["spec"]["containers"]
+    name = manifest("lease")["metadata"]["name"]
+    assert f"--lease-name={name}" in container["args"]
+    assert "--lease=kubernetes" in container["args"]
+    assert role["rules"] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [name],
+            "verbs": ["get", "update"],
+        }
+    ]
+    assert binding["roleRef"] | {"kind": role["kind"], "name": role["metadata"]["name"]} == binding["roleRef"]
+    account = manifest("service-account")["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account}]
+    assert manifest("deployment")["spec"]["template"]["spec"]["serviceAccountName"] == account
+
+
+def test_what_is_applied_again_leaves_the_lease_to_who_holds_it() -> None:
+    assert set(manifest("lease")) == {"apiVersion", "kind", "metadata"}
+
+
+def test_the_token_is_mounted_where_it_is_looked_for_and_does_not_last() -> None:
+    pod = manifest("deployment")["spec"]["template"]["spec"]
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["mountPath"] == SERVICE_ACCOUNT]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == mount["name"]]
+    token, authority, namespace = volume["projected"]["sources"]
+    assert token["serviceAccountToken"] == {"path": "token", "expirationSeconds": 3600}
+    assert authority["configMap"]["items"][0]["path"] == "ca.crt"
+    assert namespace["downwardAPI"]["items"][0]["path"] == "namespace"
+    assert mount["readOnly"]
+    assert not manifest("service-account")["automountServiceAccountToken"]
+
+
+def test_the_api_server_can_be_reached() -> None:
+    egress = manifest("network-policy")["spec"]["egress"]
+    assert {443, 6443} <= {port["port"] for rule in egress for port in rule["ports"]}
 
 
 def test_selectors_meet_the_pods() -> None:

@@ -13,8 +13,9 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gitpython": ("git", ("git",)),
     "google-auth": ("google", ("providers", "rest")),
     "httpx": ("httpx", ("rest",)),
+    "lightkube": ("lightkube", ("daemon",)),
     "jinja2": ("jinja2", ("daemon", "report")),
-    "msgspec": ("msgspec", ("cli", "dataset", "forge", "ledger", "providers", "report", "rest", "server")),
+    "msgspec": ("msgspec", ("cli", "daemon", "dataset", "forge", "ledger", "providers", "report", "rest", "server")),
     "numpy": ("numpy", ("server",)),
     "prometheus-client": ("prometheus_client", ("daemon",)),
     "pydantic": ("pydantic", ("specs",)),
@@ -27,7 +28,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "watchfiles": ("watchfiles", ("source",)),
 }
 # What a dependency brings along and says in its own documentation to import.
-COMPANIONS = {"pydantic_core": "pydantic"}
+COMPANIONS = {"httpx2": "lightkube", "pydantic_core": "pydantic", "yaml": "lightkube"}
 
 
 def imports(modules: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
@@ -49,8 +50,12 @@ def room(path: str) -> str:
 
 
 def declared(root: Path) -> set[str]:
-    """The names of the run-time dependencies in pyproject.toml."""
-    wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    """The names of the run-time dependencies in pyproject.toml, those of the extras too."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
     return {re.split(r"[<>=~!\[; ]", line)[0] for line in wanted}
 
 
