@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from controller.daemon.choices import LeaseKind
 from controller.daemon.lease import CellLease, Lease, NoLease
-from controller.daemon.loop import Workplace
+from controller.daemon.place import Workplace
 from controller.errors import ControllerError
 from controller.git.layout import find_repository
 from controller.ports import Reporter

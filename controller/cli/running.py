@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from controller.cli.following import Following, check_lease
 from controller.cli.options import Asked
 from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
 from controller.daemon.life import Life, live
-from controller.daemon.loop import Loop, Means
+from controller.daemon.loop import Loop
 from controller.daemon.metrics import Metrics
 from controller.daemon.notices import notices
 from controller.daemon.notify import Notifier, Wish, read_url
+from controller.daemon.place import Means
 from controller.daemon.schedule import Rhythm
+from controller.daemon.tracing import tracing
 from controller.daemon.web import Web, parse_address
 from controller.daemon.webhook import Deliveries, read_secret
 from controller.errors import ControllerError
@@ -49,7 +52,9 @@ class Daemon:
 def run(asked: Asked, daemon: Daemon) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
     logs.configure(replace(asked, verbose=True))
-    return asyncio.run(live(_life(_where(asked, daemon), daemon))) or Code.WELL
+    life = _life(_where(asked, daemon), daemon)
+    with tracing(os.environ):
+        return asyncio.run(live(life)) or Code.WELL
 
 
 def _life(where: Where, daemon: Daemon) -> Life:

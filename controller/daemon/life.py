@@ -13,7 +13,8 @@ from typing import Any, Final
 import structlog
 
 from controller.daemon.bell import Bell, Cause
-from controller.daemon.loop import Loop, Means
+from controller.daemon.loop import Loop
+from controller.daemon.place import Means
 from controller.source.watch import Watched, watch
 
 log = structlog.stdlib.get_logger("gitune")

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
 from controller.daemon.bell import Bell, Cause
-from controller.daemon.fence import Fence
-from controller.daemon.gate import Doors, Gate, Spared
-from controller.daemon.lease import Lease
-from controller.daemon.metrics import Metrics
-from controller.daemon.schedule import Rhythm, backoff, is_interrupted, is_moving, is_settled, jittered
+from controller.daemon.gate import Spared
+from controller.daemon.place import Means, Place, open_place
+from controller.daemon.schedule import backoff, is_interrupted, is_moving, is_settled, jittered
 from controller.daemon.telling import Telling
 from controller.daemon.view import View, as_seen
-from controller.engine.cache import Readings
 from controller.engine.look import observe, wanted
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
-from controller.ports import Chance, Clock, Ports, Reporter, Want
-from controller.settings import Settings
+from controller.ports import Want
+from controller.spans import Span, span
 from controller.state.observed import Observed
-from controller.state.recorded import Record
 
 log = structlog.stdlib.get_logger("gitune")
 
@@ -33,52 +28,6 @@ _LONGEST_PASS = 900.0  # seconds for one action, or for a look without any
 _LONGEST_FAREWELL = 1.5  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _RACE = 0.2  # seconds after a lost race for the ledger
-
-
-class Workplace(Protocol):
-    """Open ports, and the settings they were made from."""
-
-    @property
-    def ports(self) -> Ports:
-        """The doors."""
-        ...
-
-    @property
-    def settings(self) -> Settings:
-        """What gitune.yaml said."""
-        ...
-
-
-class Opening(Protocol):
-    """How a workplace comes to be."""
-
-    def open(self, reporter: Reporter) -> AbstractAsyncContextManager[Workplace]:
-        """The ports, and the settings as they are now. Raises `ControllerError`."""
-        ...
-
-    def lease(self, settings: Settings) -> AbstractAsyncContextManager[Lease]:
-        """The lease that goes with the ledger of these settings. Raises `ControllerError`."""
-        ...
-
-    def place(self) -> str:
-        """Which folder and repository the name of what is followed leads to at this moment."""
-        ...
-
-    async def is_current(self, opened: Workplace) -> bool:
-        """Whether opening again would give the same. Raises `ControllerError`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a loop is made of. ``recorded`` is told of the ledger before and after each pass."""
-
-    opening: Opening
-    clock: Clock
-    chance: Chance
-    rhythm: Rhythm
-    metrics: Metrics
-    recorded: Callable[[Mapping[str, Record], Mapping[str, Record]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +40,6 @@ class Turn:
 
     result: str
     wait: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An open workplace with its gates, lease and fence."""
-
-    opened: Workplace
-    ports: Ports
-    lease: Lease
-    fence: Fence
-    stack: AsyncExitStack
-    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +62,7 @@ class Loop:
         self._means = means
         self._telling = Telling(means.clock, means.rhythm)
         self._spared = Spared()
-        self._place: _Place | None = None
+        self._place: Place | None = None
         self._settled: _Settled | None = None
         self._waiting_since: float | None = None
         self._done_tip = ""
@@ -160,6 +97,10 @@ class Loop:
 
     async def turn(self, causes: frozenset[Cause]) -> Turn:
         """One pass, with its account."""
+        with span("pass", following=self.view.following, causes=" ".join(sorted(causes))) as told:
+            return await self._turn(causes, told)
+
+    async def _turn(self, causes: frozenset[Cause], told: Span) -> Turn:
         began, result, wait = self._now(), "failed", 0.0
         try:
             result, wait = await self._pass()
@@ -174,6 +115,7 @@ class Loop:
         self._ended = self._now()
         seconds = self._ended - began
         self._means.metrics.passed(result, seconds)
+        told.tell(result=result)
         if result != "unchanged":
             log.info(
                 "pass.ended",
@@ -202,7 +144,7 @@ class Loop:
             return await self._stand_by(place)
         return "changed", await self._reconcile(place, tip)
 
-    async def _reconcile(self, place: _Place, tip: str) -> float:
+    async def _reconcile(self, place: Place, tip: str) -> float:
         place.fence.begin(place.opened.ports.source, tip)
         self._telling.begin()
         self._means.metrics.led(held=True)
@@ -221,7 +163,7 @@ class Loop:
                 await asyncio.wait_for(self._place.lease.release(), _LONGEST_FAREWELL)
         self._means.metrics.led(held=False)
 
-    async def _settlement(self, place: _Place, tip: str, done: Pass) -> _Settled | None:
+    async def _settlement(self, place: Place, tip: str, done: Pass) -> _Settled | None:
         """What holds from now on, where this pass found nothing to do and nothing to write."""
         ledger = await place.ports.ledger.tip()
         before = done.world.recorded.tip
@@ -232,7 +174,7 @@ class Loop:
         until = self._now() + self._means.rhythm.resync
         return _Settled(tip, ledger, wanted(done.world), done.world.observed, until)
 
-    async def _is_as_before(self, place: _Place, tip: str) -> bool:
+    async def _is_as_before(self, place: Place, tip: str) -> bool:
         """Whether git, the ledger and every provider say what they said when all was settled."""
         known = self._settled
         if known is None or known.tip != tip or self._now() > known.until:
@@ -271,7 +213,7 @@ class Loop:
             passed=now,
         )
 
-    async def _stand_by(self, place: _Place) -> tuple[str, float]:
+    async def _stand_by(self, place: Place) -> tuple[str, float]:
         """Another one is at work: show what it writes, and look again before its lease can be over."""
         holder = place.lease.holder
         if self.view.standby != holder:
@@ -312,30 +254,19 @@ class Loop:
     def _show(self, **changes: object) -> None:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
 
-    async def _opened(self) -> _Place:
+    async def _opened(self) -> Place:
         if self._place is None or self._reopen or self._place.where != self._means.opening.place():
             return await self._opened_again()
         return self._place
 
-    async def _opened_again(self) -> _Place:
-        """The ports as the settings now ask for them. What cannot be opened leaves none open."""
+    async def _opened_again(self) -> Place:
+        """The ports as the settings now ask for them."""
         await self._leave()
         self._reopen, self._settled, self._done_tip = False, None, ""
-        stack, where = AsyncExitStack(), self._means.opening.place()
-        try:
-            opened = await stack.enter_async_context(self._means.opening.open(self._telling))
-            lease = await stack.enter_async_context(self._means.opening.lease(opened.settings))
-        except BaseException:
-            await stack.aclose()
-            raise
-        fence = Fence(lease)
-        fence.ending = self.bell.over
-        doors = Doors(fence, self._means.metrics, self._means.clock, self._means.chance, self._means.rhythm)
-        gates = {key: Gate(provider, doors, self._spared) for key, provider in opened.ports.providers.items()}
-        ports = replace(opened.ports, providers=gates, reading=Readings().read)
-        self._place = _Place(opened, ports, lease, fence, stack, where)
-        log.info("ports.opened", following=self.view.following, providers=sorted(gates))
-        return self._place
+        self._place = place = await open_place(self._means, self._telling, self._spared)
+        place.fence.ending = self.bell.over
+        log.info("ports.opened", following=self.view.following, providers=sorted(place.ports.providers))
+        return place
 
     async def _leave(self) -> None:
         await self._release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -41,6 +42,7 @@ from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.renames import with_former_names
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
+from controller.spans import SILENT, Span, span
 from controller.state.desired import Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
@@ -64,7 +66,9 @@ async def apply(plan: Plan, world: World, stage: Stage) -> tuple[Outcome, ...]:
         for place, action in enumerate(actions, start=1):
             reporter.started(action)
             point("effect.before")
-            outcome = await _carry_out(action, world, stage)
+            with _stretch(action) as told:
+                outcome = await _carry_out(action, world, stage)
+                told.tell(outcome=str(outcome.reason) if isinstance(outcome, Held) else "done")
             if isinstance(outcome, Held):
                 outcome = replace(outcome, skipped=actions[place:])
             point("effect.after")
@@ -73,6 +77,13 @@ async def apply(plan: Plan, world: World, stage: Stage) -> tuple[Outcome, ...]:
             if isinstance(outcome, Held):
                 break
     return tuple(outcomes)
+
+
+def _stretch(action: Action) -> AbstractContextManager[Span]:
+    """A span for what asks a provider for something; most actions of most passes do not."""
+    if isinstance(action, Nothing | Wait | Hold | Orphan):
+        return SILENT
+    return span("effect", operation=action.word, provider=action.provider, name=action.name, model=action.model)
 
 
 async def _carry_out(action: Action, world: World, stage: Stage) -> Outcome:

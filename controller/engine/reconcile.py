@@ -34,6 +34,7 @@ from controller.plan.withheld import withhold
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports
 from controller.settings import Settings
+from controller.spans import span
 from controller.state.desired import Desired
 from controller.state.recorded import Record, Recorded
 
@@ -102,9 +103,11 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     somebody else wrote the ledger before our intents were in it, `SourceError` and `LedgerError`; nothing has been
     sent then.
     """
-    world = await look(ports, settings, approval.revision)
-    plan = make_plan(world)
-    plan = withhold(plan, {**_beyond(plan, approval), **approval.withheld}, world)
+    with span("look"):
+        world = await look(ports, settings, approval.revision)
+    with span("plan", models=len(world.desired.models)):
+        plan = make_plan(world)
+        plan = withhold(plan, {**_beyond(plan, approval), **approval.withheld}, world)
     _check(Preview(world, plan), approval)
     _tell(world, ports)
     point("decided")

@@ -19,6 +19,7 @@ from controller.git.location import NetworkUrl
 from controller.git.mirror import Mirror
 from controller.git.names import is_commit_id
 from controller.git.process import NETWORK_SECONDS, Answer, Ask, failed, run
+from controller.spans import span
 
 _SSH: Final = (
     "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ControlMaster=no -o ControlPath=none "
@@ -42,7 +43,8 @@ class Remote:
 
     async def tip(self, ref: str) -> str | None:
         """The commit a full ref name stands on there; None where there is no such ref. Raises `GitFailed`."""
-        answer = await self._well("ls-remote", "--refs", "--end-of-options", self.url.url, ref)
+        with span("git.look", ref=ref, host=self.url.host):
+            answer = await self._well("ls-remote", "--refs", "--end-of-options", self.url.url, ref)
         for line in answer.text.splitlines():
             oid, _, name = line.partition("\t")
             if name == ref and is_commit_id(oid):
@@ -61,7 +63,8 @@ class Remote:
         )
         words += ("--no-auto-maintenance", "--end-of-options", self.url.url, f"+{ref}:{_FETCHED}")
         async with self._alone() as lock:
-            await self._well(*words, lock=lock)
+            with span("git.fetch", ref=ref, host=self.url.host):
+                await self._well(*words, lock=lock)
             commit = await self.mirror.ref(_FETCHED)
             await self.mirror.tidy()
         if commit is None:
@@ -85,7 +88,8 @@ class Remote:
         async with self._alone() as lock:
             ask = self._asked(words, lock)
             try:
-                answer = await run(ask)
+                with span("git.push", ref=ref, host=self.url.host):
+                    answer = await run(ask)
                 problem = _refusal(ask, answer)
             except GitFailed as error:  # stopped on the way: it may have arrived
                 answer, problem = None, error

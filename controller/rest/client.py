@@ -22,8 +22,10 @@ from controller.rest.foreign import FOREIGN, meaning, translate
 from controller.rest.origin import checked_endpoint
 from controller.rest.pace import Pace
 from controller.rest.repeat import Repeat, garbled, lost
+from controller.rest.route import request_id, route_of
 from controller.rest.status import Answer, Asked, refusal
 from controller.rest.timing import Limits, Timing
+from controller.spans import span
 
 Transport = httpx.AsyncBaseTransport
 
@@ -36,10 +38,14 @@ _BUSY = frozenset({429, 503})
 
 @dataclass(slots=True)
 class _Attempt:
-    """One try. ``sent`` is False only while it is known that no byte of the request has left."""
+    """One try. ``sent`` is False only while it is known that no byte of the request has left.
+
+    ``code`` is 0 until there is an answer; ``request_id`` is what the answer calls the request, "" where it does not.
+    """
 
     sent: bool = True
     code: int = 0
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,7 @@ class Rest:
         ``refuse`` reads the answers that are no success; the default knows Google's envelope.
         """
         self.endpoint = checked_endpoint(endpoint)
+        self._host = httpx.URL(self.endpoint).host
         self._credentials = credentials
         self._limits = limits
         self._timing = timing
@@ -156,7 +163,9 @@ class Rest:
         while True:
             tries += 1
             attempt = _Attempt()
-            answer = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
+            with span("request", method=asked.method, route=route_of(asked.path), resend=tries - 1) as told:
+                answer = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
+                told.tell(host=self._host, status=attempt.code, request_id=attempt.request_id, outcome=_word(answer))
             if not isinstance(answer, ProviderError):
                 return answer
             if attempt.code == httpx.codes.UNAUTHORIZED and self._credentials.renews and not fresh:
@@ -219,6 +228,7 @@ class Rest:
         point("response.headers")
         try:
             attempt.code = response.status_code
+            attempt.request_id = request_id(response.headers)
             body = await read_bounded(
                 response.aiter_raw(),
                 response.headers.get("content-encoding", ""),
@@ -247,6 +257,10 @@ class Rest:
 
     def _garbled(self, fault: BadBody, repeat: Repeat) -> ProviderError:
         return garbled(f"{self.endpoint}: {fault.message}", repeat, broken=fault.broken, hint=fault.hint)
+
+
+def _word(answer: Answered | ProviderError) -> str:
+    return type(answer).__name__ if isinstance(answer, ProviderError) else "success"
 
 
 def _watch(attempt: _Attempt) -> Any:  # noqa: ANN401 - httpcore's trace callback takes whatever an event carries

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from controller.daemon.bell import Bell, Cause
 from controller.daemon.lease import CellLease, Lease
-from controller.daemon.loop import Loop, Means, Turn, Workplace
+from controller.daemon.loop import Loop, Turn
 from controller.daemon.metrics import Metrics
+from controller.daemon.place import Means, Workplace
 from controller.daemon.schedule import Rhythm
 from controller.errors import RevisionConflict
 from controller.ports import Ports, Reporter

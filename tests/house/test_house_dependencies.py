@@ -17,6 +17,8 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "jinja2": ("jinja2", ("daemon", "report")),
     "msgspec": ("msgspec", ("cli", "daemon", "dataset", "forge", "ledger", "providers", "report", "rest", "server")),
     "numpy": ("numpy", ("server",)),
+    "opentelemetry-exporter-otlp-proto-http": ("opentelemetry", ("daemon",)),
+    "opentelemetry-sdk": ("opentelemetry", ("daemon",)),
     "prometheus-client": ("prometheus_client", ("daemon",)),
     "pydantic": ("pydantic", ("specs",)),
     "rich": ("rich", ("cli", "report")),
