@@ -85,6 +85,23 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
 
 
+@dataclass(frozen=True, slots=True)
+class FollowedRepository:
+    """One of several repositories that a daemon follows: HEAD of ``root``, or ``branch`` behind the address ``repo``.
+
+    ``token_env`` names the variable with the forge's token, None for GITHUB_TOKEN; ``interval`` is in seconds, None for
+    what all have.
+    """
+
+    name: str
+    root: str | None = None
+    repo: str | None = None
+    branch: str = "main"
+    worktree: bool = False
+    token_env: str | None = None
+    interval: float | None = None
+
+
 def home(environ: Mapping[str, str] = os.environ) -> Path:
     """Gitune's own data folder: ``GITUNE_HOME``, else ``$XDG_DATA_HOME/gitune``, else ``~/.local/share/gitune``."""
     if chosen := environ.get("GITUNE_HOME"):

@@ -1,14 +1,14 @@
-"""The models to ``schemas/tunedmodel.json`` and ``schemas/controller.json``."""
+"""The models to the JSON Schemas in ``schemas/``."""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from controller.specs.schema import controller_schema, tuned_model_schema
+from controller.specs.schema import controller_schema, daemon_schema, tuned_model_schema
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
-SCHEMAS = {"tunedmodel.json": tuned_model_schema, "controller.json": controller_schema}
+SCHEMAS = {"tunedmodel.json": tuned_model_schema, "controller.json": controller_schema, "daemon.json": daemon_schema}
 
 
 def text(schema: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ class Following:
     """Ports by way of `controller.wiring` and the lease that was chosen; ``lease_name`` is an object in the cluster."""
 
     where: Where
+    environ: Mapping[str, str]
     clock: SystemClock
     chance: SystemChance
     kind: LeaseKind = LeaseKind.LEDGER
@@ -41,7 +42,7 @@ class Following:
             raise ControllerError(
                 f"{where.root} is not in a git repository", hint="With --worktree the files of a folder are followed."
             )
-        async with open_ports(self.where, reporter) as opened:
+        async with open_ports(self.where, reporter, self.environ) as opened:
             yield opened
 
     @asynccontextmanager
@@ -50,7 +51,7 @@ class Following:
         who = f"{socket.gethostname()}/{os.getpid()}"
         match self.kind:
             case LeaseKind.LEDGER:
-                cell = open_lease_cell(self.where, settings.ledger, self.clock)
+                cell = open_lease_cell(self.where, settings.ledger, self.clock, self.environ)
                 yield CellLease(cell, who, self.clock, self.chance, _is_gone)
             case LeaseKind.KUBERNETES:
                 from controller.daemon.cluster import open_cluster_cell  # noqa: PLC0415 - needs the extra

@@ -17,6 +17,9 @@ Repo = Annotated[
     str | None, typer.Option("--repo", metavar="URL", help="Follow a branch behind an address, not --root.")
 ]
 Branch = Annotated[str | None, typer.Option("--branch", metavar="B", help="The branch of --repo. [default: main]")]
+Repositories = Annotated[
+    Path | None, typer.Option("--repositories", metavar="FILE", help="Follow the repositories that a file lists.")
+]
 Interval = Annotated[
     float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two looks when idle.")
 ]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from controller.cli import logs
 from controller.cli.codes import Code
 from controller.cli.following import Following, check_lease
 from controller.cli.options import Asked
 from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
-from controller.daemon.life import Life, live
-from controller.daemon.loop import Loop
+from controller.daemon.life import Beside, Followed, Life, live
 from controller.daemon.metrics import Metrics
 from controller.daemon.notices import notices
 from controller.daemon.notify import Notifier, Wish, read_url
@@ -24,12 +23,17 @@ from controller.daemon.schedule import Rhythm
 from controller.daemon.tracing import tracing
 from controller.daemon.web import Web, parse_address
 from controller.daemon.webhook import Deliveries, read_secret
-from controller.errors import ControllerError
-from controller.git.location import without_userinfo
+from controller.errors import ControllerError, Severity, SpecInvalid
+from controller.git.location import full_name, without_userinfo
+from controller.rest import know
+from controller.settings import FollowedRepository
 from controller.source.watch import Watched
+from controller.specs import load_repositories
 from controller.state.recorded import Record
 from controller.system import SystemChance, SystemClock
 from controller.wiring import Where
+
+LARGEST_FILE: Final = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Daemon:
     worktree: bool = False
     repo: str | None = None
     branch: str | None = None
+    repositories: Path | None = None
     interval: float = 60.0
     lease: LeaseKind = LeaseKind.LEDGER
     lease_name: str | None = None
@@ -52,47 +57,104 @@ class Daemon:
 def run(asked: Asked, daemon: Daemon) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
     logs.configure(replace(asked, verbose=True))
-    life = _life(_where(asked, daemon), daemon)
+    life = _life(asked, daemon)
     with tracing(os.environ):
         return asyncio.run(live(life)) or Code.WELL
 
 
-def _life(where: Where, daemon: Daemon) -> Life:
-    clock, chance, metrics = SystemClock(), SystemChance(), Metrics()
-    watched = Watched(where.root, files=daemon.worktree) if where.repo is None else None
-    following = where.repo or f"{where.root}{' (working tree)' if daemon.worktree else ''}"
+def _life(asked: Asked, daemon: Daemon) -> Life:
+    clock, chance = SystemClock(), SystemChance()
+    _check_lease(daemon)
+    repositories = _listed(asked, daemon) if daemon.repositories else None
     notifier = _notifier(daemon, clock, chance)
-    web = _web(daemon, metrics, clock)
-
-    def recorded(before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
-        if notifier is not None:
-            notifier.put(notices(before, after))
-
-    opening = _following(where, daemon, clock, chance)
-    means = Means(opening, clock, chance, Rhythm(interval=daemon.interval), metrics, recorded)
-    beside: list[Callable[[Loop], Coroutine[Any, Any, None]]] = []
+    web = _web(daemon, clock)
+    beside: list[Beside] = []
     if web is not None:
         beside.append(web.serve)
     if notifier is not None:
         beside.append(lambda _: notifier.run())
-    return Life(means, without_userinfo(following), watched, tuple(beside))
+    doors = Doors(clock, chance, notifier)
+    if repositories is None:
+        where = _where(asked, daemon)
+        return Life((_followed(where, daemon, doors),), tuple(beside))
+    return Life(tuple(_one_of(one, asked, daemon, doors) for one in repositories), tuple(beside))
 
 
-def _following(where: Where, daemon: Daemon, clock: SystemClock, chance: SystemChance) -> Following:
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What all that is followed has in common."""
+
+    clock: SystemClock
+    chance: SystemChance
+    notifier: Notifier | None
+
+
+def _followed(
+    where: Where, daemon: Daemon, doors: Doors, name: str = "", environ: Mapping[str, str] = os.environ
+) -> Followed:
+    """One repository; where there are several its ``name`` and the environment with its own token."""
+    watched = Watched(where.root, files=where.worktree) if where.repo is None else None
+    following = where.repo or f"{where.root}{' (working tree)' if where.worktree else ''}"
+
+    def recorded(before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
+        if doors.notifier is not None:
+            doors.notifier.put(notices(before, after, name))
+
+    lease = "-".join(filter(None, (daemon.lease_name or "gitune", name)))
+    opening = Following(where, environ, doors.clock, doors.chance, daemon.lease, lease)
+    means = Means(opening, doors.clock, doors.chance, Rhythm(interval=daemon.interval), Metrics(), recorded)
+    return Followed(means, without_userinfo(following), watched, name, full_name(where.repo))
+
+
+def _one_of(one: FollowedRepository, asked: Asked, daemon: Daemon, doors: Doors) -> Followed:
+    where = Where(Path(one.root) if one.root else asked.folder, worktree=one.worktree, repo=one.repo, branch=one.branch)
+    environ = dict(os.environ)
+    if one.token_env is not None:
+        environ["GITHUB_TOKEN"] = environ[one.token_env]
+        know(environ["GITHUB_TOKEN"])
+    return _followed(where, replace(daemon, interval=one.interval or daemon.interval), doors, one.name, environ)
+
+
+def _listed(asked: Asked, daemon: Daemon) -> tuple[FollowedRepository, ...]:
+    """The repositories of a file. Raises `SpecInvalid` with every problem in it, `ControllerError`."""
+    beside = {
+        "--root": asked.root,
+        "--config": asked.config,
+        "--repo": daemon.repo,
+        "--branch": daemon.branch,
+        "--worktree": daemon.worktree or None,
+    }
+    given = [option for option, value in beside.items() if value is not None]
+    if given or daemon.repositories is None:
+        raise ControllerError(
+            f"{given[0]} does not go with --repositories", hint="What is followed stands in the file, all of it."
+        )
+    try:
+        with daemon.repositories.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        message = f"{daemon.repositories}: {error.strerror}"
+        raise ControllerError(message, hint="Give --repositories a file that can be read.") from error
+    repositories, problems = load_repositories(data, str(daemon.repositories), os.environ)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise SpecInvalid(problems, hint=f"Mend {daemon.repositories}: none is followed before that.")
+    return repositories
+
+
+def _check_lease(daemon: Daemon) -> None:
     if daemon.lease_name is not None and daemon.lease is not LeaseKind.KUBERNETES:
         raise ControllerError("--lease-name goes with --lease kubernetes", hint="A lease of the ledger has its own.")
     check_lease(daemon.lease)
-    return Following(where, clock, chance, daemon.lease, daemon.lease_name or "gitune")
 
 
-def _web(daemon: Daemon, metrics: Metrics, clock: SystemClock) -> Web | None:
+def _web(daemon: Daemon, clock: SystemClock) -> Web | None:
     if daemon.listen is None:
         if daemon.webhook_secret_file is not None:
             raise ControllerError("--webhook-secret-file goes with --listen", hint="Add --listen HOST:PORT.")
         return None
     address = parse_address(daemon.listen)
     deliveries = Deliveries(read_secret(daemon.webhook_secret_file)) if daemon.webhook_secret_file else None
-    return Web(address, metrics, clock, deliveries)
+    return Web(address, clock, deliveries)
 
 
 def _notifier(daemon: Daemon, clock: SystemClock, chance: SystemChance) -> Notifier | None:

@@ -1,13 +1,15 @@
-"""A loop with all that wakes it, until a signal ends it."""
+"""Loops with all that wakes them, until a signal ends them all."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+import traceback
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -19,58 +21,104 @@ from controller.source.watch import Watched, watch
 
 log = structlog.stdlib.get_logger("gitune")
 
-_GRACE: Final = 8.0  # seconds for the pass that runs; ten are promised until the exit
+_GRACE: Final = 8.0  # seconds for the passes that run; ten are promised until the exit
 _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """What is followed and how it wakes. ``watched`` None: nothing on this machine tells, only time does.
+class Followed:
+    """One repository: what is followed and how it wakes. ``name`` is "" where it is the only one.
 
-    ``beside`` are the coroutines that run as long as the loop does: the server, the notices.
+    ``watched`` None: nothing on this machine tells, only time does. ``full_name`` is what a forge calls it
+    (``owner/name``), "" where that is not known.
     """
 
     means: Means
     following: str
     watched: Watched | None
-    beside: tuple[Callable[[Loop], Coroutine[Any, Any, None]], ...] = ()
+    name: str = ""
+    full_name: str = ""
+
+
+Beside = Callable[[Sequence[Loop]], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """``beside`` are the coroutines that run as long as the loops do: the server, the notices."""
+
+    followed: tuple[Followed, ...]
+    beside: tuple[Beside, ...] = ()
 
 
 async def live(life: Life) -> int:
-    """Follow until SIGTERM or SIGINT, or until something beside the loop fails; the exit code."""
-    bell = Bell(life.means.clock)
-    loop = Loop(life.means, bell, life.following)
-    bell.ring(Cause.START)
-    passes = asyncio.create_task(loop.run())
-    others = [asyncio.create_task(beside(loop)) for beside in life.beside]
-    if life.watched is not None:
-        others.append(asyncio.create_task(watch(life.watched, lambda: bell.ring(Cause.FILES))))
+    """Follow until SIGTERM or SIGINT, or until something beside the loops fails; the exit code."""
+    loops = [_loop(one) for one in life.followed]
+    passes = [asyncio.create_task(_kept(loop)) for loop in loops]
+    others = [asyncio.create_task(beside(loops)) for beside in life.beside]
+    others += [
+        asyncio.create_task(watch(one.watched, _ringing(loop)))
+        for one, loop in zip(life.followed, loops, strict=True)
+        if one.watched is not None
+    ]
     ended = asyncio.Event()
-    with _signals(ended, bell):
+    with _signals(ended, loops):
         try:
             stopping = asyncio.create_task(ended.wait())
-            await asyncio.wait({passes, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*passes, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            return await _over(loop, passes, others)
+            return await _over(loops, passes, others)
         finally:
-            for task in (passes, *others):
+            for task in (*passes, *others):
                 task.cancel()
-            await asyncio.gather(passes, *others, return_exceptions=True)
+            await asyncio.gather(*passes, *others, return_exceptions=True)
 
 
-async def _over(loop: Loop, passes: asyncio.Task[None], others: list[asyncio.Task[None]]) -> int:
-    """Let the pass that runs come to its end, but not for long: what it has sent is in the ledger as an intent."""
-    loop.end()
+def _loop(one: Followed) -> Loop:
+    bell = Bell(one.means.clock)
+    bell.ring(Cause.START)
+    return Loop(one.means, bell, one.following, one.name, one.full_name)
+
+
+def _ringing(loop: Loop) -> Callable[[], None]:
+    return lambda: loop.bell.ring(Cause.FILES)
+
+
+async def _kept(loop: Loop) -> None:
+    """Passes to the end. Of several loops one that meets what nobody foresaw takes none of the others along."""
+    if not loop.view.name:
+        await loop.run()
+        return
+    structlog.contextvars.bind_contextvars(repository=loop.view.name)
+    wait = 0.0
+    while not loop.bell.over:
+        try:
+            await loop.run(wait)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this repository's alone
+            log.error("repository.failed", kind=type(error).__name__, at=_place(error))  # noqa: TRY400 - see there
+            wait = loop.stumbled(error)
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised. Its text and its traceback's values may quote what nobody is to read."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].name}" if frames else ""
+
+
+async def _over(loops: Sequence[Loop], passes: list[asyncio.Task[None]], others: list[asyncio.Task[None]]) -> int:
+    """Let the passes that run come to their end, but not for long: what they sent is in the ledger as an intent."""
+    for loop in loops:
+        loop.end()
     log.info("daemon.ending")
-    await asyncio.wait({passes}, timeout=_GRACE)
-    for task in (passes, *others):
+    await asyncio.wait(passes, timeout=_GRACE)
+    for task in (*passes, *others):
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
             raise error
     return 0
 
 
 @contextmanager
-def _signals(ended: asyncio.Event, bell: Bell) -> Iterator[None]:
+def _signals(ended: asyncio.Event, loops: Sequence[Loop]) -> Iterator[None]:
     """The first SIGTERM or SIGINT ends in order, a second at once; SIGHUP opens everything anew."""
     here = asyncio.get_running_loop()
 
@@ -79,9 +127,13 @@ def _signals(ended: asyncio.Event, bell: Bell) -> Iterator[None]:
             os._exit(128 + number)  # nothing more is written: the ledger is whole at every moment
         ended.set()
 
+    def reload() -> None:
+        for loop in loops:
+            loop.bell.ring(Cause.RELOAD)
+
     for number in _ENDS:
         here.add_signal_handler(number, end, number)
-    here.add_signal_handler(signal.SIGHUP, bell.ring, Cause.RELOAD)
+    here.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ import structlog
 
 from controller.daemon.bell import Bell, Cause
 from controller.daemon.gate import Spared
+from controller.daemon.metrics import Metrics
 from controller.daemon.place import Means, Place, open_place
 from controller.daemon.schedule import backoff, is_interrupted, is_moving, is_settled, jittered
 from controller.daemon.telling import Telling
@@ -56,9 +57,11 @@ class _Settled:
 class Loop:
     """One followed repository, pass by pass. `run` ends when the bell does."""
 
-    def __init__(self, means: Means, bell: Bell, following: str) -> None:
+    def __init__(self, means: Means, bell: Bell, following: str, name: str = "", full_name: str = "") -> None:
+        """``name`` is "" where it is the only one; ``full_name`` is what a forge calls it, "" where that is unknown."""
         self.bell = bell
-        self.view = View(following)
+        self.view = View(following, name=name)
+        self.full_name = full_name
         self._means = means
         self._telling = Telling(means.clock, means.rhythm)
         self._spared = Spared()
@@ -69,9 +72,14 @@ class Loop:
         self._reopen = False
         self._ended = self._now()
 
-    async def run(self) -> None:
-        """Passes until the bell ends. Raises nothing that a later pass could mend."""
-        until = self._now()
+    @property
+    def metrics(self) -> Metrics:
+        """Its numbers."""
+        return self._means.metrics
+
+    async def run(self, wait: float = 0.0) -> None:
+        """Passes until the bell ends, the first in ``wait`` seconds. Raises nothing that a later pass could mend."""
+        until = self._now() + wait
         try:
             while not self.bell.over:
                 if causes := await self.bell.wait(until):
@@ -97,7 +105,9 @@ class Loop:
 
     async def turn(self, causes: frozenset[Cause]) -> Turn:
         """One pass, with its account."""
-        with span("pass", following=self.view.following, causes=" ".join(sorted(causes))) as told:
+        with span(
+            "pass", repository=self.view.name, following=self.view.following, causes=" ".join(sorted(causes))
+        ) as told:
             return await self._turn(causes, told)
 
     async def _turn(self, causes: frozenset[Cause], told: Span) -> Turn:
@@ -250,6 +260,14 @@ class Loop:
         self._settled = None
         self._show(failure=error.message, hint=error.hint, failures=failures, looked=self._means.clock.now())
         return backoff(failures, self._means.rhythm, self._means.chance.uniform(0.0, 1.0))
+
+    def stumbled(self, error: Exception) -> float:
+        """A pass met what nobody foresaw: its kind is shown, and the seconds to wait before the next are returned."""
+        self._ended = self._now()
+        message = f"a fault of Gitune: {type(error).__name__}"
+        return self._failed(
+            ControllerError(message, hint="Please report it, with the line of the log that says where.")
+        )
 
     def _show(self, **changes: object) -> None:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type] # fields of View

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.metrics_core import Metric
 
 from controller.conditions import Reason
 from controller.plan.actions import Hold
@@ -14,6 +15,27 @@ from controller.state.recorded import Record, RunOutcome
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 disable_created_metrics()  # type: ignore[no-untyped-call] # a series of times beside every counter, which nobody asks for
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Gathered:
+    """The numbers of several daemons in one, each sample with the label ``repository``."""
+
+    def __init__(self, parts: Mapping[str, Metrics]) -> None:
+        self._parts = parts
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self)
+
+    def collect(self) -> Iterable[Metric]:
+        """Each family once, with the samples of all."""
+        found: dict[str, Metric] = {}
+        for repository, part in self._parts.items():
+            for family in part.families():
+                samples = [s._replace(labels={"repository": repository, **s.labels}) for s in family.samples]
+                known = found.setdefault(family.name, family)
+                known.samples = samples if known is family else [*known.samples, *samples]
+        return found.values()
 
 
 class Metrics:
@@ -62,6 +84,10 @@ class Metrics:
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def families(self) -> Iterable[Metric]:
+        """Everything, family by family."""
+        return self._registry.collect()
 
     def passed(self, result: str, seconds: float) -> None:
         """A pass took so long and ended so: see `controller.daemon.loop.Turn`."""

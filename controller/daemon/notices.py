@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.conditions import Condition, ConditionType, Truth
@@ -24,7 +24,10 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One change for the last time: a run ended, a model came to stall, or to serve what git asks for."""
+    """One change for the last time: a run ended, a model came to stall, or to serve what git asks for.
+
+    ``repository`` is "" where one daemon follows one.
+    """
 
     grade: Grade
     name: str
@@ -33,17 +36,20 @@ class Notice:
     message: str
     model: str = ""
     revision: str = ""
+    repository: str = ""
 
     @property
     def line(self) -> str:
         """One line for people."""
         todo = way_out(self.reason)
-        return terminal(f"{self.name}: {self.event} ({self.reason}). {self.message} {todo}".strip(), _LONGEST)
+        where = f"{self.repository}/" if self.repository else ""
+        return terminal(f"{where}{self.name}: {self.event} ({self.reason}). {self.message} {todo}".strip(), _LONGEST)
 
 
-def notices(before: Mapping[str, Record], after: Mapping[str, Record]) -> tuple[Notice, ...]:
+def notices(before: Mapping[str, Record], after: Mapping[str, Record], repository: str = "") -> tuple[Notice, ...]:
     """What became true between two records; a state that lasts is told once."""
-    return tuple(notice for name in sorted(after) for notice in _of_one(before.get(name), after[name]))
+    found = (notice for name in sorted(after) for notice in _of_one(before.get(name), after[name]))
+    return tuple(replace(notice, repository=repository) for notice in found)
 
 
 def _of_one(before: Record | None, after: Record) -> Iterator[Notice]:

@@ -97,8 +97,10 @@ def as_body(notice: Notice, form: NoticeFormat) -> JSON:
             line = notice.line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             return {"text": f"{sign} {line}"}
         case NoticeFormat.JSON:
+            where: dict[str, JSON] = {"repository": notice.repository} if notice.repository else {}
             return {
                 "schemaVersion": 1,
+                **where,
                 "severity": notice.grade,
                 "name": notice.name,
                 "event": notice.event,

@@ -1,8 +1,8 @@
-"""A view to the page people look at: HTML with every piece of data escaped, and nothing in it that runs."""
+"""Views to the pages people look at: HTML with every piece of data escaped, and nothing in it that runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -56,6 +56,16 @@ class Card:
     is_stalled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One repository as the page of all shows it, with the number of its models by how they stand."""
+
+    view: View
+    word: Word
+    counts: Mapping[str, int]
+    looked: str
+
+
 def index_html(view: View, now: datetime) -> str:
     """The page of all models, at most `MOST_MODELS` of them."""
     cards = sorted((_card(record, view.outcomes) for record in view.records.values()), key=_worst_first)
@@ -70,6 +80,23 @@ def index_html(view: View, now: datetime) -> str:
         looked=_ago(view.looked, now),
         passed=_ago(view.passed, now),
     )
+
+
+def overview_html(views: Sequence[View], now: datetime) -> str:
+    """The page of several repositories, those that wait on a person first."""
+    rows = sorted((_row_of(view, now) for view in views), key=lambda row: (_ORDER[row.word], row.view.name))
+    return _templates.get_template("overview.html").render(view=View(f"{len(views)} repositories"), rows=rows)
+
+
+def _row_of(view: View, now: datetime) -> Row:
+    words = [standing(record).word for record in view.records.values()]
+    counts = {str(word): words.count(word) for word in Word if word in words}
+    worst = min((word for word in words if word is not Word.ORPHANED), key=_ORDER.__getitem__, default=Word.READY)
+    if not view.is_ready or view.failures:
+        worst = Word.UNKNOWN if view.looked is None else Word.NOT_READY
+    elif view.failure:
+        worst = Word.STALLED  # a guard stands: a person has to look
+    return Row(view, worst, counts, _ago(view.looked, now))
 
 
 def model_html(view: View, name: str) -> str | None:

@@ -38,13 +38,16 @@ def _as_seen(record: Record, observed: Observed) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``following`` is fit to show. ``failure`` is why the last pass failed or was refused, "" where it did not.
+    """``following`` is fit to show; ``name`` is what the repository is called where there are several, else "".
+
+    ``failure`` is why the last pass failed or was refused, "" where it did not.
 
     ``standby`` names the daemon that holds the lease instead of us, "" where none does. ``looked`` is when everything
     was last looked at, ``passed`` when a whole pass last came to its end.
     """
 
     following: str
+    name: str = ""
     revision: str = ""
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     plan: Plan | None = None
@@ -56,6 +59,11 @@ class View:
     standby: str = ""
     looked: datetime | None = None
     passed: datetime | None = None
+
+    @property
+    def base(self) -> str:
+        """What the paths of its pages begin with."""
+        return f"/repositories/{self.name}" if self.name else ""
 
     @property
     def is_ready(self) -> bool:

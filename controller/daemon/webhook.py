@@ -1,4 +1,4 @@
-"""A request that says it is GitHub's to whether it wakes the loop. It never says what is to be done."""
+"""A request that says it is GitHub's to whether it wakes a loop, and which. It never says what is to be done."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from controller.errors import ControllerError
 
@@ -68,6 +70,22 @@ class Deliveries:
     def _is_signed(self, given: str, body: bytes) -> bool:
         wanted = "sha256=" + hmac.new(self._secret, body, hashlib.sha256).hexdigest()
         return hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
+
+
+class _Named(msgspec.Struct):
+    full_name: str = ""
+
+
+class _Delivery(msgspec.Struct):
+    repository: _Named = msgspec.field(default_factory=_Named)
+
+
+def repository_of(body: bytes) -> str:
+    """``owner/name`` of a delivery whose signature was right; "" where it names none, or is not sent as JSON."""
+    try:
+        return msgspec.json.decode(body, type=_Delivery).repository.full_name
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""
 
 
 def read_secret(path: Path) -> bytes:

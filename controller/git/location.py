@@ -56,6 +56,15 @@ class NetworkUrl:
 Location = LocalPath | NetworkUrl
 
 
+def full_name(address: str | None) -> str:
+    """What a forge calls the repository at a network address: ``owner/name``; "" for any other text."""
+    try:
+        location = parse_location(address or "")
+    except NoRepository:
+        return ""
+    return location.identity.partition("/")[2] if isinstance(location, NetworkUrl) else ""
+
+
 def without_userinfo(text: str) -> str:
     """The text with user and password taken out of every URL in it."""
     return _USERINFO.sub("", text)

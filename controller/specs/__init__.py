@@ -2,6 +2,7 @@
 
 from controller.specs.codes import CODES
 from controller.specs.controller_loading import load_settings
+from controller.specs.daemon_loading import load_repositories
 from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs
 from controller.specs.loading import load_specs
 from controller.specs.models import FromSpec, TunedModel
@@ -17,6 +18,7 @@ __all__ = [
     "TunedModel",
     "base_of",
     "check_references",
+    "load_repositories",
     "load_settings",
     "load_specs",
     "order",

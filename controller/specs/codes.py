@@ -133,8 +133,18 @@ _CONTROLLER = {
     "GT330": _error("the grace period of deletions is not a duration"),
     "GT331": _error("showing sample rows is not built yet"),
 }
+_DAEMON = {
+    "GT340": _error("a file of repositories is not one mapping"),
+    "GT341": _error("apiVersion or kind of a file of repositories is not as it must be"),
+    "GT342": _error("a repository's name is not written as names are, or none is listed"),
+    "GT343": _error("a repository has no place or two, or a field of the other kind"),
+    "GT344": _error("a repository's address, folder or branch cannot be used"),
+    "GT345": _error("tokenEnv is not the name of an environment variable that is there"),
+    "GT346": _error("a repository's interval is not a duration of at most a day"),
+    "GT347": _error("a repository, or the name of one, is there twice"),
+}
 
-CODES: Mapping[str, Code] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER)
+CODES: Mapping[str, Code] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER | _DAEMON)
 
 # The checks of datasets that a team may judge otherwise. The others leave rows unread, so nothing could be tuned.
 DATASET_CHECKS = frozenset(f"GT{number}" for number in (*range(202, 215), *range(216, 219), *range(231, 237), 244, 257))

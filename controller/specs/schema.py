@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from controller.specs.controller_model import Controller
+from controller.specs.daemon_model import Daemon
 from controller.specs.models import TunedModel
 from controller.specs.parts import Part
 
@@ -23,6 +24,11 @@ def tuned_model_schema() -> dict[str, Any]:
 def controller_schema() -> dict[str, Any]:
     """The schema of gitune.yaml."""
     return _schema(Controller, "controller")
+
+
+def daemon_schema() -> dict[str, Any]:
+    """The schema of a file of repositories."""
+    return _schema(Daemon, "daemon")
 
 
 def _schema(model: type[Part], name: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from controller.errors import ControllerError, RevisionConflict
 from controller.testing import FakeClock, SeededChance
 from tests.daemon.apiserver import NAMESPACE, ApiServer, drop, hang
 from tests.daemon.conftest import Yard
-from tests.daemon.process import Running
+from tests.daemon.process import Running, running
 
 
 @pytest.fixture
@@ -394,6 +394,22 @@ def test_two_daemons_of_a_cluster_share_the_work_and_give_the_lease_back(
     assert set(yard.service.created.values()) == {1}
     assert "gitune-status-lease" not in yard.repository.git("branch", "--list", "--all")
     assert "first-token" not in "".join(one.lines + two.lines)
+
+
+@pytest.mark.slow
+def test_each_of_several_repositories_has_a_lease_by_its_name(
+    yard: Yard, api: ApiServer, account: Path, tmp_path: Path
+) -> None:
+    api.ship("team-numbers")
+    file = tmp_path / "repositories.yaml"
+    head = "apiVersion: gitune.dev/v1alpha1\nkind: Daemon\nrepositories:\n"
+    file.write_text(f"{head}- {{name: numbers, root: {yard.repository.root}}}\n")
+    words = ("--repositories", str(file), "--lease", "kubernetes", "--lease-name", "team")
+    with running(*words, home=yard.home, **kubernetes(api, account)) as daemon:
+        daemon.wait(lambda: sum(yard.service.created.values()) == 1 and at_rest(daemon))
+        assert daemon.end() < 10.0
+    assert api.writes >= 2
+    assert {path.rpartition("/")[2] for _, path, _ in api.requests} == {"team-numbers"}
 
 
 @pytest.mark.slow

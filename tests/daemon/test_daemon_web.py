@@ -60,8 +60,8 @@ class Served:
 async def serving(house: Household, *, webhooks: bool = True) -> AsyncIterator[Served]:
     known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     deliveries = Deliveries(SECRET) if webhooks else None
-    web = Web(Address("127.0.0.1", 0), house.metrics, SystemClock(), deliveries, known.set_result)
-    task = asyncio.create_task(web.serve(house.loop))
+    web = Web(Address("127.0.0.1", 0), SystemClock(), deliveries, known.set_result)
+    task = asyncio.create_task(web.serve([house.loop]))
     try:
         yield Served(house.loop, await asyncio.wait_for(known, 10))
     finally:
@@ -292,6 +292,6 @@ async def test_an_address_that_is_taken_is_a_clear_error() -> None:
     house = Household()
     async with serving(house) as served:
         port = int(urlsplit(served.url).port or 0)
-        web = Web(Address("127.0.0.1", port), house.metrics, SystemClock())
+        web = Web(Address("127.0.0.1", port), SystemClock())
         with pytest.raises(ControllerError, match="cannot be bound"):
-            await web.serve(house.loop)
+            await web.serve([house.loop])

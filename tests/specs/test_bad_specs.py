@@ -29,6 +29,8 @@ def found(case: str) -> tuple[Problem, ...]:
     """All problems of one case, as the whole of loading finds them."""
     if case.endswith(".gitune.yaml"):
         return specs.load_settings((BAD / case).read_bytes(), case)[1]
+    if case.endswith(".repositories.yaml"):
+        return specs.load_repositories((BAD / case).read_bytes(), case, ())[1]
     files = {f"specs/{name}": (BAD / name).read_bytes() for name in CASES[case]}
     return specs.check_references(specs.load_specs(files), SETTINGS).problems
 
@@ -54,7 +56,7 @@ def test_a_mistake_has_a_hint_and_the_severity_of_its_code(case: str) -> None:
         assert problem.severity is specs.CODES[problem.code].severity
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if not c.endswith(".gitune.yaml")])
+@pytest.mark.parametrize("case", [c for c in CASES if not c.endswith((".gitune.yaml", ".repositories.yaml"))])
 def test_a_spec_with_a_mistake_is_never_used_and_never_taken_for_removed(case: str) -> None:
     files = {f"specs/{name}": (BAD / name).read_bytes() for name in CASES[case]}
     loaded = specs.check_references(specs.load_specs(files), SETTINGS)
@@ -70,6 +72,14 @@ def test_settings_with_a_mistake_are_never_used(case: str) -> None:
 
     assert any(p.severity is Severity.ERROR for p in problems)
     assert settings == Settings()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.endswith(".repositories.yaml")])
+def test_of_repositories_with_a_mistake_none_is_followed(case: str) -> None:
+    repositories, problems = specs.load_repositories((BAD / case).read_bytes(), case, ())
+
+    assert any(p.severity is Severity.ERROR for p in problems)
+    assert repositories == ()
 
 
 def test_the_table_and_the_folder_hold_the_same_cases() -> None:

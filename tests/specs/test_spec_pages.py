@@ -9,12 +9,14 @@ import pytest
 from controller import documents, specs
 from controller.specs.codes import CODES
 from controller.specs.controller_model import Controller
+from controller.specs.daemon_model import Daemon
 from controller.specs.fields import fields
 from controller.specs.models import Evaluation, TunedModel
 from controller.specs.parts import Part
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC_PAGE = (ROOT / "docs" / "spec.md").read_text("utf-8")
+DAEMON_PAGE = (ROOT / "docs" / "daemon.md").read_text("utf-8")
 PROBLEMS_PAGE = (ROOT / "docs" / "problems.md").read_text("utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", SPEC_PAGE, re.DOTALL)
 
@@ -33,6 +35,17 @@ def leaves(part: type[Part], at: tuple[str, ...] = ()) -> Iterator[str]:
 @pytest.mark.parametrize("field", dict.fromkeys([*leaves(TunedModel), *leaves(Controller)]))
 def test_the_page_has_a_row_for_every_field(field: str) -> None:
     assert f"\n| `{field}` | " in SPEC_PAGE
+
+
+@pytest.mark.parametrize("field", list(leaves(Daemon)))
+def test_the_page_of_the_daemon_has_a_row_for_every_field_of_repositories(field: str) -> None:
+    assert f"\n| `{field}` | " in DAEMON_PAGE
+
+
+def test_the_repositories_on_the_page_are_taken() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", DAEMON_PAGE, re.DOTALL)
+
+    assert specs.load_repositories(block.encode(), "repositories.yaml", {"ACME_TOKEN"})[1] == ()
 
 
 def test_the_page_has_no_row_for_a_field_that_is_not_there() -> None:
