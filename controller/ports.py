@@ -51,11 +51,15 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One path of a tree, ``/``-separated and relative to the root; ``size`` in bytes."""
+    """One path of a tree, ``/``-separated and relative to the root; ``size`` in bytes.
+
+    ``content`` names the bytes of a file, wherever they lie, "" where the tree knows no name without reading them.
+    """
 
     path: str
     kind: EntryKind
     size: int
+    content: str = field(default="", compare=False)
 
 
 class Tree(Protocol):

@@ -1,4 +1,4 @@
-"""Readings of trees kept by revision, to a reading that is taken once."""
+"""Readings of trees kept by revision and by content, to a reading in which nothing is read twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.conditions import Reason
-from controller.engine.desire import read_desired
+from controller.engine.desire import Kept, read_desired
 from controller.ports import Capabilities, Tree
 from controller.settings import Settings
 from controller.state.desired import Desired
@@ -21,17 +21,21 @@ class _Kept:
 
 
 class Readings:
-    """The last reading of a commit. A commit never says anything else, so its reading need not be taken again."""
+    """The last reading of a commit. A commit never says anything else, so its reading need not be taken again.
+
+    Of another commit only what differs is read.
+    """
 
     def __init__(self) -> None:
         self._kept: _Kept | None = None
+        self._pieces = Kept()
 
     async def read(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
         """As `read_desired`. What could not be read whole is not kept: it may be there the next time."""
         kept, revision = self._kept, tree.revision
         if kept is not None and (kept.revision, kept.settings, kept.capabilities) == (revision, settings, capabilities):
             return kept.desired
-        desired = await read_desired(tree, settings, capabilities)
+        desired = await read_desired(tree, settings, capabilities, self._pieces)
         if revision is not None and desired.complete and not _may_come(desired):
             self._kept = _Kept(revision, settings, dict(capabilities), desired)
         return desired

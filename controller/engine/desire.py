@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from controller.conditions import Reason
-from controller.engine.examples import Examples, hyperparameters, read_examples
+from controller.engine.examples import Examples, Sets, hyperparameters, read_examples
+from controller.engine.files import Files
+from controller.engine.kept import Last
 from controller.errors import Problem, Severity, Unreadable
 from controller.ports import Capabilities, Tree
 from controller.settings import Settings
 from controller.source.paths import collisions
-from controller.specs.loaded import LoadedSpec
-from controller.specs.loading import load_specs
+from controller.specs.loaded import LoadedSpec, SpecFile
+from controller.specs.loading import joined, read_file
 from controller.specs.models import FromSpec as FromSpecField
 from controller.specs.patterns import spec_paths
 from controller.specs.references import check_references, order
@@ -47,14 +49,34 @@ class _Reading:
         return tuple(problem for problem in mine if problem.severity is Severity.ERROR)
 
 
-async def read_desired(tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+class Kept:
+    """What was read of the last tree, for the next: specs and datasets by their content, wherever a commit leaves them.
+
+    Whatever looks at several of them together is done anew each time: names, bases, providers, severities.
+    """
+
+    def __init__(self) -> None:
+        self.specs: Last[tuple[str, str], SpecFile] = Last()
+        self.sets = Sets()
+
+    def turn(self) -> None:
+        """A tree was read whole: what it had no use for is forgotten."""
+        self.specs.turn()
+        self.sets.made.turn()
+
+
+async def read_desired(
+    tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities], kept: Kept | None = None
+) -> Desired:
     """Everything one tree asks for, every problem of every file included. Raises `SourceError`."""
+    kept = kept or Kept()
     entries = await tree.entries()
     paths = set(spec_paths(settings.specs, (entry.path for entry in entries)))
     reading = _Reading(settings)
-    files, unread = await _files(tree, paths, reading)
+    files = Files(tree, entries)
+    found, unread = await _spec_files(files, paths, kept, reading)
     reading.judged(collisions(entry for entry in entries if entry.path in paths))
-    loaded = check_references(load_specs(files), settings)
+    loaded = check_references(joined(found), settings)
     reading.judged(loaded.problems)
     for broken in loaded.broken:
         reading.invalid[broken.name] = InvalidModel(
@@ -62,8 +84,8 @@ async def read_desired(tree: Tree, settings: Settings, capabilities: Mapping[str
         )
     for spec in order(loaded.specs):
         key = spec.model.spec.provider or settings.default_provider
-        found = await read_examples(spec, tree, capabilities.get(key, Capabilities()))
-        _settle(spec, found, reading)
+        _settle(spec, await read_examples(spec, files, capabilities.get(key, Capabilities()), kept.sets), reading)
+    kept.turn()
     return Desired(
         revision=tree.revision,
         models=tuple(reading.models[name] for name in sorted(reading.models)),
@@ -73,17 +95,22 @@ async def read_desired(tree: Tree, settings: Settings, capabilities: Mapping[str
     )
 
 
-async def _files(tree: Tree, paths: set[str], reading: _Reading) -> tuple[dict[str, bytes], bool]:
-    """The bytes of every spec file, and whether one could not be read."""
-    files: dict[str, bytes] = {}
+async def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Reading) -> tuple[list[SpecFile], bool]:
+    """What every spec file holds by itself, and whether one could not be read."""
+    found: list[SpecFile] = []
     unread = False
     for path in sorted(paths):
         try:
-            files[path] = await tree.read(path, SPEC_LIMIT)
+            held = await files.hold(path, SPEC_LIMIT)
+            known = kept.specs.get((path, held.content))
+            if known is None:
+                known = read_file(path, await files.read(held, SPEC_LIMIT))
+                kept.specs.put((path, held.content), known)
+            found.append(known)
         except Unreadable as error:
             unread = True
             reading.judged((Problem(path, 0, 0, error.code, error.message, hint=error.hint),))
-    return files, unread
+    return found, unread
 
 
 def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from controller import dataset
 from controller.conditions import Reason
 from controller.dataset import Layout, Loaded, Rules
+from controller.engine.files import Files, Held
+from controller.engine.kept import Last, Recent
 from controller.errors import Problem, Unreadable
-from controller.ports import Capabilities, Tree
+from controller.ports import Capabilities
 from controller.source.paths import resolve
 from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFile
 from controller.state.desired import Dataset, Evaluation
 from controller.state.identity import Hyperparameters
 
-DATASET_LIMIT = 256 << 20  # bytes
+DATASET_LIMIT: Final = 256 << 20  # bytes
+_KEPT_BYTES: Final = 16 << 20  # of files that several specs may name; their rows in memory take several times as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +33,93 @@ class Examples:
     reason: Reason = Reason.INVALID_DATASET
 
 
-async def read_examples(spec: LoadedSpec, tree: Tree, capabilities: Capabilities) -> Examples:
-    """The training and evaluation sets of one spec, as they are sent."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a spec and the contents of its files came to."""
+
+    spec: LoadedSpec
+    capabilities: Capabilities
+    contents: tuple[str, ...]
+    examples: Examples
+
+    def stands(self, spec: LoadedSpec, capabilities: Capabilities, contents: tuple[str, ...]) -> bool:
+        """Whether they would come to the same now."""
+        return self.spec is spec and self.contents == contents and self.capabilities == capabilities
+
+
+class Sets:
+    """What was made of the last tree's datasets, by spec name, and of the files read lately, whoever names them."""
+
+    def __init__(self) -> None:
+        self.made: Last[str, _Made] = Last()
+        self.loads: Recent[Hashable, Loaded] = Recent(_KEPT_BYTES)
+
+
+async def read_examples(spec: LoadedSpec, files: Files, capabilities: Capabilities, kept: Sets) -> Examples:
+    """The training and evaluation sets of one spec, as they are sent; made anew only where something differs."""
+    asked = _asked(spec)
+    held = [await _hold(one, files) for one in asked]
+    contents = tuple(one.content for one in held if isinstance(one, Held))
+    known = kept.made.get(spec.name)
+    if known is not None and len(contents) == len(asked) and known.stands(spec, capabilities, contents):
+        return known.examples
+    found = await _examples(spec, dict(zip(asked, held, strict=True)), _Loading(files, kept), capabilities)
+    if found.reason is not Reason.DATASET_UNREACHABLE:
+        kept.made.put(spec.name, _Made(spec, capabilities, contents, found))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """One dataset of a spec: what the spec says of it, and where."""
+
+    spec: LoadedSpec
+    file: DatasetFile
+    where: tuple[str, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """Evaluation rows are asked as callers ask: with the prefix that was trained in."""
+        file, prefix = self.file, self.spec.model.spec.dataset.prefix
+        return Layout(file.format, file.columns.input, file.columns.output, prefix)
+
+    def problem(self, error: Unreadable) -> Problem:
+        """Why its file cannot be read, at the place that names it."""
+        place = self.spec.spot((*self.where, "path"))
+        return Problem(place.file, place.line, place.column, error.code, error.message, hint=error.hint)
+
+
+def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
+    """The training set, last; before it the evaluation set, where there is one."""
+    said = spec.model.spec
+    training = _Asked(spec, said.dataset, ("spec", "dataset"))
+    if said.evaluation is None:
+        return (training,)
+    return _Asked(spec, said.evaluation.dataset, ("spec", "evaluation", "dataset")), training
+
+
+async def _hold(asked: _Asked, files: Files) -> Held | Unreadable:
+    try:
+        return await files.hold(resolve(asked.spec.file, asked.file.path or ""), DATASET_LIMIT)
+    except Unreadable as error:
+        return error
+
+
+async def _examples(
+    spec: LoadedSpec, held: Mapping[_Asked, Held | Unreadable], loading: _Loading, capabilities: Capabilities
+) -> Examples:
     said = spec.model.spec
     asked = said.evaluation
-    rows = None
+    *examinations, training_set = held.items()
+    rows, apart = None, None
     problems: list[Problem] = []
     try:
-        if asked is not None:
-            examination = _Asked(spec, asked.dataset, ("spec", "evaluation", "dataset"))
-            rows = await _load(examination, tree, Rules(said.task_type, is_evaluation=True))
+        for one, file in examinations:
+            rules = Rules(said.task_type, is_evaluation=True)
+            rows, apart = await loading.load(one, file, rules, None)
             problems += rows.problems
         rules = Rules(said.task_type, capabilities.inline_bytes, rows.read if rows else None)
-        training = await _load(_Asked(spec, said.dataset, ("spec", "dataset")), tree, rules)
+        training, _ = await loading.load(*training_set, rules, apart)
     except _NotRead as error:
         return Examples(None, None, (*problems, error.problem), Reason.DATASET_UNREACHABLE)
     problems += (*training.problems, *_advice(spec, training))
@@ -57,27 +136,29 @@ class _NotRead(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One dataset of a spec: what the spec says of it, and where."""
+class _Loading:
+    """Files to rows, each file in each of its readings once."""
 
-    spec: LoadedSpec
-    file: DatasetFile
-    where: tuple[str, ...]
+    files: Files
+    kept: Sets
 
-
-async def _load(asked: _Asked, tree: Tree, rules: Rules) -> Loaded:
-    spec, file = asked.spec, asked.file
-    place = spec.spot((*asked.where, "path"))
-    try:
-        path = resolve(spec.file, file.path or "")
-        data = await tree.read(path, DATASET_LIMIT)
-    except Unreadable as error:
-        problem = Problem(place.file, place.line, place.column, error.code, error.message, hint=error.hint)
-        raise _NotRead(problem) from error
-    # Evaluation rows are asked as callers ask: with the prefix that was trained in.
-    prefix = spec.model.spec.dataset.prefix
-    layout = Layout(file.format, file.columns.input, file.columns.output, prefix)
-    return dataset.load(data, path, layout, rules)
+    async def load(
+        self, asked: _Asked, held: Held | Unreadable, rules: Rules, apart: Hashable
+    ) -> tuple[Loaded, Hashable]:
+        """The rows, and what stands for them. ``apart`` stands for the set in ``rules`` they are to be apart from."""
+        try:
+            if isinstance(held, Unreadable):
+                raise held
+            layout = asked.layout
+            key = (held.path, held.content, layout, rules.task_type, rules.inline_bytes, rules.is_evaluation, apart)
+            found = self.kept.loads.get(key)
+            if found is None:
+                data = await self.files.read(held, DATASET_LIMIT)
+                found = dataset.load(data, held.path, layout, rules)
+                self.kept.loads.put(key, found, len(data))
+        except Unreadable as error:
+            raise _NotRead(asked.problem(error)) from error
+        return found, key
 
 
 def _advice(spec: LoadedSpec, training: Loaded) -> list[Problem]:

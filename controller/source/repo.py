@@ -146,4 +146,5 @@ def _entry(found: TreeEntry) -> Entry:
         return Entry(found.path.decode("utf-8", "backslashreplace"), EntryKind.OTHER, found.size or 0)
     if found.mode == "160000":
         return Entry(path, EntryKind.SUBMODULE, 0)
-    return Entry(path, _KINDS.get(found.mode, EntryKind.OTHER), found.size or 0)
+    kind = _KINDS.get(found.mode, EntryKind.OTHER)
+    return Entry(path, kind, found.size or 0, found.oid if kind is EntryKind.FILE else "")

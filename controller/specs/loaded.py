@@ -44,6 +44,19 @@ class BrokenSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecFile:
+    """What one file holds by itself: the same bytes under the same path always give the same.
+
+    ``unreadable`` says that something in it has, or may have, no readable name.
+    """
+
+    name: str
+    readings: tuple[LoadedSpec | BrokenSpec, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedSpecs:
     """All specs of one revision, by name, and every problem of every file.
 

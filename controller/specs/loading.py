@@ -6,13 +6,13 @@ import difflib
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
 from controller.documents import Document, Limits, Path, Spot, Value, parse
 from controller.errors import Problem, Severity
-from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs, placed
+from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs, SpecFile, placed
 from controller.specs.models import TunedModel
 from controller.specs.parts import API_VERSION, GROUP
 from controller.specs.references import former_name_problems, setting_aside
@@ -31,7 +31,12 @@ def load_specs(files: Mapping[str, bytes]) -> LoadedSpecs:
 
     Two specs of one name are both broken. References to other specs are looked at by `check_references`.
     """
-    found = [_File(name, data) for name, data in sorted(files.items())]
+    return joined(read_file(name, data) for name, data in files.items())
+
+
+def joined(files: Iterable[SpecFile]) -> LoadedSpecs:
+    """The specs of files that were read one by one, as `load_specs` gives them."""
+    found = sorted(files, key=lambda f: f.name)
     readings = [r for f in found for r in f.readings]
     shared = tuple(_shared_names(readings))
     broken = _broken(readings, shared)
@@ -46,27 +51,31 @@ def load_specs(files: Mapping[str, bytes]) -> LoadedSpecs:
     return setting_aside(loaded, former_name_problems(loaded))
 
 
-class _File:
-    """What one file holds: its readings, its problems, and whether something in it has no readable name."""
+def read_file(name: str, data: bytes) -> SpecFile:
+    """What one file holds, whatever the others do. Nothing is raised."""
+    if not data.strip():
+        hint = "remove the file, or write the spec; until then no spec counts as removed"
+        empty = Problem(name, 1, 1, "GT128", "the file is empty", Severity.WARNING, hint)
+        return SpecFile(name, problems=(empty,), unreadable=True)
+    parsed = parse(data, name, SPEC_LIMITS)
+    own = {p for d in parsed.documents for p in d.problems}
+    stray = any(p.severity is Severity.ERROR and p not in own for p in parsed.problems)
+    reading = _Reading(name, parsed.problems, unreadable=stray)
+    for document in parsed.documents:
+        reading.take(document)
+    return SpecFile(name, tuple(reading.readings), reading.problems, reading.unreadable)
 
-    def __init__(self, name: str, data: bytes) -> None:
+
+class _Reading:
+    """One file while its documents are taken in."""
+
+    def __init__(self, name: str, problems: tuple[Problem, ...], *, unreadable: bool) -> None:
         self.name = name
         self.readings: list[LoadedSpec | BrokenSpec] = []
-        if not data.strip():
-            hint = "remove the file, or write the spec; until then no spec counts as removed"
-            self.problems: tuple[Problem, ...] = (
-                Problem(name, 1, 1, "GT128", "the file is empty", Severity.WARNING, hint),
-            )
-            self.unreadable = True
-            return
-        parsed = parse(data, name, SPEC_LIMITS)
-        self.problems = parsed.problems
-        own = {p for d in parsed.documents for p in d.problems}
-        self.unreadable = any(p.severity is Severity.ERROR and p not in own for p in parsed.problems)
-        for document in parsed.documents:
-            self._take(document)
+        self.problems = problems
+        self.unreadable = unreadable
 
-    def _take(self, document: Document) -> None:
+    def take(self, document: Document) -> None:
         complaint = _standing(document)
         if complaint is None and not _is_tuned_model(document):
             # Broken before it said what it is: it may have been a spec.

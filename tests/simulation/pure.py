@@ -10,7 +10,7 @@ from controller.engine import desire, examples
 from tests.simulation import ledger_port
 
 _PLACES: tuple[tuple[Any, str], ...] = (
-    (desire, "load_specs"),
+    (desire, "read_file"),
     (ledger_port, "read_status"),
     (ledger_port, "status_file"),
 )
