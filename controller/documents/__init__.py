@@ -3,5 +3,6 @@
 from controller.documents.dumping import dump
 from controller.documents.parsing import parse
 from controller.documents.values import LIMITS, Document, Limits, Parsed, Path, Spot, Value
+from controller.documents.written import read_back
 
-__all__ = ["LIMITS", "Document", "Limits", "Parsed", "Path", "Spot", "Value", "dump", "parse"]
+__all__ = ["LIMITS", "Document", "Limits", "Parsed", "Path", "Spot", "Value", "dump", "parse", "read_back"]

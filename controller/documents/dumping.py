@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from controller.documents.scalars import INTEGER_DIGITS
@@ -69,6 +70,7 @@ def _nested_in_list(
     lines[start] = f"{indent}- {lines[start][len(indent) + 2 :]}"
 
 
+@lru_cache(maxsize=1024)  # the same few keys come again and again
 def _key(key: str) -> str:
     if len(key) > _KEY_LENGTH:
         raise ValueError(f"a key has more than {_KEY_LENGTH} characters")

@@ -18,7 +18,8 @@ from controller.git.process import Answer, Ask, failed, run, run_well
 
 NOBODY: Final = "0" * 40
 _WHO: Final = {"NAME": "Gitune", "EMAIL": "gitune@users.noreply.localhost"}
-_FILE, _FOLDER = "100644", "040000"
+FILE_MODE: Final = "100644"
+_FOLDER: Final = "040000"
 # A lock is held for milliseconds; one this old whose file nobody has open was left behind by a killed git.
 STALE_LOCK_SECONDS: Final = 60.0
 
@@ -37,7 +38,7 @@ class Draft:
 def is_same(draft: Draft, tree: tuple[TreeEntry, ...]) -> bool:
     """Whether the draft would give the very tree that is there."""
     there = {entry.path: (entry.mode, entry.oid) for entry in tree}
-    wanted = {path.encode(): (_FILE, blob_id(content)) for path, content in draft.files.items()}
+    wanted = {path.encode(): (FILE_MODE, blob_id(content)) for path, content in draft.files.items()}
     return there == wanted | {entry.path: (entry.mode, entry.oid) for entry in draft.kept}
 
 
@@ -49,7 +50,7 @@ async def write_commit(mirror: Mirror, draft: Draft, known: frozenset[str]) -> s
     ids = {path: blob_id(content) for path, content in draft.files.items()}
     new = [content for path, content in draft.files.items() if ids[path] not in known]
     await _write_blobs(mirror, new)
-    leaves = [(path.encode(), _FILE, oid) for path, oid in ids.items()]
+    leaves = [(path.encode(), FILE_MODE, oid) for path, oid in ids.items()]
     leaves += [(entry.path, entry.mode, entry.oid) for entry in draft.kept]
     tree = await _write_tree(mirror, leaves)
     return await _write_commit(mirror, tree, draft)

@@ -12,8 +12,9 @@ from controller.git.entries import TreeEntry
 from controller.git.failures import GitFailed, SwapLost
 from controller.git.mirror import Mirror
 from controller.git.names import is_commit_id
-from controller.git.writing import Draft, is_same, write_commit
-from controller.ledger.files import LARGEST_STATUS, is_ours, is_status, read_status, render
+from controller.git.writing import FILE_MODE, Draft, is_same, write_commit
+from controller.ledger.files import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
+from controller.ledger.pages import Page, Pages, table
 from controller.state.recorded import Record, Recorded
 
 Now = Callable[[], datetime]
@@ -51,6 +52,9 @@ class BranchLedger:
         self._now = now
         self._found: Place | None = None
         self._read: dict[str, Record] = {}
+        self._loaded = Recorded()  # what the last commit that was read or written holds; a commit never says else
+        self._pages = Pages()
+        self._same: tuple[str | None, Mapping[str, Record]] | None = None  # a commit, and records that are what it says
 
     async def tip(self) -> str | None:
         """The commit the branch stands on. Raises `LedgerError`."""
@@ -84,6 +88,7 @@ class BranchLedger:
         except SwapLost as error:
             raise RevisionConflict(error.message, hint=error.hint) from error
         except GitFailed as error:
+            self._loaded, self._same = Recorded(), None  # the next `load` looks at what is there, and mends it
             raise LedgerError(error.message, hint=error.hint) from error
 
     async def _place(self) -> Place:
@@ -95,31 +100,58 @@ class BranchLedger:
         tip = await place.fetched()
         if tip is None:
             return Recorded()
-        mirror = await place.open()
-        try:
-            return Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
-        finally:
-            mirror.close()
+        if tip != self._loaded.tip:
+            mirror = await place.open()
+            try:
+                self._loaded = Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
+            finally:
+                mirror.close()
+        return self._loaded
 
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         place = await self._place()
         mirror = await place.open()
-        files = render(records)
+        is_known = self._same == (tip, records)
+        pages = {} if is_known else self._pages.of(records)
         if await place.fetched() != tip:
             raise SwapLost("the ledger was written by somebody else", hint="Read it again.")
-        if tip is None and not records:
-            return None
+        if is_known or (tip is None and not records):
+            return tip
         tree = await mirror.tree(tip) if tip else ()
-        kept = tuple(entry for entry in tree if not is_ours(_text(entry)))
-        draft = Draft(files, kept, tip, message, self._now())
+        draft = self._draft(pages, tree, tip, message)
         if tip and is_same(draft, tree):
+            self._same = (tip, dict(records))
             return tip
         point("ledger.objects")
         new = await write_commit(mirror, draft, frozenset(entry.oid for entry in tree))
         point("ledger.update")
         await place.swap(tip, new)
         point("ledger.updated")
+        self._same = (new, dict(records))
+        self._remember(new, pages)
         return new
+
+    def _draft(self, pages: Mapping[str, Page], tree: tuple[TreeEntry, ...], tip: str | None, message: str) -> Draft:
+        """The files that differ from the tree's, with their bytes, and the entries that stay as they are."""
+        kept = [entry for entry in tree if not is_ours(_text(entry))]
+        there = {_text(entry): entry for entry in tree}
+        files: dict[str, bytes] = {}
+        for name, page in pages.items():
+            for path, oid in page.ids.items():
+                entry = there.get(path)
+                if entry is not None and (entry.oid, entry.mode) == (oid, FILE_MODE):
+                    kept.append(entry)
+                else:
+                    files[path] = self._pages.content(name, path)
+        return Draft({**files, README: table(pages)}, tuple(kept), tip, message, self._now())
+
+    def _remember(self, tip: str, pages: Mapping[str, Page]) -> None:
+        """Nobody need read back what was just written; what does not read back is found so by who reads it."""
+        self._pages.written()
+        read = {name: page.read for name, page in pages.items() if page.read is not None}
+        if len(read) == len(pages):
+            self._read = {pages[name].ids[status_path(name)]: record for name, record in read.items()}
+            self._loaded = Recorded(read, tip)
 
     async def _records(self, mirror: Mirror, tree: tuple[TreeEntry, ...]) -> dict[str, Record]:
         """Every status file read; those read before, by the id of their bytes, are not read again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -19,6 +20,7 @@ _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
 _T = TypeVar("_T")
 _LISTS: Final = {name: get_args(hint)[0] for name, hint in get_type_hints(Record).items() if get_origin(hint) is tuple}
+_KINDS: Final[dict[type[object], tuple[tuple[str, str, object], ...]]] = {}
 _DIGESTS: Final = frozenset({"fingerprint", "datasetDigest"})
 
 
@@ -48,13 +50,21 @@ def to_plain(value: object) -> Plain:
 
 
 def _fields(value: object) -> dict[str, Plain]:
-    if not is_dataclass(value):
-        raise TypeError(f"no plain form for {type(value).__name__}")
     return {
-        _camel(field.name): to_plain(given)
-        for field in fields(value)
-        if (given := getattr(value, field.name)) != _default(field)
+        key: to_plain(given)
+        for name, key, default in _fields_of(type(value))
+        if (given := getattr(value, name)) != default
     }
+
+
+def _fields_of(kind: type[object]) -> tuple[tuple[str, str, object], ...]:
+    """Each field of a kind of value: its name, its key, and the default at which it is left out."""
+    known = _KINDS.get(kind)
+    if known is None:
+        if not is_dataclass(kind):
+            raise TypeError(f"no plain form for {kind.__name__}")
+        known = _KINDS[kind] = tuple((field.name, _camel(field.name), _default(field)) for field in fields(kind))
+    return known
 
 
 def from_plain(plain: Plain) -> Record:
@@ -89,11 +99,13 @@ def _default(field: Field[object]) -> object:
     return field.default_factory() if field.default_factory is not MISSING else MISSING
 
 
+@cache
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
+@lru_cache(maxsize=1024)  # keys come from files too
 def _snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)
 

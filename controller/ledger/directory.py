@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import LedgerError, RevisionConflict
-from controller.ledger.files import LARGEST_STATUS, README, is_status, read_status, render
+from controller.ledger.files import LARGEST_STATUS, README, is_status, read_status
+from controller.ledger.pages import render
 from controller.state.recorded import Record, Recorded
 
 _LOCK: Final = ".lock"

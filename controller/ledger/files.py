@@ -1,4 +1,4 @@
-"""Records to the files of the ledger, and its status files back to records. Pure."""
+"""A record to its status file, and status files back to records. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import Final
 from controller import documents
 from controller.documents.values import Document
 from controller.errors import LedgerError
-from controller.ledger.bounds import bounded
 from controller.ledger.codec import Garbled, Plain, from_plain, to_plain
-from controller.report.charts import curve_csv, curve_svg
-from controller.report.readme import readme
 from controller.state.identity import NAME
 from controller.state.recorded import Record, Run
 
@@ -23,17 +20,6 @@ LARGEST_STATUS: Final = 1024 * 1024  # bytes
 _MENDING: Final = (
     "The ledger is written by Gitune alone: put the file back as it was (the branch has its history), then run again."
 )
-
-
-def render(records: Mapping[str, Record]) -> dict[str, bytes]:
-    """Every file of the ledger by its path, status files first, so that no picture is ahead of them."""
-    kept = {name: bounded(records[name]) for name in sorted(records)}
-    files = {status_path(name): status_file(record) for name, record in kept.items()}
-    for name, record in kept.items():
-        if run := drawn(record):
-            files[f"curves/{name}.csv"] = curve_csv(run).encode()
-            files[f"curves/{name}.svg"] = curve_svg(run).encode()
-    return files | {README: readme(kept).encode("utf-8", "replace")}
 
 
 def is_ours(path: str) -> bool:
@@ -76,6 +62,27 @@ def status_file(record: Record) -> bytes:
 
 def read_status(path: str, content: bytes) -> Record:
     """The record of one status file. Raises `LedgerError` naming file and line for anything Gitune did not write."""
+    return _as_written(path, content) or _as_found(path, content)
+
+
+def _as_written(path: str, content: bytes) -> Record | None:
+    """The record of a file that is, byte for byte, one of ours; None where anything is to be said against it."""
+    whole = documents.read_back(content) or {}
+    head = (whole.get("apiVersion"), whole.get("kind"), repr(whole.get("schemaVersion")))
+    metadata, status = whole.get("metadata"), whole.get("status")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if head != (API_VERSION, KIND, repr(SCHEMA_VERSION)) or not isinstance(status, dict):
+        return None
+    if not isinstance(name, str) or not NAME.fullmatch(name) or path != status_path(name):
+        return None
+    try:
+        return from_plain({**status, "name": name})
+    except Garbled:
+        return None
+
+
+def _as_found(path: str, content: bytes) -> Record:
+    """The record of a file that somebody may have had a hand in, with the place of what is wrong."""
     parsed = documents.parse(content, path)
     if parsed.problems:
         raise LedgerError(f"the ledger cannot be read: {parsed.problems[0]}", hint=_MENDING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from controller.conditions import Truth
 from controller.report.escape import cell, code
@@ -25,6 +25,10 @@ _HEAD = """\
 Written by Gitune after each pass that changed something. Edits made here are written over: what is desired stands in
 the specs. `status/` holds all that is known of each model, `curves/` the numbers behind the pictures.
 """
+_COLUMNS = (
+    "| model | state | serving | latest run | loss | score | curve |",
+    "|---|---|---|---|---|---|---|",
+)
 
 
 def readme(records: Mapping[str, Record]) -> str:
@@ -32,23 +36,20 @@ def readme(records: Mapping[str, Record]) -> str:
 
     The same records give the same bytes: no time is written but those of the records.
     """
-    if not records:
-        return f"{_HEAD}\nNo model is recorded yet.\n"
     ordered = [records[name] for name in sorted(records)]
-    sections = "\n".join(_section(record) for record in ordered)
-    return f"{_HEAD}\n{_table(ordered)}\n{sections}"
+    return readme_of([row(record) for record in ordered], [section(record) for record in ordered])
 
 
-def _table(records: list[Record]) -> str:
-    lines = [
-        "| model | state | serving | latest run | loss | score | curve |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines.extend(_row(record) for record in records)
-    return "\n".join(lines) + "\n"
+def readme_of(rows: Sequence[str], sections: Sequence[str]) -> str:
+    """The page of these rows and sections, in their order."""
+    if not rows:
+        return f"{_HEAD}\nNo model is recorded yet.\n"
+    table, below = "\n".join((*_COLUMNS, *rows)), "\n".join(sections)
+    return f"{_HEAD}\n{table}\n\n{below}"
 
 
-def _row(record: Record) -> str:
+def row(record: Record) -> str:
+    """One model's line of the table."""
     now, run = standing(record), latest_run(record)
     state = f"{_SIGNS[now.word]} {now.word}"
     if now.reason and now.reason != now.word:
@@ -84,7 +85,8 @@ def _curve(record: Record) -> str:
     return f"curves/{record.name}.svg" if drawn and NAME.fullmatch(record.name) else ""
 
 
-def _section(record: Record) -> str:
+def section(record: Record) -> str:
+    """One model's conditions, facts and curve."""
     lines = [f"## {code(record.name)}", ""]
     lines.extend(
         f"- **{c.type}** {c.status}: {c.reason}{_because(c.message)}"

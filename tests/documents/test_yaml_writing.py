@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.documents import dump, parse
+from controller.documents import dump, parse, read_back
 
 TEXTS = st.text() | st.text(alphabet="ab \n-:#\t|>\"'{}[]&*!%@`,?.0123456789eEyno~\r\u2028\u202e\x00é😀")
 NUMBERS = st.integers(-(10**28), 10**28) | st.floats(allow_nan=False, allow_infinity=False)
@@ -27,6 +27,41 @@ def test_what_is_written_reads_back_equal(value: object) -> None:
     assert parsed.problems == ()
     read = parsed.documents[0].value if parsed.documents else None
     assert repr(read) == repr(value)
+
+
+@given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5))
+@settings(max_examples=250, deadline=None)
+def test_a_mapping_we_wrote_is_read_the_short_way_as_the_long_one_reads_it(value: dict[str, object]) -> None:
+    found = read_back(dump(value).encode())  # type: ignore[arg-type] # any plain value
+
+    assert repr(found) == repr(value)
+
+
+@given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5), st.data())
+@settings(max_examples=250, deadline=None)
+def test_of_text_somebody_else_wrote_the_short_way_says_what_the_long_one_says_or_nothing(
+    value: dict[str, object], data: st.DataObject
+) -> None:
+    text = dump(value)  # type: ignore[arg-type] # any plain value
+    at = data.draw(st.integers(0, len(text)))
+    other = text[:at] + data.draw(TEXTS) + text[at + data.draw(st.integers(0, 3)) :]
+    found = read_back(other.encode("utf-8", "replace"))
+
+    if found is not None:
+        parsed = parse(other.encode("utf-8", "replace"), "f.yaml")
+        assert parsed.problems == ()
+        assert repr(parsed.documents[0].value) == repr(found)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"a", b"- a\n", b"{}\n", b"a: 1", b"a:  1\n", b"a: b # c\n", b"\xff: 1\n"]
+)
+def test_what_is_no_mapping_of_ours_is_not_read_the_short_way(data: bytes) -> None:
+    assert read_back(data) is None
+
+
+def test_what_is_longer_than_any_usual_status_is_not_read_the_short_way() -> None:
+    assert read_back(dump({"a": "b" * (1 << 16)}).encode()) is None
 
 
 def test_a_status_looks_as_a_person_would_write_it() -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from controller.ledger.opening import open_ledger
 from controller.settings import LedgerSettings
 from tests.git.forges import forge
 from tests.git.repositories import Trap, Work, arm, clone
-from tests.ledger.records import counted, now, record
+from tests.ledger.records import counted, now, record, run
 
 Make = Callable[..., Work]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -93,6 +93,30 @@ async def test_saving_the_same_again_writes_nothing(kind: Kind) -> None:
 
     assert await ledger.save({"a": record("a")}, tip, "again") == tip
     assert (await kind.open("b").load()).tip == tip
+
+
+async def test_who_wrote_knows_what_anybody_else_would_read(kind: Kind) -> None:
+    given = replace(record("a", 12), display_name="half of a pair: \ud83d", runs=tuple(run(n, 900) for n in range(12)))
+    ledger = kind.open("a")
+    await ledger.save({"a": given, "b": record("b")}, None, "first")
+
+    mine, theirs = await ledger.load(), await kind.open("b").load()
+    assert mine == theirs
+    assert mine.records["a"] != given
+    assert await ledger.save(mine.records, mine.tip, "the same") == mine.tip
+
+
+async def test_what_others_wrote_meanwhile_is_not_taken_for_what_we_wrote(kind: Kind) -> None:
+    ledger, other = kind.open("a"), kind.open("b")
+    first = await ledger.save({"a": counted("a", 1), "b": counted("b", 1)}, None, "first")
+    second = await other.save({"a": counted("a", 2), "b": counted("b", 1)}, first, "second")
+
+    with pytest.raises(RevisionConflict):
+        await ledger.save({"a": counted("a", 1), "b": counted("b", 1)}, first, "what is there, as we think")
+    seen = await ledger.load()
+    assert (seen.records["a"], seen.tip) == (counted("a", 2), second)
+    await ledger.save({"a": counted("a", 1), "b": counted("b", 1)}, second, "as it was")
+    assert (await other.load()).records == {"a": counted("a", 1), "b": counted("b", 1)}
 
 
 async def test_nothing_to_say_makes_no_ledger(kind: Kind) -> None:
@@ -343,6 +367,27 @@ async def test_a_kept_keep_that_was_damaged_is_fetched_anew(make: Make, tmp_path
         reader = branch_ledger(work, tmp_path / "reader")
 
         assert (await reader.load()).records == {"a": record("a")}
+
+
+async def test_a_keep_damaged_under_an_open_ledger_is_fetched_anew_once_a_save_has_met_it(
+    make: Make, tmp_path: Path
+) -> None:
+    work = make("specs")
+    work.commit({"a": "1"})
+    (tmp_path / "served").mkdir()
+    clone(work.root, tmp_path / "served" / "o.git", "--bare")
+    with forge(tmp_path / "served") as server:
+        work.git("remote", "add", "origin", f"{server.url}/o.git")
+        first = await branch_ledger(work, tmp_path / "writer").save({"a": record("a")}, None, "first")
+        ledger = branch_ledger(work, tmp_path / "reader")
+        await ledger.load()
+        damage(tmp_path / "reader" / "mirrors")
+        with pytest.raises(LedgerError):
+            await ledger.save({"a": record("a", 2)}, first, "on what cannot be read")
+
+        assert (await ledger.load()).records == {"a": record("a")}
+        await ledger.save({"a": record("a", 2)}, first, "second")
+        assert (await branch_ledger(work, tmp_path / "writer").load()).records == {"a": record("a", 2)}
 
 
 def damage(mirrors: Path) -> None:
