@@ -9,7 +9,9 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 
@@ -31,7 +33,13 @@ Transport = httpx.AsyncBaseTransport
 
 # A path is put together from names that were checked; this is the second lock on the same door.
 _PATH = re.compile(r"(/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]{0,199}){1,20}")
-_AGENT = "gitune (gzip)"  # Google packs answers only for agents that name gzip themselves
+_HEADERS: Final = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+    "connection": "keep-alive",
+    "user-agent": "gitune (gzip)",  # Google packs answers only for agents that name gzip themselves
+}
+_JSON_BODY: Final = {"content-type": "application/json"}
 # Not carried out, or surely harmless to ask again after: what a write that repeats well is repeated on.
 _BUSY = frozenset({429, 503})
 
@@ -114,13 +122,11 @@ class Rest:
         # Their INFO and DEBUG lines hold URLs and headers.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._client = httpx.AsyncClient(
-            transport=transport,
+        # The transport and not the client above it: cookies, redirects and the environment are never wanted here.
+        self._transport = transport or httpx.AsyncHTTPTransport(
             verify=_trust(self.endpoint),
             trust_env=False,
-            follow_redirects=False,
             limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
-            headers={"user-agent": _AGENT, "accept": "application/json", "accept-encoding": "gzip"},
         )
 
     async def request(
@@ -156,7 +162,7 @@ class Rest:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def _tries(self, asked: _Request, end: float) -> Answered:
         tries, fresh = 0, False
@@ -211,20 +217,20 @@ class Rest:
         return self._understood(answer, asked.repeat)
 
     async def _exchange(self, asked: _Request, attempt: _Attempt, headers: Mapping[str, str], seconds: float) -> Answer:
-        kind = {} if asked.content is None else {"content-type": "application/json"}
-        request = self._client.build_request(
+        request = httpx.Request(
             asked.method,
-            self.endpoint + asked.path,
-            params=dict(asked.query) or None,
+            _url(self.endpoint, asked.path, tuple(asked.query.items())),
             content=asked.content,
-            headers={**asked.headers, **headers, **kind},
-            # It counts for TCP and again for TLS, and both must end before the total does: a handshake that is
-            # cancelled from outside leaves its socket open (httpcore's start_tls).
-            timeout=httpx.Timeout(None, connect=min(self._limits.connect, seconds * 0.45)),
-            extensions={"trace": _watch(attempt)},
+            headers={**_HEADERS, **(_JSON_BODY if asked.content is not None else {}), **asked.headers, **headers},
+            extensions={
+                # It counts for TCP and again for TLS, and both must end before the total does: a handshake that is
+                # cancelled from outside leaves its socket open (httpcore's start_tls).
+                "timeout": {"connect": min(self._limits.connect, seconds * 0.45)},
+                "trace": _watch(attempt),
+            },
         )
         point("request.send")
-        response = await self._client.send(request, stream=True)
+        response = await self._transport.handle_async_request(request)
         point("response.headers")
         try:
             attempt.code = response.status_code
@@ -278,9 +284,19 @@ def _watch(attempt: _Attempt) -> Any:  # noqa: ANN401 - httpcore's trace callbac
     return saw
 
 
+@lru_cache(maxsize=1024)  # a daemon asks for the same few again and again
+def _url(endpoint: str, path: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    return httpx.URL(f"{endpoint}{path}?{urlencode(query)}" if query else endpoint + path)
+
+
+@cache
+def _nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _trust(endpoint: str) -> ssl.SSLContext | bool:
     # Plain http needs no certificates, and loading them takes longer than a request. This context trusts nobody.
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if endpoint.startswith("http://") else True
+    return _nobody() if endpoint.startswith("http://") else True
 
 
 def _checked_path(path: str) -> str:

@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from controller.errors import Problem, Unreadable
@@ -18,6 +19,7 @@ _RELATIVE_HINT = "Write it relative to the spec file, with forward slashes: data
 _INSIDE_HINT = "Keep the file in the repository, so that it is reviewed together with the spec."
 
 
+@lru_cache(maxsize=1 << 15)  # asked for by every pass, of the same few files
 def resolve(spec_file: str, path: str) -> str:
     """The path of the tree that ``path``, written in ``spec_file``, names. Raises `Unreadable` (GT410 to GT418)."""
     shown = quoted(path)
@@ -135,6 +137,8 @@ def is_folder(path: str) -> Unreadable:
 
 def fold(path: str) -> str:
     """The path as a file system that does not tell case or Unicode forms apart sees it."""
+    if path.isascii():
+        return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 

@@ -79,17 +79,19 @@ def _number(value: float | None) -> str | None:
     return None if value is None else repr(float(value))
 
 
+@lru_cache(maxsize=1 << 16)
 def model_id(name: str, digest: str, attempt: int, incarnation: int = 1) -> str:
     """``<name, cut>-<10 base32 of the fingerprint>-<attempt>``, at most 40 characters.
 
     From the second incarnation on ``-<incarnation>`` follows.
     """
-    tail = f"-{base64.b32encode(bytes.fromhex(digest)).decode().lower()[:10]}-{attempt}"
+    tail = f"-{base64.b32encode(bytes.fromhex(digest[:14])).decode().lower()[:10]}-{attempt}"
     if incarnation > 1:
         tail += f"-{incarnation}"
     return name[: ID_LENGTH - len(tail)].rstrip("-") + tail
 
 
+@lru_cache(maxsize=1 << 15)
 def find_mark(description: str) -> Mark | None:
     """The one owner mark in a description; None where there is none, or more than one (then nobody can tell)."""
     found = [m for line in description.splitlines() if (m := _MARK.fullmatch(line.strip()))]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 
+from controller.engine.desire import Kept, read_desired
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
@@ -154,6 +156,7 @@ class Controller:
             chance,
             SilentReporter(),
             INSTANCE,
+            partial(read_desired, kept=Kept()),
         )
 
 

@@ -38,6 +38,7 @@ class Place:
     whole: bool = False  # write every file, tables and pictures too
     parsed: bool = True  # read every file back through the YAML door (slow); else only written, and known by its bytes
     distance: float = 0.0  # seconds to get there
+    written: dict[str, tuple[Record, bytes]] = field(default_factory=dict)  # the last status of each name
     versions: list[Held] = field(default_factory=list)
     now: Held | None = None
 
@@ -76,12 +77,17 @@ class Place:
         if len(self.versions) > by:
             self.now = self.versions[-1 - by]
 
+    def encoded(self, records: Mapping[str, Record]) -> dict[str, bytes]:
+        """The ledger's files: all of them, or (faster) the status files alone."""
+        if self.whole:
+            return render(records)
+        return {status_path(name): self._status(records[name]) for name in sorted(records)}
 
-def encoded(records: Mapping[str, Record], *, whole: bool) -> dict[str, bytes]:
-    """The ledger's files: all of them, or (faster) the status files alone."""
-    if whole:
-        return render(records)
-    return {status_path(name): status_file(bounded(records[name])) for name in sorted(records)}
+    def _status(self, record: Record) -> bytes:
+        known = self.written.get(record.name)
+        if known is None or known[0] != record:
+            known = self.written[record.name] = (record, status_file(bounded(record)))
+        return known[1]
 
 
 def decoded(files: Mapping[str, bytes]) -> dict[str, Record]:
@@ -117,7 +123,7 @@ class SimLedger:
         life = self._life
         life.touch("save", writes=True)
         begun = bool(records) or self._place.tip is not None  # a table of nothing begins no history
-        files = encoded(records, whole=self._place.whole) if begun else {}
+        files = self._place.encoded(records) if begun else {}
         held = self._place.now.files if self._place.now else {}
         number = life.effects.begin("save") if dict(files) != dict(held) else 0
         if life.effect(number, "before"):

@@ -12,7 +12,6 @@ from tests.simulation import ledger_port
 _PLACES: tuple[tuple[Any, str], ...] = (
     (desire, "read_file"),
     (ledger_port, "read_status"),
-    (ledger_port, "status_file"),
 )
 _done: list[bool] = []
 
