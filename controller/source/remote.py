@@ -12,7 +12,7 @@ from controller.git.mirror import mirror_for
 from controller.git.names import branch_ref
 from controller.git.remote import Remote
 from controller.ports import Relation, Source
-from controller.source.repo import CommitSource, CommitTree, relation
+from controller.source.repo import CommitSource, CommitTree, relation, tree_of
 
 
 class RemoteSource:
@@ -23,6 +23,7 @@ class RemoteSource:
         self._identity = url.identity
         # A keep of its own for each branch: what the ledger fetches, without history, lies elsewhere.
         self._remote = Remote(url, mirror_for(f"{url.url} {self._ref}", home), environ)
+        self._tree: CommitTree | None = None  # the last one, as in `CommitSource`
         self._relations: dict[tuple[str, str], Relation] = {}
 
     async def tip(self) -> str:
@@ -46,10 +47,11 @@ class RemoteSource:
             if not await mirror.has(wanted):
                 await self._remote.fetch(self._ref, history=True)
             commit = await mirror.commit(wanted)
-            return CommitTree(mirror, commit, await mirror.tree(commit))
+            self._tree = await tree_of(mirror, commit, self._tree)
         except GitFailed as error:
             await self._repaired()
             raise SourceError(error.message, hint=error.hint) from error
+        return self._tree
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """How a commit stands to each of the others; one that is not in our mirror stands apart."""
@@ -68,6 +70,7 @@ class RemoteSource:
 
     async def _repaired(self) -> None:
         """A damaged mirror is thrown away, so that the next pass fetches it again; nothing is acted on meanwhile."""
+        self._tree = None
         try:
             await self._remote.repair()
         except GitFailed as error:

@@ -80,6 +80,7 @@ class CommitSource:
         self._home = home
         self._followed = revision or "HEAD"
         self._mirror: Mirror | None = None
+        self._tree: CommitTree | None = None  # the last one: it is asked for before every effect of a pass
         self._relations: dict[tuple[str, str], Relation] = {}
 
     async def tree(self, revision: str | None = None) -> CommitTree:
@@ -87,9 +88,10 @@ class CommitSource:
         try:
             mirror = await self._open()
             commit = await mirror.commit(revision or self._followed)
-            return CommitTree(mirror, commit, await mirror.tree(commit))
+            self._tree = await tree_of(mirror, commit, self._tree)
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
+        return self._tree
 
     async def tip(self) -> str:
         """The commit that is followed, as it is now. Raises `SourceError`."""
@@ -127,6 +129,13 @@ class CommitSource:
         if self._mirror is None:
             self._mirror = await mirror_of(open_repository(self._root), self._home)
         return self._mirror
+
+
+async def tree_of(mirror: Mirror, commit: str, last: CommitTree | None) -> CommitTree:
+    """The tree of a commit; the last one, where it is that: a commit never holds anything else. Raises `GitFailed`."""
+    if last is not None and last.revision == commit:
+        return last
+    return CommitTree(mirror, commit, await mirror.tree(commit))
 
 
 async def relation(mirror: Mirror, revision: str, other: str) -> Relation:
