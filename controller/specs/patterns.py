@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 
 def spec_paths(patterns: Sequence[str], paths: Iterable[str]) -> tuple[str, ...]:
     """The paths that a pattern fits, sorted. ``*`` stays within a folder, ``**`` stands for any number of folders."""
-    wanted = [pattern.removeprefix("./").split("/") for pattern in patterns]
-    return tuple(sorted(path for path in paths if any(_fits(parts, path.split("/")) for parts in wanted)))
+    wanted = [pattern.removeprefix("./") for pattern in patterns]
+    return tuple(sorted(path for path in paths if any(_is_fit(pattern, path) for pattern in wanted)))
+
+
+@lru_cache(maxsize=1 << 15)  # the paths of a repository are asked about at every look at it
+def _is_fit(pattern: str, path: str) -> bool:
+    return _fits(pattern.split("/"), path.split("/"))
 
 
 def _fits(pattern: Sequence[str], path: Sequence[str]) -> bool:

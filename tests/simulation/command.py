@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ from tests.simulation.sweep import sweep
 from tests.simulation.world import run
 
 _CHUNK = 50  # seeds that a worker takes at a time
+_SWEPT = 50  # runs between two looks for what nobody needs any more
 LARGE = 500  # seeds from which on a fault that never fired is a failure of the run
 
 
@@ -58,6 +60,8 @@ def tally(seeds: range, *, first: bool = False, directed: bool = False) -> Tally
     for label, shape in chain(planned, ((f"seed {seed}", shape_of(seed)) for seed in seeds)):
         result = run(shape)
         found.n += 1
+        if found.n % _SWEPT == 0:
+            gc.collect()  # no run collects, so that none is slowed at a moment that depends on those before it
         found.faults.update(result.faults)
         found.stacks[result.shape.stack] += 1
         found.settled[result.passes_to_settle] += 1

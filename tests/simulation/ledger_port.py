@@ -39,6 +39,7 @@ class Place:
     parsed: bool = True  # read every file back through the YAML door (slow); else only written, and known by its bytes
     distance: float = 0.0  # seconds to get there
     written: dict[str, tuple[Record, bytes]] = field(default_factory=dict)  # the last status of each name
+    rendered: tuple[Mapping[str, Record], Mapping[str, bytes]] = field(default_factory=lambda: ({}, {}))
     versions: list[Held] = field(default_factory=list)
     now: Held | None = None
 
@@ -80,7 +81,9 @@ class Place:
     def encoded(self, records: Mapping[str, Record]) -> dict[str, bytes]:
         """The ledger's files: all of them, or (faster) the status files alone."""
         if self.whole:
-            return render(records)
+            if self.rendered[0] != records or not records:
+                self.rendered = (dict(records), render(records))
+            return dict(self.rendered[1])
         return {status_path(name): self._status(records[name]) for name in sorted(records)}
 
     def _status(self, record: Record) -> bytes:
