@@ -59,7 +59,7 @@ class Entry:
     path: str
     kind: EntryKind
     size: int
-    content: str = field(default="", compare=False)
+    content: str = field(default="", compare=False, repr=False)
 
 
 class Tree(Protocol):

@@ -85,7 +85,7 @@ def model_id(name: str, digest: str, attempt: int, incarnation: int = 1) -> str:
 
     From the second incarnation on ``-<incarnation>`` follows.
     """
-    tail = f"-{base64.b32encode(bytes.fromhex(digest[:14])).decode().lower()[:10]}-{attempt}"
+    tail = f"-{base64.b32encode(bytes.fromhex(digest)).decode().lower()[:10]}-{attempt}"
     if incarnation > 1:
         tail += f"-{incarnation}"
     return name[: ID_LENGTH - len(tail)].rstrip("-") + tail
