@@ -159,9 +159,22 @@ def test_two_processes_writing_thirty_times_each_lose_no_update(make: Make, tmp_
     work.commit({"a": "1"})
     words = [sys.executable, "-m", "tests.ledger.writers", str(work.root)]
     writers = [
-        subprocess.Popen([*words, str(tmp_path / home), name, "30", directory], cwd=PROGRAM, stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [*words, str(tmp_path / home), name, "30", directory],
+            cwd=PROGRAM,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for home, name in (("h1", "left"), ("h2", "right"))
     ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
     lost = sum(int(writer.communicate(timeout=120)[0]) for writer in writers)
 
     recorded = asyncio.run(

@@ -1,4 +1,7 @@
-"""A process that adds records to a ledger one at a time, reading again whenever somebody else was faster."""
+"""A process that adds records to a ledger one at a time, reading again whenever somebody else was faster.
+
+It says ``ready`` and begins when it is told to, so that two of them meet.
+"""
 
 from __future__ import annotations
 
@@ -32,4 +35,7 @@ async def write(root: Path, home: Path, name: str, times: int, settings: LedgerS
 if __name__ == "__main__":
     root, home, name, times, directory = sys.argv[1:6]
     chosen = LedgerSettings(directory=directory or None)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     sys.stdout.write(str(asyncio.run(write(Path(root), Path(home), name, int(times), chosen))))
