@@ -225,6 +225,16 @@ DIRECTED: tuple[Directed, ...] = (
         "create#1:create.lost",
     ),
     _directed(
+        "an answer lost, and a mirror that shows what was asked for before",
+        _acts((1200.0, "display", 4), (1201.0, "epochs", 1)),
+        replace(
+            _QUIET,
+            service=replace(_service(), frozen=((1200.0, 2600.0, 1190.0),)),
+            shown=(Window(1430.0, 2600.0, 1),),
+        ),
+        "create#3:create.lost",
+    ),
+    _directed(
         "an answer lost before a rename, and a mirror that shows the former name",
         _acts((120.0, "rename", 1)),
         replace(

@@ -127,6 +127,7 @@ class Oracle:
         self._late = False
         self._lost = False
         self._dooms: set[str] = set()
+        self._renames: dict[str, str] = {}
 
     def see(self, event: Event) -> None:
         """One event."""
@@ -272,7 +273,13 @@ class Oracle:
             self.say("S10", f"{by} did {verb} {model}, which was not in the approved plan")
 
     def _acted(self) -> frozenset[str]:
-        return frozenset(record.attempted for record in self._records.values() if record.attempted)
+        """The revisions that the ledger says were acted on: a durable intent is an act, and so is a rename."""
+        records = self._records.values()
+        told = {record.attempted for record in records} | {
+            record.intent.revision for record in records if record.intent
+        }
+        told |= {at for name, at in self._renames.items() if name in self._records}
+        return frozenset(told - {""})
 
     def _not_behind(self, by: str, did: str) -> None:
         """S7: what a newer commit asked for, and was acted on, is not undone by a mirror that shows an older one."""
@@ -381,6 +388,7 @@ class Oracle:
         if self._passes[event.by].saves > 2:
             self.say("S12", f"{event.by} wrote the ledger {self._passes[event.by].saves} times in one pass")
         before = self._records if event.base == self._tip else {}
+        self._renamed(event)
         for name, record in event.records.items():
             self._remember(name, record)
             self._refusals(event.by, record)
@@ -389,6 +397,16 @@ class Oracle:
             self._nothing_lost(before, event.records)
         self._settle(before, event.records)
         self._records, self._tip = event.records, event.tip
+
+    def _renamed(self, event: Saved) -> None:
+        """What the ledger holds under another name than before was moved by the revision that asks for it so."""
+        told = self._passes[event.by].planned
+        if told is None:
+            return
+        new = event.records.keys() - self._records.keys()
+        for wish in self.commits[told.revision].wishes:
+            if wish.name in new and any(name in self._records for name in wish.former):
+                self._renames[wish.name] = told.revision
 
     def _refusals(self, by: str, record: Record) -> None:
         """S5: a deletion that was carried out is not said to be refused, where nothing else is asked of the name."""
@@ -507,6 +525,7 @@ class Oracle:
         """The record is gone: what left no model behind, or none with a mark, cannot be known to have been paid for."""
         self._lost = True
         self.policies.clear()
+        self._renames.clear()
         self._records = {}
         for account in self.models.values():
             if account.gone or account.unmarked:
