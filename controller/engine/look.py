@@ -59,11 +59,14 @@ async def _with_history(world: World, ports: Ports) -> World:
 
 
 def wanted(world: World) -> dict[str, Want]:
-    """By provider key: the models that slots, intents and specs name, and the base models of specs."""
+    """By provider key: the models that slots, intents and specs name, and the base models of specs.
+
+    A provider that chooses ids is listed for an open intent, which names no model: the mark alone tells what it made.
+    """
     models: dict[str, set[str]] = {}
     bases: dict[str, set[str]] = {}
     for key, name in (*_recorded_models(world), *_desired_models(world)):
-        models.setdefault(key, set()).add(name)
+        models.setdefault(key, set()).update({name} - {""})
     for model in world.desired.models:
         if isinstance(model.base, BaseModel):
             bases.setdefault(model.provider, set()).add(model.base.name)
@@ -82,7 +85,7 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
                 yield slot_provider(slot, record), slot.model
             # A provider renamed in gitune.yaml holds the same models under its new key.
             yield desired.get(record.name, slot_provider(slot, record)), slot.model
-        if record.intent is not None and record.intent.model:
+        if record.intent is not None:
             yield record.intent.provider or record.provider, record.intent.model
 
 

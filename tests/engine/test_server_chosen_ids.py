@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from controller.conditions import Reason
 from controller.engine import acts
+from controller.engine.reconcile import Approval
 from controller.errors import Transient
 from controller.ports import Capabilities
 from controller.state.observed import RemoteState
@@ -50,6 +51,17 @@ async def test_a_model_that_shows_late_is_waited_for_and_adopted() -> None:
     stage.provider.hidden.clear()
     assert await stage.step() == [("numbers", "adopt")]
     assert stage.provider.paid.total() == 1
+
+
+async def test_a_create_whose_answer_was_lost_is_looked_for_also_where_no_spec_is_left_at_the_provider() -> None:
+    stage = stage_of()
+    stage.provider.fail("create", lost_answer(), after=True)
+    stage.provider.hidden = {"jobs/1"}
+    await stage.step()
+    stage.provider.hidden.clear()
+    stage.source.edit({"specs/numbers.yaml": None})
+    steps = [await stage.step(Approval(allow=frozenset({"empty"}))) for _ in range(3)]
+    assert steps == [[("numbers", "adopt")], [("numbers", "hold")], [("numbers", "cancel")]]
 
 
 async def test_a_crash_before_the_request_holds_until_a_person_has_looked() -> None:
