@@ -225,6 +225,17 @@ DIRECTED: tuple[Directed, ...] = (
         "create#1:create.lost",
     ),
     _directed(
+        "an answer lost where the service chooses ids, and the only spec removed",
+        _acts((600.0, "remove", 0)),
+        replace(
+            _QUIET,
+            wishes=(ALPHA,),
+            stack="vertex",
+            service=replace(_service(), chooses_id=False, frozen=((0.0, 800.0, 0.0),)),
+        ),
+        "create#1:create.lost",
+    ),
+    _directed(
         "an answer lost, and a mirror that shows what was asked for before",
         _acts((1200.0, "display", 4), (1201.0, "epochs", 1)),
         replace(

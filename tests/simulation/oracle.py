@@ -78,6 +78,7 @@ class _Model:
     states: set[str] = field(default_factory=set)
     by_hand: bool = False
     unmarked: bool = False
+    twin: bool = False
     deleted: bool = False
     gone: bool = False
     stopped: bool = False
@@ -220,7 +221,7 @@ class Oracle:
         self._explain(event, name, attempt, digest)
         lineage = self._lineage(name, digest, attempt)
         key: Key = (lineage, event.inputs, attempt)
-        self.models[event.model] = _Model(key, name, attempt, digest)
+        self.models[event.model] = _Model(key, name, attempt, digest, twin=event.twin)
         if event.twin:
             return
         self.paid[key] += 1
@@ -520,6 +521,21 @@ class Oracle:
                 kept = [slot.model for slot in record.slots] if record and record.orphaned else []
                 if self.policies.get(name) and any(not self.models[m].gone for m in kept if m in self.models):
                     self.say("P3", f"{name} was let go, and its deletion policy was Delete")
+
+    def forgotten(self) -> list[str]:
+        """The models that were paid for and are still there, and that no record and no open intent leads to."""
+        if self._lost:
+            return []
+        records = self._records.values()
+        known = {run.model for record in records for run in record.runs}
+        asked = {(one.fingerprint, one.attempt) for one in (record.intent for record in records) if one is not None}
+        return [
+            name
+            for name, made in sorted(self.models.items())
+            if not (made.gone or made.by_hand or made.twin)
+            and name not in known
+            and (made.fingerprint, made.attempt) not in asked
+        ]
 
     def excuse_the_lost(self) -> None:
         """The record is gone: what left no model behind, or none with a mark, cannot be known to have been paid for."""

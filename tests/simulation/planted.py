@@ -392,6 +392,13 @@ PLANTED: tuple[Planted, ...] = (
         ("S1",),
     ),
     Planted(
+        "an intent without an id asks for no look",
+        "engine/look.py",
+        "        if record.intent is not None:\n            yield",
+        "        if record.intent is not None and record.intent.model:\n            yield",
+        ("L1",),
+    ),
+    Planted(
         "an intent is no act",
         "plan/record.py",
         "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",

@@ -111,6 +111,7 @@ def faults_of(world: World) -> list[str]:
     names = {name for wish in head.wishes.values() for name in (wish.name, *wish.former)}
     if not head.broken:
         found += [f for name, r in world.place.records.items() if name not in names for f in _left(world, r)]
+        found += [f"{model} was paid for, and no record knows it" for model in world.oracle.forgotten()]
     return found
 
 
