@@ -22,6 +22,7 @@ from controller.source.watch import Watched, watch
 log = structlog.stdlib.get_logger("gitune")
 
 _GRACE: Final = 8.0  # seconds for the passes that run; ten are promised until the exit
+_APART: Final = 0.05  # seconds between the first passes of several repositories
 _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -54,7 +55,7 @@ class Life:
 async def live(life: Life) -> int:
     """Follow until SIGTERM or SIGINT, or until something beside the loops fails; the exit code."""
     loops = [_loop(one) for one in life.followed]
-    passes = [asyncio.create_task(_kept(loop)) for loop in loops]
+    passes = [asyncio.create_task(_kept(loop, number * _APART)) for number, loop in enumerate(loops)]
     others = [asyncio.create_task(beside(loops)) for beside in life.beside]
     others += [
         asyncio.create_task(watch(one.watched, _ringing(loop)))
@@ -75,22 +76,25 @@ async def live(life: Life) -> int:
 
 
 def _loop(one: Followed) -> Loop:
-    bell = Bell(one.means.clock)
-    bell.ring(Cause.START)
-    return Loop(one.means, bell, one.following, one.name, one.full_name)
+    return Loop(one.means, Bell(one.means.clock), one.following, one.name, one.full_name)
 
 
 def _ringing(loop: Loop) -> Callable[[], None]:
     return lambda: loop.bell.ring(Cause.FILES)
 
 
-async def _kept(loop: Loop) -> None:
-    """Passes to the end. Of several loops one that meets what nobody foresaw takes none of the others along."""
+async def _kept(loop: Loop, wait: float) -> None:
+    """Passes to the end, from ``wait`` seconds on: each begins with a git process or two, and not all at once.
+
+    Of several loops one that meets what nobody foresaw takes none of the others along.
+    """
     if not loop.view.name:
+        loop.bell.ring(Cause.START)
         await loop.run()
         return
+    asyncio.get_running_loop().call_later(wait, loop.bell.ring, Cause.START)
     structlog.contextvars.bind_contextvars(repository=loop.view.name)
-    wait = 0.0
+    wait += 1.0  # the bell is earlier
     while not loop.bell.over:
         try:
             await loop.run(wait)

@@ -1,16 +1,20 @@
-"""The OTEL_* variables of an environment to whether spans are handed on; nothing is imported where they are not."""
+"""The OTEL_* variables of an environment to who listens to spans; nothing is imported for what is not wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 import structlog
 
+from controller.daemon.request_log import RequestLog
 from controller.rest import know
 from controller.spans import listen
+
+if TYPE_CHECKING:
+    from controller.daemon.otel import Telemetry
 
 log = structlog.stdlib.get_logger("gitune")
 
@@ -40,24 +44,35 @@ def is_wanted(environ: Mapping[str, str]) -> bool:
 
 @contextmanager
 def tracing(environ: Mapping[str, str]) -> Iterator[None]:
-    """Hand spans on inside of the block, where that is wanted. Nothing that goes wrong with traces ends a daemon."""
-    if not is_wanted(environ):
-        yield
-        return
-    try:
-        from controller.daemon.otel import Telemetry  # noqa: PLC0415 - half the start-up time, for those who ask for it
-    except ImportError:
-        log.warning("tracing.off", said="OpenTelemetry is not installed", hint="pip install 'gitune[otel]'")
-        yield
-        return
-    for name in _HEADERS:
-        for pair in environ.get(name, "").split(","):
-            know(unquote(pair.partition("=")[2].strip()))
-    telemetry = Telemetry(environ)
-    listen(telemetry.span)
-    log.info("tracing.on")
+    """Log requests inside of the block, and hand all spans on where that is wanted.
+
+    Nothing that goes wrong with traces ends a daemon.
+    """
+    telemetry = _telemetry(environ) if is_wanted(environ) else None
+    listen(RequestLog(telemetry.span if telemetry else None).span)
     try:
         yield
     finally:
         listen(None)
-        telemetry.close()
+        if telemetry is not None:
+            telemetry.close()
+
+
+def _telemetry(environ: Mapping[str, str]) -> Telemetry | None:
+    try:
+        from controller.daemon.otel import Telemetry  # noqa: PLC0415 - half the start-up time, for those who ask for it
+    except ImportError:
+        log.warning("tracing.off", said="OpenTelemetry is not installed", hint="pip install 'gitune[otel]'")
+        return None
+    for name in _HEADERS:
+        for pair in environ.get(name, "").split(","):
+            know(unquote(pair.partition("=")[2].strip()))
+    try:
+        telemetry = Telemetry(environ)
+    except ValueError as error:
+        log.warning(
+            "tracing.off", said=f"a variable cannot be used: {error}", hint="Look at OTEL_BSP_… and the limits."
+        )
+        return None
+    log.info("tracing.on")
+    return telemetry

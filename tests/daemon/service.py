@@ -26,6 +26,7 @@ class Service:
     slow: float = 0.0
     finishes: bool = True
     url: str = ""
+    request_id: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def since(self, moment: float) -> list[tuple[float, str, str]]:
@@ -102,6 +103,7 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
             try:
                 self.send_response(code)
                 self.send_header("content-type", "application/json")
+                self.send_header("x-request-id", service.request_id)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

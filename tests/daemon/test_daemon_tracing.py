@@ -162,6 +162,35 @@ def test_without_the_library_the_daemon_says_so_and_goes_on(yard: Yard, collecto
     assert collector.spans == []
 
 
+@pytest.mark.slow
+def test_a_variable_that_cannot_be_used_is_told_and_the_daemon_goes_on(yard: Yard, collector: Collector) -> None:
+    with yard.daemon(**otel(collector, BSP_MAX_QUEUE_SIZE="0")) as daemon:
+        settled(daemon, yard)
+        assert "max_queue_size" in daemon.said("tracing.off")[0]["said"]
+        assert daemon.end() < 10.0
+
+
+@pytest.mark.slow
+def test_a_request_that_failed_is_logged_with_what_the_other_side_calls_it_and_without_a_name(yard: Yard) -> None:
+    listings = iter([503])
+    yard.service.fault = lambda _, path: next(listings, None) if path.startswith("/v1beta/tunedModels?") else None
+    yard.service.request_id = "r-17"
+    with yard.daemon() as daemon:
+        settled(daemon, yard)
+        assert daemon.end() < 10.0
+    (failed,) = daemon.said("request.failed")
+    facts = {name: failed[name] for name in ("method", "route", "status", "request_id", "outcome", "host")}
+    assert facts == {
+        "method": "GET",
+        "route": "/v1beta/tunedModels",
+        "status": 503,
+        "request_id": "r-17",
+        "outcome": "Transient",
+        "host": "127.0.0.1",
+    }
+    assert not daemon.said("request.done")
+
+
 def test_nothing_of_it_is_imported_where_nobody_asked() -> None:
     script = (
         "import sys; from controller.daemon.tracing import tracing\n"
