@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,8 @@ from controller.system import SystemChance, SystemClock
 from controller.wiring import Where
 
 LARGEST_FILE: Final = 1 << 20  # bytes
+# RFC 1123 subdomains, as Kubernetes names objects, with room for a repository's name behind.
+_OBJECT: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,198}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,9 @@ def _listed(asked: Asked, daemon: Daemon) -> tuple[FollowedRepository, ...]:
 def _check_lease(daemon: Daemon) -> None:
     if daemon.lease_name is not None and daemon.lease is not LeaseKind.KUBERNETES:
         raise ControllerError("--lease-name goes with --lease kubernetes", hint="A lease of the ledger has its own.")
+    if daemon.lease_name is not None and not _OBJECT.fullmatch(daemon.lease_name):
+        hint = "Use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit."
+        raise ControllerError(f"--lease-name {daemon.lease_name[:200]!r} is no name of an object", hint=hint)
     check_lease(daemon.lease)
 
 

@@ -365,6 +365,34 @@ def test_a_name_without_such_a_lease_is_refused(capsys: pytest.CaptureFixture[st
     assert "--lease-name goes with --lease kubernetes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["../secrets/x", "Gitune", "a/b", "-a", "a..b", "a?b", "", "x" * 201])
+def test_a_name_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "--lease", "kubernetes", "--lease-name", name]) == 1
+    assert "is no name of an object" in capsys.readouterr().err
+
+
+async def test_a_lease_that_is_opened_again_and_again_leaves_nothing_open(api: ApiServer, account: Path) -> None:
+    api.ship()
+
+    async def once() -> None:
+        async with open_cluster_cell("gitune", FakeClock().now, account) as cell:
+            await cell.read()
+
+    await once()
+    before = descriptors()
+    for _ in range(20):
+        await once()
+    for _ in range(40):
+        if descriptors() <= before:
+            break
+        await asyncio.sleep(0.05)  # the server's side of the last connection is closed by a thread
+    assert descriptors() <= before
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def kubernetes(api: ApiServer, account: Path) -> dict[str, Any]:
     return {"KUBECONFIG": str(api.kubeconfig(account))}
 

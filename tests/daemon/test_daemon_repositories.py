@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from controller.cli.main import run
 from controller.daemon.choices import NoticeFormat
@@ -194,7 +195,7 @@ class Faulty(Household):
         return super().place()
 
 
-async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again() -> None:
     broken, well = Faulty(who="one"), Household(who="two")
     loops: list[Loop] = []
 
@@ -207,12 +208,13 @@ async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again(caps
         await asyncio.Event().wait()
 
     followed = tuple(Followed(h.loop._means, h.who, None, h.who) for h in (broken, well))
-    assert await asyncio.wait_for(live(Life(followed, (look,))), 20) == 0
+    with capture_logs() as said:
+        assert await asyncio.wait_for(live(Life(followed, (look,))), 20) == 0
     assert [loop.view.name for loop in loops] == ["one", "two"]
     assert broken.faults == 0
-    said = capsys.readouterr()
-    assert "ZeroDivisionError" in said.out + said.err
-    assert "a-very-private-row" not in said.out + said.err
+    (first, *_) = [event for event in said if event["event"] == "repository.failed"]
+    assert (first["kind"], first["at"].rpartition(" ")[2]) == ("ZeroDivisionError", "place")
+    assert "a-very-private-row" not in str(said)
 
 
 async def test_what_nobody_foresaw_ends_a_daemon_that_has_one() -> None:
