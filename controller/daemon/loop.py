@@ -13,7 +13,7 @@ from controller.daemon.bell import Bell, Cause
 from controller.daemon.gate import Spared
 from controller.daemon.metrics import Metrics
 from controller.daemon.place import Means, Place, open_place
-from controller.daemon.schedule import backoff, is_interrupted, is_moving, is_settled, jittered
+from controller.daemon.schedule import backoff, is_interrupted, is_moving, is_settled, jittered, unlisted
 from controller.daemon.telling import Telling
 from controller.daemon.view import View, as_seen
 from controller.engine.look import observe, wanted
@@ -45,13 +45,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """The inputs of a pass that found all in agreement: while they stay as they are, so does its answer."""
+    """The inputs of a pass that found all in agreement: while they stay as they are, so does its answer.
+
+    Before ``listed_until`` the providers are taken for what they were; from ``until`` on everything is looked at.
+    """
 
     tip: str
     ledger: str | None
     wants: Mapping[str, Want]
     observed: Observed
     until: float
+    listed_until: float
 
 
 class Loop:
@@ -181,8 +185,9 @@ class Loop:
             return None
         if not is_settled(done.outcomes, done.records):
             return None
-        until = self._now() + self._means.rhythm.resync
-        return _Settled(tip, ledger, wanted(done.world), done.world.observed, until)
+        observed, now = done.world.observed, self._now()
+        until = now + self._means.rhythm.resync
+        return _Settled(tip, ledger, wanted(done.world), observed, until, now + self._unlisted(observed))
 
     async def _is_as_before(self, place: Place, tip: str) -> bool:
         """Whether git, the ledger and every provider say what they said when all was settled."""
@@ -191,7 +196,14 @@ class Loop:
             return False
         if await place.ports.ledger.tip() != known.ledger:
             return False
-        return await observe(place.ports, known.wants) == known.observed
+        if self._now() < known.listed_until:
+            return True
+        observed = await observe(place.ports, known.wants)
+        self._settled = replace(known, listed_until=self._now() + self._unlisted(observed))
+        return observed == known.observed
+
+    def _unlisted(self, observed: Observed) -> float:
+        return unlisted(sum(len(seen.models) for seen in observed.providers.values()), self._means.rhythm)
 
     def _next(self, done: Pass) -> float:
         """Seconds until something can be new: a run's progress, a retry, else the interval."""

@@ -34,6 +34,9 @@ _PASSING: Final = frozenset(
 _QUIET: Final = 0.5  # seconds without an event after which a storm counts as over
 _LONGEST_STORM: Final = 10.0  # a storm that does not end must not keep anybody waiting for longer
 _LOOKS_PER_RUN: Final = 20
+# To list a model and compare it with what it was takes about 0.1 ms of a core (benches/daemon_idle.py): so seldom, all
+# listings together take no more than half a percent of one.
+_SECONDS_PER_MODEL: Final = 0.02
 _GROWTH: Final = 2.0
 
 
@@ -64,6 +67,15 @@ def backoff(failures: int, rhythm: Rhythm, chance: float) -> float:
 def jittered(seconds: float, chance: float) -> float:
     """Up to a tenth less, so that many daemons do not ask at the same moment, and none later than was promised."""
     return seconds * (0.9 + chance / 10)
+
+
+def unlisted(models: int, rhythm: Rhythm) -> float:
+    """Seconds for which so many models, of which none tunes, are not listed again: none, unless they are thousands.
+
+    It only decides how soon a hand in the console is noticed: git and ledger are looked at each time.
+    """
+    pause = models * _SECONDS_PER_MODEL
+    return min(rhythm.resync, pause) if pause > rhythm.interval else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,16 @@ class Running:
 
     @property
     def cpu_seconds(self) -> float:
-        user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return self._cpu(2)
+
+    @property
+    def cpu_of_all(self) -> float:
+        """With that of the processes it started and that have ended."""
+        return self._cpu(4)
+
+    def _cpu(self, fields: int) -> float:
+        times = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11 : 11 + fields]
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

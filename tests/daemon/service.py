@@ -92,6 +92,7 @@ class Service:
 def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are written apart, and the second would wait 40 ms
 
         def _answer(self) -> None:
             service.requests.append((time.monotonic(), self.command, self.path))

@@ -1,5 +1,7 @@
 """Passes of a daemon, one by one, on ports in memory."""
 
+from dataclasses import replace
+
 from controller.conditions import Reason
 from controller.daemon.lease import LASTS
 from controller.errors import LedgerError, SourceError, Transient
@@ -27,6 +29,24 @@ async def test_a_settled_look_reads_no_spec_and_asks_for_one_listing() -> None:
     calls = len(house.provider.calls)
     assert (await house.turn()).result == "unchanged"
     assert [call.operation for call in house.provider.calls[calls:]] == ["observe"]
+
+
+async def test_thousands_of_models_are_listed_less_often_than_git_and_ledger_are_looked_at() -> None:
+    house = Household()
+    await house.settle()
+    one = next(iter(house.provider.models.values()))
+    names = [f"tunedModels/other-{number}" for number in range(5000)]
+    house.provider.models |= {name: replace(one, name=name, description="") for name in names}
+    await house.settle()
+    calls = len(house.provider.calls)
+    house.clock.advance(60.0)
+    assert (await house.turn()).result == "unchanged"
+    assert len(house.provider.calls) == calls
+    house.clock.advance(60.0)
+    assert (await house.turn()).result == "unchanged"
+    assert [call.operation for call in house.provider.calls[calls:]] == ["observe"]
+    house.source.edit({"specs/third.yaml": spec_text("third")})
+    assert (await house.turn()).result == "changed"
 
 
 async def test_a_whole_pass_is_made_from_time_to_time_even_where_nothing_moves() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.daemon.schedule import Rhythm, Sight, backoff, hold_off, jittered, poll_after
+from controller.daemon.schedule import Rhythm, Sight, backoff, hold_off, jittered, poll_after, unlisted
 from controller.state.observed import Progress
 
 RHYTHM = Rhythm()
@@ -45,6 +45,12 @@ def test_a_run_is_never_left_alone_for_too_long_nor_asked_too_often(
 ) -> None:
     wait = poll_after(Sight(at, Progress(total, done)), Sight(at + later, Progress(total, done + more)), RHYTHM)
     assert RHYTHM.soonest <= wait <= RHYTHM.latest
+
+
+def test_a_few_models_are_listed_at_each_look_and_thousands_as_seldom_as_their_number_asks() -> None:
+    assert unlisted(0, RHYTHM) == unlisted(3000, RHYTHM) == 0.0
+    assert unlisted(10_000, RHYTHM) == 200.0
+    assert unlisted(10**6, RHYTHM) == RHYTHM.resync
 
 
 def test_the_first_event_wakes_at_once() -> None:
