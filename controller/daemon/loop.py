@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -13,15 +12,13 @@ from controller.daemon.bell import Bell, Cause
 from controller.daemon.gate import Spared
 from controller.daemon.metrics import Metrics
 from controller.daemon.place import Means, Place, open_place
-from controller.daemon.schedule import backoff, is_interrupted, is_moving, is_settled, jittered, unlisted
+from controller.daemon.schedule import backoff, is_interrupted, is_moving, jittered, next_look
+from controller.daemon.settled import Settled, settled_by
 from controller.daemon.telling import Telling
 from controller.daemon.view import View, as_seen
-from controller.engine.look import observe, wanted
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
-from controller.ports import Want
 from controller.spans import Span, span
-from controller.state.observed import Observed
 
 log = structlog.stdlib.get_logger("gitune")
 
@@ -43,21 +40,6 @@ class Turn:
     wait: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """The inputs of a pass that found all in agreement: while they stay as they are, so does its answer.
-
-    Before ``listed_until`` the providers are taken for what they were; from ``until`` on everything is looked at.
-    """
-
-    tip: str
-    ledger: str | None
-    wants: Mapping[str, Want]
-    observed: Observed
-    until: float
-    listed_until: float
-
-
 class Loop:
     """One followed repository, pass by pass. `run` ends when the bell does."""
 
@@ -70,7 +52,7 @@ class Loop:
         self._telling = Telling(means.clock, means.rhythm)
         self._spared = Spared()
         self._place: Place | None = None
-        self._settled: _Settled | None = None
+        self._settled: Settled | None = None
         self._waiting_since: float | None = None
         self._done_tip = ""
         self._reopen = False
@@ -89,7 +71,8 @@ class Loop:
                 if causes := await self.bell.wait(until):
                     self._means.metrics.woke(causes)
                     self._reopen |= Cause.RELOAD in causes
-                    until = self._now() + (await self.turn(causes)).wait
+                    began, turn = self._now(), await self.turn(causes)
+                    until = next_look(began, self._now(), turn.wait)
         finally:
             await self._leave()
 
@@ -151,7 +134,8 @@ class Loop:
             self._waiting_since = self._now()
         if tip != self._done_tip and not await self._means.opening.is_current(place.opened):
             place = await self._opened_again()
-        if await self._is_as_before(place, tip):
+        self._settled = await self._settled.still(place.ports, tip) if self._settled is not None else None
+        if self._settled is not None:
             self._show(failures=0, failure="", hint="", looked=self._means.clock.now(), standby="")
             return "unchanged", self._interval()
         if not await place.lease.take():
@@ -163,7 +147,7 @@ class Loop:
         self._telling.begin()
         self._means.metrics.led(held=True)
         done = await reconcile(place.ports, place.opened.settings, Approval())
-        self._settled = await self._settlement(place, tip, done)
+        self._settled = await settled_by(done, place.ports, tip, self._means.rhythm)
         self._done_tip, self._waiting_since = tip, None
         self._account(done)
         if self._settled is not None:
@@ -176,34 +160,6 @@ class Loop:
             with suppress(ControllerError, TimeoutError):
                 await asyncio.wait_for(self._place.lease.release(), _LONGEST_FAREWELL)
         self._means.metrics.led(held=False)
-
-    async def _settlement(self, place: Place, tip: str, done: Pass) -> _Settled | None:
-        """What holds from now on, where this pass found nothing to do and nothing to write."""
-        ledger = await place.ports.ledger.tip()
-        before = done.world.recorded.tip
-        if ledger != before or tip != (done.world.desired.revision or tip):
-            return None
-        if not is_settled(done.outcomes, done.records):
-            return None
-        observed, now = done.world.observed, self._now()
-        until = now + self._means.rhythm.resync
-        return _Settled(tip, ledger, wanted(done.world), observed, until, now + self._unlisted(observed))
-
-    async def _is_as_before(self, place: Place, tip: str) -> bool:
-        """Whether git, the ledger and every provider say what they said when all was settled."""
-        known = self._settled
-        if known is None or known.tip != tip or self._now() > known.until:
-            return False
-        if await place.ports.ledger.tip() != known.ledger:
-            return False
-        if self._now() < known.listed_until:
-            return True
-        observed = await observe(place.ports, known.wants)
-        self._settled = replace(known, listed_until=self._now() + self._unlisted(observed))
-        return observed == known.observed
-
-    def _unlisted(self, observed: Observed) -> float:
-        return unlisted(sum(len(seen.models) for seen in observed.providers.values()), self._means.rhythm)
 
     def _next(self, done: Pass) -> float:
         """Seconds until something can be new: a run's progress, a retry, else the interval."""

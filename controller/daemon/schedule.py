@@ -78,6 +78,13 @@ def unlisted(models: int, rhythm: Rhythm) -> float:
     return min(rhythm.resync, pause) if pause > rhythm.interval else 0.0
 
 
+def next_look(began: float, ended: float, wait: float) -> float:
+    """When the look after one is due that waits so long: counted from where that one began, so that its own time is no
+    delay; but a look that took long is followed by a pause as long, up to the whole wait.
+    """
+    return max(began + wait, ended + min(wait, ended - began))
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """A run as it was seen at one moment (monotonic seconds)."""

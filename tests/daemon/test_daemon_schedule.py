@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.daemon.schedule import Rhythm, Sight, backoff, hold_off, jittered, poll_after, unlisted
+from controller.daemon.schedule import Rhythm, Sight, backoff, hold_off, jittered, next_look, poll_after, unlisted
 from controller.state.observed import Progress
 
 RHYTHM = Rhythm()
@@ -51,6 +51,16 @@ def test_a_few_models_are_listed_at_each_look_and_thousands_as_seldom_as_their_n
     assert unlisted(0, RHYTHM) == unlisted(3000, RHYTHM) == 0.0
     assert unlisted(10_000, RHYTHM) == 200.0
     assert unlisted(10**6, RHYTHM) == RHYTHM.resync
+
+
+@given(seconds, st.floats(0.0, 1e3), st.floats(0.05, 1e3))
+def test_a_look_is_due_a_wait_after_the_last_one_began_and_never_without_a_pause(
+    began: float, took: float, wait: float
+) -> None:
+    ended = began + took
+    due = next_look(began, ended, wait)
+    assert began + wait <= due <= ended + wait
+    assert due - ended >= min(took, wait) - 1e-6
 
 
 def test_the_first_event_wakes_at_once() -> None:
