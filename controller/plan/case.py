@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.conditions import Reason
+from controller.conditions import ConditionType, Reason
 from controller.plan.actions import Action, Adopt, Cancel, Hold, Wait
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
@@ -13,6 +13,8 @@ from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Intent, Record, Slot
 
 TUNING = frozenset({RemoteState.CREATING, RemoteState.UNKNOWN})
+SHOWS_LATE = "a create was sent; its model may take minutes to show"
+_REFUSALS = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,15 @@ class Case:
         if remote is None or self.may_finish(pending):
             return ()
         return (self.cancel(pending, Reason.SUPERSEDED, "the spec has moved on"),)
+
+
+def may_yet_show(record: Record, world: World) -> bool:
+    """Whether the create of an open intent, whose model is not there, was sent so lately that it may still turn up.
+
+    Not where the provider has refused it since: then it made nothing, and nobody has to wait.
+    """
+    refused = any(said.type is ConditionType.READY and said.reason in _REFUSALS for said in record.conditions)
+    return record.name in world.young and not refused
 
 
 def foreign(name: str, remote: RemoteModel | None) -> str:

@@ -12,7 +12,17 @@ from controller.plan.actions import (
     Reuse,
     Update,
 )
-from controller.plan.case import TUNING, Case, adopt, again, cancel_double, foreign, unknown
+from controller.plan.case import (
+    SHOWS_LATE,
+    TUNING,
+    Case,
+    adopt,
+    again,
+    cancel_double,
+    foreign,
+    may_yet_show,
+    unknown,
+)
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
 from controller.plan.fit import Fit, Where, bad_end, find_fit
 from controller.plan.pay import base_of, forbidden, pay
@@ -43,9 +53,13 @@ def _settle(case: Case, intent: Intent) -> tuple[Action, ...]:
     if not intent.model:
         return _settle_by_mark(case, intent, provider)
     slot = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
+    superseded = (intent.fingerprint, intent.attempt) != (model.fingerprint, model.attempt)
     match world.observed.presence(provider, intent.model):
         case Presence.UNSURE:
             return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(model.name, intent.model), slot),)
+        case Presence.ABSENT if superseded and case.record is not None and may_yet_show(case.record, world):
+            # Other inputs have another id, and nobody would know of the first model any more.
+            return (case.hold(Reason.VISIBILITY, SHOWS_LATE, slot),)
         case Presence.ABSENT:
             # The id is ours to choose, so the server is the lock: asking again cannot make a second one.
             return ()
@@ -53,7 +67,7 @@ def _settle(case: Case, intent: Intent) -> tuple[Action, ...]:
             remote = world.observed.model(provider, intent.model)
             if remote and world.is_ours(remote, names_of(model), intent.fingerprint, intent.attempt):
                 return (adopt(model.name, provider, intent, remote),)
-            if (intent.fingerprint, intent.attempt) != (model.fingerprint, model.attempt):
+            if superseded:
                 # Its id is taken and its inputs are not asked for any more: there is nothing left to know of it.
                 return ()
             return (case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote), slot),)
@@ -68,7 +82,7 @@ def _settle_by_mark(case: Case, intent: Intent, provider: str) -> tuple[Action, 
         return (*stops, adopt(case.model.name, provider, intent, first))
     slot = Slot("", intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
     if case.model.name in case.world.young:
-        return (case.hold(Reason.VISIBILITY, "a create was sent; its model may take minutes to show", slot),)
+        return (case.hold(Reason.VISIBILITY, SHOWS_LATE, slot),)
     return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(case.model.name, "a model"), slot),)
 
 

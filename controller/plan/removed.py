@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.conditions import Reason
 from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan
-from controller.plan.case import TUNING, adopt, unknown
+from controller.plan.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy
 from controller.state.observed import Presence, RemoteState
@@ -40,11 +40,12 @@ def _settle(record: Record, intent: Intent, world: World) -> Action | None:
     found = world.marked(provider, world.marks_of(record, made), intent.fingerprint, intent.attempt)
     if found:
         return adopt(record.name, provider, intent, found[0])
+    if intent.model and world.observed.presence(provider, intent.model) is Presence.UNSURE:
+        return _say(record, Hold, Reason.OUTCOME_UNKNOWN, unknown(record.name, intent.model))
+    if may_yet_show(record, world):
+        return _say(record, Hold, Reason.VISIBILITY, SHOWS_LATE)
     if intent.model:
-        unsure = world.observed.presence(provider, intent.model) is Presence.UNSURE
-        return _say(record, Hold, Reason.OUTCOME_UNKNOWN, unknown(record.name, intent.model)) if unsure else None
-    if record.name in world.young:
-        return _say(record, Hold, Reason.VISIBILITY, "a create was sent; its model may take minutes to show")
+        return None
     return _say(record, Hold, Reason.OUTCOME_UNKNOWN, unknown(record.name, "a model"))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.conditions import NEEDS_A_PERSON, Reason
+from controller.conditions import NEEDS_A_PERSON, Condition, ConditionType, Reason, Truth
 from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune, Update
 from controller.plan.planner import make_plan
@@ -282,6 +282,23 @@ def test_an_open_intent_whose_model_is_proven_absent_goes_on_with_the_same_id() 
     (action,) = actions(world_of(NUMBERS, records=(record,)))
     assert isinstance(action, Create)
     assert action.model == INTENT.model
+
+
+def test_a_create_sent_lately_is_waited_for_before_other_inputs_or_a_removal_leave_it_behind() -> None:
+    record = record_of(NUMBERS, active=None, runs=(), intent=INTENT)
+    young = frozenset({"numbers"})
+    assert words(world_of(LONGER, records=(record,), young=young)) == [("hold", Reason.VISIBILITY)]
+    assert words(world_of(LONGER, records=(record,))) == [("create", Reason.NEW_SPEC)]
+    empty = Desired("c" * 40, ())
+    assert words(world_of(desired=empty, records=(record,), young=young)) == [("hold", Reason.VISIBILITY)]
+    assert words(world_of(desired=empty, records=(record,))) == [("orphan", Reason.SPEC_REMOVED)]
+
+
+def test_a_create_that_was_refused_is_not_waited_for() -> None:
+    said = Condition(ConditionType.READY, Truth.FALSE, Reason.PROVIDER_REJECTED, "no")
+    record = record_of(NUMBERS, active=None, runs=(), intent=INTENT, conditions=(said,))
+    world = world_of(LONGER, records=(record,), young=frozenset({"numbers"}))
+    assert words(world) == [("create", Reason.NEW_SPEC)]
 
 
 def test_an_open_intent_that_nobody_can_tell_of_holds_for_a_person() -> None:

@@ -236,6 +236,18 @@ DIRECTED: tuple[Directed, ...] = (
         "create#1:create.lost",
     ),
     _directed(
+        "an answer lost, the spec removed, and the model not to be seen yet",
+        _acts((260.0, "remove", 0)),
+        replace(_DOOMED, service=replace(_service(), frozen=((0.0, 650.0, 0.0),))),
+        "create#1:create.lost",
+    ),
+    _directed(
+        "an answer lost, other inputs wanted, and the model not to be seen yet",
+        _acts((260.0, "epochs", 1)),
+        replace(_QUIET, service=replace(_service(), frozen=((0.0, 650.0, 0.0),))),
+        "create#1:create.lost",
+    ),
+    _directed(
         "an answer lost, and a mirror that shows what was asked for before",
         _acts((1200.0, "display", 4), (1201.0, "epochs", 1)),
         replace(

@@ -399,6 +399,13 @@ PLANTED: tuple[Planted, ...] = (
         ("L1",),
     ),
     Planted(
+        "what does not show yet was not made",
+        "plan/case.py",
+        "    return record.name in world.young and not refused",
+        "    return False",
+        ("L1", "S1"),
+    ),
+    Planted(
         "an intent is no act",
         "plan/record.py",
         "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",
