@@ -55,6 +55,8 @@ def test_the_kustomization_builds() -> None:
     done = said(tool("kubectl"), "kustomize", str(DEPLOY / "kubernetes"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\nkind: ") + done.stdout.startswith("kind: ") == 11
+    (binding,) = [one for one in YAML(typ="safe").load_all(done.stdout) if one["kind"] == "RoleBinding"]
+    assert binding["subjects"][0]["namespace"] == binding["metadata"]["namespace"]
 
 
 def test_the_pods_may_do_little() -> None:
