@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.daemon.lease import LASTS, Cell, CellLease
-from controller.errors import RevisionConflict
+from controller.errors import LedgerError, RevisionConflict
 from controller.ledger.opening import open_cell
 from controller.settings import LedgerSettings
 from controller.testing import FakeClock, SeededChance
@@ -116,6 +116,43 @@ async def test_a_holder_that_surely_runs_no_more_is_not_waited_for() -> None:
     await CellLease(cell, "dead", clock, SeededChance(1)).take()
     assert not await CellLease(cell, "two", clock, SeededChance(2), lambda who: who == "other").take()
     assert await CellLease(cell, "two", clock, SeededChance(2), lambda who: who == "dead").take()
+
+
+class Losing(MemoryCell):
+    """Writes, and loses the answer where it is told to."""
+
+    loses = False
+
+    async def write(self, tip: str | None, text: str) -> str:
+        new = await super().write(tip, text)
+        if self.loses:
+            raise LedgerError("the answer was lost")
+        return new
+
+
+async def test_nobody_stands_by_for_himself_after_an_answer_was_lost() -> None:
+    cell, clock = Losing(), FakeClock()
+    one, two = CellLease(cell, "one", clock, SeededChance(1)), CellLease(cell, "two", clock, SeededChance(2))
+    cell.loses = True
+    with pytest.raises(LedgerError):
+        await one.take()
+    cell.loses = False
+    assert not await two.take()
+    assert await one.take()
+
+
+async def test_whose_write_was_lost_and_then_written_over_has_nothing() -> None:
+    cell, clock = Losing(), FakeClock()
+    one, two = CellLease(cell, "one", clock, SeededChance(1)), CellLease(cell, "two", clock, SeededChance(2))
+    cell.loses = True
+    with pytest.raises(LedgerError):
+        await one.take()
+    cell.loses = False
+    assert not await two.take()
+    clock.advance(LASTS + 1)
+    assert await two.take()
+    assert not await one.take()
+    assert not await one.still_held()
 
 
 async def test_the_lease_of_a_branch_grows_no_history(tmp_path: Path) -> None:
