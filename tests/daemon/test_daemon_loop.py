@@ -225,7 +225,7 @@ async def test_the_age_of_a_commit_grows_until_a_pass_has_dealt_with_it() -> Non
     await house.settle()
     assert house.loop.age() == 0.0
     house.source.edit({"specs/third.yaml": spec_text("third")})
-    house.ledger.fail("tip", LedgerError("not now"))
+    house.ledger.fail("load", LedgerError("not now"))
     await house.loop.turn(TIME)
     house.clock.advance(30.0)
     assert house.loop.age() >= 30.0
