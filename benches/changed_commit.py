@@ -37,6 +37,7 @@ def written(root: Path) -> Repository:
     repository = Repository(root)
     repository.root.mkdir()
     repository.git("init", "-q", "-b", "main")
+    repository.git("config", "gc.auto", "0")  # a commit of thousands of files would start one that outlives us
     repository.write("specs/rows.jsonl", rows())
     for number in range(SPECS):
         repository.write(

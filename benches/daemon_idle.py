@@ -38,6 +38,7 @@ def written(root: Path, url: str) -> Repository:
     repository = Repository(root)
     repository.root.mkdir()
     repository.git("init", "-q", "-b", "main")
+    repository.git("config", "gc.auto", "0")  # a commit of thousands of files would start one that outlives us
     repository.write("gitune.yaml", settings(url) + f"policy: {{maxCreates: {SPECS}}}\n")
     repository.write("specs/rows.jsonl", rows())
     for number in range(SPECS):

@@ -70,7 +70,6 @@ def _nested_in_list(
     lines[start] = f"{indent}- {lines[start][len(indent) + 2 :]}"
 
 
-@lru_cache(maxsize=1024)  # the same few keys come again and again
 def _key(key: str) -> str:
     if len(key) > _KEY_LENGTH:
         raise ValueError(f"a key has more than {_KEY_LENGTH} characters")
@@ -127,6 +126,15 @@ def _fits_literal(text: str) -> bool:
 
 
 def _scalar(text: str) -> str:
+    return _short_scalar(text) if len(text) <= _KEY_LENGTH else _written(text)
+
+
+@lru_cache(maxsize=4096)  # the same ids, states and reasons stand in every status
+def _short_scalar(text: str) -> str:
+    return _written(text)
+
+
+def _written(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _OLD_WORDS:
         return text
     return '"' + _ESCAPED.sub(_escape, text) + '"'

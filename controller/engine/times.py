@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from controller.plan.world import World
 
@@ -29,11 +30,17 @@ def with_times(world: World, now: datetime) -> World:
 
 def seconds_since(text: str, now: datetime) -> float:
     """Seconds from an RFC 3339 time to ``now``; a text that is no time lies infinitely far back."""
+    then = _moment(text)
+    return (now - then).total_seconds() if then is not None else float("inf")
+
+
+@lru_cache(maxsize=1 << 15)  # every run that is on record is asked for its age by every pass
+def _moment(text: str) -> datetime | None:
     try:
         then = datetime.fromisoformat(text)
     except ValueError:
-        return float("inf")
-    return (now - then).total_seconds() if then.tzinfo else float("inf")
+        return None
+    return then if then.tzinfo else None
 
 
 def _overdue(world: World, now: datetime) -> Iterator[str]:

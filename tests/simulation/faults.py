@@ -98,6 +98,11 @@ class Faults:
     def __init__(self, seed: int, schedule: Schedule, log: Callable[[Event], None]) -> None:
         self._seed = seed
         self._schedule = schedule
+        self._often = {
+            kind: often * schedule.intensity
+            for kind, (_, often, _) in CATALOGUE.items()
+            if category(kind) in schedule.categories
+        }
         self._log = log
         self._asked: Counter[str] = Counter()
         self._streams: dict[str, Draw] = {}
@@ -105,7 +110,7 @@ class Faults:
 
     def fires(self, site: str, kind: str) -> bool:
         """Whether this one kind strikes here and now."""
-        return self._pick(f"{site}/{kind}", {kind: CATALOGUE[kind][1]}) != ""
+        return self._pick(f"{site}/{kind}", (kind,)) != ""
 
     def pick(self, site: str) -> str:
         """The kind that strikes at a site now; "" for none."""
@@ -113,7 +118,7 @@ class Faults:
 
     def timed(self, kind: str) -> bool:
         """Whether a fault with a time of its own is on the table of this run."""
-        return self._pick(f"timed/{kind}", {kind: CATALOGUE[kind][1]}, quiet=True) != ""
+        return self._pick(f"timed/{kind}", (kind,), quiet=True) != ""
 
     def amount(self, key: str, low: float, high: float) -> float:
         """How much, how long: the same for the same key."""
@@ -127,7 +132,7 @@ class Faults:
         """Whether something with that key (an act of a person, a fault on a time table) belongs to this run."""
         return self._schedule.only is None or key in self._schedule.only
 
-    def _pick(self, site: str, kinds: Mapping[str, float], *, quiet: bool = False) -> str:
+    def _pick(self, site: str, kinds: tuple[str, ...], *, quiet: bool = False) -> str:
         stream = self._streams.get(site)
         if stream is None:
             stream = self._streams[site] = Draw(self._seed, f"faults/{site}")
@@ -135,25 +140,27 @@ class Faults:
         self._asked[site] += 1
         if self.off:
             return ""
-        found = self._found(f"{site}#{self._asked[site]}", share, kinds)
+        found = self._found(site, share, kinds)
         if found and not quiet:
             self._log(Fault(found, f"{site}#{self._asked[site]}:{found}"))
         return found
 
-    def _found(self, key: str, share: float, kinds: Mapping[str, float]) -> str:
+    def _found(self, site: str, share: float, kinds: tuple[str, ...]) -> str:
         only = self._schedule.only
         if only is not None:
+            key = f"{site}#{self._asked[site]}"
             return next((kind for kind in kinds if f"{key}:{kind}" in only), "")
-        for kind, often in kinds.items():
-            if category(kind) not in self._schedule.categories:
+        for kind in kinds:
+            often = self._often.get(kind)
+            if often is None:
                 continue
-            share -= often * self._schedule.intensity
+            share -= often
             if share < 0:
                 return kind
         return ""
 
 
-_AT: Mapping[str, Mapping[str, float]] = {
-    place: {kind: often for kind, (site, often, _) in CATALOGUE.items() if site == place}
+_AT: Mapping[str, tuple[str, ...]] = {
+    place: tuple(kind for kind, (site, _, _) in CATALOGUE.items() if site == place)
     for place in {site for site, _, _ in CATALOGUE.values()}
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -13,6 +14,7 @@ def moment(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
+@lru_cache(maxsize=4096)
 def rfc3339(seconds: float) -> str:
     """The same as text, in whole seconds."""
     return moment(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")
