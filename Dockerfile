@@ -2,9 +2,9 @@
 #   docker build -t gitune . && docker run --rm -v "$PWD:/repository:ro" gitune validate
 #   docker run --read-only --tmpfs /tmp -v gitune-home:/var/lib/gitune -e GITHUB_TOKEN gitune \
 #     run --repo https://github.com/acme/models.git --listen 0.0.0.0:8080
-# It holds what uv.lock names and nothing else. The base is pinned by its tag; pin it by the digest that you have checked
-# with --build-arg PYTHON_IMAGE=docker.io/library/python@sha256:…
-ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim-bookworm
+# It holds what uv.lock names and nothing else. The base is pinned by its digest, that of the index of all platforms as
+# it stood on 2026-09-14; .github/dependabot.yml keeps it young. Another one: --build-arg PYTHON_IMAGE=…
+ARG PYTHON_IMAGE=docker.io/library/python:3.12.14-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
 
 FROM ${PYTHON_IMAGE} AS build
 ENV UV_PYTHON_DOWNLOADS=never \

@@ -1,4 +1,7 @@
-"""The image as it is built, where buildah and the base are there; GITUNE_TEST_IMAGE=pull fetches the base first."""
+"""The image as it is built, where buildah and a base are there; GITUNE_TEST_IMAGE=pull fetches the base first.
+
+Without the network an image that was stored under the base's plain name, without its version and digest, stands in.
+"""
 
 import json
 import os
@@ -27,16 +30,41 @@ def base() -> str:
     return found[1]
 
 
+def stored(name: str) -> bool:
+    return buildah("inspect", "--type", "image", name).returncode == 0
+
+
+def stand_in(pinned: str) -> str:
+    """``…/python:3.12.14-slim-bookworm@sha256:…`` as people call it: ``…/python:3.12-slim-bookworm``."""
+    return re.sub(r":(\d+\.\d+)\.\d+-([a-z-]+)@sha256:[0-9a-f]{64}$", r":\1-\2", pinned)
+
+
+def test_the_base_is_pinned_by_its_digest() -> None:
+    assert re.fullmatch(r"docker\.io/library/python:\d+\.\d+\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", base())
+    assert stand_in(base()) == "docker.io/library/python:3.12-slim-bookworm"
+
+
 @pytest.fixture(scope="module")
 def image() -> str:
     """Built once, from the layers that are there already where they fit."""
     if shutil.which("buildah") is None:
         pytest.skip("buildah is not installed (Debian: buildah)")
     pulls = os.environ.get("GITUNE_TEST_IMAGE") == "pull"
-    if not pulls and buildah("inspect", "--type", "image", base()).returncode != 0:
+    found = next((name for name in (base(), stand_in(base())) if pulls or stored(name)), None)
+    if found is None:
         pytest.skip(f"{base()} is not in buildah's store; GITUNE_TEST_IMAGE=pull fetches it")
     certificates = ("-v", "/etc/ssl/certs:/etc/ssl/certs:ro") if Path("/etc/ssl/certs").is_dir() else ()
-    words = ("--layers", "--format", "docker", *certificates, "-t", TAG, str(ROOT))
+    words = (
+        "--build-arg",
+        f"PYTHON_IMAGE={found}",
+        "--layers",
+        "--format",
+        "docker",
+        *certificates,
+        "-t",
+        TAG,
+        str(ROOT),
+    )
     done = buildah("bud", *(() if pulls else ("--pull-never",)), *words, seconds=280.0)
     assert done.returncode == 0, done.stderr[-3000:]
     return TAG
