@@ -523,16 +523,20 @@ class Oracle:
                     self.say("P3", f"{name} was let go, and its deletion policy was Delete")
 
     def forgotten(self) -> list[str]:
-        """The models that were paid for and are still there, and that no record and no open intent leads to."""
+        """The models that were paid for and are still there, and that no record and no open intent leads to.
+
+        Of two that one request made, the second is stopped and told of, and no more; they may bear the same time.
+        """
         if self._lost:
             return []
         records = self._records.values()
         known = {run.model for record in records for run in record.runs}
+        doubled = {made.key for made in self.models.values() if made.twin}
         asked = {(one.fingerprint, one.attempt) for one in (record.intent for record in records) if one is not None}
         return [
             name
             for name, made in sorted(self.models.items())
-            if not (made.gone or made.by_hand or made.twin)
+            if not (made.gone or made.by_hand or made.twin or (made.stopped and made.key in doubled))
             and name not in known
             and (made.fingerprint, made.attempt) not in asked
         ]
