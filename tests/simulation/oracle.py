@@ -525,7 +525,7 @@ class Oracle:
     def forgotten(self) -> list[str]:
         """The models that were paid for and are still there, and that no record and no open intent leads to.
 
-        Of two that one request made, the second is stopped and told of, and no more; they may bear the same time.
+        Of two that one request made, one is told of, and stopped where it still tunes, and no more; which, is open.
         """
         if self._lost:
             return []
@@ -536,7 +536,7 @@ class Oracle:
         return [
             name
             for name, made in sorted(self.models.items())
-            if not (made.gone or made.by_hand or made.twin or (made.stopped and made.key in doubled))
+            if not (made.gone or made.by_hand or made.key in doubled)
             and name not in known
             and (made.fingerprint, made.attempt) not in asked
         ]
