@@ -132,8 +132,9 @@ def _after_create(
 ) -> Record:
     if remote is None:
         return record
+    record = _settled(record, action)
     if _is_known(record, remote):
-        return replace(record, intent=None)
+        return record
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
@@ -144,7 +145,6 @@ def _after_create(
         provider=action.provider,
         attempted=revision,
         pending=slot,
-        intent=None,
         orphaned=False,
         runs=(*(r for r in record.runs if r.model != run.model), run),
     )
@@ -153,15 +153,16 @@ def _after_create(
 def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, world: World, now: str) -> Record:
     if remote is None:
         return record
+    found = _found_run(record, action, remote, world, now)
+    record = _settled(record, action)
     if _is_known(record, remote):
-        return replace(record, intent=None)
+        return record
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
-    found = _found_run(record, action, remote, world, now)
     record = retire_finished(record)
     runs = (*(r for r in record.runs if r.model != remote.name), found)
-    return replace(record, pending=slot, intent=None, runs=runs)
+    return replace(record, pending=slot, runs=runs)
 
 
 def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World, now: str) -> Run:
@@ -183,6 +184,13 @@ def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World,
         started=remote.created or now,
         cost=cost,
     )
+
+
+def _settled(record: Record, action: Create | Retune | Adopt) -> Record:
+    """Without the intent whose outcome is known now; one that another controller has opened meanwhile stays."""
+    intent = record.intent
+    its_own = intent is not None and (intent.fingerprint, intent.attempt) == (action.fingerprint, action.attempt)
+    return replace(record, intent=None) if its_own else record
 
 
 def _is_known(record: Record, remote: RemoteModel) -> bool:

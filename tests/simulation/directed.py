@@ -236,6 +236,18 @@ DIRECTED: tuple[Directed, ...] = (
         "create#1:create.lost",
     ),
     _directed(
+        "a create that hangs, and another answer lost for a higher attempt meanwhile, where the service chooses ids",
+        _acts((260.0, "attempt", 0)),
+        replace(
+            _QUIET,
+            controllers=2,
+            stack="vertex",
+            service=replace(_service(20.0), chooses_id=False, frozen=((260.0, 960.0, 259.0),)),
+        ),
+        "create#1:create.hangs",
+        "create#2:create.500-after",
+    ),
+    _directed(
         "an answer lost, the spec removed, and the model not to be seen yet",
         _acts((260.0, "remove", 0)),
         replace(_DOOMED, service=replace(_service(), frozen=((0.0, 650.0, 0.0),))),

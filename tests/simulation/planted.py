@@ -406,6 +406,13 @@ PLANTED: tuple[Planted, ...] = (
         ("L1", "S1"),
     ),
     Planted(
+        "a late answer closes the intent of another create",
+        "plan/transitions.py",
+        "    return replace(record, intent=None) if its_own else record",
+        "    return replace(record, intent=None)",
+        ("S1", "L1", "S4"),
+    ),
+    Planted(
         "an intent is no act",
         "plan/record.py",
         "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",

@@ -57,6 +57,25 @@ def test_a_create_whose_answer_comes_late_takes_nothing_back_that_another_contro
     assert after(GONE_ON, Done(create, ANSWERED), WORLD, "2026-01-01T00:00:00Z") == GONE_ON
 
 
+def test_an_answer_that_comes_late_leaves_the_intent_of_a_create_that_another_controller_has_sent_since() -> None:
+    create = Create(
+        name="alpha",
+        provider="cloud",
+        reason=Reason.NEW_SPEC,
+        message="",
+        model=MODEL,
+        fingerprint=DIGEST,
+        attempt=1,
+        desired=WANTED,
+        base="models/tiny",
+    )
+    later = Intent("", DIGEST, 2, "0" * 16, "d" * 40)
+    gone_on = replace(GONE_ON, intent=later)
+    assert after(gone_on, Done(create, ANSWERED), WORLD, "2026-01-01T00:00:00Z") == gone_on
+    unknown = Record(name="alpha", provider="cloud", intent=later)
+    assert after(unknown, Done(create, ANSWERED), WORLD, "2026-01-01T00:00:00Z").intent == later
+
+
 def test_an_adoption_that_lost_the_race_takes_nothing_back_and_settles_the_intent() -> None:
     adopt = Adopt(
         name="alpha",
