@@ -49,12 +49,12 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The server told a controller of a model: its state as answered and its description then."""
+    """The server told a controller of a model: its state as answered, and its description, which no operation holds."""
 
     by: str
     model: str
     state: str
-    description: str
+    description: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,7 @@ class Oracle:
             case PassBegan():
                 self._passes[event.by] = _Pass(approved=event.approved, began=self._now(), acted=self._acted())
             case Seen():
-                self._passes[event.by].seen[event.model] = event.description
-                self._answers[event.model].add(event.state)
+                self._was_shown(event)
             case Asked():
                 self._asked(event)
             case Created():
@@ -183,6 +182,11 @@ class Oracle:
         facts = self._passes[event.by]
         if facts.planned is None or (facts.planned.look == event.look and not event.whole):
             facts.planned = event
+
+    def _was_shown(self, event: Seen) -> None:
+        self._answers[event.model].add(event.state)
+        if event.description is not None:
+            self._passes[event.by].seen[event.model] = event.description
 
     def _names(self, revision: str) -> set[str]:
         wishes = self.commits[revision].wishes

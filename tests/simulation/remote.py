@@ -171,7 +171,7 @@ class Remote:
             return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
         if model.operation_hidden or model.foreign:
             return Reply(200, {})
-        self._log(Seen(by, model.name, model.state(at), version.description))
+        self._log(Seen(by, model.name, model.state(at), None))
         return Reply(200, {"operations": [self._operation(model, at)]})
 
     def generate(self, name: str, now: float) -> Reply:
