@@ -43,7 +43,7 @@ class Service:
             if method == "POST" and name == "tunedModels":
                 return self._create(query, body)
             if method == "GET" and name == "tunedModels":
-                return 200, {"tunedModels": [self._shown(model) for model in self.models.values()]}
+                return 200, self._page(query)
             if method == "GET" and name.startswith("models/"):
                 return 200, {"name": name, "supportedGenerationMethods": ["createTunedModel"]}
             if method == "GET" and name == "models":
@@ -54,6 +54,13 @@ class Service:
             if method == "GET" and "/operations/" in name:
                 return 200, {"name": name, "metadata": {"totalSteps": STEPS, "completedSteps": 1}}
         return 404, {"error": {"code": 404, "message": "not found", "status": "NOT_FOUND"}}
+
+    def _page(self, query: str) -> dict[str, Any]:
+        asked = dict(part.split("=") for part in query.split("&") if "=" in part)
+        size, first = int(asked.get("pageSize", 10)), int(asked.get("pageToken", 0))
+        listed = list(self.models.values())
+        more = {"nextPageToken": str(first + size)} if first + size < len(listed) else {}
+        return {"tunedModels": [self._shown(model) for model in listed[first : first + size]], **more}
 
     def _create(self, query: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         chosen = dict(part.split("=") for part in query.split("&") if "=" in part)["tunedModelId"]
