@@ -28,6 +28,7 @@ class DirectoryLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._known: dict[tuple[str, bytes], Record] = {}  # what was read last, by path and bytes
 
     @property
     def path(self) -> Path:
@@ -61,8 +62,9 @@ class DirectoryLedger:
             return Recorded()
         with self._locked(fcntl.LOCK_SH), _as_ledger_error(self._path):
             status = self._status()
-        records = [read_status(path, content) for path, content in status.items()]
-        return Recorded({record.name: record for record in records}, _digest(status))
+        known = self._known
+        self._known = {file: known.get(file) or read_status(*file) for file in status.items()}
+        return Recorded({record.name: record for record in self._known.values()}, _digest(status))
 
     def _save(self, records: Mapping[str, Record], tip: str | None) -> str | None:
         files = render(records)
