@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.conditions import ConditionType, Reason
+from controller.conditions import Reason
 from controller.plan.actions import Action, Adopt, Cancel, Hold, Wait
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
 from controller.state.observed import RemoteModel, RemoteState
-from controller.state.recorded import Intent, Record, Slot
+from controller.state.recorded import Answer, Intent, Record, Slot
 
 TUNING = frozenset({RemoteState.CREATING, RemoteState.UNKNOWN})
 SHOWS_LATE = "a create was sent; its model may take minutes to show"
-_REFUSALS = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,9 @@ class Case:
 def may_yet_show(record: Record, world: World) -> bool:
     """Whether the create of an open intent, whose model is not there, was sent so lately that it may still turn up.
 
-    Not where the provider has refused it since: then it made nothing, and nobody has to wait.
+    Not where the provider has refused it: then it made nothing, and nobody has to wait.
     """
-    refused = any(said.type is ConditionType.READY and said.reason in _REFUSALS for said in record.conditions)
+    refused = record.intent is not None and record.intent.answer is Answer.REFUSED
     return record.name in world.young and not refused
 
 

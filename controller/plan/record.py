@@ -24,7 +24,7 @@ from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel
 from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
-from controller.state.recorded import Intent, Record, RunOutcome, Slot
+from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
 
 
 def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, str], now: str) -> dict[str, Record]:
@@ -38,6 +38,9 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
             intent = _new_intent(action, world, nonces[action.name], now)
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
             record = replace(record, intent=intent, attempted=intent.revision or record.attempted)
+        elif record.intent.answer is Answer.OPEN:
+            # Nobody came to record what became of its request: one more does not tell of the first.
+            record = replace(record, intent=replace(record.intent, answer=Answer.LOST))
         records[action.name] = record
     return records
 

@@ -26,12 +26,12 @@ from controller.plan.slots import each_slot, retire_finished
 from controller.plan.world import World
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.observed import RemoteModel, RemoteState
-from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Answer, Intent, Record, Run, RunOutcome, Score, Slot
 
 # After these a create is asked for again with the same intent; after any other the intent is settled.
-_KEEPS_INTENT = frozenset(
-    {Reason.OUTCOME_UNKNOWN, Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.PROVIDER_REJECTED}
-)
+_KEEPS_INTENT = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.PROVIDER_REJECTED})
+_REFUSALS = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_REJECTED})
+_NOT_SENT = frozenset({Reason.INTERRUPTED, Reason.SUPERSEDED})
 _ENDS = frozenset({Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED})
 
 
@@ -39,7 +39,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
     """The record after one outcome. ``now`` is RFC 3339 UTC."""
     revision = world.desired.revision or ""
     if isinstance(outcome, Held):
-        return _after_held(record, outcome)
+        return _after_held(record, outcome, now)
     action = outcome.action
     match action:
         case Create() | Retune():
@@ -63,21 +63,36 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
             return record
 
 
-def _after_held(record: Record, outcome: Held) -> Record:
-    if isinstance(outcome.action, Create | Retune) and not _keeps_intent(record, outcome.reason):
-        return replace(record, intent=None)
-    if any(isinstance(action, Create | Retune) for action in outcome.skipped):
-        # Its intent was written before and its request surely never sent: nobody has to look for a model.
-        return replace(record, intent=None)
+def _after_held(record: Record, outcome: Held, now: str) -> Record:
+    intent = record.intent
+    if intent is not None and isinstance(outcome.action, Create | Retune):
+        return replace(record, intent=_answered(intent, outcome.reason, now))
+    if intent is not None and any(isinstance(action, Create | Retune) for action in outcome.skipped):
+        return replace(record, intent=_unsent(intent))
     if outcome.score is not None:
         return _scored(record, outcome.action.model, outcome.score)
     return record
 
 
-def _keeps_intent(record: Record, reason: Reason) -> bool:
-    """Where we choose the id, an intent that made nothing is used again; else it would look like a lost answer."""
-    chosen = record.intent is not None and record.intent.model
-    return reason in _KEEPS_INTENT if chosen else reason is Reason.OUTCOME_UNKNOWN
+def _answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
+    """The intent after a create that made nothing to be seen.
+
+    Where we choose the id, one that made nothing is used again; else it would look like a lost answer.
+    """
+    if reason is Reason.OUTCOME_UNKNOWN:
+        return replace(intent, answer=Answer.LOST, since=now)
+    if reason in _NOT_SENT:
+        return _unsent(intent)
+    if not intent.model or reason not in _KEEPS_INTENT:
+        return None
+    if reason in _REFUSALS and intent.answer is Answer.OPEN:
+        return replace(intent, answer=Answer.REFUSED)
+    return intent
+
+
+def _unsent(intent: Intent) -> Intent | None:
+    """Its request of this pass surely never left: nobody has to look for a model, unless one left earlier."""
+    return intent if intent.answer is Answer.LOST else None
 
 
 def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:

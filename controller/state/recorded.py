@@ -42,12 +42,20 @@ class Slot:
     doomed_at: str = ""
 
 
+class Answer(StrEnum):
+    """What became of the requests of an open intent."""
+
+    OPEN = "Open"  # nothing is recorded of any
+    REFUSED = "Refused"  # the provider said no to each: they made nothing
+    LOST = "Lost"  # one of them may have made a model that nobody has seen yet; whatever a later one was answered
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A create that was decided and made durable before its request left. It stays until its outcome is known.
 
-    ``model`` is "" where the provider chooses the id. ``since`` is when it was written (RFC 3339); ``cost`` the highest
-    it may come to, in the budget's currency, None where no price is known.
+    ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later an answer to it
+    was lost (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no price is known.
     """
 
     model: str
@@ -58,6 +66,7 @@ class Intent:
     provider: str = ""
     since: str = ""
     cost: float | None = None
+    answer: Answer = Answer.OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.conditions import NEEDS_A_PERSON, Condition, ConditionType, Reason, Truth
+from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune, Update
 from controller.plan.planner import make_plan
@@ -26,7 +26,7 @@ from controller.state.desired import (
 )
 from controller.state.identity import Hyperparameters, Mark
 from controller.state.observed import BaseModelFacts, RemoteState
-from controller.state.recorded import Intent, RunOutcome, Score
+from controller.state.recorded import Answer, Intent, RunOutcome, Score
 from tests.plan.worlds import (
     EXAMPLES,
     INSTANCE,
@@ -295,8 +295,8 @@ def test_a_create_sent_lately_is_waited_for_before_other_inputs_or_a_removal_lea
 
 
 def test_a_create_that_was_refused_is_not_waited_for() -> None:
-    said = Condition(ConditionType.READY, Truth.FALSE, Reason.PROVIDER_REJECTED, "no")
-    record = record_of(NUMBERS, active=None, runs=(), intent=INTENT, conditions=(said,))
+    refused = replace(INTENT, answer=Answer.REFUSED)
+    record = record_of(NUMBERS, active=None, runs=(), intent=refused)
     world = world_of(LONGER, records=(record,), young=frozenset({"numbers"}))
     assert words(world) == [("create", Reason.NEW_SPEC)]
 

@@ -287,17 +287,10 @@ PLANTED: tuple[Planted, ...] = (
         ("S5", "L1"),
     ),
     Planted(
-        "an intent is dropped when its outcome is unknown",
-        "plan/transitions.py",
-        "        return replace(record, intent=None)\n    if outcome.score",
-        "        return replace(record, intent=None)\n    record = replace(record, intent=None)\n    if outcome.score",
-        ("S1", "S4"),
-    ),
-    Planted(
         "an unknown outcome costs nothing to forget",
         "plan/transitions.py",
-        "    {Reason.OUTCOME_UNKNOWN, Reason.QUOTA_EXCEEDED,",
-        "    {Reason.QUOTA_EXCEEDED,",
+        "        return replace(intent, answer=Answer.LOST, since=now)",
+        "        return None",
         ("S1", "S4", "L1", "S8"),  # what may have been paid for counts as spent, too
     ),
     Planted(

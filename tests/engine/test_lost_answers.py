@@ -1,0 +1,99 @@
+"""A create whose answer was lost and whose model shows late: no later answer, pause or age of its intent hides it."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.errors import Interrupted, ProviderError, Transient
+from controller.ports import CreateRequest
+from controller.state.observed import RemoteModel, RemoteState
+from controller.state.recorded import Answer
+from controller.testing import MemoryProvider
+from controller.testing.provider import lost_answer
+from tests.engine.stage import Stage, rows, spec_text
+
+QUOTA = Transient("ask again later", quota=True)
+
+
+class LateProvider(MemoryProvider):
+    """Carries out a create, loses its answer, and does not show the model until told to."""
+
+    def __init__(self) -> None:
+        super().__init__("local")
+        self.loses = False
+        self._late: dict[str, RemoteModel] = {}
+
+    async def create(self, request: CreateRequest) -> RemoteModel:
+        """As it is, or lost."""
+        made = await super().create(request)
+        if not self.loses:
+            return made
+        self.loses = False
+        self._late[made.name] = self.models.pop(made.name)
+        raise lost_answer()
+
+    def show(self) -> None:
+        """What was made is there for everybody."""
+        self.models |= self._late
+
+
+async def settle_on_other_inputs(stage: Stage, provider: LateProvider) -> list[int | None]:
+    """The spec moves on, then the late model shows; the epochs of the runs that tune in the end."""
+    stage.source.commit(
+        {"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 9}"), "specs/rows.jsonl": rows()}
+    )
+    stage.clock.advance(5)
+    await stage.step()
+    provider.show()
+    for _ in range(3):
+        stage.clock.advance(60)
+        await stage.step()
+    tuning = [model for model in provider.models.values() if model.state is RemoteState.CREATING]
+    return [model.hyperparameters.epoch_count for model in tuning]
+
+
+@pytest.mark.parametrize("later", [Interrupted("HEAD moved"), QUOTA], ids=["interrupted", "refused"])
+async def test_a_second_try_that_makes_nothing_does_not_hide_what_the_first_may_have_made(later: ProviderError) -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    provider.loses = True
+    assert await stage.step() == [("numbers", "create")]
+    provider.fail("create", later)
+    assert await stage.step() == [("numbers", "create")]
+    assert await settle_on_other_inputs(stage, provider) == [9]
+
+
+async def test_a_create_that_is_lost_after_hours_of_refusals_is_waited_for_from_then_on() -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    provider.fail("create", QUOTA)
+    assert await stage.step() == [("numbers", "create")]
+    stage.clock.advance(3600)
+    provider.loses = True
+    assert await stage.step() == [("numbers", "create")]
+    assert await settle_on_other_inputs(stage, provider) == [9]
+
+
+async def test_a_refusal_after_a_crash_does_not_hide_what_the_request_before_it_may_have_made() -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    provider.loses = True
+    await stage.step()
+    *_, intended, _ = stage.ledger.versions
+    stage.ledger = type(stage.ledger)(intended)  # nobody came to record what became of the request
+    provider.fail("create", QUOTA)
+    assert await stage.step() == [("numbers", "create")]
+    intent = stage.ledger.records["numbers"].intent
+    assert intent is not None
+    assert intent.answer is Answer.LOST
+    assert await settle_on_other_inputs(stage, provider) == [9]
+
+
+async def test_a_create_that_is_refused_again_and_again_is_written_once() -> None:
+    stage = Stage()
+    stage.provider.fail("create", QUOTA, times=5)
+    await stage.step()
+    before = len(stage.ledger.versions)
+    for _ in range(4):
+        await stage.step()
+    assert len(stage.ledger.versions) == before
