@@ -10,9 +10,11 @@ from controller.conditions import Reason
 from controller.plan.actions import Action, Create, Hold, Orphan, Plan, Retune
 from controller.plan.bases import settle_bases
 from controller.plan.budget import within_budget
+from controller.plan.case import Case
 from controller.plan.decide import decide
 from controller.plan.digests import digested, plan_digest
 from controller.plan.removed import delete, is_due, removed
+from controller.plan.renames import hidden_namesakes
 from controller.plan.safety import guards
 from controller.plan.spared import seen_whole, worth_it
 from controller.plan.world import World, slot_provider
@@ -35,7 +37,11 @@ def _decided(world: World) -> list[Action]:
     desired = world.desired
     by_name: dict[str, tuple[Action, ...]] = {}
     present = desired.names
+    hidden = hidden_namesakes(desired, world.recorded)
     for model in desired.models:
+        if model.name in hidden and not model.suspend:
+            by_name[model.name] = (_doubtful(model, hidden[model.name], world),)
+            continue
         decided = decide(model, world)
         used = frozenset(action.model for action in decided)
         by_name[model.name] = (*decided, *_beyond_history(model, world, used))
@@ -45,6 +51,11 @@ def _decided(world: World) -> list[Action]:
         if name not in present:
             by_name[name] = removed(record, world, whole=desired.complete)
     return [action for name in sorted(by_name) for action in by_name[name]]
+
+
+def _doubtful(model: DesiredModel, other: str, world: World) -> Hold:
+    message = f"{other} was called {model.name} before, and its spec may be in a file that cannot be read: this waits"
+    return Case(model, world.record_of(model), world).hold(Reason.TREE_INCOMPLETE, message)
 
 
 def _invalid(broken: InvalidModel, world: World) -> Hold:

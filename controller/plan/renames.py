@@ -18,23 +18,43 @@ _MOST = 20  # names that are remembered; as many as a spec may list
 
 
 def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
-    """The same specs, each with the names that its record had before and that nobody else bears now."""
+    """The same specs, each with the names that its record had before and that nobody else bears now.
+
+    While a spec may hide in what cannot be read, none gives its record away: see `hidden_namesakes`.
+    """
     present = desired.names
-    free = [r for name, r in recorded.records.items() if r.former_names and name not in present]
+    free = _free(desired, recorded) if desired.complete else []
     models: list[DesiredModel] = []
     for model in desired.models:
         mine = recorded.records.get(model.name)
         had = mine.former_names if mine is not None else ()
         names = [name for name in had if name not in present and name not in recorded.records]
-        # A spec without any record may bear its third name already: the second was given back while nobody looked.
-        known = any(name in recorded.records for name in names_of(model))
-        bears = (model.name,) if known else names_of(model)
-        record = next((record for record in free if _was(record, model, bears)), None)
+        record = _giving(free, model, recorded)
         if record is not None:
             free.remove(record)
             names += [record.name, *(name for name in record.former_names if name not in present)]
         models.append(_called(model, names))
     return replace(desired, models=tuple(models))
+
+
+def hidden_namesakes(desired: Desired, recorded: Recorded) -> dict[str, str]:
+    """By spec name, the name whose record would be given to it, if that one's spec may not be in an unreadable file."""
+    free = [] if desired.complete else _free(desired, recorded)
+    found = {model.name: _giving(free, model, recorded) for model in desired.models if free}
+    return {name: record.name for name, record in found.items() if record is not None}
+
+
+def _free(desired: Desired, recorded: Recorded) -> list[Record]:
+    present = desired.names
+    return [record for name, record in recorded.records.items() if record.former_names and name not in present]
+
+
+def _giving(free: Iterable[Record], model: DesiredModel, recorded: Recorded) -> Record | None:
+    """The first of these records that gives itself back to the spec."""
+    # A spec without any record may bear its third name already: the second was given back while nobody looked.
+    known = any(name in recorded.records for name in names_of(model))
+    bears = (model.name,) if known else names_of(model)
+    return next((record for record in free if _was(record, model, bears)), None)
 
 
 def _was(record: Record, model: DesiredModel, names: tuple[str, ...]) -> bool:

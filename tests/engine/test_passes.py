@@ -476,6 +476,33 @@ async def test_a_name_that_was_given_up_is_not_taken_back_while_its_bearer_is_th
     assert held.outcomes[1].action.reason is Reason.FOREIGN_MODEL
 
 
+async def test_a_name_that_was_given_up_waits_while_its_bearer_may_be_in_a_file_that_cannot_be_read() -> None:
+    stage = await settled()
+    renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
+    stage.source.edit({"specs/numbers.yaml": renamed})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": "metadata: [", "specs/again.yaml": spec_text("numbers")})
+    held = await stage.run()
+    assert [o.action.reason for o in held.outcomes] == [Reason.TREE_INCOMPLETE] * 2
+    assert held.records["figures"].active is not None, "it may be there still: its model stays its own"
+    stage.source.edit({"specs/numbers.yaml": renamed, "specs/again.yaml": None})
+    assert await stage.step() == [("figures", "none")]
+    assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_a_rename_that_is_undone_beside_a_file_that_cannot_be_read_waits_and_pays_nothing() -> None:
+    stage = await settled()
+    renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
+    stage.source.edit({"specs/numbers.yaml": renamed})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(), "specs/other.yaml": "metadata: ["})
+    assert await stage.step() == [("figures", "hold"), ("numbers", "hold")]
+    stage.source.edit({"specs/other.yaml": None})
+    assert await stage.step() == [("numbers", "update")]
+    assert set(stage.ledger.records) == {"numbers"}
+    assert sum(stage.provider.paid.values()) == 1
+
+
 async def test_following_goes_on_until_nothing_tunes() -> None:
     stage = Stage()
     passes = []

@@ -380,8 +380,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a rename made otherwise is a new spec",
         "plan/renames.py",
-        "        bears = (model.name,) if known else names_of(model)",
-        "        bears = (model.name,)",
+        "    bears = (model.name,) if known else names_of(model)",
+        "    bears = (model.name,)",
         ("S1",),
     ),
     Planted(
