@@ -44,6 +44,8 @@ def configure(asked: Asked) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    # A line that cannot be written is dropped: what is printed in its place quotes its arguments, past the redaction.
+    logging.raiseExceptions = False
     logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

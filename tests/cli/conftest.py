@@ -50,11 +50,12 @@ def process(folder: Path) -> Process:
 def log_setup() -> Iterator[None]:
     """Whatever a command sets up for logging is undone at the end; before it, nothing is logged."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, raises = list(root.handlers), root.level, logging.raiseExceptions
     configure(Asked())
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.raiseExceptions = raises
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 

@@ -123,6 +123,7 @@ configure(Asked(log_format=LogFormat.FORMAT, verbose=True))
 structlog.stdlib.get_logger("gitune").info("run.created", model="m", key={CANARY!r}, row="a\\n::error::b\\x1b[31m")
 logging.getLogger("foreign").warning("GET /x?key=%s", {CANARY!r})
 logging.getLogger("httpx").info("never shown")
+logging.getLogger("foreign").warning("no number: %d", {CANARY!r})
 structlog.stdlib.get_logger("gitune").debug("too.fine")
 warnings.warn("old " + {CANARY!r})
 try:
