@@ -126,7 +126,9 @@ class Rest:
         self._transport = transport or httpx.AsyncHTTPTransport(
             verify=_trust(self.endpoint),
             trust_env=False,
-            limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
+            # How many are open at once is for `Pace` to say: a request that is cancelled while it is given a connection
+            # leaves one in httpcore's pool that nobody takes any more, and a pool that counts those comes to a stand.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.at_once),
         )
 
     async def request(

@@ -130,3 +130,17 @@ async def test_waiting_for_our_turn_does_not_count_against_the_deadline(timing: 
         await rest.close()
     assert len(wire.requests) == 3
     assert clock.monotonic() >= 120
+
+
+async def test_a_request_that_is_given_up_at_any_moment_keeps_no_place_from_the_next(timing: Timing) -> None:
+    async with listening(answer({}), answer({})) as wire:
+        rest = Rest(wire.url, NoAuth(), Limits(at_once=1), None, timing)
+        for moments in range(12):
+            asked = asyncio.create_task(rest.request("GET", "/v1/models", repeat=Repeat.READ))
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            async with asyncio.timeout(2):
+                assert await rest.request("GET", "/v1/models", repeat=Repeat.READ) == {}
+        await rest.close()
