@@ -108,6 +108,7 @@ class CommitSource:
                 self._relations[revision, other] = await relation(mirror, revision, other)
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
+        self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
         return {other: self._relations[revision, other] for other in others}
 
     async def identity(self) -> str | None:
