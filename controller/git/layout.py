@@ -42,6 +42,8 @@ def find_repository(folder: Path) -> Repository | None:
         raise NoRepository(
             f"{folder} cannot be looked at: {error.strerror}", hint="Look at its permissions."
         ) from error
+    except RuntimeError as error:  # before Python 3.13
+        raise NoRepository(f"{folder} is a link that leads to itself", hint="Let it lead to a folder.") from error
 
 
 def _find(start: Path) -> Repository | None:

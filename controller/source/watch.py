@@ -21,6 +21,8 @@ _DEBOUNCE_MS: Final = 60
 _STEP_MS: Final = 20
 _REARM_SECONDS: Final = 1.0  # a watch stays with the folder it was set on when a link is swapped or a folder made anew
 _LARGEST_REF: Final = 8192
+# A link that leads to itself is a RuntimeError before Python 3.13.
+_UNSEEN: Final = (OSError, RuntimeError, ControllerError)
 
 # What editors write beside the file they save; the rename that follows is told as well.
 _JUNK_ENDS: Final = (".swp", ".swx", ".swo", "~", ".tmp", ".lock")
@@ -47,7 +49,7 @@ def identity(root: Path) -> str:
         repository = find_repository(root)
         places = [root.resolve(), *((repository.git_dir, repository.common) if repository else ())]
         return " ".join(f"{place}:{place.stat().st_dev}:{place.stat().st_ino}" for place in places)
-    except (OSError, ControllerError):
+    except _UNSEEN:
         return ""
 
 
@@ -56,11 +58,11 @@ async def watch(what: Watched, ring: Ring) -> None:
     while True:
         try:
             armed = _armed(what)
-        except ControllerError:
+        except _UNSEEN:
             armed = _Armed("", None, ())
         ring()  # nobody looked while the watch was not set
         if armed.places:
-            with suppress(OSError, ControllerError):  # gone again while the watch was set: it is set anew
+            with suppress(*_UNSEEN):  # gone again while the watch was set: it is set anew
                 await _until_moved(what, armed, ring)
         await asyncio.sleep(_REARM_SECONDS)
 

@@ -147,6 +147,15 @@ async def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> N
         assert await ring_of(rings, (tmp_path / "later").mkdir) < 3.5
 
 
+async def test_a_link_that_leads_to_itself_is_waited_for(work: Work, tmp_path: Path) -> None:
+    link, new = tmp_path / "link", tmp_path / "new"
+    link.symlink_to(link)
+    assert identity(link) == ""
+    async with watching(link) as rings:
+        new.symlink_to(work.root)
+        assert await ring_of(rings, lambda: new.replace(link)) < 3.5
+
+
 async def test_watching_leaves_no_task_and_no_descriptor(work: Work) -> None:
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
