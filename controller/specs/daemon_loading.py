@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Container, Iterator
 
 from pydantic import ValidationError
@@ -85,12 +86,12 @@ def _problem(document: Document, path: tuple[int, str], code: str, message: str,
 def _place(one: Repository) -> str:
     """One text for one repository, whichever way it is reached."""
     if one.repo is None:
-        return (one.root or "").rstrip("/")
+        return posixpath.normpath(one.root or "/")
     match parse_location(one.repo):
         case NetworkUrl() as url:
             return url.identity
         case LocalPath(path):
-            return path.rstrip("/")
+            return posixpath.normpath(path)
 
 
 def _value(one: Repository) -> FollowedRepository:
