@@ -131,7 +131,14 @@ def _joined(found: list[Record]) -> Record:
     told = {run.model: run for record in others for run in record.runs}
     known = tuple(_further(run, told.pop(run.model, run)) for run in first.runs)
     intent = first.intent or next((record.intent for record in others if record.intent), None)
-    return replace(first, runs=(*told.values(), *known), intent=intent)
+    pending = first.pending or (None if first.orphaned else next(filter(None, map(_tuning, others)), None))
+    return replace(first, runs=(*told.values(), *known), intent=intent, pending=pending)
+
+
+def _tuning(record: Record) -> Slot | None:
+    """The pending slot of a record whose name is given up: its run costs on, and has to be waited for or stopped."""
+    slot = record.pending
+    return replace(slot, provider=slot_provider(slot, record)) if slot is not None and not record.orphaned else None
 
 
 def _further(run: Run, other: Run) -> Run:

@@ -476,6 +476,22 @@ async def test_a_name_that_was_given_up_is_not_taken_back_while_its_bearer_is_th
     assert held.outcomes[1].action.reason is Reason.FOREIGN_MODEL
 
 
+@pytest.mark.parametrize("epochs", [5, 7])
+async def test_a_run_that_tunes_under_a_name_another_spec_takes_over_is_stopped_or_gone_on_with(epochs: int) -> None:
+    stage = await settled()
+    stage.source.edit({"specs/other.yaml": spec_text("figures", hyperparameters="{epochCount: 7}")})
+    assert await stage.step() == [("figures", "create"), ("numbers", "none")]
+    joined = spec_text(hyperparameters=f"{{epochCount: {epochs}}}")
+    joined = joined.replace("{name: numbers}", "{name: numbers, formerNames: [figures]}")
+    stage.source.edit({"specs/numbers.yaml": joined, "specs/other.yaml": None})
+    words = [word for _ in range(3) for _, word in await stage.step()]
+    assert words == (["wait"] * 3 if epochs == 7 else ["cancel", "none", "none"])
+    assert set(stage.ledger.records) == {"numbers"}
+    tuning = [model for model in stage.provider.models.values() if model.state is RemoteState.CREATING]
+    assert len(tuning) == (epochs == 7)
+    assert sum(stage.provider.paid.values()) == 2
+
+
 async def test_a_name_that_was_given_up_waits_while_its_bearer_may_be_in_a_file_that_cannot_be_read() -> None:
     stage = await settled()
     renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
