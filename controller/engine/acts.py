@@ -180,8 +180,8 @@ def _adopted_run(model: DesiredModel, remote: RemoteModel, world: World) -> Run:
 async def forget(ports: Ports, settings: Settings, name: str) -> None:
     """Drop a name from the ledger; its remote models stay.
 
-    Refused while a spec or a tuning run needs the record; not where the run's provider has left gitune.yaml, since
-    nobody can ask it any more.
+    Refused while a spec, a tuning run or an open intent needs the record; not where the provider of the run or intent
+    has left gitune.yaml, since nobody can ask it any more.
     """
     world = await look(ports, settings)
     record = _record(world.recorded.records, name)
@@ -189,6 +189,9 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
         raise _refusal(f"the spec of {name} is (or may be) still there", "Remove it first, or set suspend: true.")
     if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
+    if record.intent is not None and (record.intent.provider or record.provider) in world.capabilities:
+        hint = f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
+        raise _refusal(f"a create of {name} was sent, and what it made is not known yet", hint)
     records = {key: kept for key, kept in world.recorded.records.items() if key != name}
     await ports.ledger.save(records, world.recorded.tip, f"Forget {name}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from controller.errors import Interrupted, ProviderError, Transient
+from controller.engine.acts import forget
+from controller.errors import ControllerError, Interrupted, ProviderError, Transient
 from controller.ports import CreateRequest
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Answer
@@ -97,3 +98,22 @@ async def test_a_create_that_is_refused_again_and_again_is_written_once() -> Non
     for _ in range(4):
         await stage.step()
     assert len(stage.ledger.versions) == before
+
+
+async def test_a_name_whose_create_may_have_made_a_model_is_not_forgotten_before_that_is_known() -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    provider.loses = True
+    await stage.step()
+    stage.source.commit({"specs/rows.jsonl": rows(), "specs/other.yaml": spec_text("other")})
+    with pytest.raises(ControllerError, match="not known yet"):
+        await forget(stage.ports, stage.settings, "numbers")
+    provider.show()
+    for _ in range(5):
+        stage.clock.advance(60)
+        await stage.step()
+    assert [name for name, model in provider.models.items() if model.state is RemoteState.CREATING] == [
+        model for model in provider.models if "other" in model
+    ]
+    await forget(stage.ports, stage.settings, "numbers")
+    assert set(stage.ledger.records) == {"other"}
