@@ -36,7 +36,7 @@ from controller.wiring import Where
 
 LARGEST_FILE: Final = 1 << 20  # bytes
 # RFC 1123 subdomains, as Kubernetes names objects, with room for a repository's name behind.
-_OBJECT: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,198}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_OBJECT: Final = re.compile(r"(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
 @dataclass(frozen=True, slots=True)
