@@ -10,7 +10,7 @@ from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
 from controller.state.observed import RemoteModel, RemoteState
-from controller.state.recorded import Answer, Intent, Record, Slot
+from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
 
 TUNING = frozenset({RemoteState.CREATING, RemoteState.UNKNOWN})
 SHOWS_LATE = "a create was sent; its model may take minutes to show"
@@ -87,14 +87,21 @@ class Case:
         return self.model.when_superseded is WhenSuperseded.FINISH and slot.model not in self.world.overdue
 
     def clear_the_way(self, except_for: Slot | None) -> tuple[Action, ...]:
-        """The cancel of a pending run that is no longer wanted, where there is one to cancel."""
-        pending = self.record.pending if self.record else None
-        if pending is None or (except_for is not None and pending.model == except_for.model):
+        """The cancels of what tunes for this spec and is no longer wanted."""
+        kept = except_for.model if except_for is not None else ""
+        return tuple(
+            self.cancel(slot, Reason.SUPERSEDED, "the spec has moved on")
+            for slot in self._running()
+            if slot.model != kept and self.tuning(slot) is not None and not self.may_finish(slot)
+        )
+
+    def _running(self) -> tuple[Slot, ...]:
+        """The pending run, and those that were pending under a name which the spec has taken over."""
+        record = self.record
+        if record is None:
             return ()
-        remote = self.tuning(pending)
-        if remote is None or self.may_finish(pending):
-            return ()
-        return (self.cancel(pending, Reason.SUPERSEDED, "the spec has moved on"),)
+        strays = [s for s in record.retired if (run := record.run(s.model)) and run.outcome is RunOutcome.TUNING]
+        return (*((record.pending,) if record.pending else ()), *strays)
 
 
 def may_yet_show(record: Record, world: World) -> bool:

@@ -105,7 +105,7 @@ def _with_run(case: Case, fit: Fit) -> tuple[Action, ...]:
         return (case.hold(Reason.DRIFTED, message, slot),)
     match fit.where:
         case Where.PENDING:
-            return (_pending(case, slot, remote),)
+            return (*case.clear_the_way(except_for=slot), _pending(case, slot, remote))
         case Where.ACTIVE:
             return _active(case, slot, remote)
         case Where.KEPT:

@@ -131,8 +131,11 @@ def _joined(found: list[Record]) -> Record:
     told = {run.model: run for record in others for run in record.runs}
     known = tuple(_further(run, told.pop(run.model, run)) for run in first.runs)
     intent = first.intent or next((record.intent for record in others if record.intent), None)
-    pending = first.pending or (None if first.orphaned else next(filter(None, map(_tuning, others)), None))
-    return replace(first, runs=(*told.values(), *known), intent=intent, pending=pending)
+    tuning = [] if first.orphaned else [slot for record in others if (slot := _tuning(record))]
+    pending, strays = (first.pending, tuning) if first.pending or not tuning else (tuning[0], tuning[1:])
+    return replace(
+        first, runs=(*told.values(), *known), intent=intent, pending=pending, retired=(*strays, *first.retired)
+    )
 
 
 def _tuning(record: Record) -> Slot | None:

@@ -492,6 +492,24 @@ async def test_a_run_that_tunes_under_a_name_another_spec_takes_over_is_stopped_
     assert sum(stage.provider.paid.values()) == 2
 
 
+async def test_of_two_runs_that_tune_under_names_which_become_one_the_wanted_one_goes_on() -> None:
+    stage = Stage()
+    other = spec_text("figures", hyperparameters="{epochCount: 7}")
+    stage.source.edit({"specs/other.yaml": other})
+    assert await stage.step() == [("figures", "create"), ("numbers", "create")]
+    joined = spec_text().replace("{name: numbers}", "{name: numbers, formerNames: [figures]}")
+    stage.source.edit({"specs/numbers.yaml": joined, "specs/other.yaml": None})
+    assert await stage.step() == [("numbers", "cancel"), ("numbers", "wait")]
+    assert await stage.step() == [("numbers", "wait")]
+    assert set(stage.ledger.records) == {"numbers"}
+    tuning = [name for name, model in stage.provider.models.items() if model.state is RemoteState.CREATING]
+    assert [name.startswith("tunedModels/numbers-") for name in tuning] == [True]
+    stage.provider.finish()
+    assert await stage.step() == [("numbers", "promote")]
+    assert await stage.step() == [("numbers", "none")]
+    assert sum(stage.provider.paid.values()) == 2
+
+
 async def test_a_name_that_was_given_up_waits_while_its_bearer_may_be_in_a_file_that_cannot_be_read() -> None:
     stage = await settled()
     renamed = spec_text("figures").replace("{name: figures}", "{name: figures, formerNames: [numbers]}")
