@@ -233,8 +233,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "the desired run is cleared away",
         "plan/case.py",
-        "        if pending is None or (except_for is not None and pending.model == except_for.model):",
-        "        if pending is None:",
+        '        kept = except_for.model if except_for is not None else ""',
+        '        kept = ""',
         ("S7", "L1"),
     ),
     Planted(
