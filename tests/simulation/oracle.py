@@ -65,6 +65,9 @@ class _Pass:
     acted: frozenset[str] = frozenset()  # the revisions that stood as acted on when it began
     planned: Told | None = None  # the tree that it decided on; a later look is another one
     approved: frozenset[tuple[str, str]] | None = None
+    # As they were when it wrote its record: it may sleep before it ends.
+    records: Mapping[str, Record] = field(default_factory=dict)
+    policies: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass
@@ -120,6 +123,7 @@ class Oracle:
         self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
         self._settled: dict[tuple[str, str, int], float] = {}
         self._doomed: dict[tuple[str, str], float] = {}
+        self._tombstones: dict[tuple[str, str], float] = {}
         self._spent: Counter[int] = Counter()
         self._answers: dict[str, set[str]] = defaultdict(set)
         self._records: Mapping[str, Record] = {}
@@ -379,8 +383,11 @@ class Oracle:
     # What is recorded
 
     def _saved(self, event: Saved) -> None:
+        facts = self._passes[event.by]
         if event.message.startswith("Status"):
             self._agreed(event)
+            facts.policies = dict(self.policies)
+            facts.records = self._records if event.same else event.records
         if event.same:
             return
         self.counts["commit"] += 1
@@ -466,7 +473,9 @@ class Oracle:
             self._settled.pop((name, intent.fingerprint, intent.attempt), None)
         for slot in record.slots:
             if slot.doomed:
-                self._doomed.setdefault((name, slot.model), self._now())
+                # A ledger that was put back shows an old tombstone again: it is as old as it was.
+                stood = self._tombstones.setdefault((slot.model, slot.doomed), self._now())
+                self._doomed.setdefault((name, slot.model), stood)
             else:
                 self._doomed.pop((name, slot.model), None)
 
@@ -514,16 +523,17 @@ class Oracle:
 
     def _orphans(self, event: PassEnded) -> None:
         """What is let go rests on a whole picture, and a policy that was seen is remembered."""
-        told = self._passes[event.by].planned
+        facts = self._passes[event.by]
+        told = facts.planned
         if told is None or event.error:
             return
         for name, word, reason, _ in event.actions:
             if word == "orphan" and reason == Reason.SPEC_REMOVED:
                 if not told.whole:
                     self.say("S3", f"{name} was let go on half a picture")
-                record = self._records.get(name)
+                record = facts.records.get(name)
                 kept = [slot.model for slot in record.slots] if record and record.orphaned else []
-                if self.policies.get(name) and any(not self.models[m].gone for m in kept if m in self.models):
+                if facts.policies.get(name) and any(not self.models[m].gone for m in kept if m in self.models):
                     self.say("P3", f"{name} was let go, and its deletion policy was Delete")
 
     def forgotten(self) -> list[str]:
