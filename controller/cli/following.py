@@ -71,11 +71,16 @@ class Following:
 
 
 def check_lease(kind: LeaseKind) -> None:
-    """Raises `ControllerError` where the library that such a lease needs is not installed: time would not mend that."""
-    if kind is LeaseKind.KUBERNETES and importlib.util.find_spec(_LIBRARY) is None:
+    """Raises `ControllerError` where such a lease has no library or no cluster: time mends neither."""
+    if kind is not LeaseKind.KUBERNETES:
+        return
+    if importlib.util.find_spec(_LIBRARY) is None:
         raise ControllerError(
             f"--lease kubernetes needs {_LIBRARY}, which is not installed", hint="pip install 'gitune[kubernetes]'"
         )
+    from controller.daemon.cluster import check_cluster  # noqa: PLC0415 - needs the extra
+
+    check_cluster()
 
 
 def _is_gone(holder: str) -> bool:

@@ -166,17 +166,22 @@ async def open_cluster_cell(
         await client.close()
 
 
-def _cluster(account: Path) -> SingleConfig:
-    """A pod's own account, else what ``KUBECONFIG`` names; never the file that a person's kubectl happens to use."""
-    if (account / "token").exists():
-        config = KubeConfig.from_service_account(account)
-    elif named := os.environ.get("KUBECONFIG"):
-        config = KubeConfig.from_file(named)
-    else:
+def check_cluster(account: Path = Path(SERVICE_ACCOUNT)) -> None:
+    """Raises `ControllerError` where nothing tells of a cluster."""
+    if not (account / "token").exists() and not os.environ.get("KUBECONFIG"):
         raise ControllerError(
             "--lease kubernetes: there is no cluster here",
             hint="Run it in a pod that has its ServiceAccount's token mounted, or name a file in KUBECONFIG.",
         )
+
+
+def _cluster(account: Path) -> SingleConfig:
+    """A pod's own account, else what ``KUBECONFIG`` names; never the file that a person's kubectl happens to use."""
+    check_cluster(account)
+    if (account / "token").exists():
+        config = KubeConfig.from_service_account(account)
+    else:
+        config = KubeConfig.from_file(os.environ["KUBECONFIG"])
     found = config.get()
     if found is None:
         raise ConfigError("no context")

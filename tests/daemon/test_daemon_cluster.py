@@ -350,6 +350,14 @@ async def test_outside_a_cluster_there_is_none(tmp_path: Path, monkeypatch: pyte
             pass
 
 
+def test_outside_a_cluster_the_daemon_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert run(["run", "--lease", "kubernetes"]) == 1
+    assert "there is no cluster here" in capsys.readouterr().err
+
+
 def test_without_the_library_the_daemon_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['lightkube'] = None\n")
     command = [sys.executable, "-m", "controller", "run", "--lease", "kubernetes"]
