@@ -20,6 +20,7 @@ _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
 _T = TypeVar("_T")
 _LISTS: Final = {name: get_args(hint)[0] for name, hint in get_type_hints(Record).items() if get_origin(hint) is tuple}
+# Not by functools.cache: mypy holds that a type has no hash.
 _KINDS: Final[dict[type[object], tuple[tuple[str, str, object], ...]]] = {}
 _DIGESTS: Final = frozenset({"fingerprint", "datasetDigest"})
 

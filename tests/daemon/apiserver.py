@@ -6,24 +6,19 @@ there 409 AlreadyExists, a MicroTime without a fraction 400 BadRequest; every re
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import json
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.loopback import answering, self_signed
 
 NAMESPACE = "gitune"
 ROUTE = re.compile(r"/apis/coordination\.k8s\.io/v1/namespaces/([a-z0-9-]+)/leases(?:/([a-z0-9.-]+))?")
@@ -102,20 +97,11 @@ class ApiServer:
     @contextmanager
     def running(self, folder: Path) -> Iterator[ApiServer]:
         """Listens; ``folder`` becomes what a pod finds mounted of its account."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        server.daemon_threads = True
-        server.socket = _secured(folder).wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"https://127.0.0.1:{server.server_address[1]}"
+        secured = self_signed(folder)
         (folder / "token").write_text("first-token")
         (folder / "namespace").write_text(NAMESPACE)
-        thread = threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
+        with answering(_handler(self), secured) as self.url:
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def kubeconfig(self, folder: Path) -> Path:
         """A file for KUBECONFIG that leads here."""
@@ -208,31 +194,3 @@ def drop(verb: str) -> Callable[[str], None]:
             raise Dropped
 
     return dropped
-
-
-def _secured(folder: Path) -> ssl.SSLContext:
-    """A server's context; its own certificate is the cluster's ca.crt."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kubernetes")])
-    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public = built.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "ca.crt").write_bytes(public)
-    (folder / "server.pem").write_bytes(private + public)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return context

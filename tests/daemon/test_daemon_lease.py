@@ -130,24 +130,25 @@ class Losing(MemoryCell):
         return new
 
 
-async def test_nobody_stands_by_for_himself_after_an_answer_was_lost() -> None:
+async def one_whose_answer_was_lost() -> tuple[CellLease, CellLease, FakeClock]:
+    """Two leases in one cell; the first was written, and nobody told so."""
     cell, clock = Losing(), FakeClock()
     one, two = CellLease(cell, "one", clock, SeededChance(1)), CellLease(cell, "two", clock, SeededChance(2))
     cell.loses = True
     with pytest.raises(LedgerError):
         await one.take()
     cell.loses = False
+    return one, two, clock
+
+
+async def test_nobody_stands_by_for_himself_after_an_answer_was_lost() -> None:
+    one, two, _ = await one_whose_answer_was_lost()
     assert not await two.take()
     assert await one.take()
 
 
 async def test_whose_write_was_lost_and_then_written_over_has_nothing() -> None:
-    cell, clock = Losing(), FakeClock()
-    one, two = CellLease(cell, "one", clock, SeededChance(1)), CellLease(cell, "two", clock, SeededChance(2))
-    cell.loses = True
-    with pytest.raises(LedgerError):
-        await one.take()
-    cell.loses = False
+    one, two, clock = await one_whose_answer_was_lost()
     assert not await two.take()
     clock.advance(LASTS + 1)
     assert await two.take()

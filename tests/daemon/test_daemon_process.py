@@ -92,7 +92,10 @@ def test_a_hangup_opens_everything_anew_and_new_settings_need_none(yard: Yard) -
         changed = settings(yard.service.url) + "policy: {maxCreates: 3}\n"
         yard.repository.write("gitune.yaml", changed)
         yard.repository.commit()
-        daemon.wait(lambda: len(daemon.said("ports.opened")) == 3)
+        daemon.wait(lambda: len(daemon.said("ports.opened")) >= 3)
+        daemon.wait(lambda: at_rest(daemon))
+        assert len(daemon.said("ports.opened")) == 3
+    assert list(yard.service.created.values()) == [1]
 
 
 def test_broken_settings_stop_nothing_that_runs_and_are_named_until_they_are_mended(yard: Yard) -> None:
@@ -222,6 +225,8 @@ def test_a_link_that_is_swapped_to_another_clone_is_followed_there(yard: Yard, t
         new.symlink_to(other)
         new.replace(link)
         settled(daemon, yard, 2)
+    assert list(yard.service.created.values()) == [1, 1]
+    assert Repository(other).git("rev-parse", "gitune-status") != yard.repository.git("rev-parse", "gitune-status")
 
 
 def test_rows_are_in_no_log_and_on_no_page(yard: Yard) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
@@ -11,14 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
 from controller.rest import Limits, NoAuth, Repeat, Rest, Timing
 from controller.rest.foreign import FOREIGN, MEANINGS, meaning, translate
 from controller.testing.wire import Wire
+from tests.loopback import self_signed
 
 
 def kinds() -> list[type[Exception]]:
@@ -117,37 +113,11 @@ async def test_a_transport_that_says_nothing_is_believed_to_have_sent(
     assert transport.asked == 1
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    """A server's TLS context with a certificate that nobody signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "both.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + built.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
-
-
 async def test_a_certificate_that_nobody_signed_is_refused(
     connect: Callable[..., Rest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "both.pem"))  # the environment does not decide who is trusted
+    context = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))  # the environment does not decide who is trusted
     wire = Wire(b"")
     await wire.start(tls=context)
     failed = await create(connect(wire.url.replace("http:", "https:")))
