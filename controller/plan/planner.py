@@ -14,7 +14,6 @@ from controller.plan.case import Case
 from controller.plan.decide import decide
 from controller.plan.digests import digested, plan_digest
 from controller.plan.removed import delete, is_due, removed
-from controller.plan.renames import hidden_namesakes
 from controller.plan.safety import guards
 from controller.plan.spared import seen_whole, worth_it
 from controller.plan.world import World, slot_provider
@@ -37,10 +36,9 @@ def _decided(world: World) -> list[Action]:
     desired = world.desired
     by_name: dict[str, tuple[Action, ...]] = {}
     present = desired.names
-    hidden = hidden_namesakes(desired, world.recorded)
     for model in desired.models:
-        if model.name in hidden and not model.suspend:
-            by_name[model.name] = (_doubtful(model, hidden[model.name], world),)
+        if model.name in desired.doubtful and not model.suspend:
+            by_name[model.name] = (_doubtful(model, desired.doubtful[model.name], world),)
             continue
         decided = decide(model, world)
         used = frozenset(action.model for action in decided)
@@ -54,7 +52,7 @@ def _decided(world: World) -> list[Action]:
 
 
 def _doubtful(model: DesiredModel, other: str, world: World) -> Hold:
-    message = f"{other} was called {model.name} before, and its spec may be in a file that cannot be read: this waits"
+    message = f"it would take over what is recorded as {other}, whose spec may be in a file that cannot be read"
     return Case(model, world.record_of(model), world).hold(Reason.TREE_INCOMPLETE, message)
 
 

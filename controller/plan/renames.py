@@ -20,33 +20,27 @@ _MOST = 20  # names that are remembered; as many as a spec may list
 def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
     """The same specs, each with the names that its record had before and that nobody else bears now.
 
-    While a spec may hide in what cannot be read, none gives its record away: see `hidden_namesakes`.
+    While a spec may hide in what cannot be read, no record changes hands: who would take one is named as doubtful.
     """
     present = desired.names
-    free = _free(desired, recorded) if desired.complete else []
+    free = [record for name, record in recorded.records.items() if record.former_names and name not in present]
     models: list[DesiredModel] = []
+    doubtful: dict[str, str] = {}
     for model in desired.models:
+        record = _giving(free, model, recorded)
+        claimed = [name for name in model.former_names if name in recorded.records]
+        if not desired.complete and (record is not None or claimed):
+            doubtful[model.name] = record.name if record is not None else claimed[0]
+            models.append(replace(model, former_names=tuple(n for n in model.former_names if n not in claimed)))
+            continue
         mine = recorded.records.get(model.name)
         had = mine.former_names if mine is not None else ()
         names = [name for name in had if name not in present and name not in recorded.records]
-        record = _giving(free, model, recorded)
         if record is not None:
             free.remove(record)
             names += [record.name, *(name for name in record.former_names if name not in present)]
         models.append(_called(model, names))
-    return replace(desired, models=tuple(models))
-
-
-def hidden_namesakes(desired: Desired, recorded: Recorded) -> dict[str, str]:
-    """By spec name, the name whose record would be given to it, if that one's spec may not be in an unreadable file."""
-    free = [] if desired.complete else _free(desired, recorded)
-    found = {model.name: _giving(free, model, recorded) for model in desired.models if free}
-    return {name: record.name for name, record in found.items() if record is not None}
-
-
-def _free(desired: Desired, recorded: Recorded) -> list[Record]:
-    present = desired.names
-    return [record for name, record in recorded.records.items() if record.former_names and name not in present]
+    return replace(desired, models=tuple(models), doubtful=doubtful)
 
 
 def _giving(free: Iterable[Record], model: DesiredModel, recorded: Recorded) -> Record | None:

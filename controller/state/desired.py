@@ -156,7 +156,8 @@ class InvalidModel:
 class Desired:
     """All that one revision asks.
 
-    ``complete`` is False where something could not be read: then nothing counts as removed.
+    ``complete`` is False where something could not be read: then nothing counts as removed. ``doubtful`` are the names
+    of specs that would take over what is recorded under another name, with that name, whose spec may be in there.
     """
 
     revision: str | None
@@ -164,6 +165,7 @@ class Desired:
     invalid: tuple[InvalidModel, ...] = ()
     problems: tuple[Problem, ...] = ()
     complete: bool = True
+    doubtful: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def names(self) -> frozenset[str]:
