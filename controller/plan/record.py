@@ -38,9 +38,9 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
             intent = _new_intent(action, world, nonces[action.name], now)
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
             record = replace(record, intent=intent, attempted=intent.revision or record.attempted)
-        elif record.intent.answer is Answer.OPEN:
-            # Nobody came to record what became of its request: one more does not tell of the first.
-            record = replace(record, intent=replace(record.intent, answer=Answer.LOST))
+        elif record.intent.answer is not Answer.REFUSED:
+            # Nobody can tell what became of its request: one more does not tell of the first, and may show as late.
+            record = replace(record, intent=replace(record.intent, answer=Answer.LOST, since=now))
         records[action.name] = record
     return records
 

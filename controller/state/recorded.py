@@ -54,8 +54,9 @@ class Answer(StrEnum):
 class Intent:
     """A create that was decided and made durable before its request left. It stays until its outcome is known.
 
-    ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later an answer to it
-    was lost (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no price is known.
+    ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later it was sent again
+    or an answer to it was lost (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no
+    price is known.
     """
 
     model: str

@@ -12,7 +12,7 @@ from controller.plan.world import World
 from controller.state.desired import Desired, Evaluation, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint, Progress, RemoteModel, RemoteState
-from controller.state.recorded import Answer, Record, Recorded, RunOutcome, Score
+from controller.state.recorded import Answer, Intent, Record, Recorded, RunOutcome, Score
 from tests.plan.worlds import actions, full_name, record_of, remote_of, run_of, slot_of, spec, world_of
 
 NOW = "2026-02-02T00:00:00Z"
@@ -40,8 +40,23 @@ def test_an_intent_is_recorded_before_a_create_and_kept_while_it_is_the_same() -
     assert intent is not None
     assert (intent.model, intent.nonce, intent.revision) == (full_name(NUMBERS), "a" * 16, "c" * 40)
     again = replace(world, recorded=Recorded(records, "tip2"))
-    kept = with_intents(again, actions(again), {"numbers": "b" * 16}, "2026-03-01T00:00:00Z")["numbers"].intent
-    assert kept == replace(intent, answer=Answer.LOST)
+    later = "2026-03-01T00:00:00Z"
+    kept = with_intents(again, actions(again), {"numbers": "b" * 16}, later)["numbers"].intent
+    assert kept == replace(intent, answer=Answer.LOST, since=later), "what is sent again may show as late as the first"
+
+
+def test_an_intent_that_was_refused_stays_as_it_is_when_it_is_sent_again() -> None:
+    world = world_of(NUMBERS)
+    records = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW)
+    refused = replace(records["numbers"], intent=replace(_open(records["numbers"]), answer=Answer.REFUSED))
+    again = replace(world, recorded=Recorded({"numbers": refused}, "tip2"))
+    kept = with_intents(again, actions(again), {"numbers": "b" * 16}, "2026-03-01T00:00:00Z")["numbers"]
+    assert kept == refused, "a create that is refused for days is not a commit at each pass"
+
+
+def _open(record: Record) -> Intent:
+    assert record.intent is not None
+    return record.intent
 
 
 def test_a_create_fills_the_pending_slot_and_closes_its_intent() -> None:

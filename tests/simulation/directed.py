@@ -128,6 +128,11 @@ DIRECTED: tuple[Directed, ...] = (
         replace(_DOOMED, grace=900.0),
     ),
     _directed("a spec that cannot be read", _acts((1200.0, "break", 1)), _QUIET),
+    _directed(
+        "a spec that nobody mends, and another one renamed",
+        (Act(600.0, "break", "beta", 1), *_acts((1200.0, "rename", 1))),
+        replace(_QUIET, wishes=(ALPHA, replace(ALPHA, name="beta", lineage="beta")), mend=False),
+    ),
     _directed("a spec that cannot be read while its model is doomed otherwise", _acts((1200.0, "break", 1)), _DOOMED),
     _directed(
         "removed while tuning",
@@ -258,6 +263,17 @@ DIRECTED: tuple[Directed, ...] = (
         _acts((260.0, "epochs", 1)),
         replace(_QUIET, service=replace(_service(), frozen=((0.0, 650.0, 0.0),))),
         "create#1:create.lost",
+    ),
+    _directed(
+        "dead before the first request and after the second, other inputs wanted, and the model not to be seen yet",
+        _acts((1200.0, "epochs", 1)),
+        replace(
+            _QUIET,
+            wishes=(ALPHA,),
+            service=replace(_service(LONG), frozen=((0.0, 1600.0, 0.0),)),
+            blind=(Window(150.0, 900.0),),
+            crash_at=frozenset({(1, "after"), (3, "acted")}),
+        ),
     ),
     _directed(
         "an answer lost, and a mirror that shows what was asked for before",

@@ -406,6 +406,13 @@ PLANTED: tuple[Planted, ...] = (
         ("S1", "L1", "S4"),
     ),
     Planted(
+        "what is sent again is as old as what was sent first",
+        "plan/record.py",
+        "            record = replace(record, intent=replace(record.intent, answer=Answer.LOST, since=now))",
+        "            record = replace(record, intent=replace(record.intent, answer=Answer.LOST))",
+        ("L1", "S1"),
+    ),
+    Planted(
         "an intent is no act",
         "plan/record.py",
         "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",

@@ -157,6 +157,9 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
             return any(m.key[1] == wish.inputs and m.attempt > wish.attempt and not m.deleted for m in made)
         case Reason.BUDGET_EXCEEDED:
             return world.shape.budget is not None
+        case Reason.TREE_INCOMPLETE:
+            # Who bore the former name may be in the file that nobody mends.
+            return bool(wish.former) and bool(world.repository.head.broken)
         case _:
             return False
 
