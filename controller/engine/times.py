@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from controller.plan.world import World
+from controller.state.recorded import Intent
 
 # How long a provider may take to show what it has made (its list and its reads may be answered by replicas that lag).
 VISIBILITY_WINDOW = timedelta(minutes=10)
@@ -62,11 +63,11 @@ def _fresh(world: World, now: datetime) -> Iterator[str]:
                 yield run.model
 
 
-def _young(world: World, now: datetime) -> Iterator[str]:
-    for name, record in world.recorded.records.items():
+def _young(world: World, now: datetime) -> Iterator[Intent]:
+    for record in world.recorded.records.values():
         intent = record.intent
         if intent is not None and seconds_since(intent.since, now) < VISIBILITY_WINDOW.total_seconds():
-            yield name
+            yield intent
 
 
 def _due(world: World, now: datetime) -> Iterator[str]:

@@ -107,10 +107,13 @@ class Case:
 def may_yet_show(record: Record, world: World) -> bool:
     """Whether the create of an open intent, whose model is not there, was sent so lately that it may still turn up.
 
-    Not where the provider has refused it: then it made nothing, and nobody has to wait.
+    Not where the provider has refused it: then it made nothing, and nobody has to wait. One that was sent again after
+    that may have been sent just now.
     """
-    refused = record.intent is not None and record.intent.answer is Answer.REFUSED
-    return record.name in world.young and not refused
+    intent = record.intent
+    if intent is None or intent.answer is Answer.REFUSED:
+        return False
+    return intent.answer is Answer.REPEATED or intent in world.young
 
 
 def foreign(name: str, remote: RemoteModel | None) -> str:

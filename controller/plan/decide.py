@@ -53,7 +53,8 @@ def _settle(case: Case, intent: Intent) -> tuple[Action, ...]:
     if not intent.model:
         return _settle_by_mark(case, intent, provider)
     slot = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
-    superseded = (intent.fingerprint, intent.attempt) != (model.fingerprint, model.attempt)
+    wanted = (model.fingerprint, model.attempt, model.provider)
+    superseded = (intent.fingerprint, intent.attempt, provider) != wanted
     match world.observed.presence(provider, intent.model):
         case Presence.UNSURE:
             return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(model.name, intent.model), slot),)
@@ -81,7 +82,7 @@ def _settle_by_mark(case: Case, intent: Intent, provider: str) -> tuple[Action, 
         stops = [cancel_double(case.model.name, provider, double) for double in doubles if double.state in TUNING]
         return (*stops, adopt(case.model.name, provider, intent, first))
     slot = Slot("", intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
-    if case.model.name in case.world.young:
+    if intent in case.world.young:
         return (case.hold(Reason.VISIBILITY, SHOWS_LATE, slot),)
     return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(case.model.name, "a model"), slot),)
 

@@ -38,11 +38,19 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
             intent = _new_intent(action, world, nonces[action.name], now)
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
             record = replace(record, intent=intent, attempted=intent.revision or record.attempted)
-        elif record.intent.answer is not Answer.REFUSED:
-            # Nobody can tell what became of its request: one more does not tell of the first, and may show as late.
-            record = replace(record, intent=replace(record.intent, answer=Answer.LOST, since=now))
+        else:
+            record = replace(record, intent=_sent_again(record.intent, now))
         records[action.name] = record
     return records
+
+
+def _sent_again(intent: Intent, now: str) -> Intent:
+    """The intent before one more request of it leaves, which may be the one that nobody comes to record."""
+    if intent.answer in {Answer.REFUSED, Answer.REPEATED}:
+        # A create may be refused for days: that it is sent again is one commit, and not one at each pass.
+        return replace(intent, answer=Answer.REPEATED)
+    # What became of the first is not known: one more does not tell of it, and may show as late.
+    return replace(intent, answer=Answer.LOST, since=now)
 
 
 def _new_intent(action: Create | Retune, world: World, nonce: str, now: str) -> Intent:
@@ -101,9 +109,8 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     if found is None:
         return Record(name=model.name, provider=model.provider, former_names=model.former_names)
     found = replace(found, former_names=model.former_names)
-    for name in model.former_names:
-        records.pop(name, None)
-    if found.name == model.name:
+    taken = [name for name in model.former_names if records.pop(name, None) is not None]
+    if found.name == model.name and not taken:
         return found
     # A rename is acted on when it is recorded: a mirror that lags would find the former name without a record, and pay.
     here = world.desired.revision or ""

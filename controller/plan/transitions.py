@@ -92,7 +92,7 @@ def _answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
 
 def _unsent(intent: Intent) -> Intent | None:
     """Its request of this pass surely never left: nobody has to look for a model, unless one left earlier."""
-    return intent if intent.answer is Answer.LOST else None
+    return intent if intent.answer in {Answer.LOST, Answer.REPEATED} else None
 
 
 def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
@@ -102,7 +102,17 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
         return _doomed(record, {slot.model for slot in record.slots}, world, now)
     if action.reason is Reason.HISTORY_LIMIT:
         return _doomed(record, {action.model}, world, now)
+    if action.reason is Reason.VISIBILITY:
+        return _waited_for(record, now)
     return _with_found_run(record, action, world, now)
+
+
+def _waited_for(record: Record, now: str) -> Record:
+    """What was sent at times that are not recorded is waited for from the first pass that no longer asks for it."""
+    intent = record.intent
+    if intent is None or intent.answer is not Answer.REPEATED:
+        return record
+    return replace(record, intent=replace(intent, answer=Answer.LOST, since=now))
 
 
 def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:

@@ -21,7 +21,7 @@ class World:
     ``concurrency`` caps the runs of a provider key (no entry: no cap); ``prices`` are by provider key, and those of the
     ``stale_prices`` too old to keep a budget with. The rest are facts that take a clock or the history of git:
     ``overdue`` models, whose run is past its spec's ``limits.maxDuration``; ``fresh`` ones, made so lately that a
-    provider may not show them yet; ``young`` names, whose open intent is no older; ``due`` models, whose tombstone has
+    provider may not show them yet; ``young`` open intents, sent no longer ago; ``due`` models, whose tombstone has
     stood for the grace period; ``rewritten`` revisions, which decided on a deletion and have left HEAD's history;
     ``behind``, whether the revision is older than one that was acted on; and the ``month`` (``YYYY-MM``, UTC).
     """
@@ -37,7 +37,7 @@ class World:
     stale_prices: frozenset[str] = frozenset()
     overdue: frozenset[str] = frozenset()
     fresh: frozenset[str] = frozenset()
-    young: frozenset[str] = frozenset()
+    young: frozenset[Intent] = frozenset()
     due: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()
     behind: bool = False

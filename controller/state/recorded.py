@@ -46,7 +46,8 @@ class Answer(StrEnum):
     """What became of the requests of an open intent."""
 
     OPEN = "Open"  # nothing is recorded of any
-    REFUSED = "Refused"  # the provider said no to each: they made nothing
+    REFUSED = "Refused"  # the provider said no to it: it made nothing
+    REPEATED = "Repeated"  # it was refused, and sent again since, at times that are not recorded
     LOST = "Lost"  # one of them may have made a model that nobody has seen yet; whatever a later one was answered
 
 

@@ -25,7 +25,7 @@ from controller.state.desired import (
     WhenSuperseded,
 )
 from controller.state.identity import Hyperparameters, Mark
-from controller.state.observed import BaseModelFacts, RemoteState
+from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteState
 from controller.state.recorded import Answer, Intent, RunOutcome, Score
 from tests.plan.worlds import (
     EXAMPLES,
@@ -286,7 +286,7 @@ def test_an_open_intent_whose_model_is_proven_absent_goes_on_with_the_same_id() 
 
 def test_a_create_sent_lately_is_waited_for_before_other_inputs_or_a_removal_leave_it_behind() -> None:
     record = record_of(NUMBERS, active=None, runs=(), intent=INTENT)
-    young = frozenset({"numbers"})
+    young = frozenset({INTENT})
     assert words(world_of(LONGER, records=(record,), young=young)) == [("hold", Reason.VISIBILITY)]
     assert words(world_of(LONGER, records=(record,))) == [("create", Reason.NEW_SPEC)]
     empty = Desired("c" * 40, ())
@@ -297,8 +297,26 @@ def test_a_create_sent_lately_is_waited_for_before_other_inputs_or_a_removal_lea
 def test_a_create_that_was_refused_is_not_waited_for() -> None:
     refused = replace(INTENT, answer=Answer.REFUSED)
     record = record_of(NUMBERS, active=None, runs=(), intent=refused)
-    world = world_of(LONGER, records=(record,), young=frozenset({"numbers"}))
+    world = world_of(LONGER, records=(record,), young=frozenset({refused}))
     assert words(world) == [("create", Reason.NEW_SPEC)]
+
+
+def test_a_create_that_was_sent_again_after_a_refusal_is_waited_for_whenever_that_was() -> None:
+    repeated = replace(INTENT, answer=Answer.REPEATED)
+    record = record_of(NUMBERS, active=None, runs=(), intent=repeated)
+    assert words(world_of(NUMBERS, records=(record,))) == [("create", Reason.NEW_SPEC)]
+    assert words(world_of(LONGER, records=(record,))) == [("hold", Reason.VISIBILITY)]
+    assert words(world_of(desired=Desired("c" * 40, ()), records=(record,))) == [("hold", Reason.VISIBILITY)]
+
+
+def test_a_create_sent_lately_to_another_provider_is_waited_for() -> None:
+    elsewhere = replace(INTENT, provider="other")
+    record = record_of(NUMBERS, active=None, runs=(), intent=elsewhere)
+    world = world_of(NUMBERS, records=(record,), young=frozenset({elsewhere}))
+    assert words(world) == [("hold", Reason.OUTCOME_UNKNOWN)], "it was not listed"
+    listed = replace(world, observed=Observed({**world.observed.providers, "other": ObservedProvider("other")}))
+    assert words(listed) == [("hold", Reason.VISIBILITY)]
+    assert words(replace(listed, young=frozenset())) == [("create", Reason.NEW_SPEC)]
 
 
 def test_an_open_intent_that_nobody_can_tell_of_holds_for_a_person() -> None:

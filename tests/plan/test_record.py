@@ -45,18 +45,30 @@ def test_an_intent_is_recorded_before_a_create_and_kept_while_it_is_the_same() -
     assert kept == replace(intent, answer=Answer.LOST, since=later), "what is sent again may show as late as the first"
 
 
-def test_an_intent_that_was_refused_stays_as_it_is_when_it_is_sent_again() -> None:
+def test_that_a_refused_create_is_sent_again_is_written_once() -> None:
     world = world_of(NUMBERS)
     records = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW)
-    refused = replace(records["numbers"], intent=replace(_open(records["numbers"]), answer=Answer.REFUSED))
-    again = replace(world, recorded=Recorded({"numbers": refused}, "tip2"))
-    kept = with_intents(again, actions(again), {"numbers": "b" * 16}, "2026-03-01T00:00:00Z")["numbers"]
-    assert kept == refused, "a create that is refused for days is not a commit at each pass"
+    intent = records["numbers"].intent
+    assert intent is not None
+    known = replace(intent, answer=Answer.REFUSED)
+    for hour in range(3):
+        records = {"numbers": replace(records["numbers"], intent=known)}
+        again = replace(world, recorded=Recorded(records, "tip2"))
+        known = _sent(again, f"2026-03-01T0{hour}:00:00Z")
+        assert known == replace(intent, answer=Answer.REPEATED)
 
 
-def _open(record: Record) -> Intent:
-    assert record.intent is not None
-    return record.intent
+def test_what_was_sent_again_at_an_unknown_time_is_waited_for_from_when_other_inputs_are_noticed() -> None:
+    repeated = replace(_sent(world_of(NUMBERS), NOW), answer=Answer.REPEATED)
+    record = record_of(NUMBERS, active=None, runs=(), intent=repeated)
+    world = world_of(LONGER, records=(record,))
+    assert after(world, *done(world)).intent == replace(repeated, answer=Answer.LOST, since=NOW)
+
+
+def _sent(world: World, now: str) -> Intent:
+    intent = with_intents(world, actions(world), {"numbers": "b" * 16}, now)["numbers"].intent
+    assert intent is not None
+    return intent
 
 
 def test_a_create_fills_the_pending_slot_and_closes_its_intent() -> None:

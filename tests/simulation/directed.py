@@ -276,6 +276,18 @@ DIRECTED: tuple[Directed, ...] = (
         ),
     ),
     _directed(
+        "refused, dead after it was sent again, other inputs wanted, and the model not to be seen yet",
+        _acts((600.0, "epochs", 1)),
+        replace(
+            _QUIET,
+            wishes=(ALPHA,),
+            service=replace(_service(LONG), frozen=((0.0, 900.0, 0.0),)),
+            blind=(Window(250.0, 650.0),),
+            crash_at=frozenset({(5, "acted")}),
+        ),
+        "create#1:create.429",
+    ),
+    _directed(
         "an answer lost, and a mirror that shows what was asked for before",
         _acts((1200.0, "display", 4), (1201.0, "epochs", 1)),
         replace(

@@ -411,13 +411,17 @@ class Oracle:
         self._records, self._tip = event.records, event.tip
 
     def _renamed(self, event: Saved) -> None:
-        """What the ledger holds under another name than before was moved by the revision that asks for it so."""
+        """What the ledger holds under another name than before was moved by the revision that asks for it so.
+
+        Not while the former name holds it still: then the new one waits.
+        """
         told = self._passes[event.by].planned
         if told is None:
             return
         new = event.records.keys() - self._records.keys()
+        gone = self._records.keys() - event.records.keys()
         for wish in self.commits[told.revision].wishes:
-            if wish.name in new and any(name in self._records for name in wish.former):
+            if wish.name in new and any(name in gone for name in wish.former):
                 self._renames[wish.name] = told.revision
 
     def _refusals(self, by: str, record: Record) -> None:

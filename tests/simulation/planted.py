@@ -296,8 +296,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a young intent is sent again",
         "plan/decide.py",
-        "    if case.model.name in case.world.young:\n        return (case.hold(",
-        "    if True:\n        return ()\n    if case.model.name in case.world.young:\n        return (case.hold(",
+        "    if intent in case.world.young:\n        return (case.hold(",
+        "    if True:\n        return ()\n    if intent in case.world.young:\n        return (case.hold(",
         ("S1",),
     ),
     Planted(
@@ -394,7 +394,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "what does not show yet was not made",
         "plan/case.py",
-        "    return record.name in world.young and not refused",
+        "    return intent.answer is Answer.REPEATED or intent in world.young",
         "    return False",
         ("L1", "S1"),
     ),
@@ -408,9 +408,16 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "what is sent again is as old as what was sent first",
         "plan/record.py",
-        "            record = replace(record, intent=replace(record.intent, answer=Answer.LOST, since=now))",
-        "            record = replace(record, intent=replace(record.intent, answer=Answer.LOST))",
+        "    return replace(intent, answer=Answer.LOST, since=now)\n\n\ndef _new_intent",
+        "    return replace(intent, answer=Answer.LOST)\n\n\ndef _new_intent",
         ("L1", "S1"),
+    ),
+    Planted(
+        "what was refused once was refused each time",
+        "plan/record.py",
+        "        return replace(intent, answer=Answer.REPEATED)",
+        "        return intent",
+        ("L1",),
     ),
     Planted(
         "an intent is no act",

@@ -146,15 +146,17 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
     wanted = (wish.inputs, wish.attempt)
     mine = [m for m in made if m.key[1:] == wanted and (m.name in names or m.key[0] == wish.lineage)]
     hands = any(isinstance(event, Person) for _, event in world.result.trace)
+    dropped = world.result.faults["run.dropped"] > 0  # paid for, and never seen to be there
     match reason:
         case Reason.RUN_FAILED | Reason.RUN_CANCELLED | Reason.DEADLINE_EXCEEDED:
             return any(m.truth in {"FAILED", "CANCELLED"} or m.stopped for m in mine)
         case Reason.LOST | Reason.DRIFTED | Reason.FOREIGN_MODEL:
-            dropped = world.result.faults["run.dropped"] > 0
             return any(m.by_hand for m in mine) or hands or dropped
         case Reason.GUARDED:
             # A lower attempt than one that was paid for pays for nothing.
-            return any(m.key[1] == wish.inputs and m.attempt > wish.attempt and not m.deleted for m in made)
+            record = world.place.records.get(wish.name)
+            beyond = dropped and record is not None and any(run.attempt > wish.attempt for run in record.runs)
+            return beyond or any(m.key[1] == wish.inputs and m.attempt > wish.attempt and not m.deleted for m in made)
         case Reason.BUDGET_EXCEEDED:
             return world.shape.budget is not None
         case Reason.TREE_INCOMPLETE:
