@@ -282,7 +282,7 @@ DIRECTED: tuple[Directed, ...] = (
             _QUIET,
             wishes=(ALPHA,),
             service=replace(_service(LONG), frozen=((0.0, 900.0, 0.0),)),
-            blind=(Window(250.0, 650.0),),
+            blind=(Window(250.0, 750.0),),
             crash_at=frozenset({(5, "acted")}),
         ),
         "create#1:create.429",

@@ -414,9 +414,9 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "what was refused once was refused each time",
-        "plan/record.py",
-        "        return replace(intent, answer=Answer.REPEATED)",
-        "        return intent",
+        "plan/case.py",
+        "    return intent.answer is Answer.REPEATED or intent in world.young",
+        "    return intent in world.young",
         ("L1",),
     ),
     Planted(
