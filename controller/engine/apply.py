@@ -215,8 +215,23 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
     names = names_of(wanted) if wanted else replace(world, desired=desired).marks_of(record, slot) if record else ()
     if record is None or not world.is_ours(remote, names, action.fingerprint, action.attempt):
         return Held(action, Reason.DRIFTED, f"{action.model} is not marked as ours any more: it is not deleted")
+    if await _is_spared(action, world, stage.ports):
+        return Held(action, Reason.SUPERSEDED, f"another controller has spared {action.model}, or may have: it stays")
     await provider.delete(action.model)
     return Done(action)
+
+
+async def _is_spared(action: Delete, world: World, ports: Ports) -> bool:
+    """Whether the tombstone was taken away since the pass began: another mirror may show the spec again."""
+    try:
+        if await ports.ledger.tip() == world.recorded.tip:
+            return False
+        recorded = await ports.ledger.load()
+    except LedgerError:
+        return True
+    return not any(
+        slot.model == action.model and slot.doomed for record in recorded.records.values() for slot in record.slots
+    )
 
 
 def _is_wanted(action: Delete, desired: Desired, world: World) -> bool:

@@ -9,7 +9,10 @@ import pytest
 from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval, Refused
-from controller.errors import ControllerError
+from controller.errors import ControllerError, LedgerError
+from controller.plan.outcomes import Held
+from controller.ports import Want
+from controller.state.observed import ObservedProvider
 from tests.engine.stage import Stage, spec_text
 
 DAY = 86_400
@@ -218,3 +221,44 @@ async def test_a_head_older_than_what_was_acted_on_needs_a_word() -> None:
         await stage.step()
     assert "--allow behind" in refused.value.hint
     await stage.step(Approval(allow=frozenset({"behind"})))
+
+
+async def test_a_tombstone_that_another_controller_takes_away_meanwhile_spares_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = await doomed()
+    stage.clock.advance(DAY + 60)
+    (name,) = numbers(stage)
+    observe = stage.provider.observe
+
+    async def meanwhile(want: Want) -> ObservedProvider:
+        seen = await observe(want)
+        if want.models == {name}:  # the last look: another mirror shows that the spec is there again
+            recorded = await stage.ledger.load()
+            record = recorded.records["numbers"]
+            assert record.active is not None
+            spared = replace(record, active=replace(record.active, doomed="", doomed_at=""))
+            await stage.ledger.save({**recorded.records, "numbers": spared}, recorded.tip, "Status of numbers")
+        return seen
+
+    monkeypatch.setattr(stage.provider, "observe", meanwhile)
+    done = await stage.run()
+    held = next(outcome for outcome in done.outcomes if outcome.action.name == "numbers")
+    assert isinstance(held, Held)
+    assert held.reason is Reason.SUPERSEDED
+    assert numbers(stage) == [name]
+
+
+async def test_a_deletion_whose_ledger_cannot_be_read_just_before_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = await doomed()
+    stage.clock.advance(DAY + 60)
+
+    async def unread() -> str | None:
+        raise LedgerError("the ledger cannot be read")
+
+    monkeypatch.setattr(stage.ledger, "tip", unread)
+    await stage.run()
+    assert deletes(stage) == 0
+    monkeypatch.undo()
+    await stage.run()
+    assert deletes(stage) == 1

@@ -123,6 +123,7 @@ class Oracle:
         self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
         self._settled: dict[tuple[str, str, int], float] = {}
         self._doomed: dict[tuple[str, str], float] = {}
+        self._lifted: dict[str, tuple[float, float]] = {}  # when a tombstone was set, and when it was taken away
         self._tombstones: dict[tuple[str, str], float] = {}
         self._spent: Counter[int] = Counter()
         self._answers: dict[str, set[str]] = defaultdict(set)
@@ -229,6 +230,8 @@ class Oracle:
         self._explain(event, name, attempt, digest)
         lineage = self._lineage(name, digest, attempt)
         key: Key = (lineage, event.inputs, attempt)
+        if self._cannot_know(event.by, name, key):
+            self.excused[key] += 1
         self.models[event.model] = _Model(key, name, attempt, digest, twin=event.twin)
         if event.twin:
             return
@@ -238,6 +241,12 @@ class Oracle:
         self._approved(event.by, "create", event.model)
         self._not_behind(event.by, f"made {event.model}")
         self._bill(event)
+
+    def _cannot_know(self, by: str, name: str, key: Key) -> bool:
+        """Whether a mirror that lags shows the name of before a rename, and the ledger that told of it is lost."""
+        told = self._passes[by].planned
+        behind = told is not None and told.revision != self._heads[-1][1]
+        return self._lost and behind and all(made.name != name for made in self.models.values() if made.key == key)
 
     def _bill(self, event: Created) -> None:
         if self.bounds.budget is None or self._lost:
@@ -306,6 +315,9 @@ class Oracle:
         if event.by == "person":
             if account:
                 account.by_hand, account.gone = True, account.gone or event.verb == "delete"
+                if event.verb == "delete" and any(model == event.model for _, model in self._doomed):
+                    # It was to be deleted anyway: where nobody looks before that is due, it counts as done by us.
+                    self.excused[account.key] += 1
                 if not self._is_recorded(event.model):
                     # Made, its answer (or the record) lost, and taken out of our hands before anybody could write
                     # it down: nobody can know of it.
@@ -358,6 +370,9 @@ class Oracle:
         if wish is not None and (wish.inputs, wish.attempt) == account.key[1:]:
             self.say("S7", f"{event.model} was deleted, and {told.revision[:8]} asks for it")
         since = min((at for (_, model), at in self._doomed.items() if model == event.model), default=None)
+        stood, lifted = self._lifted.get(event.model, (0.0, -_AWAKE))
+        if since is None and self._now() - lifted < _AWAKE:
+            since = stood  # its request was on its way when somebody lifted the tombstone
         if since is None:
             self.say("S7", f"{event.model} was deleted without a tombstone")
         elif self._now() - since < self.bounds.grace - 1.0 and not self._skewed:
@@ -480,8 +495,8 @@ class Oracle:
                 # A ledger that was put back shows an old tombstone again: it is as old as it was.
                 stood = self._tombstones.setdefault((slot.model, slot.doomed), self._now())
                 self._doomed.setdefault((name, slot.model), stood)
-            else:
-                self._doomed.pop((name, slot.model), None)
+            elif (name, slot.model) in self._doomed:
+                self._lifted[slot.model] = (self._doomed.pop((name, slot.model)), self._now())
 
     def _settle(self, before: Mapping[str, Record], now: Mapping[str, Record]) -> None:
         """Which intents are open no more, be it under another name."""
