@@ -46,7 +46,7 @@ from controller.spans import SILENT, Span, span
 from controller.state.desired import Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
-from controller.state.recorded import Score, Slot
+from controller.state.recorded import Recorded, Score, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,7 @@ async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcom
 async def _overtaken(action: Create | Retune, world: World, ports: Ports) -> Held | None:
     """The last look before what costs money: a pass that slept may find its intent settled or moved by another."""
     try:
-        if await ports.ledger.tip() == world.recorded.tip:
-            return None
-        recorded = await ports.ledger.load()
+        recorded = await _recorded_now(world, ports)
     except LedgerError as error:
         message = f"the ledger cannot be read just before the create, which is not sent: {error.message}"
         return Held(action, Reason.INTERRUPTED, message, error.hint)
@@ -165,6 +163,13 @@ async def _overtaken(action: Create | Retune, world: World, ports: Ports) -> Hel
         return None
     message = f"another controller has taken over the create of {action.name}: it is not sent a second time"
     return Held(action, Reason.SUPERSEDED, message)
+
+
+async def _recorded_now(world: World, ports: Ports) -> Recorded:
+    """What is recorded by now; nothing is read where the tip has not moved since the pass began."""
+    if await ports.ledger.tip() == world.recorded.tip:
+        return world.recorded
+    return await ports.ledger.load()
 
 
 async def _look_for(action: Create | Retune, world: World, provider: Provider, held: Held) -> Outcome:
@@ -224,9 +229,7 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
 async def _is_spared(action: Delete, world: World, ports: Ports) -> bool:
     """Whether the tombstone was taken away since the pass began: another mirror may show the spec again."""
     try:
-        if await ports.ledger.tip() == world.recorded.tip:
-            return False
-        recorded = await ports.ledger.load()
+        recorded = await _recorded_now(world, ports)
     except LedgerError:
         return True
     return not any(

@@ -119,6 +119,8 @@ class Oracle:
         self._told: dict[str, Told] = {}
         self._heads: list[tuple[float, str]] = []
         self._let_go: set[str] = set()
+        self._gone_at: dict[str, float] = {}  # when a pass found last that no spec asks for the model
+        self._policy_of: dict[str, float] = {}  # when the pass began that a name's policy is taken from
         self._wanted: dict[Key, float] = {}
         self._intents: dict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
         self._settled: dict[tuple[str, str, int], float] = {}
@@ -350,7 +352,7 @@ class Oracle:
         if wish is None:
             if not told.whole:
                 self.say("S3", f"{event.model} was cancelled on half a picture")
-            elif event.model not in self._let_go:
+            elif event.model not in self._let_go and self._now() - self._gone_at.get(event.model, -_AWAKE) >= _AWAKE:
                 self.say("S3", f"{event.model} was cancelled, and no pass before had found its spec gone")
         elif (wish.inputs, wish.attempt) == account.key[1:] and not wish.limit and event.state == "CREATING":
             if sum(other.key == account.key for other in self.models.values()) == 1:
@@ -370,6 +372,8 @@ class Oracle:
         if wish is not None and (wish.inputs, wish.attempt) == account.key[1:]:
             self.say("S7", f"{event.model} was deleted, and {told.revision[:8]} asks for it")
         since = min((at for (_, model), at in self._doomed.items() if model == event.model), default=None)
+        if self._lost:  # the ledger that was put back shows an older tombstone
+            since = min((at for (model, _), at in self._tombstones.items() if model == event.model), default=since)
         stood, lifted = self._lifted.get(event.model, (0.0, -_AWAKE))
         if since is None and self._now() - lifted < _AWAKE:
             since = stood  # its request was on its way when somebody lifted the tombstone
@@ -381,7 +385,7 @@ class Oracle:
         # A rename that was undone without formerNames left a twin of the same inputs: the one that is asked for stays.
         twins = sum(_kin(other) == _kin(account) and not other.gone for other in self.models.values()) > 1
         early = asked_for <= self._passes[event.by].began < asked_for + self.bounds.grace - 1.0
-        if early and not twins and not self._skewed:
+        if early and not twins and not self._skewed and not self._lost:
             self.say("S7", f"{event.model} was deleted {self._now() - asked_for:.0f} s after a pass had it wanted")
         head_since, head = self._heads[-1]
         asked = self._asks_for(head, account)
@@ -461,13 +465,15 @@ class Oracle:
         told = self._passes[event.by].planned
         if told is None:
             return
-        commit, records = self.commits[told.revision], event.records or self._records
+        began, commit = self._passes[event.by].began, self.commits[told.revision]
+        records = event.records or self._records
         for wish in commit.wishes:
             # Of half a picture nobody knows which half was read: a record that says what the commit says has read it.
             record = records.get(wish.name)
             read = record is not None and (record.deletion_policy is DeletionPolicy.DELETE) is wish.delete
-            if (told.whole and not commit.broken) or (read and wish.name not in commit.broken):
-                self.policies[wish.name] = wish.delete
+            agreed = (told.whole and not commit.broken) or (read and wish.name not in commit.broken)
+            if agreed and began >= self._policy_of.get(wish.name, 0.0):  # else it slept while a newer one was read
+                self.policies[wish.name], self._policy_of[wish.name] = wish.delete, began
         if not told.whole:
             return
         there, names = {wish.name for wish in commit.wishes}, self._names(told.revision)
@@ -477,10 +483,11 @@ class Oracle:
                 self._let_go -= models
             elif name not in names:
                 self._let_go |= models
+                self._gone_at |= dict.fromkeys(models, self._now())
         for wish in commit.wishes:
             if wish.name not in commit.broken:
                 key = (wish.lineage, wish.inputs, wish.attempt)
-                began = self._passes[event.by].began  # it may have slept since: what it was told is as old as that
+                # It may have slept since: what it was told is as old as that.
                 self._wanted[key] = max(began, self._wanted.get(key, 0.0))
 
     def _remember(self, name: str, record: Record) -> None:

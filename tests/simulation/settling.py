@@ -151,7 +151,9 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
         case Reason.RUN_FAILED | Reason.RUN_CANCELLED | Reason.DEADLINE_EXCEEDED:
             return any(m.truth in {"FAILED", "CANCELLED"} or m.stopped for m in mine)
         case Reason.LOST | Reason.DRIFTED | Reason.FOREIGN_MODEL:
-            return any(m.by_hand for m in mine) or hands or dropped
+            # Where a clock goes back, a deletion that was done is one that was not due: nothing is paid for on that.
+            skewed = world.result.faults["clock.jump"] > 0 and any(m.deleted for m in mine)
+            return any(m.by_hand for m in mine) or hands or dropped or skewed
         case Reason.GUARDED:
             # A lower attempt than one that was paid for pays for nothing.
             record = world.place.records.get(wish.name)
