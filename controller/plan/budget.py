@@ -10,7 +10,7 @@ from controller.plan.actions import Action, Create, Hold, Retune
 from controller.plan.world import World
 from controller.settings import Budget
 from controller.state.capabilities import Capabilities
-from controller.state.recorded import Recorded
+from controller.state.recorded import Answer, Intent, Recorded
 
 _TIME = re.compile(r"\d{4}-\d{2}-(?P<day>\d{2})T[\d:.]+(?P<offset>Z|[+-]\d{2}:\d{2})")
 
@@ -23,9 +23,14 @@ def spent(recorded: Recorded, month: str) -> float:
     total = 0.0
     for record in recorded.records.values():
         total += sum(run.cost or 0.0 for run in record.runs if _may_be_of(run.started, month))
-        if record.intent is not None and _may_be_of(record.intent.since, month):
+        if record.intent is not None and _may_be_spent(record.intent, month):
             total += record.intent.cost or 0.0
     return total
+
+
+def _may_be_spent(intent: Intent, month: str) -> bool:
+    """What was sent at times that are not recorded may have been sent in any month."""
+    return intent.answer is Answer.REPEATED or _may_be_of(intent.since, month)
 
 
 def _may_be_of(time: str, month: str) -> bool:
@@ -79,7 +84,7 @@ def _intended(action: Create | Retune, world: World) -> float:
     intent = record.intent if record else None
     if intent is None or (intent.fingerprint, intent.attempt) != (action.fingerprint, action.attempt):
         return 0.0
-    return (intent.cost or 0.0) if _may_be_of(intent.since, world.month) else 0.0
+    return (intent.cost or 0.0) if _may_be_spent(intent, world.month) else 0.0
 
 
 def _unpriced(action: Create | Retune, budget: Budget, world: World) -> Hold | None:

@@ -107,8 +107,8 @@ class Case:
 def may_yet_show(record: Record, world: World) -> bool:
     """Whether the create of an open intent, whose model is not there, was sent so lately that it may still turn up.
 
-    Not where the provider has refused it: then it made nothing, and nobody has to wait. One that was sent again after
-    that may have been sent just now.
+    Not where the provider has refused it: then it made nothing, and nobody has to wait. One that was sent again may
+    have been sent just now.
     """
     intent = record.intent
     if intent is None or intent.answer is Answer.REFUSED:

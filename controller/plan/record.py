@@ -39,18 +39,10 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
             record = replace(record, intent=intent, attempted=intent.revision or record.attempted)
         else:
-            record = replace(record, intent=_sent_again(record.intent, now))
+            # One more is about to leave, which may be the one that nobody comes to record.
+            record = replace(record, intent=replace(record.intent, answer=Answer.REPEATED))
         records[action.name] = record
     return records
-
-
-def _sent_again(intent: Intent, now: str) -> Intent:
-    """The intent before one more request of it leaves, which may be the one that nobody comes to record."""
-    if intent.answer in {Answer.REFUSED, Answer.REPEATED}:
-        # A create may be refused for days: that it is sent again is one commit, and not one at each pass.
-        return replace(intent, answer=Answer.REPEATED)
-    # What became of the first is not known: one more does not tell of it, and may show as late.
-    return replace(intent, answer=Answer.LOST, since=now)
 
 
 def _new_intent(action: Create | Retune, world: World, nonce: str, now: str) -> Intent:

@@ -80,7 +80,7 @@ def _answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
     Where we choose the id, one that made nothing is used again; else it would look like a lost answer.
     """
     if reason is Reason.OUTCOME_UNKNOWN:
-        return replace(intent, answer=Answer.LOST, since=now)
+        return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)
     if reason in _NOT_SENT:
         return _unsent(intent)
     if not intent.model or reason not in _KEEPS_INTENT:

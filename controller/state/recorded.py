@@ -45,19 +45,19 @@ class Slot:
 class Answer(StrEnum):
     """What became of the requests of an open intent."""
 
-    OPEN = "Open"  # nothing is recorded of any
-    REFUSED = "Refused"  # the provider said no to it: it made nothing
-    REPEATED = "Repeated"  # it was refused, and sent again since, at times that are not recorded
-    LOST = "Lost"  # one of them may have made a model that nobody has seen yet; whatever a later one was answered
+    OPEN = "Open"  # nothing is recorded of its request
+    REFUSED = "Refused"  # the provider said no: it made nothing
+    LOST = "Lost"  # its answer was lost: it may have made a model that nobody has seen yet
+    REPEATED = "Repeated"  # more were sent, at times that are not recorded: so may any of them, whatever was answered
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A create that was decided and made durable before its request left. It stays until its outcome is known.
 
-    ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later it was sent again
-    or an answer to it was lost (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no
-    price is known.
+    ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later an answer to it
+    was lost or missed (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no price is
+    known.
     """
 
     model: str

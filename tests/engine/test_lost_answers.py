@@ -86,7 +86,12 @@ async def test_a_refusal_after_a_crash_does_not_hide_what_the_request_before_it_
     assert await stage.step() == [("numbers", "create")]
     intent = stage.ledger.records["numbers"].intent
     assert intent is not None
-    assert intent.answer is Answer.LOST
+    assert intent.answer is Answer.REPEATED
+    provider.fail("create", QUOTA, times=3)
+    before = len(stage.ledger.versions)
+    for _ in range(3):
+        await stage.step()
+    assert len(stage.ledger.versions) == before, "no commit at each pass"
     assert await settle_on_other_inputs(stage, provider) == [9]
 
 

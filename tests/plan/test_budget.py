@@ -8,12 +8,13 @@ from types import MappingProxyType
 import pytest
 
 from controller.plan.actions import Create
+from controller.plan.budget import spent
 from controller.plan.cost import cost
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices
 from controller.state.capabilities import Capabilities
 from controller.state.identity import Hyperparameters
-from controller.state.recorded import Intent
+from controller.state.recorded import Answer, Intent, Recorded
 from tests.plan.worlds import actions, full_name, record_of, run_of, spec, words, world_of
 
 PRICES = Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1_000_000.0}))  # a dollar per token
@@ -93,3 +94,12 @@ def test_without_a_fitting_price_a_budget_refuses(fields: dict[str, object]) -> 
 def test_a_provider_that_costs_nothing_needs_no_price() -> None:
     free = {"prices": MappingProxyType({}), "capabilities": MappingProxyType({"local": Capabilities(free=True)})}
     assert words(priced(world_of(NUMBERS), 1.0, **free)) == [("create", "NewSpec")]
+
+
+def test_what_was_sent_again_at_an_unknown_time_counts_in_each_month() -> None:
+    other = spec("other")
+    long_ago = "2025-06-05T00:00:00Z"
+    intent = Intent(full_name(other), other.fingerprint, 1, "0" * 16, "c" * 40, "local", long_ago, HIGH)
+    for answer, spent_then in ((Answer.LOST, 0.0), (Answer.REPEATED, HIGH)):
+        record = record_of(other, active=None, runs=(), intent=replace(intent, answer=answer))
+        assert spent(Recorded({"other": record}, "t"), "2026-01") == spent_then

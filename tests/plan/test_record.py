@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from controller.conditions import ConditionType, Reason, Truth
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
@@ -42,15 +44,16 @@ def test_an_intent_is_recorded_before_a_create_and_kept_while_it_is_the_same() -
     again = replace(world, recorded=Recorded(records, "tip2"))
     later = "2026-03-01T00:00:00Z"
     kept = with_intents(again, actions(again), {"numbers": "b" * 16}, later)["numbers"].intent
-    assert kept == replace(intent, answer=Answer.LOST, since=later), "what is sent again may show as late as the first"
+    assert kept == replace(intent, answer=Answer.REPEATED)
 
 
-def test_that_a_refused_create_is_sent_again_is_written_once() -> None:
+@pytest.mark.parametrize("answer", list(Answer))
+def test_that_a_create_is_sent_again_is_written_once(answer: Answer) -> None:
     world = world_of(NUMBERS)
     records = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW)
     intent = records["numbers"].intent
     assert intent is not None
-    known = replace(intent, answer=Answer.REFUSED)
+    known = replace(intent, answer=answer)
     for hour in range(3):
         records = {"numbers": replace(records["numbers"], intent=known)}
         again = replace(world, recorded=Recorded(records, "tip2"))

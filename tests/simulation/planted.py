@@ -289,7 +289,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "an unknown outcome costs nothing to forget",
         "plan/transitions.py",
-        "        return replace(intent, answer=Answer.LOST, since=now)",
+        "        return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)",
         "        return None",
         ("S1", "S4", "L1", "S8"),  # what may have been paid for counts as spent, too
     ),
@@ -407,13 +407,6 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "what is sent again is as old as what was sent first",
-        "plan/record.py",
-        "    return replace(intent, answer=Answer.LOST, since=now)\n\n\ndef _new_intent",
-        "    return replace(intent, answer=Answer.LOST)\n\n\ndef _new_intent",
-        ("L1", "S1"),
-    ),
-    Planted(
-        "what was refused once was refused each time",
         "plan/case.py",
         "    return intent.answer is Answer.REPEATED or intent in world.young",
         "    return intent in world.young",
