@@ -29,17 +29,17 @@ def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
     for model in desired.models:
         record = _giving(free, model, recorded)
         claimed = [name for name in model.former_names if name in recorded.records]
-        if not desired.complete and (record is not None or claimed):
-            doubtful[model.name] = record.name if record is not None else claimed[0]
-            models.append(replace(model, former_names=tuple(n for n in model.former_names if n not in claimed)))
-            continue
         mine = recorded.records.get(model.name)
         had = mine.former_names if mine is not None else ()
         names = [name for name in had if name not in present and name not in recorded.records]
-        if record is not None:
+        called = model
+        if not desired.complete and (record is not None or claimed):
+            doubtful[model.name] = record.name if record is not None else claimed[0]
+            called = replace(model, former_names=tuple(n for n in model.former_names if n not in claimed))
+        elif record is not None:
             free.remove(record)
             names += [record.name, *(name for name in record.former_names if name not in present)]
-        models.append(_called(model, names))
+        models.append(_called(called, names))
     return replace(desired, models=tuple(models), doubtful=doubtful)
 
 

@@ -10,8 +10,8 @@ from tests.engine.stage import Stage, spec_text
 UNREADABLE = "metadata: ["
 
 
-def taking_over(former: str, **lines: str) -> str:
-    return spec_text(**lines).replace("{name: numbers}", f"{{name: numbers, formerNames: [{former}]}}")
+def renamed(name: str, former: str) -> str:
+    return spec_text(name).replace(f"{{name: {name}}}", f"{{name: {name}, formerNames: [{former}]}}")
 
 
 def tuning(stage: Stage) -> int:
@@ -28,7 +28,7 @@ async def test_a_former_name_is_not_taken_over_while_its_bearer_may_be_in_a_file
         stage.source.edit({"specs/numbers.yaml": None})
     await stage.step()
     runs = tuning(stage)
-    stage.source.edit({"specs/numbers.yaml": taking_over("figures"), "specs/other.yaml": UNREADABLE})
+    stage.source.edit({"specs/numbers.yaml": renamed("numbers", "figures"), "specs/other.yaml": UNREADABLE})
     for _ in range(3):
         assert await stage.step() == [("figures", "hold"), ("numbers", "hold")]
     assert tuning(stage) == runs
@@ -40,9 +40,23 @@ async def test_it_is_taken_over_once_everything_can_be_read() -> None:
     stage = Stage()
     stage.source.edit({"specs/other.yaml": spec_text("figures", hyperparameters="{epochCount: 7}")})
     await stage.step()
-    stage.source.edit({"specs/numbers.yaml": taking_over("figures"), "specs/other.yaml": UNREADABLE})
+    stage.source.edit({"specs/numbers.yaml": renamed("numbers", "figures"), "specs/other.yaml": UNREADABLE})
     await stage.step()
     stage.source.edit({"specs/other.yaml": None})
     assert await stage.step() == [("numbers", "cancel"), ("numbers", "wait")]
     assert set(stage.ledger.records) == {"numbers"}
     assert tuning(stage) == 1
+
+
+async def test_a_spec_that_waits_remembers_the_names_it_had_before() -> None:
+    stage = Stage()
+    stage.source.edit({"specs/other.yaml": spec_text("figures", hyperparameters="{epochCount: 7}")})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": renamed("letters", "numbers")})
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": renamed("letters", "figures"), "specs/other.yaml": UNREADABLE})
+    assert ("letters", "hold") in await stage.step()
+    assert stage.ledger.records["letters"].former_names == ("numbers",)
+    stage.source.edit({"specs/numbers.yaml": spec_text("numbers"), "specs/other.yaml": None})
+    await stage.step()
+    assert stage.provider.paid.total() == 2, "a rename undone is a rename"
