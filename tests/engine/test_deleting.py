@@ -88,7 +88,7 @@ async def test_the_policy_holds_after_the_file_is_gone_and_orphan_is_the_default
     assert len(numbers(stage)) == 1
 
 
-async def test_a_model_that_is_wanted_again_at_the_last_look_stays() -> None:
+async def test_a_model_that_is_wanted_again_at_the_last_look_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = await doomed()
     stage.clock.advance(2 * DAY)
     tree, looked = stage.source.tree, []
@@ -99,7 +99,7 @@ async def test_a_model_that_is_wanted_again_at_the_last_look_stays() -> None:
             stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete")})
         return await tree(revision)
 
-    stage.source.tree = late  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(stage.source, "tree", late)
     done = await stage.run()
     assert deletes(stage) == 0
     assert done.records["numbers"].conditions[-1].reason is Reason.SUPERSEDED

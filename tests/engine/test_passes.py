@@ -264,7 +264,7 @@ async def test_only_the_approved_plan_is_applied() -> None:
     assert await stage.step(Approval((await stage.plan()).digest)) == [("numbers", "create")]
 
 
-async def test_a_working_tree_is_not_applied_to_a_provider_that_costs() -> None:
+async def test_a_working_tree_is_not_applied_to_a_provider_that_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(provider=MemoryProvider("local", capabilities=Capabilities(free=False)))
     tree = await stage.source.tree()
 
@@ -276,7 +276,7 @@ async def test_a_working_tree_is_not_applied_to_a_provider_that_costs() -> None:
     async def unmarked(revision: str | None = None) -> object:
         return Unmarked()
 
-    stage.source.tree = unmarked  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(stage.source, "tree", unmarked)
     with pytest.raises(Refused, match="working tree"):
         await stage.step()
     assert stage.provider.mutations == []

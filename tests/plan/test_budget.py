@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,12 @@ HIGH = NUMBERS.dataset.bytes * 10 / 2.0
 
 def priced(world: World, budget: float | None, **fields: object) -> World:
     policy = Policy(budget=Budget(budget, "USD") if budget is not None else None)
-    given = {"prices": MappingProxyType({"local": PRICES}), "capabilities": MappingProxyType({"local": Capabilities()})}
-    return replace(world, policy=policy, month="2026-01", **{**given, **fields})  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "prices": MappingProxyType({"local": PRICES}),
+        "capabilities": MappingProxyType({"local": Capabilities()}),
+        **fields,
+    }
+    return replace(world, policy=policy, month="2026-01", **given)
 
 
 def test_a_cost_is_a_range_from_the_bytes_that_are_trained_on() -> None:

@@ -45,6 +45,11 @@ def _service(tuning: float = 400.0) -> Service:
     return Service(shortest=tuning, longest=tuning)
 
 
+def _unseen(until: float, tuning: float = 400.0) -> Service:
+    """A service whose replicas show nothing before that time."""
+    return replace(_service(tuning), frozen=((0.0, until, 0.0),))
+
+
 _QUIET = Shape(
     seed=1,
     wishes=(ALPHA, KEEPER),
@@ -101,7 +106,7 @@ DIRECTED: tuple[Directed, ...] = (
     _directed(
         "an answer lost where the service chooses ids and its replicas lag",
         (),
-        replace(_QUIET, stack="vertex", service=replace(_service(), chooses_id=False, frozen=((0.0, 1500.0, 0.0),))),
+        replace(_QUIET, stack="vertex", service=replace(_unseen(1500.0), chooses_id=False)),
         "create#1:create.lost",
     ),
     _directed(
@@ -171,7 +176,7 @@ DIRECTED: tuple[Directed, ...] = (
     _directed(
         "removed before it shows, and wanted again",
         _acts((260.0, "remove", 0), (2600.0, "revert", 0)),
-        replace(_DOOMED, grace=100.0, service=replace(_service(LONG), frozen=((0.0, 690.0, 0.0),))),
+        replace(_DOOMED, grace=100.0, service=_unseen(690.0, LONG)),
     ),
     _directed(
         "a mirror that shows what was replaced",
@@ -196,7 +201,7 @@ DIRECTED: tuple[Directed, ...] = (
             _QUIET,
             wishes=(replace(KEEPER, epochs=4),),
             budget=0.0095,
-            service=replace(_service(), price=10.0, frozen=((0.0, 1500.0, 0.0),)),
+            service=replace(_unseen(1500.0), price=10.0),
         ),
         "create#1:create.lost",
     ),
@@ -226,7 +231,7 @@ DIRECTED: tuple[Directed, ...] = (
     _directed(
         "an answer lost, the spec renamed, and the model not to be seen yet",
         _acts((260.0, "rename", 1)),
-        replace(_QUIET, service=replace(_service(), frozen=((0.0, 900.0, 0.0),))),
+        replace(_QUIET, service=_unseen(900.0)),
         "create#1:create.lost",
     ),
     _directed(
@@ -236,7 +241,7 @@ DIRECTED: tuple[Directed, ...] = (
             _QUIET,
             wishes=(ALPHA,),
             stack="vertex",
-            service=replace(_service(), chooses_id=False, frozen=((0.0, 800.0, 0.0),)),
+            service=replace(_unseen(800.0), chooses_id=False),
         ),
         "create#1:create.lost",
     ),
@@ -255,13 +260,13 @@ DIRECTED: tuple[Directed, ...] = (
     _directed(
         "an answer lost, the spec removed, and the model not to be seen yet",
         _acts((260.0, "remove", 0)),
-        replace(_DOOMED, service=replace(_service(), frozen=((0.0, 650.0, 0.0),))),
+        replace(_DOOMED, service=_unseen(650.0)),
         "create#1:create.lost",
     ),
     _directed(
         "an answer lost, other inputs wanted, and the model not to be seen yet",
         _acts((260.0, "epochs", 1)),
-        replace(_QUIET, service=replace(_service(), frozen=((0.0, 650.0, 0.0),))),
+        replace(_QUIET, service=_unseen(650.0)),
         "create#1:create.lost",
     ),
     _directed(
@@ -270,7 +275,7 @@ DIRECTED: tuple[Directed, ...] = (
         replace(
             _QUIET,
             wishes=(ALPHA,),
-            service=replace(_service(LONG), frozen=((0.0, 1600.0, 0.0),)),
+            service=_unseen(1600.0, LONG),
             blind=(Window(150.0, 900.0),),
             crash_at=frozenset({(1, "after"), (3, "acted")}),
         ),
@@ -281,7 +286,7 @@ DIRECTED: tuple[Directed, ...] = (
         replace(
             _QUIET,
             wishes=(ALPHA,),
-            service=replace(_service(LONG), frozen=((0.0, 900.0, 0.0),)),
+            service=_unseen(900.0, LONG),
             blind=(Window(250.0, 750.0),),
             crash_at=frozenset({(5, "acted")}),
         ),
@@ -304,7 +309,7 @@ DIRECTED: tuple[Directed, ...] = (
             _QUIET,
             wishes=(ALPHA,),
             seed=2,
-            service=replace(_service(), frozen=((0.0, 1000.0, 0.0),)),
+            service=_unseen(1000.0),
             shown=(Window(330.0, 2200.0, 0),),
         ),
         "create#1:create.lost",

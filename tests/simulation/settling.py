@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from controller.conditions import Reason
 from controller.engine.acts import forget_intent
 from controller.engine.reconcile import Approval
 from controller.errors import ControllerError
-from controller.plan.actions import Hold
+from controller.ports import Ports
 from controller.state.observed import RemoteState
 from controller.state.recorded import Record
 from tests.simulation.controllers import Controller
-from tests.simulation.events import Died, Person, Stands
+from tests.simulation.events import Person, Stands
 from tests.simulation.lives import CURRENT
 from tests.simulation.oracle import stalled
 from tests.simulation.people import mended
@@ -59,28 +60,26 @@ async def settle(world: World) -> None:
     controller.life.die("the end")
 
 
-async def _quiet(world: World, controller: Controller, ports: object, allowed: frozenset[str]) -> None:
+async def _quiet(world: World, controller: Controller, ports: Ports, allowed: frozenset[str]) -> None:
     world.oracle.quiet = True
     for count in range(world.shape.quiet_passes):
         await asyncio.sleep(world.shape.interval * (1.0 if count % 2 else 40.0))
-        await controller.one_pass(controller.life, ports, Approval(allow=allowed))  # type: ignore[arg-type]
+        await controller.one_pass(controller.life, ports, Approval(allow=allowed))
         if world.result.violations:
             return
 
 
-def _needs_a_person(records: dict[str, Record] | object) -> bool:
-    assert isinstance(records, dict)
+def _needs_a_person(records: Mapping[str, Record]) -> bool:
     return any(stalled(record) is Reason.OUTCOME_UNKNOWN for record in records.values())
 
 
-async def _resolve(world: World, records: object, ports: object) -> None:
+async def _resolve(world: World, records: Mapping[str, Record], ports: Ports) -> None:
     """A person looked at the provider: what was made shows by now, so an intent that still is open made nothing."""
-    assert isinstance(records, dict)
     for name, record in records.items():
         if record.intent is not None and stalled(record) is Reason.OUTCOME_UNKNOWN:
             world.log(Person("forget --intent", name))
             try:
-                await forget_intent(ports, name)  # type: ignore[arg-type]
+                await forget_intent(ports, name)
             except ControllerError as error:
                 world.oracle.say("L1", f"forget --intent {name}: {error}")
 
@@ -181,6 +180,3 @@ def _left(world: World, record: Record) -> list[str]:
     if not record.orphaned:
         found.append(f"{record.name} has no spec and is not left: {stalled(record)}")
     return found
-
-
-__all__ = ["Died", "Hold", "faults_of", "settle"]
