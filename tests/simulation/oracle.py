@@ -248,7 +248,8 @@ class Oracle:
         """Whether a mirror that lags shows the name of before a rename, and the ledger that told of it is lost."""
         told = self._passes[by].planned
         behind = told is not None and told.revision != self._heads[-1][1]
-        return self._lost and behind and all(made.name != name for made in self.models.values() if made.key == key)
+        known = {made.name for made in self.models.values() if made.key == key}
+        return self._lost and behind and bool(known) and name not in known
 
     def _bill(self, event: Created) -> None:
         if self.bounds.budget is None or self._lost:

@@ -161,8 +161,12 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
         case Reason.BUDGET_EXCEEDED:
             return world.shape.budget is not None
         case Reason.TREE_INCOMPLETE:
-            # Who bore the former name may be in the file that nobody mends.
-            return bool(wish.former) and bool(world.repository.head.broken)
+            # Who bears what it would take over may be in the file that nobody mends.
+            records = world.place.records
+            takes = any(name in records for name in wish.former) or any(
+                wish.name in record.former_names for record in records.values()
+            )
+            return takes and bool(world.repository.head.broken)
         case _:
             return False
 
