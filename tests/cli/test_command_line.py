@@ -195,9 +195,14 @@ def test_an_interrupted_command_exits_130_without_a_word(folder: Path, spec: Wri
     spec("good")
     commit("one")
     command = [sys.executable, "-m", "controller", "generate", "good", "-"]
-    process = subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    # A shell's background job ignores SIGINT, and so does what it starts: a handler of ours is the default in a child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdin is not None
     process.stdin.write(b"a" * (1 << 20))  # more than a pipe holds: once that is gone, it reads its prompt and waits
     process.stdin.flush()
