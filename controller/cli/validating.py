@@ -27,11 +27,12 @@ from controller.wiring import Where, read_settings, source_of
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was wrong, and how much was looked at."""
+    """What was wrong, how much was looked at, and the patterns of spec files."""
 
     problems: tuple[Problem, ...]
     specs: int = 0
     examples: int = 0
+    patterns: tuple[str, ...] = ()
 
 
 def validate(asked: Asked, paths: Sequence[Path]) -> int:
@@ -60,7 +61,7 @@ async def _findings(asked: Asked, paths: Sequence[Path]) -> Findings:
         return Findings(error.problems)
     can = {key: capabilities(one) for key, one in settings.providers.items()}
     if not paths:
-        return _whole(await read_desired(tree, settings, can))
+        return replace(_whole(await read_desired(tree, settings, can)), patterns=settings.specs)
     asked_for = _patterns(asked.folder, paths)
     entries = [entry.path for entry in await tree.entries()]
     for path, pattern in zip(paths, asked_for, strict=True):
@@ -103,4 +104,7 @@ def _pattern(top: Path, folder: Path, path: Path) -> str:
 
 
 def _looked_at(found: Findings) -> str:
+    """The count; where there is nothing to count, where a spec was looked for: it may be the wrong folder."""
+    if not found.specs and not found.problems and found.patterns:
+        return f"0 specs: none was found in {' or '.join(found.patterns)}"
     return f"{counted(found.specs, 'spec')}, {counted(found.examples, 'example')}"

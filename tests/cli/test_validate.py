@@ -57,6 +57,14 @@ def test_warnings_alone_are_well(gitune: Process, spec: WriteSpec, folder: Path)
     assert " warning " in done.stdout
 
 
+def test_a_folder_without_a_spec_is_told_where_one_was_looked_for(gitune: Process, folder: Path) -> None:
+    done = gitune("validate")
+    assert (done.returncode, done.stdout) == (0, "no problems\n0 specs: none was found in specs/**/*.yaml\n")
+    (folder / "specs").mkdir(exist_ok=True)
+    (folder / "specs/broken.yaml").write_text("kind: [\n")
+    assert "none was found" not in gitune("validate").stdout
+
+
 def test_a_path_narrows_what_is_told(gitune: Process, spec: WriteSpec, folder: Path) -> None:
     spec("good")
     spec("bad", "  nonsense: 1\n")

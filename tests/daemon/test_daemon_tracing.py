@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -262,9 +261,8 @@ def test_the_other_sides_name_of_a_request_is_kept_where_it_is_one(headers: dict
     assert request_id(headers) == found
 
 
-def test_a_span_without_a_listener_costs_next_to_nothing() -> None:
-    began = time.perf_counter()
-    for number in range(10_000):
-        with span("effect", number=number) as told:
-            told.tell(outcome="done")
-    assert time.perf_counter() - began < 0.5
+def test_without_a_listener_each_span_is_the_same_silent_one() -> None:
+    silent = span("pass")
+    assert span("effect", number=1) is silent
+    with silent as told:
+        told.tell(outcome="done")

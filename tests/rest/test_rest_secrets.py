@@ -148,9 +148,9 @@ def test_ordinary_words_stay(text: str) -> None:
     ["key=" * 25_000, "Bearer " * 15_000, "://" * 30_000, "eyJa." * 20_000, '"api_key": "' * 8_000, "-" * 100_000],
 )
 def test_redaction_takes_no_time_on_hostile_text(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     redact(text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @given(st.text(max_size=2000))
