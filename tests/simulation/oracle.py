@@ -480,8 +480,8 @@ class Oracle:
         there, names = {wish.name for wish in commit.wishes}, self._names(told.revision)
         for name, record in records.items():
             models = {slot.model for slot in record.slots}
-            if name in there:
-                self._let_go -= models
+            if name in there:  # a pass that slept while another found the spec gone does not bring it back
+                self._let_go -= {model for model in models if began >= self._gone_at.get(model, 0.0)}
             elif name not in names:
                 self._let_go |= models
                 self._gone_at |= dict.fromkeys(models, self._now())
