@@ -78,7 +78,7 @@ class Settings:
     """A whole gitune.yaml; the defaults are those of a repository without one."""
 
     instance: str | None = None
-    specs: tuple[str, ...] = ("specs/**/*.yaml",)
+    specs: tuple[str, ...] = ("specs/**/*.yaml", "specs/**/*.yml")
     default_provider: str = "local"
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: DEFAULT_PROVIDERS)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)

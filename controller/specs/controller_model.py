@@ -271,7 +271,7 @@ class Controller(Part):
         tuple[Annotated[Text, AfterValidator(_pattern)], ...],
         Field(strict=False, min_length=1, max_length=100, examples=[["specs/**/*.yaml"]]),
         Coded("GT313", "write at least one pattern, such as `specs/**/*.yaml`"),
-    ] = ("specs/**/*.yaml",)
+    ] = ("specs/**/*.yaml", "specs/**/*.yml")
     """Which files are read for specs. Documents of other kinds in them are ignored."""
     default_provider: Annotated[
         str | None, Field(pattern=_KEY_PATTERN, examples=["local"]), Coded("GT315", "use a-z, 0-9 and -")

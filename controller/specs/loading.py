@@ -23,6 +23,7 @@ from controller.state.identity import NAME
 SPEC_LIMITS = Limits(tokens=60_000, nodes=20_000, scalar=1 << 16)
 _KINDS = ("TunedModel", "Controller")
 _WRITTEN_BY_US = "TunedModelStatus"  # a ledger kept in a directory may lie among the specs
+_OURS = frozenset({"baseModel", "dataset"})  # the fields that each spec has
 _CONTROLLER_HINT = "move it to gitune.yaml at the top of the repository"
 
 
@@ -53,11 +54,11 @@ def joined(files: Iterable[SpecFile]) -> LoadedSpecs:
 
 def read_file(name: str, data: bytes) -> SpecFile:
     """What one file holds, whatever the others do. Nothing is raised."""
-    if not data.strip():
-        hint = "remove the file, or write the spec; until then no spec counts as removed"
-        empty = Problem(name, 1, 1, "GT128", "the file is empty", Severity.WARNING, hint)
-        return SpecFile(name, problems=(empty,), unreadable=True)
     parsed = parse(data, name, SPEC_LIMITS)
+    if not parsed.problems and all(document.value is None for document in parsed.documents):
+        hint = "remove the file, or write the spec; until then no spec counts as removed"
+        message = "the file is empty" if not data.strip() else "the file holds no document"
+        return SpecFile(name, problems=(Problem(name, 1, 1, "GT128", message, Severity.WARNING, hint),), unreadable=True)
     own = {p for d in parsed.documents for p in d.problems}
     stray = any(p.severity is Severity.ERROR and p not in own for p in parsed.problems)
     reading = _Reading(name, parsed.problems, unreadable=stray)
@@ -122,7 +123,7 @@ def _standing(document: Document) -> Problem | None:
     if kind == _WRITTEN_BY_US:
         return None
     if version is None:
-        hint = f"add `apiVersion: {API_VERSION}`"
+        hint = f"add `apiVersion: {API_VERSION}`" + ("" if kind is not None else " and `kind: TunedModel`")
         return _problem(document, document.place, "GT008", "apiVersion is missing", hint)
     if version != API_VERSION:
         message = "this apiVersion is not one this version of Gitune reads"
@@ -154,7 +155,7 @@ def _lowered(value: Value) -> dict[str, Value]:
 
 
 def _is_ours(lowered: Mapping[str, Value]) -> bool:
-    """Whether a document is meant for Gitune: its group is ours, or its kind is and nobody else's group is named."""
+    """Whether a document is meant for Gitune: its group is ours, or nobody's is named and its kind or its shape is."""
     version, kind = lowered.get("apiversion"), lowered.get("kind")
     if isinstance(version, str):
         group = version.split("/")[0].lower()
@@ -162,7 +163,13 @@ def _is_ours(lowered: Mapping[str, Value]) -> bool:
             return True
         is_close = bool(difflib.get_close_matches(group, [GROUP], 1, 0.7))
         return is_close and str(kind).lower() == "tunedmodel"
-    return str(kind).lower() == "tunedmodel"
+    return str(kind).lower() == "tunedmodel" or _is_shaped_as_ours(lowered)
+
+
+def _is_shaped_as_ours(lowered: Mapping[str, Value]) -> bool:
+    """Whether it would be a spec with the lines it lost: one that is overlooked would look removed."""
+    spec = lowered.get("spec")
+    return isinstance(spec, dict) and isinstance(lowered.get("metadata"), dict) and not _OURS.isdisjoint(spec)
 
 
 def _validate(document: Document) -> TunedModel | tuple[Problem, ...]:

@@ -71,8 +71,8 @@ def test_a_duration_is_read_in_seconds(written: str, seconds: float) -> None:
         "- a list\n- of things\n",
         "a text",
         "5\n",
-        "# only a comment\n",
-        "---\n",
+        "metadata: {name: triage}\nspec: {replicas: 2}\n",
+        "apiVersion: example.com/v1\nmetadata: {name: triage}\nspec: {dataset: {path: a.jsonl}}\n",
     ],
 )
 def test_a_document_of_another_kind_is_ignored(text: str) -> None:
@@ -90,6 +90,19 @@ def test_one_bad_spec_leaves_the_others_alone() -> None:
     assert loaded.broken[0].place == Place("specs/a.yaml", 4, 9)
     assert loaded.broken[0].problems == loaded.problems
     assert loaded.unreadable == ()
+
+
+@pytest.mark.parametrize("gone", ["kind: TunedModel\n", "apiVersion: gitune.dev/v1alpha1\n", "both"])
+def test_a_spec_that_lost_the_lines_that_say_what_it_is_is_broken_and_not_removed(gone: str) -> None:
+    lines = GOOD.splitlines(keepends=True)
+    rest = "".join(lines[2:]) if gone == "both" else GOOD.replace(gone, "")
+
+    loaded = load(a=rest)
+
+    assert [b.name for b in loaded.broken] == ["triage"]
+    assert [(p.code, "kind: TunedModel" in p.hint) for p in loaded.problems] == [
+        ("GT006", True) if gone.startswith("kind") else ("GT008", gone == "both")
+    ]
 
 
 def test_several_specs_stand_in_one_file() -> None:
@@ -115,6 +128,9 @@ def test_several_specs_stand_in_one_file() -> None:
         "\x00",
         "",
         " \n",
+        "# only a comment\n",
+        "---\n",
+        "".join(f"# {line}\n" for line in GOOD.splitlines()),
         "%TAG ! x\n",
     ],
 )
