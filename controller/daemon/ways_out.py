@@ -18,7 +18,10 @@ WAYS_OUT: Mapping[Reason, str] = MappingProxyType(
             "Look at the provider. Is the model there: `gitune adopt NAME MODEL`; "
             "is it not: `gitune forget NAME --intent`."
         ),
-        Reason.FOREIGN_MODEL: "Rename the spec, or take the model over with `gitune adopt NAME MODEL`.",
+        Reason.FOREIGN_MODEL: (
+            "Rename the spec. A model without a mark can be taken over with `gitune adopt NAME MODEL`; "
+            "one that was yours under another name of this repository, with `instance:` in gitune.yaml."
+        ),
         Reason.RUN_FAILED: _RAISE,
         Reason.RUN_CANCELLED: _RAISE,
         Reason.DEADLINE_EXCEEDED: _RAISE,

@@ -135,9 +135,13 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
         )
     mark = Mark(world.instance, name, model.attempt, model.fingerprint)
     if remote.mark is not None and remote.mark != mark:
-        raise _refusal(
-            f"{full_name} is marked as {remote.mark.instance}/{remote.mark.name}", "Its owner has to forget it first."
+        marked_as = f"{remote.mark.instance}/{remote.mark.name}"
+        hint = "A mark stays. " + (
+            "A spec of that name with those inputs takes it back by itself."
+            if remote.mark.instance == world.instance
+            else f"If that was you, say `instance: {remote.mark.instance}` in gitune.yaml; else rename the spec."
         )
+        raise _refusal(f"{full_name} is marked as {marked_as}", hint)
     marked = await provider.update(full_name, InPlace(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     slot = Slot(full_name, mark.fingerprint, mark.attempt, marked.state, marked.operation, model.provider)

@@ -116,11 +116,16 @@ def may_yet_show(record: Record, world: World) -> bool:
     return intent.answer is Answer.REPEATED or intent in world.young
 
 
-def foreign(name: str, remote: RemoteModel | None) -> str:
-    """Why a model that stands where ours should is left alone."""
+def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:
+    """Why a model that stands where ours should is left alone, and what a person may do. ``instance`` is who we are."""
     mark = find_mark(remote.description) if remote else None
-    owner = f"it is marked as {mark.instance}/{mark.name}" if mark else "it carries no owner mark"
-    return f"{name} is there and is not ours ({owner}): nothing of it is touched; rename the spec, or adopt the model"
+    if mark is None:
+        why, way = "it carries no owner mark", "rename the spec, or adopt the model"
+    else:
+        was = f", or, if that was you, say `instance: {mark.instance}` in gitune.yaml"
+        why = f"it is marked as {mark.instance}/{mark.name}"
+        way = "rename the spec" + (was if mark.instance != instance else "")
+    return f"{name} is there and is not ours ({why}): nothing of it is touched; {way}"
 
 
 def again(what: str) -> str:

@@ -71,7 +71,7 @@ def _settle(case: Case, intent: Intent) -> tuple[Action, ...]:
             if superseded:
                 # Its id is taken and its inputs are not asked for any more: there is nothing left to know of it.
                 return ()
-            return (case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote), slot),)
+            return (case.hold(Reason.FOREIGN_MODEL, foreign(intent.model, remote, world.instance), slot),)
 
 
 def _settle_by_mark(case: Case, intent: Intent, provider: str) -> tuple[Action, ...]:
@@ -254,7 +254,7 @@ def _without_run(case: Case) -> tuple[Action, ...]:
             return (case.unreadable(),)
         case Presence.FOUND:
             remote = world.observed.model(model.provider, wanted)
-            return (case.hold(Reason.FOREIGN_MODEL, foreign(wanted, remote)),)
+            return (case.hold(Reason.FOREIGN_MODEL, foreign(wanted, remote, world.instance)),)
         case Presence.ABSENT:
             pass
     held = forbidden(case)

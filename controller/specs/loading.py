@@ -58,7 +58,9 @@ def read_file(name: str, data: bytes) -> SpecFile:
     if not parsed.problems and all(document.value is None for document in parsed.documents):
         hint = "remove the file, or write the spec; until then no spec counts as removed"
         message = "the file is empty" if not data.strip() else "the file holds no document"
-        return SpecFile(name, problems=(Problem(name, 1, 1, "GT128", message, Severity.WARNING, hint),), unreadable=True)
+        return SpecFile(
+            name, problems=(Problem(name, 1, 1, "GT128", message, Severity.WARNING, hint),), unreadable=True
+        )
     own = {p for d in parsed.documents for p in d.problems}
     stray = any(p.severity is Severity.ERROR and p not in own for p in parsed.problems)
     reading = _Reading(name, parsed.problems, unreadable=stray)

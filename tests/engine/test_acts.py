@@ -8,9 +8,10 @@ import pytest
 
 from controller.conditions import Reason
 from controller.engine import acts
+from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, Transient
 from controller.state.identity import find_mark
-from controller.testing import MemoryProvider, lost_answer
+from controller.testing import MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import INSTANCE, Stage, rows, spec_text
 
 JUDGED = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
@@ -111,8 +112,29 @@ async def test_a_foreign_model_can_be_adopted_and_then_serves() -> None:
     assert (mark.instance, mark.name) == (INSTANCE, "other")
     assert stage.provider.models["tunedModels/by-hand"].description.startswith("by hand\n")
     assert await stage.step() == [("numbers", "none"), ("other", "none")]
-    with pytest.raises(ControllerError, match="is marked as"):
+    with pytest.raises(ControllerError, match="is marked as") as ours:
         await acts.adopt(stage.ports, stage.settings, "other", name)
+    assert ours.value.hint == "A mark stays. A spec of that name with those inputs takes it back by itself."
+
+
+async def test_a_model_of_ours_from_before_the_repository_had_its_name_comes_back_with_the_name_in_the_settings() -> (
+    None
+):
+    stage = await serving()
+    (name,) = stage.provider.models
+    moved = replace(stage.ports, instance="example.com/moved", ledger=MemoryLedger())
+    back = f"say `instance: {INSTANCE}` in gitune.yaml"
+
+    (held,) = (await reconcile(moved, stage.settings, Approval())).outcomes
+
+    assert (held.action.word, held.action.reason) == ("hold", Reason.FOREIGN_MODEL)
+    assert back in held.action.message
+    with pytest.raises(ControllerError, match="is marked as") as theirs:
+        await acts.adopt(moved, stage.settings, "numbers", name)
+    assert back in theirs.value.hint
+    stage.ledger = MemoryLedger()
+    assert await stage.step() == [("numbers", "reuse")]
+    assert list(stage.provider.models) == [name]
 
 
 async def test_a_run_that_may_tune_is_not_forgotten_unless_nobody_can_ask_its_provider_any_more() -> None:
