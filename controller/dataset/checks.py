@@ -19,7 +19,7 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
     if not read.rows:
         return ()
     findings = Findings(read.file)
-    look_at_texts(read, findings)
+    look_at_texts(read, rules, findings)
     found = [*findings.problems(), *_sizes(read, rules), *outer_space(read), *structure(read)]
     found += [*duplicates(read), *contradictions(read)]
     if not rules.is_evaluation:

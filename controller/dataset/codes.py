@@ -43,7 +43,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "GT204": _advice("fewer examples than the guide advises for this kind of task"),
         "GT205": _advice("more examples than the guide advises for this kind of task"),
         "GT206": _error("an input is longer than 40,000 characters"),
-        "GT207": _error("an output is longer than 5,000 characters"),
+        "GT207": _error("an output is longer than 5,000 characters, or than the provider learns"),
         "GT208": _error("the examples together are more than the provider takes in one request"),
         "GT209": _warning("an example stands in the file twice"),
         "GT210": _warning("one input has two different outputs"),

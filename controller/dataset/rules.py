@@ -26,11 +26,13 @@ ADVISED: dict[TaskType, tuple[int, int | None]] = {
 class Rules:
     """What one dataset has to keep to.
 
-    ``inline_bytes`` caps the examples as JSON (None: no cap). ``evaluation`` is the set the finished run is asked, to
-    be kept apart from this one; ``is_evaluation`` says that this is such a set, which may be small.
+    ``inline_bytes`` caps the examples as JSON, ``output_bytes`` each output as UTF-8 (None: no cap). ``evaluation`` is
+    the set the finished run is asked, to be kept apart from this one; ``is_evaluation`` says that this is such a set,
+    which may be small.
     """
 
     task_type: TaskType = "other"
     inline_bytes: int | None = None
     evaluation: ReadDataset | None = None
     is_evaluation: bool = False
+    output_bytes: int | None = None

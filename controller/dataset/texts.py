@@ -10,7 +10,7 @@ import msgspec
 from controller.dataset.codes import CODES
 from controller.dataset.findings import Fault, Findings, listed
 from controller.dataset.rows import ReadDataset
-from controller.dataset.rules import LONGEST_INPUT, LONGEST_OUTPUT
+from controller.dataset.rules import LONGEST_INPUT, LONGEST_OUTPUT, Rules
 from controller.errors import Problem
 
 # C0 and C1 without tab and line breaks, DEL, a byte-order mark; U+FFFD is what a failed conversion leaves.
@@ -18,7 +18,7 @@ _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffd]")
 _FEW = 0.2  # outer white space in up to this share of the rows is a slip; in more it is a habit
 
 
-def look_at_texts(read: ReadDataset, findings: Findings) -> None:
+def look_at_texts(read: ReadDataset, rules: Rules, findings: Findings) -> None:
     """Note what is wrong with single texts."""
     name_in, name_out = read.layout.columns
     for row, text_input in read.inputs():
@@ -28,6 +28,9 @@ def look_at_texts(read: ReadDataset, findings: Findings) -> None:
             _long(name_in, LONGEST_INPUT, row.line, findings)
         if len(row.example.output) > LONGEST_OUTPUT:
             _long(name_out, LONGEST_OUTPUT, row.line, findings)
+        elif rules.output_bytes is not None and len(row.example.output.encode()) > rules.output_bytes:
+            message = f"column '{name_out}' is longer than the {rules.output_bytes:,} bytes that the provider learns"
+            findings.add(Fault("GT207", message, "shorten it"), row.line)
 
 
 def outer_space(read: ReadDataset) -> Iterator[Problem]:

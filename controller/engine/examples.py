@@ -118,7 +118,12 @@ async def _examples(
             rules = Rules(said.task_type, is_evaluation=True)
             rows, apart = await loading.load(one, file, rules, None)
             problems += rows.problems
-        rules = Rules(said.task_type, capabilities.inline_bytes, rows.read if rows else None)
+        rules = Rules(
+            said.task_type,
+            capabilities.inline_bytes,
+            rows.read if rows else None,
+            output_bytes=capabilities.output_bytes,
+        )
         training, _ = await loading.load(*training_set, rules, apart)
     except _NotRead as error:
         return Examples(None, None, (*problems, error.problem), Reason.DATASET_UNREACHABLE)
@@ -150,7 +155,8 @@ class _Loading:
             if isinstance(held, Unreadable):
                 raise held
             layout = asked.layout
-            key = (held.path, held.content, layout, rules.task_type, rules.inline_bytes, rules.is_evaluation, apart)
+            told = (rules.task_type, rules.inline_bytes, rules.output_bytes, rules.is_evaluation)
+            key = (held.path, held.content, layout, told, apart)
             found = self.kept.loads.get(key)
             if found is None:
                 data = await self.files.read(held, DATASET_LIMIT)

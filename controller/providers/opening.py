@@ -16,9 +16,10 @@ from controller.providers.unusable import Unusable
 from controller.rest import ApiKey, Credentials, Limits, Repeat, Rest, Timing, Transport
 from controller.settings import ProviderSettings
 
-# The tuning guide's "4 MB per file", as JSON in the create's body; the embedded server takes what fits in a request.
+# The tuning guide's "4 MB per file", as JSON in the create's body; the embedded server takes what fits in a request,
+# and its base model learns outputs of at most 256 bytes.
 _GEMINI = Capabilities(inline_bytes=4_000_000)
-_LOCAL = Capabilities(inline_bytes=None, free=True)
+_LOCAL = Capabilities(inline_bytes=None, output_bytes=256, free=True)
 _PING = Limits(deadline=3.0, connect=1.0, tries=1)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.server.base import TINY
 from tests.cli.running import Process, WriteSpec
 
 
@@ -59,7 +60,10 @@ def test_warnings_alone_are_well(gitune: Process, spec: WriteSpec, folder: Path)
 
 def test_a_folder_without_a_spec_is_told_where_one_was_looked_for(gitune: Process, folder: Path) -> None:
     done = gitune("validate")
-    assert (done.returncode, done.stdout) == (0, "no problems\n0 specs: none was found in specs/**/*.yaml\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "no problems\n0 specs: none was found in specs/**/*.yaml or specs/**/*.yml\n",
+    )
     (folder / "specs").mkdir(exist_ok=True)
     (folder / "specs/broken.yaml").write_text("kind: [\n")
     assert "none was found" not in gitune("validate").stdout
@@ -126,3 +130,17 @@ def test_no_row_of_a_dataset_is_shown(gitune: Process, spec: WriteSpec, folder: 
         done = gitune("validate", "-o", form, "--debug")
         assert done.returncode == 1
         assert "CANARY" not in done.stdout + done.stderr
+
+
+def test_an_output_that_the_embedded_provider_would_refuse_has_its_line_here(
+    gitune: Process, spec: WriteSpec, folder: Path
+) -> None:
+    spec("long")
+    rows = (folder / "specs/long.jsonl").read_text()
+    whole = json.dumps({"text_input": "as long as it may be", "output": "x" * TINY.output_bytes})
+    longer = json.dumps({"text_input": "longer", "output": "x" * (TINY.output_bytes + 1)})
+    (folder / "specs/long.jsonl").write_text(f"{rows}{whole}\n{longer}\n")
+    done = gitune("validate", "-o", "json")
+    (problem,) = [p for p in json.loads(done.stdout)["problems"] if p["severity"] == "error"]
+    assert done.returncode == 1
+    assert (problem["file"], problem["line"], problem["code"]) == ("specs/long.jsonl", 102, "GT207")

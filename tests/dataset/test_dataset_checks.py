@@ -52,6 +52,17 @@ def test_an_evaluation_set_may_be_small_and_is_not_sent() -> None:
     assert check(read(rows(3)), Rules(inline_bytes=1, is_evaluation=True)) == ()
 
 
+def test_an_output_beyond_what_the_provider_learns_is_named_with_its_line_before_anything_is_sent() -> None:
+    pairs = rows(100)
+    pairs[6], pairs[7] = ("canary fits", "é" * 128), ("canary does not", "é" * 128 + "a")
+
+    (problem,) = found(pairs, "GT207", Rules(output_bytes=256))
+
+    assert (problem.line, problem.severity) == (8, Severity.ERROR)
+    assert problem.message == "column 'output' is longer than the 256 bytes that the provider learns"
+    assert found(pairs, "GT207") == []
+
+
 def test_nothing_is_said_of_a_set_without_rows() -> None:
     assert check(ReadDataset((), ()), Rules()) == ()
 
