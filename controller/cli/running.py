@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -60,27 +61,31 @@ class Daemon:
 def run(asked: Asked, daemon: Daemon) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
     logs.configure(replace(asked, verbose=True))
-    life = _life(asked, daemon)
-    with tracing(os.environ):
+    with ExitStack() as stack:
+        life = _life(asked, daemon, stack)
+        stack.enter_context(tracing(os.environ))
         return asyncio.run(live(life)) or Code.WELL
 
 
-def _life(asked: Asked, daemon: Daemon) -> Life:
+def _life(asked: Asked, daemon: Daemon, stack: ExitStack) -> Life:
+    """What is to be done, with nothing begun but that the address of ``--listen`` is held until the stack ends."""
     clock, chance = SystemClock(), SystemChance()
     _check_lease(daemon)
     repositories = _listed(asked, daemon) if daemon.repositories else None
     notifier = _notifier(daemon, clock, chance)
     web = _web(daemon, clock)
-    beside: list[Beside] = []
-    if web is not None:
-        beside.append(web.serve)
-    if notifier is not None:
-        beside.append(lambda _: notifier.run())
     doors = Doors(clock, chance, notifier)
     if repositories is None:
-        where = _where(asked, daemon)
-        return Life((_followed(where, daemon, doors),), tuple(beside))
-    return Life(tuple(_one_of(one, asked, daemon, doors) for one in repositories), tuple(beside))
+        followed = [_followed(_where(asked, daemon), daemon, doors)]
+    else:
+        followed = [_one_of(one, asked, daemon, doors) for one in repositories]
+    beside: list[Beside] = []
+    if web is not None:
+        # Before the first pass: a daemon that cannot be reached as asked writes and sends nothing.
+        beside.append(stack.enter_context(web.bound()))
+    if notifier is not None:
+        beside.append(lambda _: notifier.run())
+    return Life(tuple(followed), tuple(beside))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -62,20 +63,23 @@ class Web:
     deliveries: Deliveries | None = None
     announce: Callable[[str], None] = lambda _url: None
 
-    async def serve(self, loops: Sequence[Loop]) -> None:
-        """Answer for one loop, or for several by their names, until cancelled.
+    @contextmanager
+    def bound(self) -> Iterator[Callable[[Sequence[Loop]], Coroutine[Any, Any, None]]]:
+        """The address, taken, to what answers there for one loop, or for several by their names, until cancelled.
 
         Raises `ControllerError` where the address cannot be bound.
         """
+        with closing(_bound(self.address)) as listener:
+            yield partial(self._serve, listener)
+
+    async def _serve(self, listener: socket.socket, loops: Sequence[Loop]) -> None:
         own = ("localhost", "127.0.0.1", "[::1]", self.address.host) if self.address.is_loopback else ("*",)
         server = _Server(_config(make_app(Served(tuple(loops), self.clock, self.deliveries, own)), self.address))
-        listener = _bound(self.address)
         telling = asyncio.create_task(self._announce(server, listener.getsockname()[1]))
         try:
             await server.serve(sockets=[listener])
         finally:
             telling.cancel()
-            listener.close()
 
     async def _announce(self, server: uvicorn.Server, port: int) -> None:
         while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -82,6 +83,18 @@ def test_a_second_signal_ends_at_once(yard: Yard) -> None:
         daemon.wait(lambda: daemon.said("daemon.ending"))
         assert daemon.end() < 1.0
         assert daemon.process.returncode == 128 + signal.SIGTERM
+
+
+def test_an_address_that_is_taken_ends_it_before_anything_is_written_or_sent(yard: Yard) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with yard.daemon("--listen", f"127.0.0.1:{port}") as daemon:
+            assert daemon.process.wait(30) == 1
+    assert [line for line in daemon.lines if line.startswith("error: ")] == daemon.lines[:1]
+    assert f"127.0.0.1 port {port} cannot be bound" in daemon.lines[0]
+    assert not daemon.events
+    assert not yard.service.requests
+    assert yard.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
 def test_a_hangup_opens_everything_anew_and_new_settings_need_none(yard: Yard) -> None:

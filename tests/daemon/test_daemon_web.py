@@ -61,12 +61,13 @@ async def serving(house: Household, *, webhooks: bool = True) -> AsyncIterator[S
     known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     deliveries = Deliveries(SECRET) if webhooks else None
     web = Web(Address("127.0.0.1", 0), SystemClock(), deliveries, known.set_result)
-    task = asyncio.create_task(web.serve([house.loop]))
-    try:
-        yield Served(house.loop, await asyncio.wait_for(known, 10))
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    with web.bound() as answer:
+        task = asyncio.create_task(answer([house.loop]))
+        try:
+            yield Served(house.loop, await asyncio.wait_for(known, 10))
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 def delivery(body: bytes = b"{}", number: int = 1, secret: bytes = SECRET) -> dict[str, str]:
@@ -293,5 +294,5 @@ async def test_an_address_that_is_taken_is_a_clear_error() -> None:
     async with serving(house) as served:
         port = int(urlsplit(served.url).port or 0)
         web = Web(Address("127.0.0.1", port), SystemClock())
-        with pytest.raises(ControllerError, match="cannot be bound"):
-            await web.serve([house.loop])
+        with pytest.raises(ControllerError, match="cannot be bound"), web.bound():
+            pass
