@@ -5,11 +5,19 @@ from __future__ import annotations
 from controller.cli import logs
 from controller.cli.codes import Code
 from controller.cli.options import Asked
-from controller.server.serve import ServeOptions
+from controller.errors import ControllerError
+from controller.server.serve import CannotServe, ServeOptions
 from controller.server.serve import serve as run
 
 
 def serve(asked: Asked, options: ServeOptions) -> int:
-    """Serve until SIGINT, SIGTERM or idleness, whatever ``--output`` says: the one line on stdout is JSON."""
+    """Serve until SIGINT, SIGTERM or idleness, whatever ``--output`` says: the one line on stdout is JSON.
+
+    Raises `ControllerError` where that cannot be done as asked.
+    """
     logs.configure(asked)
-    return Code.FAILED if run(options) else Code.WELL
+    try:
+        run(options)
+    except CannotServe as fault:
+        raise ControllerError(fault.message, hint=fault.hint) from fault
+    return Code.WELL

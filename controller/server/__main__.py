@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from controller.server.serve import ServeOptions, serve
+from controller.server.serve import CannotServe, ServeOptions, serve
 
 
 def main() -> int:
-    """Parses the arguments and serves; the exit code is that of `serve`."""
+    """Parses the arguments and serves: 0, or 2 where they cannot be served, as stderr explains."""
     parser = argparse.ArgumentParser(prog="controller.server", description="The embedded tuning API.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 is any free port")
@@ -23,16 +23,20 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, help="how many runs train at once; default: the number of cores")
     asked = parser.parse_args()
-    return serve(
-        ServeOptions(
-            data=asked.data,
-            host=asked.host,
-            port=asked.port,
-            api_key_file=asked.api_key_file,
-            idle_exit=asked.idle_exit,
-            runs=asked.runs,
-        )
+    options = ServeOptions(
+        data=asked.data,
+        host=asked.host,
+        port=asked.port,
+        api_key_file=asked.api_key_file,
+        idle_exit=asked.idle_exit,
+        runs=asked.runs,
     )
+    try:
+        serve(options)
+    except CannotServe as fault:
+        sys.stderr.write(f"{fault.message}\n{fault.hint}\n")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

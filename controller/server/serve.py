@@ -27,7 +27,7 @@ from controller.server.store import Store, StoreUnreadable
 from controller.server.trainers import ONE_THREAD, Trainers
 from controller.server.tuning import Tuning
 
-__all__ = ["ServeOptions", "announce_on_stdout", "serve"]
+__all__ = ["CannotServe", "ServeOptions", "announce_on_stdout", "serve"]
 
 _LOCK_WAIT: Final = 10.0  # seconds; trainers of a killed server are gone within one
 _TICK: Final = 0.1
@@ -59,22 +59,25 @@ class ServeOptions:
     announce: Callable[[str], None] = announce_on_stdout
 
 
-class _CannotServe(Exception):
-    """The options ask for what cannot or must not be done."""
+class CannotServe(Exception):
+    """The options ask for what cannot or must not be done. ``hint`` is the next step for a person, one sentence."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
-def serve(options: ServeOptions) -> int:
-    """Serves until SIGTERM, SIGINT or idleness, then 0; or 2 where the options cannot be served, as stderr explains."""
+def serve(options: ServeOptions) -> None:
+    """Serves until SIGTERM, SIGINT or idleness. Raises `CannotServe`."""
     os.environ.update({name: os.environ.get(name, value) for name, value in ONE_THREAD.items()})
     try:
         keys = _read_keys(options.api_key_file)
         _check_address(options.host, keys)
         with _locked(options.data) as lock, contextlib.closing(_bind(options)) as listener:
             _serve_on(listener, options, keys, lock)
-    except (_CannotServe, StoreUnreadable) as fault:
-        sys.stderr.write(f"gitune serve: {fault}\n")
-        return 2
-    return 0
+    except StoreUnreadable as fault:
+        raise CannotServe(str(fault), hint="Move the file away, or name another folder with --data.") from fault
 
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], lock: int) -> None:
@@ -95,9 +98,11 @@ def _read_keys(file: Path | None) -> list[str]:
     try:
         keys = [line.strip() for line in file.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as fault:
-        raise _CannotServe(f"the API key file {file} cannot be read: {fault}") from fault
+        why = fault.strerror if isinstance(fault, OSError) else "it is no text"
+        message = f"the API key file {file} cannot be read: {why}"
+        raise CannotServe(message, hint="Give --api-key-file a file that can be read.") from fault
     if not keys:
-        raise _CannotServe(f"the API key file {file} holds no key")
+        raise CannotServe(f"the API key file {file} holds no key", hint="Write one key a line.")
     return keys
 
 
@@ -107,7 +112,8 @@ def _check_address(host: str, keys: list[str]) -> None:
     except ValueError:
         loopback = host == "localhost"
     if not loopback and not keys:
-        raise _CannotServe(f"without an API key file only loopback may be bound, not {host}; give --api-key-file")
+        message = f"without an API key file only loopback may be bound, not {host}"
+        raise CannotServe(message, hint="Give the keys to be accepted with --api-key-file.")
 
 
 @contextlib.contextmanager
@@ -120,7 +126,8 @@ def _locked(folder: Path) -> Iterator[int]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as fault:
-        raise _CannotServe(f"the data folder {folder} cannot be used: {fault}") from fault
+        message = f"the data folder {folder} cannot be used: {fault.strerror}"
+        raise CannotServe(message, hint="Name another folder with --data.") from fault
     try:
         deadline = time.monotonic() + _LOCK_WAIT
         while True:
@@ -129,7 +136,8 @@ def _locked(folder: Path) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise _CannotServe(f"the data folder {folder} is in use by another server") from None
+                    message = f"the data folder {folder} is in use by another server"
+                    raise CannotServe(message, hint="Use that server, or name another folder with --data.") from None
                 time.sleep(_TICK / 2)
         yield lock
     finally:
@@ -139,11 +147,14 @@ def _locked(folder: Path) -> Iterator[int]:
 def _bind(options: ServeOptions) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with contextlib.ExitStack() as unbound:
+            listener = unbound.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            unbound.pop_all()
     except OSError as fault:
-        raise _CannotServe(f"{options.host} port {options.port} cannot be bound: {fault}") from fault
+        message = f"{options.host} port {options.port} cannot be bound: {fault.strerror}"
+        raise CannotServe(message, hint="Is it taken? Choose another.") from fault
     return listener
 
 
