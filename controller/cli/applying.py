@@ -17,7 +17,8 @@ from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass, unreadable
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import RevisionConflict
-from controller.plan.actions import Create, Plan, Retune, Wait
+from controller.plan.actions import Create, Retune, Wait
+from controller.plan.outcomes import Done, Outcome
 from controller.plan.world import World
 from controller.ports import Reporter
 from controller.report.applied import applied_markdown, applied_text, people_text, waiting_on_people
@@ -117,9 +118,12 @@ def _tell_what_is_left(screen: Screen, world: World, done: Pass) -> None:
         screen.tell(Text(f"  {terminal(str(problem))}"))
     if names := waiting_on_people(done.outcomes):
         screen.tell(Text(people_text(names), "yellow"))
-    if _still_tuning(done.plan):
-        screen.note("runs go on tuning: `gitune apply --wait` follows them, `gitune status` shows them")
+    if any(map(_tunes, done.outcomes)):
+        screen.note(
+            "runs go on tuning: `gitune apply --wait` follows them to their end; `gitune status` shows them "
+            "as this pass saw them, until another `gitune apply`, or `gitune run`, looks again"
+        )
 
 
-def _still_tuning(plan: Plan) -> bool:
-    return any(isinstance(action, Create | Retune | Wait) for action in plan.actions)
+def _tunes(outcome: Outcome) -> bool:
+    return isinstance(outcome, Done) and isinstance(outcome.action, Create | Retune | Wait)
