@@ -17,7 +17,7 @@ from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass, unreadable
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import RevisionConflict
-from controller.plan.actions import Create, Retune, Wait
+from controller.plan.actions import Create, Hold, Nothing, Retune, Wait
 from controller.plan.outcomes import Done, Outcome
 from controller.plan.world import World
 from controller.ports import Reporter
@@ -52,31 +52,41 @@ def apply(asked: Asked, order: Order) -> int:
     try:
         if order.wait:
             with following(screen) as telling:
-                done = asyncio.run(_last_pass(asked, order, telling))
+                done, before = asyncio.run(_whole(asked, order, telling))
         else:
             with screen.waiting("one pass over specs, ledger and providers"):
-                done = asyncio.run(_last_pass(asked, order, Quiet()))
+                done, before = asyncio.run(_whole(asked, order, Quiet()))
     except Refused as refusal:
         return _show_refusal(screen, refusal)
     screen.show(
         Views(
-            text=lambda _: applied_text(done.plan, done.outcomes),
+            text=lambda _: applied_text(done.plan, done.outcomes, before),
             json=lambda: applied_json(done.plan, done.outcomes, done.records),
-            markdown=lambda: applied_markdown(done.plan, done.outcomes),
+            markdown=lambda: applied_markdown(done.plan, (*before, *done.outcomes)),
         )
     )
     _tell_what_is_left(screen, done.world, done)
     return of_pass(done.world, done.outcomes)
 
 
-async def _last_pass(asked: Asked, order: Order, telling: Reporter) -> Pass:
+async def _whole(asked: Asked, order: Order, telling: Reporter) -> tuple[Pass, tuple[Outcome, ...]]:
+    """The last pass, and what those before it did: a cancel that is asked for again is one."""
     last: Pass | None = None
+    before: dict[tuple[str, str, str], Outcome] = {}
     async with open_ports(Where(asked.folder, asked.config, worktree=order.worktree), telling) as opened:
         async for done in _passes(opened, order):
+            before |= _did(last) if last is not None else {}
             last = done
     if last is None:
         raise AssertionError("a pass ends in a result or in an error")
-    return last
+    return last, tuple(outcome for which, outcome in before.items() if which not in _did(last))
+
+
+def _did(done: Pass) -> dict[tuple[str, str, str], Outcome]:
+    """What a pass carried out, by name, word and remote model."""
+    idle = Nothing | Wait | Hold
+    carried_out = [o for o in done.outcomes if isinstance(o, Done) and not isinstance(o.action, idle)]
+    return {(o.action.name, o.action.word, o.action.model): o for o in carried_out}
 
 
 async def _passes(opened: Opened, order: Order) -> AsyncIterator[Pass]:

@@ -30,17 +30,22 @@ def outcome_text(outcome: Outcome) -> Text:
             return _held(name, reason, message + _scored(score), hint)
 
 
-def applied_text(plan: Plan, outcomes: Sequence[Outcome]) -> Text:
-    """A line for each outcome that did something or is held, then the counts."""
+def applied_text(plan: Plan, outcomes: Sequence[Outcome], told: Sequence[Outcome] = ()) -> Text:
+    """A line for each outcome that did something or is held, then the counts, with those of what was told before."""
     lines = [outcome_text(o) for o in outcomes if not isinstance(o.action, Nothing)]
-    return Text("\n").join([*lines, Text.assemble(("Applied: ", "bold"), applied_summary(plan, outcomes), ".")])
+    said = applied_summary(plan, (*told, *outcomes))
+    return Text("\n").join([*lines, Text.assemble(("Applied: ", "bold"), said, ".")])
 
 
 def applied_summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
-    """``1 create, 1 update; 2 held; 3 unchanged``, or that there was nothing to do."""
-    done = [o.action.word for o in outcomes if isinstance(o, Done) and not isinstance(o.action, Nothing | Hold)]
+    """``1 create, 1 update; 2 held; 3 unchanged``, or that there was nothing to do.
+
+    What something was done to does not count as unchanged.
+    """
+    acted = [o.action for o in outcomes if isinstance(o, Done) and not isinstance(o.action, Nothing | Hold)]
+    done, touched = [action.word for action in acted], {action.name for action in acted}
     held = sum(isinstance(o, Held) or isinstance(o.action, Hold) for o in outcomes)
-    same = sum(isinstance(o.action, Nothing) for o in outcomes)
+    same = sum(isinstance(o.action, Nothing) and o.action.name not in touched for o in outcomes)
     parts = [", ".join(f"{done.count(word)} {word}" for word in dict.fromkeys(done))]
     parts.extend([f"{held} held" if held else "", f"{same} unchanged" if same else ""])
     said = "; ".join(part for part in parts if part) or "nothing is declared"
