@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from controller.cli.on_github.ready import workflows
 from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
 from controller.errors import ControllerError
+from controller.git.layout import Repository, default_branch, find_repository
 from controller.report.escape import cell, terminal
 
 SETTINGS = """\
@@ -41,22 +43,27 @@ spec:
 
 
 def init(asked: Asked, action: str | None = None) -> int:
-    """Write the files of `starter` below the root, and with an ``action`` (OWNER/NAME@COMMIT) the workflows too.
+    """Write the files of `starter`, and with an ``action`` (OWNER/NAME@COMMIT) the workflows too.
 
+    They go to the top of the repository, where every other command looks for them; outside git, to the folder.
     Raises `ControllerError`, with nothing written, where one of them exists.
     """
-    root = asked.folder
-    files = {**starter(), **(workflows(action) if action else {})}
+    repository = find_repository(asked.folder)
+    root = _top(asked.folder, repository)
+    branch = default_branch(repository) if repository else ""
+    files = {**starter(), **(workflows(action, branch) if action else {})}
     taken = sorted(path for path in files if (root / path).exists() or (root / path).is_symlink())
     if taken:
         hint = "Move them away, or start in another folder: nothing was written."
         raise ControllerError(f"these files are there already: {', '.join(taken)}", hint=hint)
     for path, text in files.items():
         _write(root / path, text)
-    made = sorted(files)
-    Screen(asked).show(
+    made, screen = sorted(files), Screen(asked)
+    if root.resolve() != asked.folder.resolve():
+        screen.note(f"these files are at the top of the repository: {root}")
+    screen.show(
         Views(
-            text=lambda _: _told(made),
+            text=lambda _: _told(made, _next(root, repository)),
             json=lambda: {"schemaVersion": 1, "written": made},
             markdown=lambda: "".join(f"- {cell(path)}\n" for path in made),
         )
@@ -84,7 +91,23 @@ def _write(path: Path, text: str) -> None:
         raise ControllerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 
-def _told(made: list[str]) -> Text:
+def _top(folder: Path, repository: Repository | None) -> Path:
+    if repository is None:
+        return folder
+    if repository.top is None:
+        hint = "Start in a clone of it, and push what you commit there."
+        raise ControllerError(f"{folder} is a bare repository: it has no files of its own", hint=hint)
+    return repository.top
+
+
+def _next(root: Path, repository: Repository | None) -> list[str]:
+    """The commands that lead from the files to a model, from where the person is."""
+    there = [] if root.resolve() == Path.cwd() else [f"cd {shlex.quote(str(root))}"]
+    commit = "git add . && git commit -m 'A first model'"
+    made = f"git init -b main && {commit}" if repository is None else commit
+    return [*there, "gitune validate", made, "gitune apply --wait"]
+
+
+def _told(made: list[str], steps: list[str]) -> Text:
     lines = [Text.assemble(("wrote ", "green"), terminal(path)) for path in made]
-    steps = ("", "Next:", "  gitune validate", "  git add . && git commit -m 'A first model'", "  gitune apply --wait")
-    return Text("\n").join([*lines, *map(Text, steps)])
+    return Text("\n").join([*lines, Text(""), Text("Next:"), *(Text(f"  {terminal(step)}") for step in steps)])

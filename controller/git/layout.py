@@ -72,6 +72,18 @@ def head(repository: Repository) -> str:
     return text.removeprefix("ref:").strip() if text.startswith("ref:") else text
 
 
+def default_branch(repository: Repository) -> str:
+    """What a clone knows as the default branch of its origin, else the branch HEAD is on; "" where it is on none.
+
+    Raises `NoRepository`.
+    """
+    origin = repository.common / "refs/remotes/origin/HEAD"
+    if origin.is_file() and (known := _pointer(origin)).startswith("ref: refs/remotes/origin/"):
+        return known.removeprefix("ref: refs/remotes/origin/")
+    on = head(repository)
+    return on.removeprefix("refs/heads/") if on.startswith("refs/heads/") else ""
+
+
 def checked_out(repository: Repository) -> frozenset[str]:
     """The refs that some working tree of this repository stands on."""
     worktrees = repository.common / "worktrees"

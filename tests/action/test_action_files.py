@@ -77,6 +77,22 @@ def test_init_writes_the_workflows_of_this_repository_with_the_action_pinned(tmp
     lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *written)
 
 
+@pytest.mark.parametrize(
+    ("branch", "written"),
+    [("main", "main"), ("master", '"master"'), ("1.0", '"1.0"'), ("c++/x", r'"c\\+\\+/x"'), ("déjà,", '"déjà,"')],
+)
+def test_the_workflow_that_applies_is_started_by_pushes_to_the_repositorys_own_branch(
+    tmp_path: Path, branch: str, written: str
+) -> None:
+    subprocess.run(["git", "init", "-q", "-b", branch, str(tmp_path)], check=True)
+    assert run(["init", "--root", str(tmp_path), "--action", PIN]) == 0
+
+    workflow = tmp_path / ".github" / "workflows" / "gitune-apply.yml"
+    assert f"    branches: [{written}]\n" in workflow.read_text("utf-8")
+    lint("actionlint", workflow, cwd=tmp_path)
+    lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+
+
 @pytest.mark.parametrize("action", ["acme/gitune@v1", "acme/gitune@main", "./", "acme/gitune", "a b/c@" + "0" * 40])
 def test_an_action_that_is_not_pinned_is_refused_and_nothing_is_written(tmp_path: Path, action: str) -> None:
     assert run(["init", "--root", str(tmp_path), "--action", action]) == 1

@@ -1,12 +1,13 @@
 """`gitune init` and `gitune validate`, as people and scripts use them."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from controller.server.base import TINY
-from tests.cli.running import Process, WriteSpec
+from tests.cli.running import Commit, Process, WriteSpec
 
 
 def test_what_init_writes_is_valid_without_a_remark(process: Process, folder: Path) -> None:
@@ -27,6 +28,45 @@ def test_init_overwrites_nothing_and_then_writes_nothing(gitune: Process, folder
     assert done.stderr.startswith("error: these files are there already: gitune.yaml\n")
     assert [p.name for p in folder.iterdir()] == ["gitune.yaml"]
     assert (folder / "gitune.yaml").read_text() == "mine\n"
+
+
+def test_init_in_a_folder_of_a_repository_writes_at_its_top_where_every_command_looks(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("mine")
+    commit("one")
+    below = folder / "team" / "a b"
+    below.mkdir(parents=True)
+    done = gitune("init", cwd=below)
+    assert done.returncode == 0
+    assert done.stderr == f"note: these files are at the top of the repository: {folder}\n"
+    assert f"\nNext:\n  cd {folder}\n  gitune validate\n  git add . && git commit" in done.stdout
+    assert list(below.iterdir()) == []
+    for place in (folder, below):
+        assert gitune("validate", cwd=place).stdout == "no problems\n2 specs, 200 examples\n"
+    again = gitune("init", cwd=below)
+    assert again.returncode == 1
+    assert "these files are there already: gitune.yaml" in again.stderr
+
+
+def test_init_tells_the_whole_way_to_a_first_model(gitune: Process, folder: Path, tmp_path: Path) -> None:
+    steps = (
+        "  gitune validate\n  git init -b main && git add . && git commit -m 'A first model'\n  gitune apply --wait\n"
+    )
+    assert gitune("init").stdout.endswith(f"\nNext:\n{steps}")
+    other = tmp_path / "a folder"
+    other.mkdir()
+    assert gitune("init", "--root", str(other)).stdout.endswith(f"\nNext:\n  cd '{other}'\n{steps}")
+    subprocess.run(["git", "init", "-q", str(tmp_path / "made")], check=True)
+    assert "\n  git add . && git commit" in gitune("init", cwd=tmp_path / "made").stdout
+
+
+def test_init_has_nowhere_to_write_in_a_bare_repository(gitune: Process, folder: Path) -> None:
+    subprocess.run(["git", "init", "-q", "--bare", str(folder)], check=True)
+    done = gitune("init")
+    assert done.returncode == 1
+    assert f"error: {folder} is a bare repository" in done.stderr
+    assert "hint: Start in a clone" in done.stderr
 
 
 def test_init_does_not_write_through_a_dangling_link(gitune: Process, folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from controller.git.entries import blob_id
 from controller.git.failures import GitFailed, NoRepository, NotFound
 from controller.git.identity import network_identity, root_commit
-from controller.git.layout import Repository, checked_out, find_repository, head, open_repository
+from controller.git.layout import Repository, checked_out, default_branch, find_repository, head, open_repository
 from controller.git.mirror import Mirror, mirror_of
 from tests.git.repositories import Work, clone
 
@@ -84,6 +84,19 @@ async def test_a_linked_working_tree_has_its_own_head(make: Make, gitune_home: P
     assert checked_out(linked) == {"refs/heads/main", "refs/heads/side"}
     assert await (await mirror_of(linked, gitune_home)).commit("HEAD") == first
     assert await (await mirror_of(linked, gitune_home)).commit("main") == second
+
+
+def test_the_default_branch_is_that_of_the_origin_else_the_one_that_is_checked_out(make: Make, tmp_path: Path) -> None:
+    origin = make()
+    origin.git("checkout", "-q", "-b", "trunk/one")
+    assert default_branch(open_repository(origin.root)) == "trunk/one"
+    origin.commit({"a": "1"})
+    there = Work(tmp_path / "there")
+    origin.git("clone", "-q", str(origin.root), str(there.root))
+    there.git("checkout", "-q", "-b", "work")
+    assert default_branch(open_repository(there.root)) == "trunk/one"
+    origin.git("checkout", "-q", "--detach")
+    assert default_branch(open_repository(origin.root)) == ""
 
 
 async def test_a_bare_repository_is_read_where_it_is_named(make: Make, gitune_home: Path, tmp_path: Path) -> None:
