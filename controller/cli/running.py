@@ -26,7 +26,8 @@ from controller.daemon.tracing import tracing
 from controller.daemon.web import Web, parse_address
 from controller.daemon.webhook import Deliveries, read_secret
 from controller.errors import ControllerError, Severity, SpecInvalid
-from controller.git.location import full_name, without_userinfo
+from controller.git.location import full_name, parse_location, without_userinfo
+from controller.git.names import branch_ref
 from controller.rest import know
 from controller.settings import FollowedRepository
 from controller.source.watch import Watched
@@ -184,4 +185,10 @@ def _where(asked: Asked, daemon: Daemon) -> Where:
         return Where(asked.folder, asked.config, worktree=daemon.worktree)
     if daemon.worktree:
         raise ControllerError("--worktree goes with --root", hint="A repository behind an address has no files here.")
-    return Where(asked.folder, asked.config, repo=daemon.repo, branch=daemon.branch or "main")
+    if asked.root is not None:
+        raise ControllerError("--root does not go with --repo", hint="Name one of the two: one repository is followed.")
+    branch = daemon.branch or "main"
+    # Time mends neither; that there is nothing at an address yet is another matter.
+    parse_location(daemon.repo)
+    branch_ref(branch)
+    return Where(asked.folder, asked.config, repo=daemon.repo, branch=branch)

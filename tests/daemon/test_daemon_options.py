@@ -12,6 +12,11 @@ from controller.cli.main import run
     [
         (("--branch", "main"), "--branch goes with --repo"),
         (("--repo", "/x", "--worktree"), "--worktree goes with --root"),
+        (("--repo", "/x", "--root", "."), "--root does not go with --repo"),
+        (("--repo", "https://x"), "'https://x' is not a repository address Gitune uses"),
+        (("--repo", "git://host/models.git"), "is not a repository address Gitune uses"),
+        (("--repo", "https://user:word@host/a?b"), "'https://host/a?b' is not a repository address Gitune uses"),
+        (("--repo", "/x", "--branch", "a..b"), "'a..b' is not a name a branch can have"),
         (("--listen", "8080"), "HOST:PORT"),
         (("--webhook-secret-file", "nothing"), "--webhook-secret-file goes with --listen"),
         (("--listen", "127.0.0.1:0", "--webhook-secret-file", "nothing"), "cannot be read"),
@@ -29,6 +34,7 @@ def test_options_that_cannot_be_meant_are_refused(
     assert run(["run", *words]) == 1
     error = capsys.readouterr().err
     assert said in error
+    assert "hint: " in error
     assert "Traceback" not in error
 
 

@@ -169,6 +169,16 @@ def test_a_storm_of_a_hundred_thousand_events_is_two_passes_and_what_follows_it_
         settled(daemon, yard, 2)
 
 
+def test_a_repository_that_appears_later_is_waited_for(yard: Yard, tmp_path: Path) -> None:
+    later = tmp_path / "later"
+    with yard.daemon("--repo", str(later), "--interval", "1") as daemon:
+        daemon.wait(lambda: daemon.said("pass.failed"))
+        shutil.copytree(yard.repository.root, later)
+        daemon.wait(lambda: [done for done in daemon.said("action.done") if done["action"] == "promote"])
+        assert daemon.end() < 10.0
+        assert daemon.process.returncode == 0
+
+
 def test_a_branch_of_an_address_is_polled(yard: Yard, tmp_path: Path) -> None:
     bare = tmp_path / "there.git"
     yard.repository.git("init", "-q", "--bare", "-b", "main", str(bare))
