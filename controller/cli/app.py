@@ -102,8 +102,8 @@ def apply(
     ] = False,
 ) -> int:
     """Bring the providers to what is committed, in one pass. Exits 3 where something waits on a person."""
-    from controller.cli.applying import Order  # noqa: PLC0415 - see the module's docstring
-    from controller.cli.applying import apply as run  # noqa: PLC0415 - as above
+    from controller.cli.applying import apply as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.order import Order  # noqa: PLC0415 - as above
 
     return run(asked, Order(wait=wait, digest=digest, allow=frozenset(allow or ()), worktree=worktree))
 

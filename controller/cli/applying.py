@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from controller.cli import logs
 from controller.cli.codes import Code
 from controller.cli.failures import error_json, error_text
 from controller.cli.options import Asked
+from controller.cli.order import Order
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass, unreadable
@@ -35,19 +35,10 @@ _RACES = 5
 _OFTEN, _SELDOM = 1.0, 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What `gitune apply` was asked for."""
-
-    wait: bool = False
-    digest: str | None = None
-    allow: frozenset[str] = frozenset()
-    worktree: bool = False
-
-
 def apply(asked: Asked, order: Order) -> int:
     """Carry it out and tell; the exit code is that of the last pass."""
     logs.configure(asked)
+    order.check()
     screen = Screen(asked)
     try:
         if order.wait:
