@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.git.failures import GitFailed, NoRepository
 from controller.git.identity import remote_location
-from controller.git.layout import checked_out, find_repository, open_repository
+from controller.git.layout import Repository, checked_out, find_repository, open_repository
 from controller.git.location import LocalPath, NetworkUrl, local_path, parse_location
 from controller.git.mirror import Mirror, mirror_for, mirror_of
 from controller.git.names import branch_ref
@@ -19,19 +19,23 @@ from controller.ledger.branch import Now, Place
 
 
 class LocalPlace:
-    """A branch of a repository in the file system. ``home`` is Gitune's data folder."""
+    """A branch of a repository in the file system. ``home`` is Gitune's data folder.
 
-    def __init__(self, folder: Path, branch: str, home: Path, now: Now) -> None:
+    ``hint`` is the next step where there is no repository, "" for what git's own room says.
+    """
+
+    def __init__(self, folder: Path, branch: str, home: Path, now: Now, hint: str = "") -> None:
         self._folder = folder
         self._branch = branch
         self._home = home
         self._now = now
+        self._hint = hint
         self._mirror: Mirror | None = None
 
     async def open(self) -> Mirror:
         """Our view of that repository."""
         if self._mirror is None:
-            self._mirror = await mirror_of(open_repository(self._folder), self._home)
+            self._mirror = await mirror_of(self._repository(), self._home)
         return self._mirror
 
     async def tip(self) -> str | None:
@@ -55,6 +59,12 @@ class LocalPlace:
                 hint="Switch to another branch there: the ledger never changes files somebody works on.",
             )
         await swap_ref(mirror, ref, old, new, self._now())
+
+    def _repository(self) -> Repository:
+        try:
+            return open_repository(self._folder)
+        except NoRepository as error:
+            raise NoRepository(error.message, hint=self._hint or error.hint) from error
 
 
 class NetworkPlace:
@@ -117,17 +127,20 @@ async def find_place(asked: Wanted) -> Place:
     """
     repository = find_repository(asked.root)
     location = await remote_location(repository, asked.remote or "origin") if repository else None
+    said = f"the remote `{asked.remote or 'origin'}` of this repository: see `git remote -v`"
     if location is None and asked.remote is not None:
         if not re.search("[/:]", asked.remote):
             raise NoRepository(
                 f"the repository has no remote {asked.remote!r}", hint="Correct `ledger.remote` in gitune.yaml."
             )
         location = parse_location(asked.remote)
+        said = "`ledger.remote` in gitune.yaml"
     top = repository.top or repository.git_dir if repository else asked.root
     match location:
         case NetworkUrl():
             return NetworkPlace(location, asked.branch, asked.home, asked.environ)
         case LocalPath():
-            return LocalPlace(Path(local_path(location, str(top))), asked.branch, asked.home, asked.now)
+            hint = f"That is {said}. The ledger is kept there; `gitune status --offline` shows what is here."
+            return LocalPlace(Path(local_path(location, str(top))), asked.branch, asked.home, asked.now, hint)
         case None:
             return LocalPlace(asked.root, asked.branch, asked.home, asked.now)

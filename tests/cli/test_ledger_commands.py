@@ -256,3 +256,32 @@ def test_doctor_names_the_fix_of_what_is_wrong(gitune: Process, folder: Path, sp
     assert all(f["fix"] for f in bad)
     assert "FAIL" in gitune("doctor").stdout
     assert gitune("doctor", "--root", "nowhere").returncode == 1
+
+
+@pytest.mark.parametrize("origin", ["gone.git", "plain"])
+def test_an_origin_that_is_no_repository_is_told_as_the_origin_and_offline_goes_on(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit, origin: str
+) -> None:
+    spec("numbers")
+    commit("one")
+    (folder.parent / "plain").mkdir()
+    subprocess.run(["git", "remote", "add", "origin", f"../{origin}"], cwd=folder, check=True)
+    for command in ("status", "plan", "apply"):
+        done = gitune(command)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"error: {folder}/../{origin} is not ")
+        assert "\nhint: That is the remote `origin` of this repository: see `git remote -v`. " in done.stderr
+        assert "`gitune status --offline`" in done.stderr
+    assert gitune("status", "--offline").returncode == 0
+
+
+def test_a_ledger_remote_that_is_no_repository_is_told_as_what_gitune_yaml_says(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers")
+    (folder / "gitune.yaml").write_text(
+        "apiVersion: gitune.dev/v1alpha1\nkind: Controller\nledger: {remote: nowhere/origin.git}\n"
+    )
+    commit("one")
+    done = gitune("status")
+    assert f"error: {folder}/nowhere/origin.git is not a folder\nhint: That is `ledger.remote` in gitune" in done.stderr
