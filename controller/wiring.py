@@ -149,6 +149,8 @@ async def _identity(where: Where, source: Source, environ: Mapping[str, str]) ->
     source = CommitSource(where.root, home(environ))
     try:
         found = await source.identity()
+        if found is None:
+            await source.tip()  # where there is no commit yet, that is what is wrong
     finally:
         await source.close()
     return found or _nameless()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -13,23 +13,17 @@ from controller.cli import logs
 from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet
+from controller.cli.uncommitted import Against, Compared, compared, datasets
 from controller.cli.verdicts import of_plan, unreadable
 from controller.engine.reconcile import Preview, preview, preview_offline
-from controller.errors import ControllerError
 from controller.plan.actions import Nothing, Plan
-from controller.ports import Tree
 from controller.report.escape import terminal
 from controller.report.plan_json import as_json
 from controller.report.plan_markdown import plan_markdown
 from controller.report.plan_text import plan_text
 from controller.report.problems import counts
 from controller.report.wording import listed
-from controller.settings import Settings
-from controller.source.tree import differing
-from controller.specs.patterns import spec_paths
-from controller.wiring import SETTINGS_FILE, Opened, Where, open_ports, source_of
-
-_NAMED_FILES = 5
+from controller.wiring import Opened, Where, open_ports, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +40,10 @@ def plan(asked: Asked, question: Question) -> int:
     logs.configure(asked)
     screen = Screen(asked)
     with screen.waiting("looking at the specs, the ledger and the providers"):
-        shown, moved = asyncio.run(_look(asked, question))
+        shown, files = asyncio.run(_look(asked, question))
     made = shown.plan
     screen.show(Views(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made)))
-    _remark(screen, shown, moved, question)
+    _remark(screen, shown, files, question)
     return of_plan(shown.world, made, detailed=question.detailed)
 
 
@@ -60,7 +54,7 @@ def only_new(head: Plan, base: Plan) -> Plan:
     return replace(head, actions=tuple(a for a in new if not isinstance(a, Nothing)))
 
 
-async def _look(asked: Asked, question: Question) -> tuple[Preview, tuple[str, ...] | None]:
+async def _look(asked: Asked, question: Question) -> tuple[Preview, Compared]:
     async with _opened(asked, question.base) as opened:
         ask = preview_offline if question.offline else preview
         working = source_of(Where(asked.folder, worktree=True))
@@ -69,7 +63,8 @@ async def _look(asked: Asked, question: Question) -> tuple[Preview, tuple[str, .
             if question.base is not None:
                 base = await ask(opened.ports, opened.settings, question.base)
                 shown = replace(shown, plan=only_new(shown.plan, base.plan))
-            return shown, await _uncommitted(asked, await working.tree(), shown, opened.settings)
+            rests_on = datasets(shown.world.desired.models)
+            return shown, await compared(asked, await working.tree(), opened.settings.specs, rests_on)
         finally:
             await working.close()
 
@@ -84,35 +79,16 @@ async def _opened(asked: Asked, base: str | None) -> AsyncIterator[Opened]:
         yield opened
 
 
-async def _uncommitted(asked: Asked, working: Tree, shown: Preview, settings: Settings) -> tuple[str, ...] | None:
-    """The files the plan rests on that are not as in HEAD; None where there is no commit to compare with."""
-    source = source_of(Where(asked.folder))
-    try:
-        head = await source.tree()
-        if head.revision is None:
-            return None
-        both = [entry.path for tree in (head, working) for entry in await tree.entries()]
-        specs = spec_paths(settings.specs, both)
-        return await differing(head, working, sorted({SETTINGS_FILE, *specs, *_datasets(shown)}))
-    except ControllerError:
-        return None
-    finally:
-        await source.close()
-
-
-def _datasets(shown: Preview) -> Sequence[str]:
-    models = shown.world.desired.models
-    evaluations = [m.evaluation.dataset.path for m in models if m.evaluation is not None]
-    return [*(m.dataset.path for m in models), *evaluations]
-
-
-def _remark(screen: Screen, shown: Preview, moved: tuple[str, ...] | None, question: Question) -> None:
+def _remark(screen: Screen, shown: Preview, files: Compared, question: Question) -> None:
     """What a reader has to know beside the plan, on stderr."""
-    if moved is None:
-        screen.note("this is the plan of the files on disk: apply acts on commits, and there is none")
-    elif moved:
-        some = [*moved[:_NAMED_FILES], *([f"{len(moved) - _NAMED_FILES} more"] if len(moved) > _NAMED_FILES else [])]
-        screen.note(f"this is the plan of the working tree, apply acts on HEAD; they differ in {listed(some)}")
+    match files.against:
+        case Against.NO_GIT:
+            screen.note("there is no git here: apply acts on these files as they are, on providers that cost nothing")
+        case Against.NO_COMMIT:
+            screen.note("this is the plan of the files on disk: apply acts on commits, and there is none")
+        case Against.HEAD:
+            if told := files.sentence("this is the plan of"):
+                screen.note(told)
     if question.offline:
         screen.note("no provider was asked: what the ledger says is taken for what they have")
     if question.base is not None:

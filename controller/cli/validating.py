@@ -14,6 +14,7 @@ from controller.cli import logs
 from controller.cli.codes import Code
 from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
+from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid
 from controller.providers.opening import capabilities
@@ -21,18 +22,19 @@ from controller.report.problems import problems_json, problems_markdown, problem
 from controller.report.wording import counted
 from controller.source.tree import top_of
 from controller.specs.patterns import spec_paths
-from controller.state.desired import Desired
+from controller.state.desired import Desired, DesiredModel
 from controller.wiring import Where, read_settings, source_of
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was wrong, how much was looked at, and the patterns of spec files."""
+    """What was wrong, how much was looked at, the patterns of spec files, and how the files stand to HEAD."""
 
     problems: tuple[Problem, ...]
     specs: int = 0
     examples: int = 0
     patterns: tuple[str, ...] = ()
+    files: Compared = NO_COMMIT
 
 
 def validate(asked: Asked, paths: Sequence[Path]) -> int:
@@ -48,6 +50,8 @@ def validate(asked: Asked, paths: Sequence[Path]) -> int:
             markdown=lambda: problems_markdown(found.problems),
         )
     )
+    if told := found.files.sentence("this is about"):
+        screen.note(told)
     wrong = any(problem.severity is Severity.ERROR for problem in found.problems)
     return Code.FAILED if wrong else Code.WELL
 
@@ -58,10 +62,12 @@ async def _findings(asked: Asked, paths: Sequence[Path]) -> Findings:
     try:
         settings = await read_settings(where, tree)
     except SpecInvalid as error:
-        return Findings(error.problems)
+        return Findings(error.problems, files=await compared(asked, tree, ()))
     can = {key: capabilities(one) for key, one in settings.providers.items()}
     if not paths:
-        return replace(_whole(await read_desired(tree, settings, can)), patterns=settings.specs)
+        desired = await read_desired(tree, settings, can)
+        files = await compared(asked, tree, settings.specs, datasets(desired.models))
+        return replace(_whole(desired), patterns=settings.specs, files=files)
     asked_for = _patterns(asked.folder, paths)
     entries = [entry.path for entry in await tree.entries()]
     for path, pattern in zip(paths, asked_for, strict=True):
@@ -69,21 +75,27 @@ async def _findings(asked: Asked, paths: Sequence[Path]) -> Findings:
             message = f"there is no spec at {path}"
             raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
     wider = replace(settings, specs=(*settings.specs, *asked_for))
-    return _below(await read_desired(tree, wider, can), set(spec_paths(asked_for, entries)))
+    desired = await read_desired(tree, wider, can)
+    below = set(spec_paths(asked_for, entries))
+    files = await compared(asked, tree, asked_for, datasets(_in(desired, below)))
+    return replace(_below(desired, below), files=files)
 
 
 def _whole(desired: Desired) -> Findings:
     return Findings(desired.problems, len(desired.names), sum(len(m.dataset.examples) for m in desired.models))
 
 
+def _in(desired: Desired, files: set[str]) -> list[DesiredModel]:
+    return [model for model in desired.models if model.place.file in files]
+
+
 def _below(desired: Desired, files: set[str]) -> Findings:
     """Only what concerns these spec files: their own problems, and those of the datasets they name."""
-    models = [model for model in desired.models if model.place.file in files]
+    models = _in(desired, files)
     broken = [model for model in desired.invalid if model.place.file in files]
-    datasets = {model.dataset.path for model in models}
-    datasets |= {model.evaluation.dataset.path for model in models if model.evaluation is not None}
+    concerned = files.union(datasets(models))
     own = {problem for model in broken for problem in model.problems}
-    kept = tuple(p for p in desired.problems if p.file in files | datasets or p in own)
+    kept = tuple(p for p in desired.problems if p.file in concerned or p in own)
     return Findings(kept, len(models) + len(broken), sum(len(m.dataset.examples) for m in models))
 
 

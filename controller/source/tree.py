@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import ControllerError, SourceError, Unreadable
+from controller.git.entries import blob_id
 from controller.git.layout import find_repository
 from controller.ports import Entry, EntryKind, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
@@ -178,7 +179,16 @@ def top_of(folder: Path) -> Path:
 
 async def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:
     """Those of the paths whose bytes are not the same in both trees; missing on one side counts, on both does not."""
-    return tuple([path for path in paths if await _outcome(committed, path) != await _outcome(working, path)])
+    known = {entry.path: entry.content for entry in await committed.entries()}
+    return tuple([path for path in paths if not await _is_same(committed, working, path, known.get(path, ""))])
+
+
+async def _is_same(committed: Tree, working: Tree, path: str, content: str) -> bool:
+    """Bytes are compared by the name git has for them: then nothing of the commit has to be read."""
+    found = await _outcome(working, path)
+    if content and isinstance(found, bytes):
+        return blob_id(found) == content
+    return found == await _outcome(committed, path)
 
 
 async def _outcome(tree: Tree, path: str) -> bytes | str:

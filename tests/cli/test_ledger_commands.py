@@ -193,9 +193,25 @@ def test_an_invalid_spec_is_shown_in_the_plan_and_exits_1(gitune: Process, spec:
     assert "error: spec numbers is invalid" in done.stderr
 
 
-def test_a_plan_outside_git_says_that_there_is_no_commit(gitune: Process, spec: WriteSpec) -> None:
+def test_a_plan_outside_git_says_that_apply_takes_the_files_on_disk(gitune: Process, spec: WriteSpec) -> None:
     spec("numbers")
-    assert "apply acts on commits, and there is none" in gitune("plan", "--offline").stderr
+    told = gitune("plan", "--offline").stderr.splitlines()
+    assert "note: there is no git here: apply acts on these files as they are, on providers that cost nothing" in told
+    assert "commit" not in "".join(told)
+
+
+def test_a_plan_before_the_first_commit_says_what_every_command_says_then(
+    gitune: Process, folder: Path, spec: WriteSpec
+) -> None:
+    spec("numbers")
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
+    said = gitune("plan", "--offline").stderr
+    assert said == "error: the branch main has no commit yet\nhint: Commit the specs.\n"
+    assert gitune("apply").stderr == said
+    (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\ninstance: acme/models\n")
+    named = gitune("plan", "--offline")
+    assert named.returncode == 0
+    assert "apply acts on commits, and there is none" in named.stderr
 
 
 def test_another_plan_than_the_approved_one_is_shown_and_refused(

@@ -184,3 +184,34 @@ def test_an_output_that_the_embedded_provider_would_refuse_has_its_line_here(
     (problem,) = [p for p in json.loads(done.stdout)["problems"] if p["severity"] == "error"]
     assert done.returncode == 1
     assert (problem["file"], problem["line"], problem["code"]) == ("specs/long.jsonl", 102, "GT207")
+
+
+def test_files_that_are_not_as_in_head_are_named_beside_the_problems(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("good")
+    spec("other")
+    commit("one")
+    assert gitune("validate").stderr == ""
+    with (folder / "specs/good.jsonl").open("a") as rows:
+        rows.write('{"text_input": "more", "output": "1"}\n')
+    told = "note: this is about the working tree, apply acts on HEAD; they differ in specs/good.jsonl\n"
+    assert gitune("validate").stderr == told
+    assert gitune("validate", "specs/good.yaml").stderr == told
+    assert gitune("validate", "specs/other.yaml").stderr == ""
+    asked = gitune("validate", "-o", "json")
+    assert (set(json.loads(asked.stdout)), asked.stderr) == ({"schemaVersion", "problems", "summary"}, told)
+
+
+def test_a_spec_that_is_gone_from_disk_and_a_broken_gitune_yaml_differ_from_head_too(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("good")
+    spec("gone")
+    commit("one")
+    (folder / "specs/gone.yaml").unlink()
+    assert gitune("validate").stderr.endswith("; they differ in specs/gone.yaml\n")
+    (folder / "gitune.yaml").write_text("nonsense\n")
+    done = gitune("validate")
+    assert done.returncode == 1
+    assert done.stderr.endswith("; they differ in gitune.yaml\n")
