@@ -17,13 +17,14 @@ from controller.cli.output import Screen, Views
 from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid
+from controller.ports import Entry, Tree
 from controller.providers.opening import capabilities
 from controller.report.problems import problems_json, problems_markdown, problems_text
 from controller.report.wording import counted
 from controller.source.tree import top_of
 from controller.specs.patterns import spec_paths
 from controller.state.desired import Desired, DesiredModel
-from controller.wiring import Where, read_settings, source_of
+from controller.wiring import SETTINGS_FILE, Where, read_settings, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,36 @@ async def _findings(asked: Asked, paths: Sequence[Path]) -> Findings:
             message = f"there is no spec at {path}"
             raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
     wider = replace(settings, specs=(*settings.specs, *asked_for))
-    desired = await read_desired(tree, wider, can)
+    read_already = _configuration(asked) - set(spec_paths(settings.specs, entries))
+    desired = await read_desired(_Without(tree, read_already), wider, can)
     below = set(spec_paths(asked_for, entries))
     files = await compared(asked, tree, asked_for, datasets(_in(desired, below)))
     return replace(_below(desired, below), files=files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Without:
+    """A tree in which some files are not listed."""
+
+    tree: Tree
+    unlisted: frozenset[str]
+
+    @property
+    def revision(self) -> str | None:
+        return self.tree.revision
+
+    async def entries(self) -> Sequence[Entry]:
+        return [entry for entry in await self.tree.entries() if entry.path not in self.unlisted]
+
+    async def read(self, path: str, limit: int) -> bytes:
+        return await self.tree.read(path, limit)
+
+
+def _configuration(asked: Asked) -> frozenset[str]:
+    """Where the configuration lies in the tree: it was read as what it is, and is no spec whoever names it."""
+    top = top_of(asked.folder).resolve()
+    given = asked.config.resolve() if asked.config else top / SETTINGS_FILE
+    return frozenset({SETTINGS_FILE, *([given.relative_to(top).as_posix()] if given.is_relative_to(top) else [])})
 
 
 def _whole(desired: Desired) -> Findings:

@@ -215,3 +215,28 @@ def test_a_spec_that_is_gone_from_disk_and_a_broken_gitune_yaml_differ_from_head
     done = gitune("validate")
     assert done.returncode == 1
     assert done.stderr.endswith("; they differ in gitune.yaml\n")
+
+
+@pytest.mark.parametrize("path", ["gitune.yaml", "."])
+def test_the_configuration_is_checked_as_what_it_is_and_never_as_a_spec(
+    gitune: Process, folder: Path, spec: WriteSpec, path: str
+) -> None:
+    spec("good")
+    settings = "apiVersion: gitune.dev/v1alpha1\nkind: Controller\n"
+    (folder / "gitune.yaml").write_text(settings)
+    done = gitune("validate", path)
+    counted = "0 specs, 0 examples" if path == "gitune.yaml" else "1 spec, 100 examples"
+    assert (done.returncode, done.stdout) == (0, f"no problems\n{counted}\n")
+    (folder / "gitune.yaml").write_text(f"{settings}specz: []\n")
+    assert gitune("validate", path).stdout.startswith("gitune.yaml:3:1: GT001 error there is no field 'specz'")
+
+
+def test_another_config_is_no_spec_either_but_a_controller_elsewhere_is_told(
+    gitune: Process, folder: Path, spec: WriteSpec
+) -> None:
+    spec("good")
+    for name in ("other.yaml", "specs/stray.yaml"):
+        (folder / name).write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\n")
+    assert gitune("validate", "other.yaml", "--config", "other.yaml").returncode == 0
+    for arguments in (("other.yaml",), ("specs",), ("specs", "--config", "other.yaml")):
+        assert " GT005 error a Controller document is not a spec\n" in gitune("validate", *arguments).stdout
