@@ -14,6 +14,7 @@ from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
+from controller.ledger.opening import check_writable, described
 from controller.ports import Finding
 from controller.report.findings import findings_json, findings_markdown, findings_table
 from controller.report.problems import counts
@@ -59,10 +60,10 @@ async def _repository(opened: Opened) -> tuple[Finding, ...]:
 async def _ledger(opened: Opened) -> tuple[Finding, ...]:
     try:
         recorded = await opened.ports.ledger.load()
+        await check_writable(opened.ports.ledger)
     except ControllerError as error:
         return (_failed("ledger", error),)
-    settings = opened.settings.ledger
-    where = f"directory {settings.directory}" if settings.directory else f"branch {settings.branch}"
+    where = described(opened.ports.ledger, opened.settings.ledger)
     state = f"{counted(len(recorded.records), 'model')} recorded" if recorded.records else "nothing recorded yet"
     return (Finding("ledger", well=True, message=f"{where}: {state}"),)
 

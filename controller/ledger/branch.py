@@ -43,6 +43,10 @@ class Place(Protocol):
         """Move the branch. Raises `SwapLost` where it is not at ``old``, `GitFailed`."""
         ...
 
+    async def check(self) -> None:
+        """Raises `GitFailed` where the branch could not be moved, as far as that shows without moving it."""
+        ...
+
 
 class BranchLedger:
     """The record on a branch. The tip is the id of its commit. ``find`` gives its place, on first use."""
@@ -89,6 +93,13 @@ class BranchLedger:
             raise RevisionConflict(error.message, hint=error.hint) from error
         except GitFailed as error:
             self._loaded, self._same = Recorded(), None  # the next `load` looks at what is there, and mends it
+            raise LedgerError(error.message, hint=error.hint) from error
+
+    async def check(self) -> None:
+        """Raises `LedgerError` where `save` could not write, as far as that shows before. Nothing is left behind."""
+        try:
+            await (await self._place()).check()
+        except GitFailed as error:
             raise LedgerError(error.message, hint=error.hint) from error
 
     async def _place(self) -> Place:

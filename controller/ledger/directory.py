@@ -15,6 +15,7 @@ from typing import Final
 from controller.errors import LedgerError, RevisionConflict
 from controller.ledger.files import LARGEST_STATUS, README, is_status, read_status
 from controller.ledger.pages import render
+from controller.ledger.probing import WRITABLE_HINT, probe
 from controller.state.recorded import Record, Recorded
 
 _LOCK: Final = ".lock"
@@ -50,6 +51,14 @@ class DirectoryLedger:
         """
         del message
         return await asyncio.to_thread(self._save, records, tip)
+
+    async def check(self) -> None:
+        """Raises `LedgerError` where `save` could not write. Nothing is left behind."""
+        try:
+            await asyncio.to_thread(probe, (self._path, *(self._path / folder for folder in _FOLDERS)))
+        except OSError as error:
+            message = f"the ledger cannot be written: {error.filename}: {error.strerror}"
+            raise LedgerError(message, hint=WRITABLE_HINT) from error
 
     def _tip(self) -> str | None:
         if not self._path.is_dir():

@@ -40,6 +40,19 @@ def open_ledger(
     return BranchLedger(partial(find_place, asked), now)
 
 
+async def check_writable(ledger: Ledger) -> None:
+    """Raises `LedgerError` where the ledger could not be written, as far as that shows before. Nothing is written."""
+    if isinstance(ledger, DirectoryLedger | BranchLedger):
+        await ledger.check()
+
+
+def described(ledger: Ledger, settings: LedgerSettings) -> str:
+    """What the ledger is, as people know it: a branch or a directory, with its name."""
+    if isinstance(ledger, DirectoryLedger):
+        return f"directory {settings.directory or OUTSIDE_GIT}"
+    return f"branch {settings.branch}"
+
+
 def open_cell(
     settings: LedgerSettings, root: Path, home: Path, now: Now, environ: Mapping[str, str] = os.environ
 ) -> BranchCell | FileCell:

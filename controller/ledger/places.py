@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from controller.git.names import branch_ref
 from controller.git.remote import Remote
 from controller.git.writing import swap_ref
 from controller.ledger.branch import Now, Place
+from controller.ledger.probing import WRITABLE_HINT, probe
 
 
 class LocalPlace:
@@ -52,13 +54,29 @@ class LocalPlace:
 
     async def swap(self, old: str | None, new: str) -> None:
         """Move the ref in that repository, unless a working tree stands on it."""
+        mirror, ref = await self._free()
+        await swap_ref(mirror, ref, old, new, self._now())
+
+    async def check(self) -> None:
+        """Try the folders that objects and the ref are written into, and see that nobody stands on the branch."""
+        _, ref = await self._free()
+        repository = self._repository()
+        shards = sorted(repository.objects.glob("[0-9a-f][0-9a-f]"))
+        try:
+            await asyncio.to_thread(probe, (repository.objects, *shards, (repository.common / ref).parent))
+        except OSError as error:
+            message = f"the ledger cannot be written: {error.filename}: {error.strerror}"
+            raise GitFailed(message, hint=WRITABLE_HINT) from error
+
+    async def _free(self) -> tuple[Mirror, str]:
+        """Our view of the repository and the branch's ref, on which no working tree stands. Raises `GitFailed`."""
         mirror, ref = await self.open(), branch_ref(self._branch)
         if mirror.repository is not None and ref in checked_out(mirror.repository):
             raise GitFailed(
                 f"the branch {self._branch} is checked out in {mirror.repository.top}",
                 hint="Switch to another branch there: the ledger never changes files somebody works on.",
             )
-        await swap_ref(mirror, ref, old, new, self._now())
+        return mirror, ref
 
     def _repository(self) -> Repository:
         try:
@@ -100,6 +118,9 @@ class NetworkPlace:
     async def swap(self, old: str | None, new: str) -> None:
         """Push it, with a lease on what is there."""
         await self._connect().swap(branch_ref(self._branch), old, new)
+
+    async def check(self) -> None:
+        """Nothing: only a push would tell whether one is let in."""
 
     def _connect(self) -> Remote:
         if self._remote is None:

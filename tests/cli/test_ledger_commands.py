@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -301,3 +302,91 @@ def test_a_ledger_remote_that_is_no_repository_is_told_as_what_gitune_yaml_says(
     commit("one")
     done = gitune("status")
     assert f"error: {folder}/nowhere/origin.git is not a folder\nhint: That is `ledger.remote` in gitune" in done.stderr
+
+
+def doctor_of_the_ledger(gitune: Process) -> tuple[int, dict[str, object]]:
+    done = gitune("doctor", "-o", "json")
+    (found,) = [f for f in json.loads(done.stdout)["findings"] if f["subject"] == "ledger"]
+    return done.returncode, found
+
+
+def test_doctor_names_the_ledger_as_what_it_is(
+    gitune: Process, recorded: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    before = sorted(recorded.rglob("*"))
+    assert doctor_of_the_ledger(gitune)[1]["message"] == "directory .gitune: 1 model recorded"
+    assert sorted(recorded.rglob("*")) == before
+    commit("one")
+    assert doctor_of_the_ledger(gitune)[1]["message"] == "branch gitune-status: nothing recorded yet"
+
+
+def taken_directory(folder: Path) -> None:
+    (folder / ".gitune").write_text("not a folder\n")
+
+
+def taken_objects(folder: Path) -> None:
+    for number in range(256):
+        shard = folder / ".git" / "objects" / f"{number:02x}"
+        if not shard.exists():
+            shard.write_text("not a folder\n")
+
+
+def taken_branch(folder: Path) -> None:
+    subprocess.run(["git", "branch", "gitune"], cwd=folder, check=True)
+
+
+def closed_folder(folder: Path) -> None:
+    folder.chmod(0o500)
+
+
+def closed_objects(folder: Path) -> None:
+    for path in (folder / ".git" / "objects", *(folder / ".git" / "objects").iterdir()):
+        path.chmod(0o500)
+
+
+NOT_AS_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+def doctor_and_apply_fail(gitune: Process, folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    code, found = doctor_of_the_ledger(gitune)
+    assert (code, found["well"]) == (1, False)
+    assert str(found["message"]).startswith(f"the ledger cannot be written: {folder}")
+    assert str(found["fix"]).startswith("Let the user who runs Gitune write there")
+    assert sorted(folder.rglob("*")) == before
+    assert gitune("apply").returncode == 1
+    folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("close", [taken_directory, pytest.param(closed_folder, marks=NOT_AS_ROOT)])
+def test_doctor_fails_with_a_fix_where_apply_cannot_write_the_directory(
+    gitune: Process, folder: Path, spec: WriteSpec, close: Callable[[Path], None]
+) -> None:
+    spec("numbers", "  suspend: true\n")
+    close(folder)
+    doctor_and_apply_fail(gitune, folder)
+
+
+@pytest.mark.parametrize("close", [taken_objects, taken_branch, pytest.param(closed_objects, marks=NOT_AS_ROOT)])
+def test_doctor_fails_with_a_fix_where_apply_cannot_write_the_branch(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit, close: Callable[[Path], None]
+) -> None:
+    spec("numbers", "  suspend: true\n")
+    (folder / "gitune.yaml").write_text(
+        "apiVersion: gitune.dev/v1alpha1\nkind: Controller\nledger: {branch: gitune/status}\n"
+    )
+    commit("one")
+    close(folder)
+    doctor_and_apply_fail(gitune, folder)
+
+
+def test_doctor_fails_where_somebody_stands_on_the_branch_of_the_ledger(
+    gitune: Process, folder: Path, spec: WriteSpec, commit: Commit
+) -> None:
+    spec("numbers", "  suspend: true\n")
+    commit("one")
+    subprocess.run(["git", "checkout", "-q", "-b", "gitune-status"], cwd=folder, check=True)
+    code, found = doctor_of_the_ledger(gitune)
+    assert (code, found["well"]) == (1, False)
+    assert "is checked out in" in str(found["message"])
+    assert gitune("apply").returncode == 1
