@@ -137,7 +137,7 @@ def _pattern(top: Path, folder: Path, path: Path) -> str:
         if whole.exists() and whole.is_relative_to(top.resolve()):
             inside = whole.relative_to(top.resolve()).as_posix()
             if whole.is_dir():
-                return "**/*.yaml" if inside == "." else f"{inside}/**/*.yaml"
+                return "**/*.y*ml" if inside == "." else f"{inside}/**/*.y*ml"
             return inside
     raise ControllerError(f"{path} is not in {top}", hint="Name a file or folder of the repository.")
 

@@ -109,6 +109,12 @@ def test_a_folder_without_a_spec_is_told_where_one_was_looked_for(gitune: Proces
     assert "none was found" not in gitune("validate").stdout
 
 
+def test_a_spec_may_end_in_yml(gitune: Process, spec: WriteSpec, folder: Path) -> None:
+    spec("short").rename(folder / "specs/short.yml")
+    assert "\n1 spec, " in gitune("validate").stdout
+    assert "\n1 spec, " in gitune("validate", "specs").stdout
+
+
 def test_a_path_narrows_what_is_told(gitune: Process, spec: WriteSpec, folder: Path) -> None:
     spec("good")
     spec("bad", "  nonsense: 1\n")
