@@ -189,8 +189,12 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     """
     world = await look(ports, settings)
     record = _record(world.recorded.records, name)
-    if name in world.desired.names or not world.desired.complete:
-        raise _refusal(f"the spec of {name} is (or may be) still there", "Remove it first, or set suspend: true.")
+    if name in world.desired.names:
+        hint = "Commit its removal, or that of its name from formerNames, first; a suspended spec keeps its name."
+        raise _refusal(f"the spec of {name} is still there", hint)
+    if not world.desired.complete:
+        hint = "`gitune validate` names the file that cannot be read: mend it first."
+        raise _refusal(f"the spec of {name} may be still there", hint)
     if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
     if record.intent is not None and (record.intent.provider or record.provider) in world.capabilities:
@@ -269,6 +273,10 @@ def _finished_slot(record: Record, world: World) -> Slot:
         remote = world.observed.model(slot_provider(slot, record), slot.model)
         if remote is not None and remote.state is RemoteState.ACTIVE:
             return slot
+    for key in dict.fromkeys(slot_provider(slot, record) for slot in record.slots):
+        seen = world.observed.providers.get(key)
+        if seen is not None and seen.error:
+            raise _refusal(seen.error, seen.hint)
     raise _refusal(f"no run of {record.name} has finished", "`gitune status` shows the runs.")
 
 

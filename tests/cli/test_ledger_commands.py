@@ -390,3 +390,32 @@ def test_doctor_fails_where_somebody_stands_on_the_branch_of_the_ledger(
     assert (code, found["well"]) == (1, False)
     assert "is checked out in" in str(found["message"])
     assert gitune("apply").returncode == 1
+
+
+def test_evaluate_says_what_generate_says_where_nothing_listens(gitune: Process, folder: Path, recorded: Path) -> None:
+    (folder / "gitune.yaml").write_text(
+        "apiVersion: gitune.dev/v1alpha1\nkind: Controller\n"
+        "providers: {local: {type: local, endpoint: 'http://127.0.0.1:9'}}\n"
+    )
+    asked = gitune("generate", "numbers", "x")
+    scored = gitune("evaluate", "numbers", "--rows", "training")
+    assert "nothing listens at the endpoint" in asked.stderr
+    assert (scored.returncode, scored.stdout, scored.stderr) == (1, "", asked.stderr)
+
+
+@pytest.mark.parametrize("state", ["  suspend: true\n", "  nonsense: 1\n"])
+def test_a_name_whose_spec_is_there_is_not_forgotten_and_the_hint_says_what_ends_that(
+    gitune: Process, recorded: Path, spec: WriteSpec, state: str
+) -> None:
+    path = spec("numbers", state)
+    done = gitune("forget", "numbers")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the spec of numbers is still there\n"
+        "hint: Commit its removal, or that of its name from formerNames, first; a suspended spec keeps its name.\n"
+    )
+    path.write_text("")
+    unread = gitune("forget", "numbers").stderr
+    assert unread.startswith("error: the spec of numbers may be still there\nhint: `gitune validate` names the file")
+    path.unlink()
+    assert gitune("forget", "numbers").returncode == 0

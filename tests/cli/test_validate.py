@@ -246,3 +246,10 @@ def test_another_config_is_no_spec_either_but_a_controller_elsewhere_is_told(
     assert gitune("validate", "other.yaml", "--config", "other.yaml").returncode == 0
     for arguments in (("other.yaml",), ("specs",), ("specs", "--config", "other.yaml")):
         assert " GT005 error a Controller document is not a spec\n" in gitune("validate", *arguments).stdout
+
+
+def test_a_pattern_for_specs_may_fit_gitune_yaml_too(gitune: Process, folder: Path, spec: WriteSpec) -> None:
+    spec("good")
+    (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\nspecs: ['**/*.yaml']\n")
+    for arguments in ((), (".",), ("gitune.yaml",)):
+        assert gitune("validate", *arguments).returncode == 0
