@@ -61,10 +61,21 @@ def _api_key_env(text: str) -> str:
     return text
 
 
-def _branch(text: str) -> str:
+def _named_as_git_does(text: str) -> bool:
     bad_part = any(p == "" or p.startswith(".") or p.endswith((".", ".lock")) for p in text.split("/"))
-    if not _REF.fullmatch(text) or ".." in text or "@{" in text or bad_part:
+    return bool(_REF.fullmatch(text)) and ".." not in text and "@{" not in text and not bad_part
+
+
+def _branch(text: str) -> str:
+    if not _named_as_git_does(text):
         raise refuse("GT321", "branch is not a name git allows", "write `branch: gitune-status`")
+    return text
+
+
+def _remote(text: str) -> str:
+    if not _named_as_git_does(text):
+        hint = "name one that `git remote` lists, such as `remote: origin`"
+        raise refuse("GT321", "remote is not the name of a remote", hint)
     return text
 
 
@@ -185,7 +196,7 @@ class Ledger(Part):
     remote: (
         Annotated[
             Text,
-            AfterValidator(_branch),
+            AfterValidator(_remote),
             Field(examples=["origin"], json_schema_extra={"pattern": f"^{_REF.pattern}$"}),
         ]
         | None
