@@ -250,9 +250,10 @@ def _is_wanted(action: Delete, desired: Desired, world: World) -> bool:
 
 def _asks_for(action: Delete, model: DesiredModel, world: World) -> bool:
     """Whether a spec asks for the model, be it in other words than it was tuned from."""
-    if (action.fingerprint, action.attempt) == (model.fingerprint, model.attempt):
+    own = action.name in names_of(model)
+    if own and (action.fingerprint, action.attempt) == (model.fingerprint, model.attempt):
         return True
-    fit = find_fit(model, world.record_of(model), world) if model.name == action.name else None
+    fit = find_fit(model, world.record_of(model), world)
     return fit is not None and fit.slot.model == action.model
 
 

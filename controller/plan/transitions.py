@@ -139,7 +139,7 @@ def _doomed(record: Record, models: set[str], world: World, now: str) -> Record:
             return slot
         return replace(slot, doomed=now, doomed_at=world.desired.revision or "")
 
-    anew = any(slot.model in models and slot.doomed and slot.doomed_at in world.rewritten for slot in record.slots)
+    anew = any(s.model in models and (not s.doomed or s.doomed_at in world.rewritten) for s in record.slots)
     record = replace(record, delete_approved=record.delete_approved and not anew)
     return each_slot(record, mark)
 

@@ -194,6 +194,69 @@ async def test_retired_runs_beyond_the_limit_are_deleted_in_two_steps_too() -> N
     assert await stage.step() == [("numbers", "none")]
 
 
+async def tuned(stage: Stage, epochs: int, **files: str) -> None:
+    """A run of that many epochs that serves; earlier ones are beyond the history at once."""
+    inputs = f"{{epochCount: {epochs}}}"
+    text = spec_text(deletionPolicy="Delete", runHistoryLimit="0", hyperparameters=inputs)
+    stage.source.edit({"specs/numbers.yaml": text, **files})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+
+
+async def test_what_a_person_approved_holds_for_the_models_of_that_moment_alone() -> None:
+    stage = Stage()
+    await tuned(stage, 1, **OTHER)
+    await tuned(stage, 2)
+    await stage.step()
+    first, serving = numbers(stage)
+    assert await acts.approve_delete(stage.ports, "numbers") == (first,)
+
+    stage.source.edit({"specs/numbers.yaml": None})
+    assert ("numbers", "hold") in await stage.step(), "the serving model was not among the approved ones"
+    stage.clock.advance(60)
+    assert ("numbers", "hold") in await stage.step()
+    assert numbers(stage) == [first, serving]
+    stage.clock.advance(2 * DAY)
+    assert ("numbers", "delete") in await stage.step()
+    assert numbers(stage) == []
+
+
+async def test_an_approval_that_could_not_be_used_is_none_for_a_later_run() -> None:
+    stage = Stage()
+    await tuned(stage, 1)
+    await tuned(stage, 2)
+    await stage.step()
+    first = numbers(stage)[0]
+    stage.provider.models[first] = replace(stage.provider.models[first], description="another team's now")
+    await acts.approve_delete(stage.ports, "numbers")
+    await stage.step()
+    stage.clock.advance(30 * DAY)
+
+    await tuned(stage, 3)
+    await stage.step()
+    stage.clock.advance(60)
+    await stage.step()
+
+    assert len(numbers(stage)) == 3
+    assert deletes(stage) == 0
+
+
+async def test_a_run_beyond_the_history_goes_where_another_spec_has_the_same_inputs_and_its_own_model() -> None:
+    stage = Stage()
+    await tuned(stage, 1, **{"specs/other.yaml": spec_text("other", hyperparameters="{epochCount: 1}")})
+    await tuned(stage, 2)
+    await stage.step()
+    first, serving = numbers(stage)
+    stage.clock.advance(2 * DAY)
+
+    assert ("numbers", "delete") in await stage.step()
+
+    assert first not in stage.provider.models
+    assert numbers(stage) == [serving]
+    assert [name for name in stage.provider.models if "other" in name]
+
+
 async def test_a_cancelled_run_of_a_removed_spec_is_deleted_as_well() -> None:
     stage = Stage()
     stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
