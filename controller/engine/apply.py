@@ -43,7 +43,7 @@ from controller.plan.renames import with_former_names
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
 from controller.spans import SILENT, Span, span
-from controller.state.desired import Desired, DesiredModel, Sampling
+from controller.state.desired import DeletionPolicy, Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
 from controller.state.recorded import Recorded, Score, Slot
@@ -244,8 +244,19 @@ def _is_wanted(action: Delete, desired: Desired, world: World) -> bool:
         return action.name in desired.names
     if any(broken.name == action.name for broken in desired.invalid):
         return True
+    if any(_keeps(action, model, world) for model in desired.models):
+        return True
     there = settle_bases(replace(world, desired=desired))
     return any(_asks_for(action, model, there) for model in desired.models + there.desired.models)
+
+
+def _keeps(action: Delete, model: DesiredModel, world: World) -> bool:
+    """Whether the run's own spec deletes nothing any more, or keeps more runs than when the pass began."""
+    record = world.recorded.records.get(action.name)
+    if record is None or action.name not in names_of(model):
+        return False
+    kept = {slot.model for slot in record.retired[: model.run_history_limit]}
+    return model.deletion_policy is not DeletionPolicy.DELETE or action.model in kept
 
 
 def _asks_for(action: Delete, model: DesiredModel, world: World) -> bool:

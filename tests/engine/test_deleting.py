@@ -257,6 +257,34 @@ async def test_a_run_beyond_the_history_goes_where_another_spec_has_the_same_inp
     assert [name for name in stage.provider.models if "other" in name]
 
 
+@pytest.mark.parametrize(("policy", "limit"), [("Delete", "5"), ("Orphan", "0")])
+async def test_a_run_that_its_spec_keeps_at_the_last_look_stays(
+    policy: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage()
+    await tuned(stage, 1)
+    await tuned(stage, 2)
+    await stage.step()
+    stage.clock.advance(2 * DAY)
+    tree, looked = stage.source.tree, []
+
+    async def late(revision: str | None = None) -> object:
+        looked.append(revision)
+        if len(looked) == 2:
+            inputs = "{epochCount: 2}"
+            text = spec_text(deletionPolicy=policy, runHistoryLimit=limit, hyperparameters=inputs)
+            stage.source.edit({"specs/numbers.yaml": text})
+        return await tree(revision)
+
+    monkeypatch.setattr(stage.source, "tree", late)
+    await stage.step()
+
+    assert len(looked) == 2
+    assert deletes(stage) == 0
+    await stage.step()
+    assert deletes(stage) == 0
+
+
 async def test_a_cancelled_run_of_a_removed_spec_is_deleted_as_well() -> None:
     stage = Stage()
     stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
