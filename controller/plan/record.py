@@ -21,7 +21,7 @@ from controller.plan.slots import each_slot, retire_finished
 from controller.plan.status import conditions
 from controller.plan.transitions import after
 from controller.plan.world import World, names_of, slot_provider
-from controller.state.desired import DesiredModel
+from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
@@ -183,7 +183,7 @@ def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:
 def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome], world: World) -> Record:
     """What follows from the spec and from the slots as they now are, and the conditions."""
     if model is not None:
-        record = _wanted_again(replace(record, missing=False, deletion_policy=model.deletion_policy), model)
+        record = _wanted_again(replace(_with_policy(record, model, world), missing=False), model)
         if record.active is not None and _serves(came):
             record = _in_place(record, model, world)
     elif record.name in world.desired.names:
@@ -192,6 +192,16 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
     record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
     last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
     return replace(record, conditions=conditions(record, last))
+
+
+def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:
+    """The policy of the spec. To delete no more is an act: what is older does not take it back."""
+    if model.deletion_policy is record.deletion_policy:
+        return record
+    if model.deletion_policy is DeletionPolicy.DELETE:
+        return record if world.behind else replace(record, deletion_policy=DeletionPolicy.DELETE)
+    acted = world.desired.revision or record.attempted
+    return replace(record, deletion_policy=model.deletion_policy, attempted=acted)
 
 
 def _there_after_all(record: Record) -> Record:

@@ -285,6 +285,24 @@ async def test_a_run_that_its_spec_keeps_at_the_last_look_stays(
     assert deletes(stage) == 0
 
 
+async def test_a_pass_on_an_older_commit_does_not_bring_the_policy_to_delete_back() -> None:
+    stage = Stage()
+    older = stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text()})
+    await stage.step()
+
+    await stage.step(Approval(revision=older))
+    stage.source.edit({"specs/numbers.yaml": None})
+
+    assert ("numbers", "orphan") in await stage.step()
+    stage.clock.advance(2 * DAY)
+    await stage.step()
+    assert deletes(stage) == 0
+
+
 async def test_a_cancelled_run_of_a_removed_spec_is_deleted_as_well() -> None:
     stage = Stage()
     stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
