@@ -26,7 +26,7 @@ from controller.plan.case import (
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
 from controller.plan.fit import Fit, Where, bad_end, find_fit
 from controller.plan.pay import base_of, forbidden, pay
-from controller.plan.world import World, names_of
+from controller.plan.world import World, names_of, slot_provider
 from controller.state.capabilities import Capabilities
 from controller.state.desired import DesiredModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
@@ -92,6 +92,10 @@ def _with_run(case: Case, fit: Fit) -> tuple[Action, ...]:
     match world.observed.presence(model.provider, slot.model):
         case Presence.UNSURE:
             return (case.unreadable(slot),)
+        case Presence.ABSENT if (key := _elsewhere(case, slot)) is not None:
+            again_here = f"raise `spec.attempt` to pay for it on {model.provider} too"
+            message = f"the run of these inputs is on provider {key}: name that in the spec, or {again_here}"
+            return (case.hold(Reason.LOST, message, slot),)
         case Presence.ABSENT if slot.model in world.fresh:
             message = f"{slot.model} was just made and does not show yet"
             return (case.hold(Reason.VISIBILITY, message, slot),)
@@ -111,6 +115,13 @@ def _with_run(case: Case, fit: Fit) -> tuple[Action, ...]:
             return _active(case, slot, remote)
         case Where.KEPT:
             return _kept(case, slot, remote)
+
+
+def _elsewhere(case: Case, slot: Slot) -> str | None:
+    """The provider key that shows a model which the spec's own does not."""
+    key = slot_provider(slot, case.record) if case.record is not None else case.model.provider
+    there = key != case.model.provider and case.world.observed.model(key, slot.model) is not None
+    return key if there else None
 
 
 def _pending(case: Case, slot: Slot, remote: RemoteModel) -> Action:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from controller.conditions import ConditionType, Reason, Truth
-from controller.engine.reconcile import Approval, Refused, follow, preview_offline
+from controller.engine.reconcile import Approval, Refused, follow, preview_offline, reconcile
 from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
 from controller.ports import Capabilities
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
@@ -28,6 +28,26 @@ async def settled() -> Stage:
     await stage.step()
     await stage.step()
     return stage
+
+
+async def test_a_spec_that_names_another_key_is_told_where_its_run_is_and_what_serves_goes_on() -> None:
+    stage = await settled()
+    west = MemoryProvider("west")
+    stage.settings = Settings(providers={key: ProviderSettings(key, "local") for key in ("local", "west")})
+    stage.source.edit({"specs/numbers.yaml": spec_text(provider="west")})
+    ports = replace(stage.ports, providers={"local": stage.provider, "west": west})
+
+    done = await reconcile(ports, stage.settings, Approval())
+
+    (outcome,) = done.outcomes
+    assert (outcome.action.word, outcome.action.reason) == ("hold", Reason.LOST)
+    assert outcome.action.message == (
+        "the run of these inputs is on provider local: "
+        "name that in the spec, or raise `spec.attempt` to pay for it on west too"
+    )
+    (available, *_) = done.records["numbers"].conditions
+    assert (available.type, available.status) == (ConditionType.AVAILABLE, Truth.TRUE)
+    assert not west.models
 
 
 async def test_a_new_spec_is_tuned_promoted_and_then_left_alone() -> None:
