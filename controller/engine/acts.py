@@ -66,12 +66,13 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
     world = await look(ports, settings)
     model, record = _desired(world, name), _record(world.recorded.records, name)
     slot = _finished_slot(record, world)
+    provider = _provider(ports, slot_provider(slot, record))
     if rows == "training":
-        return await score(_provider(ports, model.provider), slot.model, model.dataset)
+        return await score(provider, slot.model, model.dataset)
     if model.evaluation is None:
         raise _refusal(f"the spec of {name} has no evaluation", "Add spec.evaluation, or score the training rows.")
     asked = model.evaluation
-    result = await score(_provider(ports, model.provider), slot.model, asked.dataset, asked.metric or EXACT_MATCH)
+    result = await score(provider, slot.model, asked.dataset, asked.metric or EXACT_MATCH)
     runs = tuple(replace(run, score=result) if run.model == slot.model else run for run in record.runs)
     await _write(ports, world, replace(record, runs=runs), f"Score of {name}")
     return result

@@ -89,14 +89,8 @@ def _stretch(action: Action) -> AbstractContextManager[Span]:
 async def _carry_out(action: Action, world: World, stage: Stage) -> Outcome:
     try:
         return await _effect(action, world, stage)
-    except* ProviderError as group:
-        error = _first(group)
-    return Held(action, _reason(error), _said(error), error.hint)
-
-
-def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    except ProviderError as error:
+        return Held(action, _reason(error), _said(error), error.hint)
 
 
 def _said(error: ProviderError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from controller.errors import ProviderError
 from controller.ports import Provider
 from controller.state.desired import Dataset, Example
 from controller.state.recorded import Score
@@ -24,6 +25,17 @@ async def score(provider: Provider, model: str, rows: Dataset, metric: str = EXA
             answer = await provider.generate(model, row.text_input)
         return answer.strip() == row.output.strip()
 
-    async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(right(row)) for row in rows.examples]
+    failed: ProviderError | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(right(row)) for row in rows.examples]
+    except* ProviderError as group:
+        failed = _first(group)
+    if failed is not None:
+        raise failed
     return Score(metric, rows.digest, sum(task.result() for task in asked), len(asked))
+
+
+def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found

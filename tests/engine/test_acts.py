@@ -10,6 +10,7 @@ from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, Transient
+from controller.settings import ProviderSettings
 from controller.state.identity import find_mark
 from controller.testing import MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import INSTANCE, Stage, rows, spec_text
@@ -78,6 +79,27 @@ async def test_a_score_on_the_evaluation_rows_is_recorded_and_a_person_may_promo
     assert await stage.step() == [("numbers", "none")]
     with pytest.raises(ControllerError, match="no pending run"):
         await acts.promote(stage.ports, stage.settings, "numbers")
+
+
+@pytest.mark.parametrize("asked", ["evaluation", "training"])
+async def test_a_row_that_cannot_be_asked_is_told_as_what_the_provider_said(asked: acts.Rows) -> None:
+    stage = await serving(evaluation=JUDGED.replace("0.5", "0.0"))
+    stage.provider.fail("generate", Transient("ask again later", quota=True), times=2)
+    with pytest.raises(Transient, match="ask again later") as told:
+        await acts.evaluate(stage.ports, stage.settings, "numbers", asked)
+    assert told.value.quota
+
+
+async def test_a_score_is_asked_of_the_provider_that_holds_the_run() -> None:
+    stage = await serving(evaluation=JUDGED.replace("0.5", "0.0"))
+    stage.source.edit({"specs/numbers.yaml": spec_text(evaluation=JUDGED, provider="second")})
+    second = MemoryProvider("second")
+    both = replace(stage.ports, providers={"local": stage.provider, "second": second})
+    local = ProviderSettings("local", "local")
+    settings = replace(stage.settings, providers={"local": local, "second": replace(local, key="second")})
+    assert (await acts.evaluate(both, settings, "numbers")).asked == 4
+    assert (await acts.evaluate(both, settings, "numbers", "training")).asked == 20
+    assert not [call for call in second.calls if call.operation == "generate"]
 
 
 async def test_a_cancelled_run_holds_and_is_not_paid_for_again() -> None:
