@@ -18,7 +18,7 @@ from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
-from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Intent, Record, Run, RunOutcome, Score, Slot
 
 # wire.md's source: the model tuning guide, a tuned model's input limit
 PROMPT_LIMIT = 40_000
@@ -150,17 +150,29 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
     retired = tuple(kept for kept in earlier if kept.model != full_name)
     runs = (*(r for r in record.runs if r.model != full_name), _adopted_run(model, remote, world))
     prefix = model.dataset.prefix
+    intent = record.intent
+    if intent is not None and _is_settled_by(slot, intent, record, world):
+        intent = None
     done = replace(
         record,
         active=slot,
         retired=retired,
         runs=runs,
-        intent=None,
+        intent=intent,
         orphaned=False,
         prefix=prefix,
     )
     await _write(ports, world, done, f"Adopt {full_name}")
     return Serving(name, model.provider, full_name, slot.fingerprint, slot.attempt, prefix)
+
+
+def _is_settled_by(adopted: Slot, intent: Intent, record: Record, world: World) -> bool:
+    """Whether an adopted model answers an open intent: one for other inputs may have made a run nobody knows yet."""
+    provider = intent.provider or record.provider
+    if provider != adopted.provider and provider in world.capabilities:
+        return False
+    inputs = (intent.fingerprint, intent.attempt)
+    return inputs == (adopted.fingerprint, adopted.attempt) or intent.model == adopted.model
 
 
 def _adopted_run(model: DesiredModel, remote: RemoteModel, world: World) -> Run:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from controller.engine.acts import forget
+from controller.engine.acts import adopt, forget
 from controller.errors import ControllerError, Interrupted, ProviderError, Transient
 from controller.ports import CreateRequest
 from controller.state.observed import RemoteModel, RemoteState
@@ -123,3 +125,62 @@ async def test_a_name_whose_create_may_have_made_a_model_is_not_forgotten_before
     ]
     await forget(stage.ports, stage.settings, "numbers")
     assert set(stage.ledger.records) == {"other"}
+
+
+async def _adopted_while_a_create_is_open(stage: Stage, provider: LateProvider) -> None:
+    """A run serves; a create for 9 epochs was lost; the spec asks for 7, for which a colleague's model is adopted."""
+    await stage.step()
+    provider.finish()
+    await stage.step()
+    (made,) = provider.models.values()
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 9}")})
+    provider.loses = True
+    assert await stage.step() == [("numbers", "retune")]
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 7}")})
+    theirs = "tunedModels/theirs"
+    provider.models[theirs] = replace(made, name=theirs, description="a colleague's")
+    await adopt(stage.ports, stage.settings, "numbers", theirs)
+
+
+async def test_a_model_that_is_adopted_does_not_hide_what_a_create_for_other_inputs_may_have_made() -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    await _adopted_while_a_create_is_open(stage, provider)
+    assert await stage.step() == [("numbers", "hold")], "what was sent may show yet"
+    provider.show()
+    seen = []
+    for _ in range(4):
+        stage.clock.advance(60)
+        seen.extend(await stage.step())
+    assert seen == [("numbers", "adopt"), ("numbers", "cancel"), ("numbers", "none"), ("numbers", "none")]
+    record = stage.ledger.records["numbers"]
+    assert record.intent is None
+    assert record.active is not None
+    assert record.active.model == "tunedModels/theirs"
+    assert provider.models.keys() == {run.model for run in record.runs}
+    assert RemoteState.CREATING not in {model.state for model in provider.models.values()}
+
+
+async def test_a_create_that_made_nothing_does_not_stand_in_the_way_of_what_was_adopted_instead() -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    await _adopted_while_a_create_is_open(stage, provider)
+    stage.clock.advance(3600)
+    assert await stage.step() == [("numbers", "none")]
+    before = len(stage.ledger.versions)
+    assert await stage.step() == [("numbers", "none")]
+    assert len(stage.ledger.versions) == before
+
+
+async def test_a_model_that_is_adopted_for_the_inputs_of_an_open_create_settles_it() -> None:
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    provider.loses = True
+    await stage.step()
+    provider.show()
+    ((name, made),) = provider.models.items()
+    provider.finish()
+    provider.models[name] = replace(provider.models[name], description="its mark was removed")
+    await adopt(stage.ports, stage.settings, "numbers", made.name)
+    assert stage.ledger.records["numbers"].intent is None
+    assert await stage.step() == [("numbers", "none")]
