@@ -148,11 +148,11 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
     slot = Slot(full_name, mark.fingerprint, mark.attempt, marked.state, marked.operation, model.provider)
     earlier = (record.active, *record.retired) if record.active else record.retired
     retired = tuple(kept for kept in earlier if kept.model != full_name)
-    runs = (*(r for r in record.runs if r.model != full_name), _adopted_run(model, remote, world))
-    prefix = model.dataset.prefix
-    intent = record.intent
+    run, intent = _adopted_run(model, remote, record, world), record.intent
     if intent is not None and _is_settled_by(slot, intent, record, world):
-        intent = None
+        run, intent = replace(run, cost=intent.cost if run.cost is None else run.cost), None
+    runs = (*(r for r in record.runs if r.model != full_name), run)
+    prefix = model.dataset.prefix
     done = replace(
         record,
         active=slot,
@@ -175,8 +175,9 @@ def _is_settled_by(adopted: Slot, intent: Intent, record: Record, world: World) 
     return inputs == (adopted.fingerprint, adopted.attempt) or intent.model == adopted.model
 
 
-def _adopted_run(model: DesiredModel, remote: RemoteModel, world: World) -> Run:
-    training = model.training
+def _adopted_run(model: DesiredModel, remote: RemoteModel, record: Record, world: World) -> Run:
+    """The run of an adopted model. What one that is on record cost, when it began and how it scored stays so."""
+    training, known = model.training, record.run(remote.name)
     return Run(
         model=remote.name,
         provider_type=training.provider_type,
@@ -187,10 +188,12 @@ def _adopted_run(model: DesiredModel, remote: RemoteModel, world: World) -> Run:
         written=training.hyperparameters,
         resolved=remote.hyperparameters,
         revision=world.desired.revision or "",
-        started=remote.created,
+        started=(known.started if known else "") or remote.created,
         ended=remote.completed or remote.updated,
         outcome=RunOutcome.SUCCEEDED,
         losses=remote.losses,
+        score=known.score if known else None,
+        cost=known.cost if known else None,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.plan.actions import Plan
 from controller.ports import Ports
-from controller.settings import Settings
+from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.testing import FakeClock, MemoryLedger, MemoryProvider, MemorySource, SeededChance, SilentReporter
 
 INSTANCE = "example.com/models"
@@ -26,6 +27,13 @@ def spec_text(name: str = "numbers", **lines: str) -> str:
         f"metadata: {{name: {name}}}\n"
         f"spec:\n  baseModel: models/tiny\n  dataset: {{path: rows.jsonl}}\n{extra}"
     )
+
+
+def priced() -> Settings:
+    """A gitune.yaml with prices, and a budget to keep."""
+    prices = Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1000.0}))
+    paid = ProviderSettings("local", "gemini", prices=prices)
+    return Settings(providers={"local": paid}, policy=Policy(budget=Budget(100.0, "USD")))
 
 
 def _source() -> MemorySource:

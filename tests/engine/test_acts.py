@@ -10,16 +10,18 @@ from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, Transient
-from controller.settings import ProviderSettings
+from controller.plan.budget import spent
+from controller.settings import ProviderSettings, Settings
 from controller.state.identity import find_mark
+from controller.state.recorded import Recorded
 from controller.testing import MemoryLedger, MemoryProvider, lost_answer
-from tests.engine.stage import INSTANCE, Stage, rows, spec_text
+from tests.engine.stage import INSTANCE, Stage, priced, rows, spec_text
 
 JUDGED = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
 
 
-async def serving(**lines: str) -> Stage:
-    stage = Stage()
+async def serving(settings: Settings | None = None, **lines: str) -> Stage:
+    stage = Stage(settings=settings or Settings())
     stage.source.edit({"specs/numbers.yaml": spec_text(**lines), "specs/held.jsonl": rows(4, start=100)})
     await stage.step()
     stage.provider.finish()
@@ -137,6 +139,19 @@ async def test_a_foreign_model_can_be_adopted_and_then_serves() -> None:
     with pytest.raises(ControllerError, match="is marked as") as ours:
         await acts.adopt(stage.ports, stage.settings, "other", name)
     assert ours.value.hint == "A mark stays. A spec of that name with those inputs takes it back by itself."
+
+
+async def test_a_run_on_record_that_is_adopted_keeps_what_it_cost_when_it_began_and_how_it_scored() -> None:
+    stage = await serving(priced(), evaluation=JUDGED.replace("0.5", "0.0"))
+    (before,) = stage.ledger.records["numbers"].runs
+    assert before.cost
+    assert before.score
+    ((name, model),) = stage.provider.models.items()
+    stage.provider.models[name] = replace(model, description="its mark was removed", created="")
+    await acts.adopt(stage.ports, stage.settings, "numbers", name)
+    (run,) = stage.ledger.records["numbers"].runs
+    assert (run.cost, run.started, run.score) == (before.cost, before.started, before.score)
+    assert spent(Recorded(stage.ledger.records), before.started[:7]) == before.cost
 
 
 async def test_a_model_of_ours_from_before_the_repository_had_its_name_comes_back_with_the_name_in_the_settings() -> (

@@ -13,7 +13,7 @@ from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Answer
 from controller.testing import MemoryProvider
 from controller.testing.provider import lost_answer
-from tests.engine.stage import Stage, rows, spec_text
+from tests.engine.stage import Stage, priced, rows, spec_text
 
 QUOTA = Transient("ask again later", quota=True)
 
@@ -172,15 +172,19 @@ async def test_a_create_that_made_nothing_does_not_stand_in_the_way_of_what_was_
     assert len(stage.ledger.versions) == before
 
 
-async def test_a_model_that_is_adopted_for_the_inputs_of_an_open_create_settles_it() -> None:
+async def test_a_model_that_is_adopted_for_the_inputs_of_an_open_create_settles_it_and_counts_for_its_cost() -> None:
     provider = LateProvider()
-    stage = Stage(provider=provider)
+    stage = Stage(provider=provider, settings=priced())
     provider.loses = True
     await stage.step()
+    intent = stage.ledger.records["numbers"].intent
+    assert intent is not None
     provider.show()
     ((name, made),) = provider.models.items()
     provider.finish()
     provider.models[name] = replace(provider.models[name], description="its mark was removed")
     await adopt(stage.ports, stage.settings, "numbers", made.name)
-    assert stage.ledger.records["numbers"].intent is None
+    record = stage.ledger.records["numbers"]
+    assert record.intent is None
+    assert record.runs[0].cost == intent.cost is not None
     assert await stage.step() == [("numbers", "none")]
