@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from controller.conditions import Reason
 from controller.plan.actions import (
+    Action,
     Adopt,
     Cancel,
     Create,
@@ -39,7 +40,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
     """The record after one outcome. ``now`` is RFC 3339 UTC."""
     revision = world.desired.revision or ""
     if isinstance(outcome, Held):
-        return _after_held(record, outcome, now)
+        return _after_held(record, outcome, world, now)
     action = outcome.action
     match action:
         case Create() | Retune():
@@ -63,15 +64,23 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
             return record
 
 
-def _after_held(record: Record, outcome: Held, now: str) -> Record:
+def _after_held(record: Record, outcome: Held, world: World, now: str) -> Record:
     intent = record.intent
     if intent is not None and isinstance(outcome.action, Create | Retune):
         return replace(record, intent=_answered(intent, outcome.reason, now))
     if intent is not None and any(isinstance(action, Create | Retune) for action in outcome.skipped):
         return replace(record, intent=_unsent(intent))
     if outcome.score is not None:
-        return _scored(record, outcome.action.model, outcome.score)
+        return _scored(_with_judged_run(record, outcome.action, world, now), outcome.action.model, outcome.score)
     return record
+
+
+def _with_judged_run(record: Record, action: Action, world: World, now: str) -> Record:
+    """A run that was only found by its mark is known once its rows were asked: it was paid for, and so were they."""
+    remote = world.observed.model(action.provider, action.model)
+    if not isinstance(action, Promote | Reuse) or remote is None or record.run(action.model) is not None:
+        return record
+    return replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
 
 
 def _answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
@@ -121,14 +130,14 @@ def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Rec
     asks = next((m for m in world.desired.models if m.name == action.name), None)
     if action.reason not in _ENDS or remote is None or asks is None or record.run(action.model) is not None:
         return record
-    return replace(record, runs=(*record.runs, advanced(_paid_run(action, asks, remote, world, now), remote, now)))
+    return replace(record, runs=(*record.runs, _paid_run(action, asks, remote, world, now)))
 
 
 def _paid_run(action: Hold | Promote | Reuse, model: DesiredModel, remote: RemoteModel, world: World, now: str) -> Run:
     """Paid for, and its record lost: a budget goes on from what it may have come to at the prices of today."""
     price = cost(model, world.prices.get(action.provider))
     found = new_run(model, remote, world.desired.revision or "", now)
-    return replace(found, fingerprint=action.fingerprint, cost=price.high if price else None)
+    return advanced(replace(found, fingerprint=action.fingerprint, cost=price.high if price else None), remote, now)
 
 
 def _doomed(record: Record, models: set[str], world: World, now: str) -> Record:
@@ -232,8 +241,7 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
     if record.run(slot.model) is None:
-        found = _paid_run(action, action.desired, remote, world, now)
-        record = replace(record, runs=(*record.runs, advanced(found, remote, now)))
+        record = replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
     others = tuple(s for s in record.retired if s.model != slot.model)
     record = replace(record, retired=others, provider=action.provider, attempted=revision, orphaned=False)
     if record.pending is not None and record.pending.model == slot.model:

@@ -453,6 +453,37 @@ async def test_a_failed_run_found_after_the_ledger_was_lost_is_on_record_again()
     assert stage.provider.paid.total() == 1
 
 
+async def test_a_run_found_after_the_ledger_was_lost_that_fails_its_evaluation_is_on_record_and_asked_once() -> None:
+    judged = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.8}"
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(evaluation=judged), "specs/held.jsonl": rows(5, start=100)})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    ((name, _),) = stage.provider.models.items()
+    stage.ledger.reset(None)
+    before = len(_questions(stage))
+    assert await stage.step() == [("numbers", "reuse")]
+    run = stage.ledger.records["numbers"].run(name)
+    assert run is not None
+    assert run.outcome is RunOutcome.SUCCEEDED
+    assert run.score
+    assert (run.score.right, run.score.asked) == (0, 5)
+    written = len(stage.ledger.versions)
+    for _ in range(3):
+        done = await stage.run()
+        assert [(o.action.word, o.action.reason) for o in done.outcomes] == [("hold", Reason.EVALUATION_FAILED)]
+    assert len(_questions(stage)) == before + 5
+    assert len(stage.ledger.versions) == written
+    del stage.provider.models[name]
+    assert await stage.step() == [("numbers", "hold")], "what was paid for once is not paid for again"
+    assert stage.provider.paid.total() == 1
+
+
+def _questions(stage: Stage) -> list[object]:
+    return [call for call in stage.provider.calls if call.operation == "generate"]
+
+
 async def test_a_rename_that_is_undone_pays_nothing() -> None:
     stage = await settled()
     original = spec_text()
