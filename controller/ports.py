@@ -85,7 +85,8 @@ class Relation(StrEnum):
     SAME = "same"
     AHEAD = "ahead"  # the other is among its ancestors
     BEHIND = "behind"  # it is among the other's ancestors
-    APART = "apart"  # neither: history was rewritten, or the other is not known here
+    APART = "apart"  # neither: history was rewritten, or the other is not where every commit would be
+    UNKNOWN = "unknown"  # a whole clone does not have the other: not fetched yet, or lost to a forced push
 
 
 class Source(Protocol):

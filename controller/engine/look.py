@@ -54,8 +54,9 @@ async def _with_history(world: World, ports: Ports) -> World:
         return world
     relations = await ports.source.relations(here, others)
     behind = any(relations[other] is Relation.BEHIND for other in acted - {here})
-    rewritten = frozenset(other for other in doomed - {here} if relations[other] is not Relation.AHEAD)
-    return replace(world, behind=behind, rewritten=rewritten)
+    lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN)
+    rewritten = frozenset(other for other in doomed - lost - {here} if relations[other] is not Relation.AHEAD)
+    return replace(world, behind=behind, lost=lost, rewritten=rewritten)
 
 
 def wanted(world: World) -> dict[str, Want]:

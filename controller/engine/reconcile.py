@@ -29,7 +29,7 @@ from controller.plan.offline import as_recorded
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
-from controller.plan.safety import standing, uncommitted
+from controller.plan.safety import ALLOW_BEHIND, standing, uncommitted
 from controller.plan.withheld import withhold
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports
@@ -105,6 +105,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     """
     with span("look"):
         world = await look(ports, settings, approval.revision)
+        world = world.forgiving() if ALLOW_BEHIND in approval.allow else world
     with span("plan", models=len(world.desired.models)):
         plan = make_plan(world)
         plan = withhold(plan, {**_beyond(plan, approval), **approval.withheld}, world)
@@ -158,7 +159,8 @@ def _check(shown: Preview, approval: Approval) -> None:
     stands = standing((*plan.guards, *uncommitted(plan.actions, shown.world)), approval.allow)
     if stands:
         words = " ".join(f"--allow {word}" for guard in stands for word in guard.allow)
-        raise Refused("; ".join(g.message for g in stands), shown, hint=f"If that is meant: {words}" if words else "")
+        hints = [guard.hint for guard in stands if guard.hint] + ([f"If that is meant: {words}"] if words else [])
+        raise Refused("; ".join(g.message for g in stands), shown, hint=" ".join(hints))
 
 
 async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:

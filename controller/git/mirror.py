@@ -81,6 +81,11 @@ class Mirror:
             return False
         return (await self.ask("merge-base", "--is-ancestor", "--end-of-options", first, second)).code == 0
 
+    async def knows(self, commit: str) -> bool:
+        """Whether a commit is here; its tree may be missing, as in a partial clone."""
+        name = f"{commit}^{{commit}}"
+        return (await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)).code == 0
+
     async def ref(self, ref: str) -> str | None:
         """The commit id a full ref name stands on; None where there is no such ref."""
         answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", ref)

@@ -177,12 +177,15 @@ WORDS: tuple[str, ...] = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Why apply refuses the plan as a whole. ``allow`` is what to write behind ``--allow``, "" where nothing helps."""
+    """Why apply refuses the plan as a whole. ``allow`` is what to write behind ``--allow``, "" where nothing helps;
+    ``hint`` what may be done instead.
+    """
 
     code: str
     message: str
     names: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,12 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
             record = after(record, outcome, world, now)
         record = _superseded_settled(record, came)
         records[name] = _finished(record, model, came, world)
-    return records
+    return {name: _forgiven(record, world) for name, record in records.items()}
+
+
+def _forgiven(record: Record, world: World) -> Record:
+    """Acted on at this revision where the one before is gone for good: no later pass can be behind that."""
+    return replace(record, attempted=world.desired.revision or "") if record.attempted in world.forgiven else record
 
 
 def _start(

@@ -96,10 +96,10 @@ def _delete(record: Record, world: World) -> Iterator[Action]:
 
 
 def is_due(slot: Slot, record: Record, world: World) -> bool:
-    """Whether a tombstone stands, its grace period is over (or was ended by a person) and history still holds it."""
+    """Whether a tombstone stands, its grace period is over (or was ended by a person) and history holds it."""
     if not slot.doomed or slot.doomed_at in world.rewritten:
         return False
-    return record.delete_approved or slot.model in world.due
+    return slot.doomed_at not in world.lost and (record.delete_approved or slot.model in world.due)
 
 
 def delete(record: Record, slot: Slot, reason: Reason, message: str) -> Delete:

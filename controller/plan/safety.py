@@ -26,6 +26,7 @@ from controller.state.recorded import Recorded
 ALLOW_BEHIND = "behind"
 ALLOW_EMPTY = "empty"
 ALLOW_CREATES = "creates"
+_LOST_HINT = "`git fetch` and merge, or `--allow behind` if that commit was lost to a forced push."
 
 
 def guards(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
@@ -63,6 +64,11 @@ def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
 def _behind(actions: Sequence[Action], world: World) -> Guard | None:
     """A mirror that lags looks like a branch that was put back: acting on it would undo what the newer commit asked."""
     names = tuple(a.name for a in actions if not isinstance(a, Wait | Promote | Adopt | Hold | Nothing))
+    acted = sorted({r.attempted for r in world.recorded.records.values()} & world.lost)
+    if names and acted:
+        more = f" (and {len(acted) - 1} more)" if len(acted) > 1 else ""
+        message = f"this clone does not have commit {acted[0]}{more}, which an earlier pass acted on"
+        return Guard("Behind", message, names, (ALLOW_BEHIND,), _LOST_HINT)
     if not world.behind or not names:
         return None
     message = f"{world.desired.revision} is older than a commit that was acted on: a mirror may lag"

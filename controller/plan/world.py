@@ -23,7 +23,9 @@ class World:
     ``overdue`` models, whose run is past its spec's ``limits.maxDuration``; ``fresh`` ones, made so lately that a
     provider may not show them yet; ``young`` open intents, sent no longer ago; ``due`` models, whose tombstone has
     stood for the grace period; ``rewritten`` revisions, which decided on a deletion and have left HEAD's history;
-    ``behind``, whether the revision is older than one that was acted on; and the ``month`` (``YYYY-MM``, UTC).
+    ``behind``, whether the revision is older than one that was acted on; ``lost`` revisions, which an earlier pass
+    acted on or decided a deletion by, and which this clone does not have; ``forgiven`` ones, of which a person says
+    that they are gone for good; and the ``month`` (``YYYY-MM``, UTC).
     """
 
     desired: Desired
@@ -41,11 +43,17 @@ class World:
     due: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()
     behind: bool = False
+    lost: frozenset[str] = frozenset()
+    forgiven: frozenset[str] = frozenset()
     month: str = ""
     _by_mark: dict[str, dict[Mark, list[RemoteModel]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     _gone: list[frozenset[str]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def forgiving(self) -> World:
+        """The world in which what is lost is gone for good: its tombstones start anew, and nobody is behind it."""
+        return replace(self, rewritten=self.rewritten | self.lost, forgiven=self.lost, lost=frozenset())
 
     def record_of(self, model: DesiredModel) -> Record | None:
         """The record of a spec, found by its name or a former one.

@@ -84,6 +84,6 @@ def open_remote(address: str, branch: str, home: Path, environ: Mapping[str, str
             case NetworkUrl() as url:
                 return RemoteSource(url, branch, home, environ)
             case LocalPath(path):
-                return CommitSource(Path(path).absolute(), home, branch_ref(branch))
+                return CommitSource(Path(path).absolute(), home, branch_ref(branch), origin=True)
     except GitFailed as error:
         raise SourceError(error.message, hint=error.hint) from error

@@ -11,8 +11,9 @@ from controller.errors import SourceError, Unreadable
 from controller.git.entries import TreeEntry
 from controller.git.failures import GitFailed, NotFound
 from controller.git.identity import network_identity, root_commit
-from controller.git.layout import open_repository
+from controller.git.layout import open_repository, shallow_commits
 from controller.git.mirror import Mirror, mirror_of
+from controller.git.names import is_commit_id
 from controller.ports import Entry, EntryKind, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
@@ -72,13 +73,15 @@ class CommitTree:
 class CommitSource:
     """The commits of the repository that ``root`` is in; ``revision`` is what is followed (default: HEAD).
 
-    The repository is never handed to git: see `controller.git.mirror`. ``home`` is Gitune's data folder.
+    The repository is never handed to git: see `controller.git.mirror`. ``home`` is Gitune's data folder. ``origin``
+    says that others fetch from it: what it lacks is gone, while a clone may only not have fetched it.
     """
 
-    def __init__(self, root: Path, home: Path, revision: str | None = None) -> None:
+    def __init__(self, root: Path, home: Path, revision: str | None = None, *, origin: bool = False) -> None:
         self._root = root
         self._home = home
         self._followed = revision or "HEAD"
+        self._origin = origin
         self._mirror: Mirror | None = None
         self._tree: CommitTree | None = None  # the last one: it is asked for before every effect of a pass
         self._relations: dict[tuple[str, str], Relation] = {}
@@ -101,15 +104,23 @@ class CommitSource:
             raise SourceError(error.message, hint=error.hint) from error
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
-        """How a commit stands to each of the others; one not in this clone stands apart. Raises `SourceError`."""
+        """How a commit stands to each of the others. Raises `SourceError`.
+
+        One that is not here is unknown to a whole clone; to a shallow one, and to an origin, it stands apart.
+        """
         try:
             mirror = await self._open()
             for other in others - {known for first, known in self._relations if first == revision}:
-                self._relations[revision, other] = await relation(mirror, revision, other)
+                found = await relation(mirror, revision, other)
+                if found is Relation.APART and self._is_whole_clone(mirror) and is_commit_id(other):
+                    if not await mirror.knows(other):
+                        continue  # unknown, and not kept: a fetch may bring it while HEAD stays
+                    found = await relation(mirror, revision, other)  # it may have come just now
+                self._relations[revision, other] = found
         except GitFailed as error:
             raise SourceError(error.message, hint=error.hint) from error
         self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
-        return {other: self._relations[revision, other] for other in others}
+        return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
 
     async def identity(self) -> str | None:
         """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.
@@ -125,6 +136,10 @@ class CommitSource:
         """End the process that reads objects."""
         if self._mirror is not None:
             self._mirror.close()
+
+    def _is_whole_clone(self, mirror: Mirror) -> bool:
+        """Whether what is missing here may be elsewhere. A shallow clone lacks most commits for good."""
+        return not self._origin and mirror.repository is not None and not shallow_commits(mirror.repository)
 
     async def _open(self) -> Mirror:
         if self._mirror is None:

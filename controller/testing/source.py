@@ -102,7 +102,7 @@ class MemorySource:
         return self.head or ""
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
-        """By the parents of each commit."""
+        """By the parents of each commit, as a whole clone: what was never committed here is unknown."""
         return {other: self._relation(revision, other) for other in others}
 
     def _relation(self, revision: str, other: str) -> Relation:
@@ -110,7 +110,9 @@ class MemorySource:
             return Relation.SAME
         if other in self._ancestors(revision):
             return Relation.AHEAD
-        return Relation.BEHIND if revision in self._ancestors(other) else Relation.APART
+        if revision in self._ancestors(other):
+            return Relation.BEHIND
+        return Relation.APART if other in self._trees else Relation.UNKNOWN
 
     def _ancestors(self, revision: str) -> set[str]:
         found: set[str] = set()

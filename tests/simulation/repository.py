@@ -215,7 +215,9 @@ class SimSource:
             return Relation.SAME
         if other in self._repository.ancestors(revision):
             return Relation.AHEAD
-        return Relation.BEHIND if revision in self._repository.ancestors(other) else Relation.APART
+        if revision in self._repository.ancestors(other):
+            return Relation.BEHIND
+        return Relation.APART if other in self._repository.commits else Relation.UNKNOWN
 
     async def identity(self) -> str | None:
         """Who the repository is."""

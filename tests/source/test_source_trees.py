@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import SourceError, Unreadable
-from controller.ports import Entry, EntryKind, Tree
+from controller.ports import Entry, EntryKind, Relation, Tree
+from controller.source.remote import open_remote
 from controller.source.repo import CommitSource
 from controller.source.tree import WorktreeSource, differing
 from tests.git.repositories import Trap, Work, clone
@@ -270,6 +271,56 @@ async def test_identity_is_the_network_remote_else_the_root_commit(
     assert await opened(tmp_path / "shallow").identity() is None
     work.git("remote", "add", "origin", "git@github.com:Acme/Models.git")
     assert await opened(work.root).identity() == "github.com/acme/models"
+
+
+async def test_a_commit_that_a_clone_lacks_is_unknown_until_it_is_fetched(
+    make: Make, opened: Callable[..., CommitSource], tmp_path: Path
+) -> None:
+    work = make()
+    first = work.commit({"a": "1"})
+    clone(work.root, tmp_path / "clone")
+    second = work.commit({"a": "2"})
+    source = opened(tmp_path / "clone")
+
+    others = frozenset({first, second, "no commit id"})
+    told = {first: Relation.SAME, second: Relation.UNKNOWN, "no commit id": Relation.APART}
+    assert await source.relations(first, others) == told
+    Work(tmp_path / "clone").git("fetch", "-q")
+    assert await source.relations(first, others) == {**told, second: Relation.BEHIND}, "HEAD has not moved"
+
+
+async def test_a_commit_without_its_tree_and_one_that_no_branch_holds_are_known(
+    make: Make, opened: Callable[..., CommitSource], tmp_path: Path
+) -> None:
+    work = make()
+    first = work.commit({"a": "1"})
+    second = work.commit({"a": "2"})
+    work.git("config", "uploadpack.allowFilter", "true")
+    clone(work.root, tmp_path / "treeless", "--filter=tree:0", "--no-checkout")
+    work.git("reset", "-q", "--hard", first)
+    third = work.commit({"a": "3"})
+
+    assert await opened(work.root).relations(third, frozenset({second})) == {second: Relation.APART}
+    assert await opened(tmp_path / "treeless").relations(second, frozenset({first})) == {first: Relation.AHEAD}
+    Work(tmp_path / "treeless").git("fetch", "-q")
+    assert await opened(tmp_path / "treeless").relations(third, frozenset({second})) == {second: Relation.APART}
+
+
+async def test_a_commit_that_a_shallow_clone_or_an_origin_lacks_stands_apart(
+    make: Make, opened: Callable[..., CommitSource], gitune_home: Path, tmp_path: Path
+) -> None:
+    work = make()
+    first = work.commit({"a": "1"})
+    second = work.commit({"a": "2"})
+    clone(work.root, tmp_path / "shallow", "--depth=1")
+    clone(work.root, tmp_path / "origin.git", "--bare")
+    third = work.commit({"a": "3"})
+    origin = open_remote(str(tmp_path / "origin.git"), "main", gitune_home, {})
+
+    shallow = await opened(tmp_path / "shallow").relations(second, frozenset({first, third}))
+    assert shallow == {first: Relation.APART, third: Relation.APART}
+    assert await origin.relations(second, frozenset({first, third})) == {first: Relation.AHEAD, third: Relation.APART}
+    await origin.close()
 
 
 async def test_names_that_are_not_utf8_are_listed_and_never_read(
