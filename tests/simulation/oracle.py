@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -306,12 +306,17 @@ class Oracle:
         """S7: what a newer commit asked for, and was acted on, is not undone by a mirror that shows an older one."""
         facts = self._passes[by]
         here = facts.planned.revision if facts.planned else ""
-        for newer in facts.acted & self._acted() if not self.allows_all else ():
+        for newer in self._newer(here, facts.acted & self._acted()) if not self.allows_all else ():
+            self.say("S7", f"{by} {did} as {here[:8]} asks, and {newer[:8]}, which came later, was acted on")
+
+    def _newer(self, here: str, acted: Iterable[str]) -> Iterator[str]:
+        """Those of the commits that a commit is among the ancestors of."""
+        for newer in acted:
             parent = self.commits[newer].parent if newer in self.commits else ""
             while parent and parent != here:
                 parent = self.commits[parent].parent
             if parent:
-                self.say("S7", f"{by} {did} as {here[:8]} asks, and {newer[:8]}, which came later, was acted on")
+                yield newer
 
     def _changed(self, event: Changed) -> None:
         account = self.models.get(event.model)
@@ -473,6 +478,8 @@ class Oracle:
             record = records.get(wish.name)
             read = record is not None and (record.deletion_policy is DeletionPolicy.DELETE) is wish.delete
             agreed = (told.whole and not commit.broken) or (read and wish.name not in commit.broken)
+            if wish.delete and not read and any(self._newer(told.revision, self._acted())):
+                continue  # an older commit does not bring back what a newer one took away
             if agreed and began >= self._policy_of.get(wish.name, 0.0):  # else it slept while a newer one was read
                 self.policies[wish.name], self._policy_of[wish.name] = wish.delete, began
         if not told.whole:
