@@ -163,7 +163,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "the policy is not remembered",
         "plan/record.py",
-        "        record = _wanted_again(replace(record, missing=False, deletion_policy=model.deletion_policy), model)",
+        "        record = _wanted_again(replace(_with_policy(record, model, world), missing=False), model)",
         "        record = _wanted_again(replace(record, missing=False), model)",
         ("L1", "P3", "L2"),
     ),
@@ -184,8 +184,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a spec that was missing once stays so",
         "plan/record.py",
-        "replace(record, missing=False, deletion_policy",
-        "replace(record, deletion_policy",
+        "replace(_with_policy(record, model, world), missing=False)",
+        "_with_policy(record, model, world)",
         ("S3",),
     ),
     Planted(
