@@ -200,11 +200,11 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
 
 
 def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:
-    """The policy of the spec. To delete no more is an act: what is older does not take it back."""
+    """The policy of the spec. To delete no more is an act: what is older, or may be, does not take it back."""
     if model.deletion_policy is record.deletion_policy:
         return record
     if model.deletion_policy is DeletionPolicy.DELETE:
-        return record if world.behind else replace(record, deletion_policy=DeletionPolicy.DELETE)
+        return record if world.behind or world.lost else replace(record, deletion_policy=DeletionPolicy.DELETE)
     acted = world.desired.revision or record.attempted
     return replace(record, deletion_policy=model.deletion_policy, attempted=acted)
 

@@ -141,3 +141,20 @@ async def test_a_tombstone_of_a_commit_that_is_not_here_stands_and_is_not_due(cl
     assert (anew.active.doomed_at, anew.delete_approved) == (stale.git("rev-parse", "HEAD"), False)
     clones.stage.clock.advance(2 * DAY)
     assert ("numbers", "delete") in await clones.step(stale)
+
+
+async def test_a_clone_that_lacks_the_newer_commit_does_not_bring_the_policy_to_delete_back(clones: Clones) -> None:
+    deleted = {"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **epochs(1, "other")}
+    await clones.tuned({**deleted, "specs/rows.jsonl": rows()})
+    laptop = clones.cloned("laptop")
+    clones.work.commit({"specs/numbers.yaml": spec_text()})
+    await clones.step(clones.work)
+
+    assert await clones.step(laptop) == [("numbers", "none"), ("other", "none")]
+    clones.work.git("rm", "-q", "specs/numbers.yaml")
+    clones.work.commit({})
+
+    assert ("numbers", "orphan") in await clones.step(clones.work)
+    clones.stage.clock.advance(2 * DAY)
+    await clones.step(clones.work)
+    assert [call.operation for call in clones.stage.provider.mutations].count("delete") == 0
