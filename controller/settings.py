@@ -11,6 +11,7 @@ from typing import Literal
 
 from controller.errors import Severity
 
+SETTINGS_FILE = "gitune.yaml"  # at the top of the repository
 ProviderType = Literal["local", "gemini"]
 
 

@@ -19,14 +19,13 @@ from controller.ledger.opening import open_cell, open_ledger
 from controller.ports import Forge, Ledger, Ports, Provider, Reporter, Source, Tree
 from controller.providers.opening import Doors, open_provider
 from controller.rest import Secret
-from controller.settings import LedgerSettings, Settings, home
+from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
 from controller.source.remote import open_remote
 from controller.source.repo import CommitSource
 from controller.source.tree import WorktreeSource, top_of
 from controller.specs.controller_loading import load_settings
 from controller.system import SystemChance, SystemClock
 
-SETTINGS_FILE = "gitune.yaml"
 _SETTINGS_LIMIT = 1 << 20  # bytes
 
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.errors import ControllerError
-from controller.plan.safety import ALLOW_BEHIND, ALLOW_CREATES, ALLOW_EMPTY
+from controller.plan.safety import ALLOW_DELETE, ALLOW_WORDS, is_allowance
 from controller.state.identity import NAME
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
-_WORDS: Final = (ALLOW_BEHIND, ALLOW_CREATES, ALLOW_EMPTY)
-_DELETE: Final = "delete:"
 _SHOWN = 80  # characters of a wrong word
 
 
@@ -29,9 +27,11 @@ class Order:
     def check(self) -> None:
         """Raises `ControllerError` for a word that no guard has, and for a digest that no plan can have."""
         for word in sorted(self.allow):
-            if word not in _WORDS and not (word.startswith(_DELETE) and NAME.fullmatch(word.removeprefix(_DELETE))):
+            if not is_allowance(word):
                 message = f"--allow {word[:_SHOWN]!r} is no word that a guard has"
-                raise ControllerError(message, hint=f"{_meant(word)}The words are {', '.join(_WORDS)} and delete:NAME.")
+                raise ControllerError(
+                    message, hint=f"{_meant(word)}The words are {', '.join(ALLOW_WORDS)} and {ALLOW_DELETE}NAME."
+                )
         if self.digest is not None and not _DIGEST.fullmatch(self.digest):
             message = f"--plan-digest {self.digest[:_SHOWN]!r} is no digest of a plan: that has 64 digits, 0-9 and a-f"
             raise ControllerError(message, hint="`gitune plan` ends with the digest of its plan: give all of it.")
@@ -40,7 +40,7 @@ class Order:
 def _meant(word: str) -> str:
     """The word that was most likely meant, as a question; "" where nothing comes near."""
     before, colon, name = word.partition(":")
-    if close := difflib.get_close_matches(before.lower(), [*_WORDS, "delete"], 1):
-        found = f"{_DELETE}{name or 'NAME'}" if close[0] == "delete" else close[0]
+    if close := difflib.get_close_matches(before.lower(), [*ALLOW_WORDS, "delete"], 1):
+        found = f"{ALLOW_DELETE}{name or 'NAME'}" if close[0] == "delete" else close[0]
         return f"Did you mean {found}? " if found != word else ""
-    return f"Did you mean {_DELETE}{word}? " if not colon and NAME.fullmatch(word) else ""
+    return f"Did you mean {ALLOW_DELETE}{word}? " if not colon and NAME.fullmatch(word) else ""

@@ -11,10 +11,11 @@ from controller.cli.options import Asked
 from controller.errors import ControllerError
 from controller.ports import Tree
 from controller.report.wording import listed
+from controller.settings import SETTINGS_FILE
 from controller.source.tree import differing
 from controller.specs.patterns import spec_paths
 from controller.state.desired import DesiredModel
-from controller.wiring import SETTINGS_FILE, Where, source_of
+from controller.wiring import Where, source_of
 
 _NAMED_FILES = 5
 

@@ -21,10 +21,11 @@ from controller.ports import Entry, Tree
 from controller.providers.opening import capabilities
 from controller.report.problems import problems_json, problems_markdown, problems_text
 from controller.report.wording import counted
+from controller.settings import SETTINGS_FILE
 from controller.source.tree import top_of
 from controller.specs.patterns import spec_paths
 from controller.state.desired import Desired, DesiredModel
-from controller.wiring import SETTINGS_FILE, Where, read_settings, source_of
+from controller.wiring import Where, read_settings, source_of
 
 
 @dataclass(frozen=True, slots=True)

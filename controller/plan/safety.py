@@ -21,12 +21,21 @@ from controller.plan.world import World
 from controller.settings import Policy
 from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired
+from controller.state.identity import NAME
 from controller.state.recorded import Recorded
 
 ALLOW_BEHIND = "behind"
 ALLOW_EMPTY = "empty"
 ALLOW_CREATES = "creates"
+ALLOW_DELETE = "delete:"  # and the name
+ALLOW_WORDS = (ALLOW_BEHIND, ALLOW_CREATES, ALLOW_EMPTY)
 _LOST_HINT = "`git fetch` and merge, or `--allow behind` if that commit was lost to a forced push."
+
+
+def is_allowance(word: str) -> bool:
+    """Whether a guard may have this word."""
+    named = word.startswith(ALLOW_DELETE) and NAME.fullmatch(word.removeprefix(ALLOW_DELETE))
+    return word in ALLOW_WORDS or bool(named)
 
 
 def guards(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
@@ -88,7 +97,7 @@ def _deletes(actions: Sequence[Action], policy: Policy) -> Guard | None:
     if len(names) <= policy.max_deletes:
         return None
     message = f"models of {len(names)} specs would be deleted in one pass; policy.maxDeletes is {policy.max_deletes}"
-    return Guard("MaxDeletes", message, names, tuple(f"delete:{name}" for name in names))
+    return Guard("MaxDeletes", message, names, tuple(f"{ALLOW_DELETE}{name}" for name in names))
 
 
 def _empty(desired: Desired, recorded: Recorded) -> Guard | None:

@@ -13,6 +13,7 @@ from controller.documents import Document, Spot, Value, parse
 from controller.errors import Problem, Severity
 from controller.settings import (
     DEFAULT_PROVIDERS,
+    SETTINGS_FILE,
     Budget,
     LedgerSettings,
     Policy,
@@ -33,7 +34,7 @@ _DEFAULTS = Settings()
 _KIND_HINT = "start it with `apiVersion: gitune.dev/v1alpha1` and `kind: Controller`"
 
 
-def load_settings(data: bytes | None, file: str = "gitune.yaml") -> tuple[Settings, tuple[Problem, ...]]:
+def load_settings(data: bytes | None, file: str = SETTINGS_FILE) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings of a repository, and what is wrong with its gitune.yaml; without the file, the defaults.
 
     Where a problem is an error the settings are the defaults and must not be used: nobody asked for them.

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from controller.documents import Document, Limits, Path, Spot, Value, parse
 from controller.errors import Problem, Severity
+from controller.settings import SETTINGS_FILE
 from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs, SpecFile, placed
 from controller.specs.models import TunedModel
 from controller.specs.parts import API_VERSION, GROUP
@@ -24,7 +25,6 @@ SPEC_LIMITS = Limits(tokens=60_000, nodes=20_000, scalar=1 << 16)
 _KINDS = ("TunedModel", "Controller")
 _WRITTEN_BY_US = "TunedModelStatus"  # a ledger kept in a directory may lie among the specs
 _OURS = frozenset({"baseModel", "dataset"})  # the fields that each spec has
-_CONTROLLER_FILE = "gitune.yaml"  # it is read as what it is, also where a pattern for specs fits it
 _CONTROLLER_HINT = "move it to gitune.yaml at the top of the repository"
 
 
@@ -123,7 +123,8 @@ def _standing(document: Document) -> Problem | None:
             return _problem(
                 document, document.key_place((written,)), "GT001", f"there is no field {written!r}", f"write {key}"
             )
-    if kind == _WRITTEN_BY_US or (kind == "Controller" and document.file == _CONTROLLER_FILE):
+    # gitune.yaml is read as what it is, also where a pattern for specs fits it.
+    if kind == _WRITTEN_BY_US or (kind == "Controller" and document.file == SETTINGS_FILE):
         return None
     if version is None:
         hint = f"add `apiVersion: {API_VERSION}`" + ("" if kind is not None else " and `kind: TunedModel`")

@@ -27,9 +27,9 @@ from controller.report.escape import json_text
 from controller.report.marker import Marker, Stage
 from controller.report.phrases import summary
 from controller.report.plan_json import as_json
-from controller.settings import Settings
+from controller.settings import SETTINGS_FILE, Settings
 from controller.state.review import Annotation, Check, Conclusion, Level
-from controller.wiring import SETTINGS_FILE, Opened, Where, open_ports
+from controller.wiring import Opened, Where, open_ports
 
 CHECK = "gitune/plan"
 _LEVELS = {Severity.ERROR: Level.FAILURE, Severity.WARNING: Level.WARNING, Severity.ADVICE: Level.NOTICE}

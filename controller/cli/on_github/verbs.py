@@ -16,14 +16,14 @@ from controller.cli.progress import Quiet
 from controller.engine import acts
 from controller.errors import ControllerError
 from controller.forge.event import Said
+from controller.plan.safety import is_allowance
 from controller.ports import Forge
 from controller.report.marker import Marker, read
+from controller.state.identity import NAME
 from controller.state.review import Pull, Reaction
 from controller.wiring import open_ports
 
 _LINE = re.compile(r"/gitune(?:[ \t]+([^\r\n]{0,2000}))?(?=\r|\n|$)")
-_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_WORD = re.compile(r"(?:behind|empty|creates|delete:[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?)")
 _HELP_MARK = '<!-- gitune: {"v":1,"purpose":"help"} -->'
 HELP = f"""{_HELP_MARK}
 People who may write to this repository can say, as the first line of a comment:
@@ -81,11 +81,11 @@ def parse_verb(body: str) -> Verb | None:
     match (found[1] or "").split():
         case ["plan"]:
             return Plan()
-        case ["apply", *given] if all(_WORD.fullmatch(word) for word in given):
+        case ["apply", *given] if all(map(is_allowance, given)):
             return Apply(frozenset(given))
-        case ["cancel", name] if _NAME.fullmatch(name):
+        case ["cancel", name] if NAME.fullmatch(name):
             return Cancel(name)
-        case ["approve-delete", name] if _NAME.fullmatch(name):
+        case ["approve-delete", name] if NAME.fullmatch(name):
             return ApproveDelete(name)
         case _:
             return Help()
