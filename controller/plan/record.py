@@ -55,6 +55,7 @@ def _new_intent(action: Create | Retune, world: World, nonce: str, now: str) -> 
         provider=action.provider,
         since=now,
         cost=action.cost.high if action.cost else None,
+        training=action.desired.training,
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.plan.advice import advise
-from controller.state.desired import DesiredModel
-from controller.state.identity import Hyperparameters
+from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState, remote_state
 from controller.state.recorded import Run, RunOutcome, Slot
 
@@ -25,15 +24,14 @@ _ENDS = {
 }
 
 
-def new_run(model: DesiredModel, remote: RemoteModel, revision: str, now: str) -> Run:
-    """The run that a create of a spec's inputs began. ``now`` is RFC 3339, used where the provider gives no time."""
-    training = model.training
+def new_run(training: Training, attempt: int, remote: RemoteModel, revision: str, now: str) -> Run:
+    """The run that a create of these inputs began. ``now`` is RFC 3339, used where the provider gives no time."""
     return Run(
         model=remote.name,
         provider_type=training.provider_type,
         base=training.base,
-        fingerprint=model.fingerprint,
-        attempt=model.attempt,
+        fingerprint=fingerprint(training),
+        attempt=attempt,
         dataset_digest=training.dataset_digest,
         written=training.hyperparameters,
         resolved=remote.hyperparameters,

@@ -26,6 +26,7 @@ from controller.plan.runs import advanced, new_run, stopped
 from controller.plan.slots import each_slot, retire_finished
 from controller.plan.world import World
 from controller.state.desired import DeletionPolicy, DesiredModel
+from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Answer, Intent, Record, Run, RunOutcome, Score, Slot
 
@@ -136,7 +137,7 @@ def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Rec
 def _paid_run(action: Hold | Promote | Reuse, model: DesiredModel, remote: RemoteModel, world: World, now: str) -> Run:
     """Paid for, and its record lost: a budget goes on from what it may have come to at the prices of today."""
     price = cost(model, world.prices.get(action.provider))
-    found = new_run(model, remote, world.desired.revision or "", now)
+    found = new_run(model.training, model.attempt, remote, world.desired.revision or "", now)
     return advanced(replace(found, fingerprint=action.fingerprint, cost=price.high if price else None), remote, now)
 
 
@@ -172,7 +173,8 @@ def _after_create(
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
-    run = replace(new_run(action.desired, remote, revision, now), cost=action.cost.high if action.cost else None)
+    began = new_run(action.desired.training, action.attempt, remote, revision, now)
+    run = replace(began, cost=action.cost.high if action.cost else None)
     record = retire_finished(record)
     return replace(
         record,
@@ -200,24 +202,16 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, worl
 
 
 def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World, now: str) -> Run:
-    """The run of an open intent: its inputs are those of the spec where that still asks for it, else not known."""
+    """The run of an open intent, which may no longer be what the spec asks."""
     intent = record.intent
     revision, cost = (intent.revision, intent.cost) if intent else ("", None)
     asks = next((m for m in world.desired.models if m.name == action.name), None)
-    if asks is not None and (asks.fingerprint, asks.attempt) == (action.fingerprint, action.attempt):
-        return replace(new_run(asks, remote, revision, now), cost=cost)
-    return Run(
-        model=remote.name,
-        provider_type="",
-        base=remote.base_model,
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
-        dataset_digest="",
-        resolved=remote.hyperparameters,
-        revision=revision,
-        started=remote.created or now,
-        cost=cost,
-    )
+    told = (intent.training if intent else None, asks.training if asks else None)
+    # A ledger can be written by hand, and an older Gitune kept no inputs: only those of the mark count as known.
+    known = next((t for t in told if t is not None and fingerprint(t) == action.fingerprint), None)
+    training = known or Training("", remote.base_model, Hyperparameters(), "")
+    began = new_run(training, action.attempt, remote, revision, now)
+    return replace(began, fingerprint=action.fingerprint, cost=cost)
 
 
 def _settled(record: Record, action: Create | Retune | Adopt) -> Record:

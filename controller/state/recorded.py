@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from controller.conditions import Condition
 from controller.state.desired import DeletionPolicy, Sampling
-from controller.state.identity import Hyperparameters
+from controller.state.identity import Hyperparameters, Training
 from controller.state.observed import LossPoint
 
 
@@ -57,7 +57,7 @@ class Intent:
 
     ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later an answer to it
     was lost or missed (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no price is
-    known.
+    known. ``training`` are the inputs behind the fingerprint: the spec may have moved on when the model is found.
     """
 
     model: str
@@ -69,6 +69,7 @@ class Intent:
     since: str = ""
     cost: float | None = None
     answer: Answer = Answer.OPEN
+    training: Training | None = None
 
 
 @dataclass(frozen=True, slots=True)

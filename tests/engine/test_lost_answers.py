@@ -8,7 +8,8 @@ import pytest
 
 from controller.engine.acts import adopt, forget
 from controller.errors import ControllerError, Interrupted, ProviderError, Transient
-from controller.ports import CreateRequest
+from controller.ports import Capabilities, CreateRequest
+from controller.state.identity import Hyperparameters
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Answer
 from controller.testing import MemoryProvider
@@ -21,8 +22,8 @@ QUOTA = Transient("ask again later", quota=True)
 class LateProvider(MemoryProvider):
     """Carries out a create, loses its answer, and does not show the model until told to."""
 
-    def __init__(self) -> None:
-        super().__init__("local")
+    def __init__(self, *, chooses_id: bool = True) -> None:
+        super().__init__("local", capabilities=Capabilities(chooses_id=chooses_id, free=True))
         self.loses = False
         self._late: dict[str, RemoteModel] = {}
 
@@ -125,6 +126,44 @@ async def test_a_name_whose_create_may_have_made_a_model_is_not_forgotten_before
     ]
     await forget(stage.ports, stage.settings, "numbers")
     assert set(stage.ledger.records) == {"other"}
+
+
+async def _edited_before_it_is_found(stage: Stage, provider: LateProvider, epochs: int) -> list[tuple[int | None, str]]:
+    """The lost model shows after the spec moved on to so many epochs; the epochs and state of every model then."""
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters=f"{{epochCount: {epochs}}}")})
+    provider.show()
+    assert await stage.step() == [("numbers", "adopt")]
+    for _ in range(3):
+        await stage.step()
+    return [(model.hyperparameters.epoch_count, model.state) for model in provider.models.values()]
+
+
+@pytest.mark.parametrize("chooses_id", [True, False], ids=["by id", "by mark"])
+async def test_writing_out_what_a_lost_run_resolved_to_before_it_is_found_pays_for_nothing(*, chooses_id: bool) -> None:
+    provider = LateProvider(chooses_id=chooses_id)
+    stage = Stage(provider=provider)
+    provider.loses = True
+    await stage.step()
+    assert await _edited_before_it_is_found(stage, provider, 5) == [(5, RemoteState.CREATING)]
+    provider.finish()
+    assert [await stage.step() for _ in range(2)] == [[("numbers", "promote")], [("numbers", "none")]]
+    assert provider.paid.total() == 1
+
+
+async def test_inputs_of_an_intent_that_do_not_give_its_fingerprint_count_for_nothing() -> None:
+    """A ledger edited by hand: a run of 5 epochs is not taken for one of 10 because an intent says so."""
+    provider = LateProvider()
+    stage = Stage(provider=provider)
+    provider.loses = True
+    await stage.step()
+    record = stage.ledger.records["numbers"]
+    assert record.intent is not None
+    assert record.intent.training is not None
+    forged = replace(record.intent.training, hyperparameters=Hyperparameters(epoch_count=10))
+    odd = replace(record, intent=replace(record.intent, training=forged))
+    await stage.ledger.save({"numbers": odd}, (await stage.ledger.load()).tip, "By hand")
+    found = await _edited_before_it_is_found(stage, provider, 10)
+    assert found == [(5, RemoteState.CANCELLED), (10, RemoteState.CREATING)]
 
 
 async def _adopted_while_a_create_is_open(stage: Stage, provider: LateProvider) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.state.desired import DeletionPolicy, Sampling
-from controller.state.identity import NAME, Hyperparameters
+from controller.state.identity import NAME, Hyperparameters, Training
 from controller.state.observed import LossPoint
-from controller.state.recorded import Advice, Intent, Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Advice, Answer, Intent, Record, Run, RunOutcome, Score, Slot
 
 FINGERPRINT = "ab" * 32
 
@@ -89,6 +89,19 @@ runs = st.builds(
     cost=floats,
     deleted=st.booleans(),
 )
+intents = st.builds(
+    Intent,
+    model=texts,
+    fingerprint=digests,
+    attempt=st.integers(1, 99),
+    nonce=texts,
+    revision=texts,
+    provider=texts,
+    since=texts,
+    cost=floats,
+    answer=st.sampled_from(Answer),
+    training=st.none() | st.builds(Training, texts, texts, hyperparameters, digests),
+)
 records = st.builds(
     Record,
     name=names,
@@ -103,7 +116,7 @@ records = st.builds(
     active=st.none() | slots,
     pending=st.none() | slots,
     retired=st.lists(slots, max_size=3).map(tuple),
-    intent=st.none() | st.builds(Intent, texts, digests, st.integers(1, 99), texts, texts, texts, texts, floats),
+    intent=st.none() | intents,
     runs=st.lists(runs, max_size=3).map(tuple),
     tenths=st.integers(0, 10),
     prefix=texts,
