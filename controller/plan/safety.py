@@ -29,7 +29,7 @@ ALLOW_EMPTY = "empty"
 ALLOW_CREATES = "creates"
 ALLOW_DELETE = "delete:"  # and the name
 ALLOW_WORDS = (ALLOW_BEHIND, ALLOW_CREATES, ALLOW_EMPTY)
-_LOST_HINT = "`git fetch` and merge, or `--allow behind` if that commit was lost to a forced push."
+_LOST_HINT = "`git fetch` and merge; only a commit lost to a forced push is not there to fetch."
 
 
 def is_allowance(word: str) -> bool:

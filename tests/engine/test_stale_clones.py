@@ -76,7 +76,7 @@ async def test_a_clone_that_has_not_fetched_what_was_acted_on_cancels_nothing(cl
     with pytest.raises(Refused, match=f"does not have commit {newer}, which an earlier pass acted on") as refused:
         await clones.step(laptop)
     assert refused.value.hint == (
-        "`git fetch` and merge, or `--allow behind` if that commit was lost to a forced push. "
+        "`git fetch` and merge; only a commit lost to a forced push is not there to fetch. "
         "If that is meant: --allow behind"
     )
     laptop.git("fetch", "-q")
