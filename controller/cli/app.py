@@ -211,7 +211,7 @@ def evaluate(
 @app.command("promote")
 @shared
 def promote(asked: Asked, name: Name) -> int:
-    """Make the finished pending run the active one. Its score does not matter."""
+    """Let the finished run serve that the spec asks for. Its score does not matter."""
     from controller.cli.acting import promote as run  # noqa: PLC0415 - see the module's docstring
 
     return run(asked, name)

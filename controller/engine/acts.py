@@ -10,6 +10,7 @@ from controller.engine.look import look
 from controller.engine.score import EXACT_MATCH, score
 from controller.errors import ControllerError
 from controller.plan.case import TUNING
+from controller.plan.fit import Where, find_fit
 from controller.plan.record import refreshed
 from controller.plan.runs import stopped
 from controller.plan.world import World, names_of, slot_provider
@@ -22,6 +23,8 @@ from controller.state.recorded import Intent, Record, Run, RunOutcome, Score, Sl
 
 # wire.md's source: the model tuning guide, a tuned model's input limit
 PROMPT_LIMIT = 40_000
+
+_SHOWS_RUNS = "`gitune status` shows the runs."
 
 Rows = Literal["evaluation", "training"]
 
@@ -79,29 +82,36 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
 
 
 async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
-    """Make the pending run that finished the active one, whatever its score: a person's word outranks the bar."""
+    """Let the finished run of a name serve, whatever its score: a person's word outranks the bar."""
     world = await look(ports, settings)
     record = refreshed(_record(world.recorded.records, name), world, _now(ports), _names(world, name))
-    pending = record.pending
-    run = record.run(pending.model) if pending else None
-    if pending is None or run is None:
-        raise _refusal(f"{name} has no pending run", "`gitune status` shows the runs.")
-    if run.outcome is not RunOutcome.SUCCEEDED:
-        raise _refusal(f"{pending.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
-    retired = (record.active, *record.retired) if record.active else record.retired
     asks = next((m for m in world.desired.models if m.name == name), None)
-    its_own = asks is not None and (asks.fingerprint, asks.attempt) == (pending.fingerprint, pending.attempt)
-    prefix = asks.dataset.prefix if asks is not None and its_own else record.prefix
+    slot = record.pending or _kept_and_asked_for(record, asks, world)
+    run = record.run(slot.model) if slot else None
+    if slot is None or run is None:
+        raise _refusal(f"{name} has no pending run, and keeps none that its spec asks for", _SHOWS_RUNS)
+    if run.outcome is not RunOutcome.SUCCEEDED:
+        raise _refusal(f"{slot.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
+    its_own = asks is not None and (asks.fingerprint, asks.attempt) == (slot.fingerprint, slot.attempt)
     done = replace(
         record,
-        active=pending,
+        active=replace(slot, doomed="", doomed_at=""),
         pending=None,
-        retired=retired,
+        retired=tuple(s for s in (record.active, *record.retired) if s is not None and s.model != slot.model),
+        orphaned=record.orphaned and asks is None,
         applied=world.desired.revision or "",
-        prefix=prefix,
+        prefix=asks.dataset.prefix if asks is not None and its_own else record.prefix,
     )
-    await _write(ports, world, done, f"Promote {pending.model}")
-    return Serving(name, slot_provider(pending, done), pending.model, pending.fingerprint, pending.attempt, done.prefix)
+    await _write(ports, world, done, f"Promote {slot.model}")
+    return Serving(name, slot_provider(slot, done), slot.model, slot.fingerprint, slot.attempt, done.prefix)
+
+
+def _kept_and_asked_for(record: Record, asks: DesiredModel | None, world: World) -> Slot | None:
+    """A run that was kept, that the spec has gone back to, and that only its score keeps from serving."""
+    fit = find_fit(asks, record, world) if asks is not None else None
+    if fit is None or fit.where is not Where.KEPT:
+        return None
+    return fit.slot if _ours(world, record, fit.slot).state is RemoteState.ACTIVE else None
 
 
 async def cancel(ports: Ports, settings: Settings, name: str) -> str:
@@ -110,7 +120,7 @@ async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     record = _record(world.recorded.records, name)
     pending = record.pending
     if pending is None:
-        raise _refusal(f"{name} has no pending run", "`gitune status` shows the runs.")
+        raise _refusal(f"{name} has no pending run", _SHOWS_RUNS)
     remote = _ours(world, record, pending)
     if remote.state not in TUNING:
         raise _refusal(f"{pending.model} does not tune any more ({remote.state})", "There is nothing to stop.")
@@ -293,7 +303,7 @@ def _finished_slot(record: Record, world: World) -> Slot:
         seen = world.observed.providers.get(key)
         if seen is not None and seen.error:
             raise _refusal(seen.error, seen.hint)
-    raise _refusal(f"no run of {record.name} has finished", "`gitune status` shows the runs.")
+    raise _refusal(f"no run of {record.name} has finished", _SHOWS_RUNS)
 
 
 def _ours(world: World, record: Record, slot: Slot) -> RemoteModel:
