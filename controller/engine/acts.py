@@ -9,10 +9,12 @@ from typing import Literal
 from controller.engine.look import look
 from controller.engine.score import EXACT_MATCH, score
 from controller.errors import ControllerError
+from controller.plan.bases import settle_bases
 from controller.plan.case import TUNING
 from controller.plan.fit import Where, find_fit
-from controller.plan.record import refreshed
+from controller.plan.record import acted_on, refreshed
 from controller.plan.runs import stopped
+from controller.plan.slots import retire_finished
 from controller.plan.world import World, names_of, slot_provider
 from controller.ports import InPlace, Ports, Provider
 from controller.settings import Settings
@@ -66,7 +68,7 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
 
     Only the score on the evaluation set is recorded.
     """
-    world = await look(ports, settings)
+    world = await _look(ports, settings)
     model, record = _desired(world, name), _record(world.recorded.records, name)
     slot = _finished_slot(record, world)
     provider = _provider(ports, slot_provider(slot, record))
@@ -82,23 +84,29 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
 
 
 async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
-    """Let the finished run of a name serve, whatever its score: a person's word outranks the bar."""
-    world = await look(ports, settings)
+    """Let the finished run of a name serve, whatever its score: a person's word outranks the bar.
+
+    The kept run that the spec has gone back to, where that is so; else the pending one.
+    """
+    world = await _look(ports, settings)
     record = refreshed(_record(world.recorded.records, name), world, _now(ports), _names(world, name))
     asks = next((m for m in world.desired.models if m.name == name), None)
-    slot = record.pending or _kept_and_asked_for(record, asks, world)
+    fit = find_fit(asks, record, world) if asks is not None else None
+    kept = fit is not None and fit.where is Where.KEPT and _is_at_hand(fit.slot, asks, record, world)
+    slot = fit.slot if fit is not None and kept else record.pending
     run = record.run(slot.model) if slot else None
     if slot is None or run is None:
-        raise _refusal(f"{name} has no pending run, and keeps none that its spec asks for", _SHOWS_RUNS)
+        serves = fit is not None and fit.where is Where.ACTIVE
+        raise _refusal(
+            f"{name} has no pending run" + (": what its spec asks for serves" if serves else ""), _SHOWS_RUNS
+        )
     if run.outcome is not RunOutcome.SUCCEEDED:
         raise _refusal(f"{slot.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
-    its_own = asks is not None and (asks.fingerprint, asks.attempt) == (slot.fingerprint, slot.attempt)
+    its_own = asks is not None and fit is not None and fit.slot.model == slot.model
+    done = _serving(acted_on(record, world) if its_own else record, slot)
     done = replace(
-        record,
-        active=replace(slot, doomed="", doomed_at=""),
-        pending=None,
-        retired=tuple(s for s in (record.active, *record.retired) if s is not None and s.model != slot.model),
-        orphaned=record.orphaned and asks is None,
+        done,
+        orphaned=done.orphaned and asks is None,
         applied=world.desired.revision or "",
         prefix=asks.dataset.prefix if asks is not None and its_own else record.prefix,
     )
@@ -106,17 +114,25 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     return Serving(name, slot_provider(slot, done), slot.model, slot.fingerprint, slot.attempt, done.prefix)
 
 
-def _kept_and_asked_for(record: Record, asks: DesiredModel | None, world: World) -> Slot | None:
-    """A run that was kept, that the spec has gone back to, and that only its score keeps from serving."""
-    fit = find_fit(asks, record, world) if asks is not None else None
-    if fit is None or fit.where is not Where.KEPT:
-        return None
-    return fit.slot if _ours(world, record, fit.slot).state is RemoteState.ACTIVE else None
+def _is_at_hand(slot: Slot, asks: DesiredModel | None, record: Record, world: World) -> bool:
+    """Whether a kept run can serve at the provider that the spec names."""
+    here = asks is not None and slot_provider(slot, record) == asks.provider
+    return here and _ours(world, record, slot).state is RemoteState.ACTIVE
+
+
+def _serving(record: Record, slot: Slot) -> Record:
+    """The record with that slot as the active one. Another run that tunes stays pending: the next pass sees to it."""
+    pending = record.pending
+    run = record.run(pending.model) if pending else None
+    tunes = pending is not None and pending.model != slot.model and (run is None or run.outcome is RunOutcome.TUNING)
+    freed = record if tunes else retire_finished(record)
+    others = tuple(s for s in (freed.active, *freed.retired) if s is not None and s.model != slot.model)
+    return replace(freed, active=replace(slot, doomed="", doomed_at=""), retired=others)
 
 
 async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     """Stop the pending run of a name; its spec holds until its inputs change or its attempt rises."""
-    world = await look(ports, settings)
+    world = await _look(ports, settings)
     record = _record(world.recorded.records, name)
     pending = record.pending
     if pending is None:
@@ -132,7 +148,7 @@ async def cancel(ports: Ports, settings: Settings, name: str) -> str:
 
 async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> Serving:
     """Take a finished remote model under a spec's name: our mark is written to it, and it serves."""
-    world = await look(ports, settings)
+    world = await _look(ports, settings)
     model = _desired(world, name)
     provider = _provider(ports, model.provider)
     remote = world.observed.model(model.provider, full_name)
@@ -213,7 +229,7 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     Refused while a spec, a tuning run or an open intent needs the record; not where the provider of the run or intent
     has left gitune.yaml, since nobody can ask it any more.
     """
-    world = await look(ports, settings)
+    world = await _look(ports, settings)
     record = _record(world.recorded.records, name)
     if name in world.desired.names:
         hint = "Commit its removal, or that of its name from formerNames, first; a suspended spec keeps its name."
@@ -258,6 +274,11 @@ async def approve_delete(ports: Ports, name: str) -> tuple[str, ...]:
     records = {**recorded.records, name: replace(record, delete_approved=True)}
     await ports.ledger.save(records, recorded.tip, f"Approve the deletion of {name}")
     return doomed
+
+
+async def _look(ports: Ports, settings: Settings) -> World:
+    """The world as the planner sees it: a spec on another one asks for the run that answers that one."""
+    return settle_bases(await look(ports, settings))
 
 
 async def _records(ports: Ports) -> Mapping[str, Record]:

@@ -118,6 +118,12 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     return replace(found, name=model.name, intent=intent, attempted=here or found.attempted)
 
 
+def acted_on(record: Record, world: World) -> Record:
+    """Acted on at this revision; what is older than a commit that was acted on, or may be, does not take its place."""
+    here = world.desired.revision
+    return record if here is None or world.behind or world.lost else replace(record, attempted=here)
+
+
 def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:
     """The slots under the key that gitune.yaml has for their provider now, where it was renamed."""
 
@@ -189,11 +195,12 @@ def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:
 def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome], world: World) -> Record:
     """What follows from the spec and from the slots as they now are, and the conditions."""
     if model is not None:
-        record = _wanted_again(replace(_with_policy(record, model, world), missing=False), model)
+        record = _taken_back(record, _wanted_again(replace(record, missing=False), model), world)
+        record = _with_policy(record, model, world)
         if record.active is not None and _serves(came):
             record = _in_place(record, model, world)
     elif record.name in world.desired.names:
-        record = _there_after_all(record)
+        record = _taken_back(record, _there_after_all(record), world)
     run = record.run(record.pending.model) if record.pending else None
     record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
     last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
@@ -206,8 +213,13 @@ def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:
         return record
     if model.deletion_policy is DeletionPolicy.DELETE:
         return record if world.behind or world.lost else replace(record, deletion_policy=DeletionPolicy.DELETE)
-    acted = world.desired.revision or record.attempted
-    return replace(record, deletion_policy=model.deletion_policy, attempted=acted)
+    return acted_on(replace(record, deletion_policy=model.deletion_policy), world)
+
+
+def _taken_back(before: Record, record: Record, world: World) -> Record:
+    """To take a removal back is an act too: who still sees the spec removed is behind, and deletes nothing."""
+    spared = {slot.model for slot in before.slots if slot.doomed} - {slot.model for slot in record.slots if slot.doomed}
+    return acted_on(record, world) if spared or before.missing else record
 
 
 def _there_after_all(record: Record) -> Record:

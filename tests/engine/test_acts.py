@@ -83,43 +83,6 @@ async def test_a_score_on_the_evaluation_rows_is_recorded_and_a_person_may_promo
         await acts.promote(stage.ports, stage.settings, "numbers")
 
 
-async def test_a_run_let_in_below_the_bar_is_let_in_again_after_a_revert() -> None:
-    stage = await serving(evaluation=JUDGED)
-    first = await acts.promote(stage.ports, stage.settings, "numbers")
-    stage.source.edit({"specs/numbers.yaml": spec_text(evaluation=JUDGED, hyperparameters="{epochCount: 3}")})
-    for _ in range(2):
-        await stage.step()
-        stage.provider.finish()
-    second = await acts.promote(stage.ports, stage.settings, "numbers")
-    assert second.model != first.model
-    stage.source.edit({"specs/numbers.yaml": spec_text(evaluation=JUDGED)})
-    assert await stage.step() == [("numbers", "hold")]
-    assert [s.model for s in stage.ledger.records["numbers"].retired] == [first.model]
-    again = await acts.promote(stage.ports, stage.settings, "numbers")
-    assert again.model == first.model
-    assert [s.model for s in stage.ledger.records["numbers"].retired] == [second.model]
-    assert await stage.step() == [("numbers", "none")]
-    assert stage.provider.paid.total() == 2
-
-
-async def test_a_run_let_in_below_the_bar_is_let_in_again_when_its_spec_comes_back() -> None:
-    stage = await serving(evaluation=JUDGED)
-    first = await acts.promote(stage.ports, stage.settings, "numbers")
-    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
-    for _ in range(3):
-        await stage.step()
-    assert stage.ledger.records["numbers"].orphaned
-    with pytest.raises(ControllerError, match="no pending run"):
-        await acts.promote(stage.ports, stage.settings, "numbers")
-    stage.source.edit({"specs/numbers.yaml": spec_text(evaluation=JUDGED)})
-    for _ in range(2):
-        await stage.step()
-    assert (await acts.promote(stage.ports, stage.settings, "numbers")).model == first.model
-    record = stage.ledger.records["numbers"]
-    assert not record.orphaned
-    assert ("numbers", "none") in await stage.step()
-
-
 @pytest.mark.parametrize("asked", ["evaluation", "training"])
 async def test_a_row_that_cannot_be_asked_is_told_as_what_the_provider_said(asked: acts.Rows) -> None:
     stage = await serving(evaluation=JUDGED.replace("0.5", "0.0"))

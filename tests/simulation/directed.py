@@ -184,6 +184,11 @@ DIRECTED: tuple[Directed, ...] = (
         replace(_QUIET, service=_service(700.0), shown=(Window(1250.0, 1700.0, 0),)),
     ),
     _directed(
+        "a removal that was taken back, and a mirror that shows it",
+        _acts((1200.0, "remove", 0), (1560.0, "revert", 0)),
+        replace(_DOOMED, shown=(Window(1750.0, 3000.0, 1),)),
+    ),
+    _directed(
         "plans that are out of date before they are approved",
         _acts(*((500.0 + 90.0 * n, "epochs", n % 3) for n in range(12))),
         replace(_QUIET, reviewed=True),

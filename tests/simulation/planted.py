@@ -163,9 +163,16 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "the policy is not remembered",
         "plan/record.py",
-        "        record = _wanted_again(replace(_with_policy(record, model, world), missing=False), model)",
-        "        record = _wanted_again(replace(record, missing=False), model)",
+        "        record = _with_policy(record, model, world)",
+        "        pass",
         ("L1", "P3", "L2"),
+    ),
+    Planted(
+        "a removal that was taken back does not count as acted on",
+        "plan/record.py",
+        "    return acted_on(record, world) if spared or before.missing else record",
+        "    return record",
+        ("P3", "S3", "S7"),
     ),
     Planted(
         "an incomplete tree counts",
@@ -184,8 +191,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a spec that was missing once stays so",
         "plan/record.py",
-        "replace(_with_policy(record, model, world), missing=False)",
-        "_with_policy(record, model, world)",
+        "_wanted_again(replace(record, missing=False), model)",
+        "_wanted_again(record, model)",
         ("S3",),
     ),
     Planted(
