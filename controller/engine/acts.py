@@ -92,7 +92,7 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     record = refreshed(_record(world.recorded.records, name), world, _now(ports), _names(world, name))
     asks = next((m for m in world.desired.models if m.name == name), None)
     fit = find_fit(asks, record, world) if asks is not None else None
-    kept = fit is not None and fit.where is Where.KEPT and _is_at_hand(fit.slot, asks, record, world)
+    kept = fit is not None and fit.where is Where.KEPT and _can_serve(fit.slot, asks, record, world)
     slot = fit.slot if fit is not None and kept else record.pending
     run = record.run(slot.model) if slot else None
     if slot is None or run is None:
@@ -103,7 +103,8 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     if run.outcome is not RunOutcome.SUCCEEDED:
         raise _refusal(f"{slot.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
     its_own = asks is not None and fit is not None and fit.slot.model == slot.model
-    done = _serving(acted_on(record, world) if its_own else record, slot)
+    # The pending run's create was recorded as acted on; what a clone that nobody has pushed adds to that is no act.
+    done = _serving(acted_on(record, world) if kept else record, slot)
     done = replace(
         done,
         orphaned=done.orphaned and asks is None,
@@ -114,10 +115,14 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     return Serving(name, slot_provider(slot, done), slot.model, slot.fingerprint, slot.attempt, done.prefix)
 
 
-def _is_at_hand(slot: Slot, asks: DesiredModel | None, record: Record, world: World) -> bool:
-    """Whether a kept run can serve at the provider that the spec names."""
-    here = asks is not None and slot_provider(slot, record) == asks.provider
-    return here and _ours(world, record, slot).state is RemoteState.ACTIVE
+def _can_serve(slot: Slot, asks: DesiredModel | None, record: Record, world: World) -> bool:
+    """Whether a kept run that ended well is there to serve at the provider that the spec names."""
+    run, provider = record.run(slot.model), slot_provider(slot, record)
+    remote = world.observed.model(provider, slot.model)
+    if asks is None or provider != asks.provider or run is None or remote is None:
+        return False
+    ours = world.is_ours(remote, names_of(asks), slot.fingerprint, slot.attempt)
+    return ours and remote.state is RemoteState.ACTIVE and run.outcome is RunOutcome.SUCCEEDED
 
 
 def _serving(record: Record, slot: Slot) -> Record:

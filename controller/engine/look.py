@@ -40,21 +40,21 @@ async def look_offline(ports: Ports, settings: Settings, revision: str | None = 
         concurrency=MappingProxyType(limits),
         prices=MappingProxyType({key: p.prices for key, p in settings.providers.items() if p.prices is not None}),
     )
-    return await _with_history(with_times(world, ports.clock.now()), ports)
+    return await with_history(with_times(world, ports.clock.now()), ports)
 
 
-async def _with_history(world: World, ports: Ports) -> World:
-    """The world with what only the history of commits can tell."""
+async def with_history(world: World, ports: Ports) -> World:
+    """The world with what only the history of commits can tell of its records. Raises `SourceError`."""
     here = world.desired.revision
     records = world.recorded.records.values()
     acted = {record.attempted for record in records if record.attempted}
     doomed = {slot.doomed_at for record in records for slot in record.slots if slot.doomed_at}
     others = frozenset((acted | doomed) - {here})
     if here is None or not others:
-        return world
+        return replace(world, behind=False, lost=frozenset(), rewritten=frozenset())
     relations = await ports.source.relations(here, others)
     behind = any(relations[other] is Relation.BEHIND for other in acted - {here})
-    lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN)
+    lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN) - world.forgiven
     rewritten = frozenset(other for other in doomed - lost - {here} if relations[other] is not Relation.AHEAD)
     return replace(world, behind=behind, lost=lost, rewritten=rewritten)
 

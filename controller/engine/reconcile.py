@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from controller.conditions import Reason
 from controller.engine.apply import Stage, apply
 from controller.engine.desire import read_desired
-from controller.engine.look import look, look_offline
-from controller.errors import LedgerError, RevisionConflict, UnsafePlan
+from controller.engine.look import look, look_offline, with_history
+from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
 from controller.failpoints import point
 from controller.plan.actions import (
     Action,
@@ -187,12 +187,21 @@ async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapp
             recorded = await ports.ledger.load()
             outcomes = [outcome for outcome in outcomes if not _is_overtaken(outcome, world.recorded, recorded)]
             world = replace(world, recorded=recorded)
+            world = await _where_that_stands(world, ports)
         else:
             return records
     raise LedgerError(
         f"the record of this pass lost {_SAVE_TRIES} races in a row; the next pass finds what it did",
         hint="Another controller writes the same ledger very often: see that only one follows this branch.",
     )
+
+
+async def _where_that_stands(world: World, ports: Ports) -> World:
+    """The world with how its commit stands to what another controller acted on; behind, where that is not known."""
+    try:
+        return await with_history(world, ports)
+    except SourceError:
+        return replace(world, behind=True)
 
 
 def _is_overtaken(outcome: Outcome, before: Recorded, now: Recorded) -> bool:

@@ -30,6 +30,7 @@ ALLOW_CREATES = "creates"
 ALLOW_DELETE = "delete:"  # and the name
 ALLOW_WORDS = (ALLOW_BEHIND, ALLOW_CREATES, ALLOW_EMPTY)
 _LOST_HINT = "`git fetch` and merge; only a commit lost to a forced push is not there to fetch."
+_OLDER_HINT = "Fetch what is newer; on a branch that was put back on purpose, a commit on top ends this."
 
 
 def is_allowance(word: str) -> bool:
@@ -81,7 +82,7 @@ def _behind(actions: Sequence[Action], world: World) -> Guard | None:
     if not world.behind or not names:
         return None
     message = f"{world.desired.revision} is older than a commit that was acted on: a mirror may lag"
-    return Guard("Behind", message, names, (ALLOW_BEHIND,))
+    return Guard("Behind", message, names, (ALLOW_BEHIND,), _OLDER_HINT)
 
 
 def _creates(actions: Sequence[Action], policy: Policy) -> Guard | None:

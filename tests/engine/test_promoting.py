@@ -136,6 +136,32 @@ async def test_a_kept_run_on_another_provider_than_the_spec_names_is_not_let_in(
     assert active.model == second
 
 
+@pytest.mark.parametrize("is_pending", [True, False])
+async def test_a_kept_run_that_is_gone_is_not_let_in_and_hides_no_other(*, is_pending: bool) -> None:
+    stage = Stage()
+    first, _ = await let_in(stage, text()), await let_in(stage, text(3))
+    if is_pending:
+        await finished(stage, text(7))
+    pending = stage.ledger.records["numbers"].pending
+    del stage.provider.models[first]
+    edited(stage, text())
+    assert await stage.step() == [("numbers", "hold")]
+    if pending is None:
+        with pytest.raises(ControllerError, match="no pending run"):
+            await promote(stage)
+    else:
+        assert (await promote(stage)).model == pending.model
+
+
+async def test_a_pending_run_promoted_from_a_commit_that_nobody_has_pushed_leaves_others_their_way() -> None:
+    stage = Stage()
+    await finished(stage, text())
+    before = stage.ledger.records["numbers"].attempted
+    stage.source.edit({"README.md": "not pushed"})
+    await promote(stage)
+    assert stage.ledger.records["numbers"].attempted == before
+
+
 def child(epochs: int | None = None, **lines: str) -> str:
     return text(epochs, name="child", **lines).replace("baseModel: models/tiny", "baseModel: {from: numbers}")
 

@@ -1,8 +1,8 @@
-"""Two clones of one repository, with real git and one ledger: who has not fetched must not undo what others did."""
+"""Who has not fetched must not undo what others did: clones with real git and one ledger, and passes that race."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +13,8 @@ from controller.engine import acts
 from controller.engine.reconcile import Approval, Refused, reconcile
 from controller.ports import Ports
 from controller.source.repo import CommitSource
+from controller.state.recorded import Record
+from controller.testing import MemoryLedger
 from tests.engine.stage import Stage, rows, spec_text
 from tests.git.repositories import Work, clone, new_work
 
@@ -158,3 +160,50 @@ async def test_a_clone_that_lacks_the_newer_commit_does_not_bring_the_policy_to_
     clones.stage.clock.advance(2 * DAY)
     await clones.step(clones.work)
     assert [call.operation for call in clones.stage.provider.mutations].count("delete") == 0
+
+
+class _Overtaken(MemoryLedger):
+    """Something happens right before its first save."""
+
+    def __init__(self, records: Mapping[str, Record], meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(records)
+        self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
+
+    async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        """As it is, after that."""
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().save(records, tip, message)
+
+
+async def test_a_pass_that_lost_the_race_against_a_newer_commit_does_not_put_its_own_before_it() -> None:
+    """The spec goes, comes back and goes again: the middle pass sees its record overtaken by the last one."""
+    stage = Stage()
+    spec = {"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **epochs(1, "other")}
+    stage.source.edit(spec)
+    for _ in range(2):
+        await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None})
+    await stage.step()
+    assert stage.ledger.records["numbers"].missing
+    middle = stage.source.edit(spec)
+    last = stage.source.edit({"specs/numbers.yaml": None})
+
+    async def meanwhile() -> None:
+        stage.source.reset(last)
+        for _ in range(2):
+            await stage.step()
+        await acts.approve_delete(stage.ports, "numbers")
+        for _ in range(2):
+            await stage.step()
+        stage.source.reset(middle)
+
+    stage.ledger = _Overtaken(stage.ledger.records, meanwhile)
+    stage.source.reset(middle)
+    assert ("numbers", "wait") in await stage.step()
+    assert stage.ledger.records["numbers"].attempted == last
+    paid = stage.provider.paid.total()
+    with pytest.raises(Refused, match="is older than a commit that was acted on"):
+        await stage.step()
+    assert stage.provider.paid.total() == paid
