@@ -96,18 +96,15 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     slot = fit.slot if fit is not None and kept else record.pending
     run = record.run(slot.model) if slot else None
     if slot is None or run is None:
-        serves = fit is not None and fit.where is Where.ACTIVE
-        raise _refusal(
-            f"{name} has no pending run" + (": what its spec asks for serves" if serves else ""), _SHOWS_RUNS
-        )
+        more = ": what its spec asks for serves" if fit is not None and fit.where is Where.ACTIVE else ""
+        raise _refusal(f"{name} has no pending run{more}", _SHOWS_RUNS)
     if run.outcome is not RunOutcome.SUCCEEDED:
         raise _refusal(f"{slot.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
     its_own = asks is not None and fit is not None and fit.slot.model == slot.model
     # The pending run's create was recorded as acted on; what a clone that nobody has pushed adds to that is no act.
-    done = _serving(acted_on(record, world) if kept else record, slot)
     done = replace(
-        done,
-        orphaned=done.orphaned and asks is None,
+        _serving(acted_on(record, world) if kept else record, slot),
+        orphaned=record.orphaned and asks is None,
         applied=world.desired.revision or "",
         prefix=asks.dataset.prefix if asks is not None and its_own else record.prefix,
     )
