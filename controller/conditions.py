@@ -67,6 +67,7 @@ class Reason(StrEnum):
     PRICE_UNKNOWN = "PriceUnknown"  # a budget is set, and nobody can say what the run costs
     DELETE_PENDING = "DeletePending"  # the tombstone stands, the grace period runs
     GUARDED = "Guarded"
+    NOT_REVIEWED = "NotReviewed"  # no grant covers what it rests on, or a refusal stands
     INTERRUPTED = "Interrupted"  # the pass ended before this action: HEAD moved, the lease was lost, the daemon ends
     ORPHANED = "Orphaned"
 
@@ -90,15 +91,19 @@ NEEDS_A_PERSON = frozenset(
         Reason.PROVIDER_REJECTED,
         Reason.PRICE_UNKNOWN,
         Reason.GUARDED,
+        Reason.NOT_REVIEWED,
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of one model, as in Kubernetes but without a time that moves by itself."""
+    """One condition of one model, as in Kubernetes but without a time that moves by itself.
+
+    ``reason`` is a word of `Reason`, or the word of another version of Gitune.
+    """
 
     type: ConditionType
     status: Truth
-    reason: Reason
+    reason: str
     message: str = ""

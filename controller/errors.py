@@ -6,7 +6,7 @@ ControllerError
 ├── RevisionConflict     somebody else wrote first: read again, decide again
 ├── SourceError          the desired side cannot be read whole: observe only
 ├── Unreadable           one path cannot be read: what rests on it is held, the rest goes on (``code`` says why)
-├── ForgeError           the code host did not do what was asked: what was paid for is not touched by that
+├── CodeHostError        the code host did not do what was asked: what was paid for is not touched by that
 ├── LedgerError          the record cannot be read or written: no effect may be carried out
 └── ProviderError        the tuning API did not do what was asked
     ├── Transient        ask again later; nothing happened (may carry ``retry_after``)
@@ -85,10 +85,11 @@ class Unreadable(ControllerError):
         self.code = code
 
 
-class ForgeError(ControllerError):
+class CodeHostError(ControllerError):
     """The code host failed. ``lost`` is True where the request may have been carried out: look before asking again.
 
-    ``retry_after`` (seconds) says when to ask again, None where that is no use; ``missing`` is True for a 404.
+    ``retry_after`` (seconds) says when to ask again, None where that is no use; ``missing`` is True for a 404,
+    ``forbidden`` for a 403: the token may not do it.
     """
 
     def __init__(
@@ -98,11 +99,13 @@ class ForgeError(ControllerError):
         hint: str = "",
         lost: bool = False,
         missing: bool = False,
+        forbidden: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.lost = lost
         self.missing = missing
+        self.forbidden = forbidden
         self.retry_after = retry_after
 
 

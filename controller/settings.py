@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -57,6 +58,13 @@ class Prices:
     per_million_tokens: Mapping[str, float]
 
 
+class RequireReview(StrEnum):
+    """What needs a review beside what came from a pull request."""
+
+    PULL_REQUEST = "pullRequest"  # everything: nothing is done for a spec without a grant on record
+    NONE = "none"  # commits of no pull request need none
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the whole plan may do. ``checks`` maps a problem code to the severity a team gives it.
@@ -69,6 +77,7 @@ class Policy:
     delete_grace: float = 86_400.0
     budget: Budget | None = None
     checks: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    require_review: RequireReview = RequireReview.NONE
 
 
 DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = MappingProxyType({"local": ProviderSettings("local", "local")})

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
-from controller.forge.github import PUBLIC, GitHub
+from controller.forges.github.client import PUBLIC, GitHub
 from controller.git.layout import find_repository
 from controller.ledger.cell import BranchCell, FileCell
 from controller.ledger.opening import open_cell, open_ledger
-from controller.ports import Forge, Ledger, Ports, Provider, Reporter, Source, Tree
+from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers.opening import Doors, open_provider
 from controller.rest import Secret
 from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
@@ -44,14 +44,6 @@ class Where:
     repo: str | None = None
     branch: str = "main"
     settings_path: str = SETTINGS_FILE
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Ports, and the settings they were made from."""
-
-    ports: Ports
-    settings: Settings
 
 
 def source_of(where: Where, environ: Mapping[str, str] = os.environ) -> Source:
@@ -162,7 +154,7 @@ def _nameless() -> NoReturn:
     )
 
 
-def open_forge(repository: str, environ: Mapping[str, str] = os.environ, login: str = "") -> Forge:
+def open_code_host(repository: str, environ: Mapping[str, str] = os.environ, login: str = "") -> CodeHost:
     """GitHub, or the server in GITHUB_API_URL, for one repository, with the token in GITHUB_TOKEN.
 
     ``login`` is who that token writes as, "" to find out. Raises `ControllerError` where there is no token.

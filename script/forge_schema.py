@@ -47,12 +47,15 @@ WEBHOOKS = Package(
 REPOSITORY = "/repos/{owner}/{repo}"
 USED = {
     "/user": {"get"},
+    REPOSITORY: {"get"},
+    f"{REPOSITORY}/git/ref/{{ref}}": {"get"},
+    f"{REPOSITORY}/pulls/{{pull_number}}/commits": {"get"},
     f"{REPOSITORY}/pulls/{{pull_number}}": {"get"},
     f"{REPOSITORY}/commits/{{commit_sha}}/pulls": {"get"},
     f"{REPOSITORY}/commits/{{ref}}/check-runs": {"get"},
     f"{REPOSITORY}/issues/{{issue_number}}/comments": {"get", "post"},
     f"{REPOSITORY}/issues/comments": {"get"},
-    f"{REPOSITORY}/issues/comments/{{comment_id}}": {"get", "patch"},
+    f"{REPOSITORY}/issues/comments/{{comment_id}}": {"delete", "get", "patch"},
     f"{REPOSITORY}/issues/comments/{{comment_id}}/reactions": {"post"},
     f"{REPOSITORY}/collaborators/{{username}}/permission": {"get"},
     f"{REPOSITORY}/check-runs": {"post"},

@@ -16,10 +16,11 @@ from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet
 from controller.engine import acts
 from controller.errors import ControllerError
+from controller.ports import Opened
 from controller.report.escape import cell, code, terminal
 from controller.report.status_json import score_json
 from controller.report.wording import percent
-from controller.wiring import Opened, Where, open_ports
+from controller.wiring import Where, open_ports
 
 T = TypeVar("T")
 

@@ -307,6 +307,6 @@ def doctor(asked: Asked) -> int:
 @shared
 def action(asked: Asked) -> int:
     """Do what a GitHub workflow's event asks for. This is what action.yml calls; `--config` is a path in the commit."""
-    from controller.cli.on_github.command import action as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.github_action.command import action as run  # noqa: PLC0415 - see the module's docstring
 
     return run(asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import AsyncIterator
 
 from rich.text import Text
@@ -14,20 +15,21 @@ from controller.cli.options import Asked
 from controller.cli.order import Order
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet, following
-from controller.cli.verdicts import of_pass, unreadable
+from controller.cli.verdicts import of_pass
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import RevisionConflict
 from controller.plan.actions import Create, Hold, Nothing, Retune, Wait
 from controller.plan.outcomes import Done, Outcome
 from controller.plan.world import World
-from controller.ports import Reporter
+from controller.ports import Opened, Reporter
 from controller.report.applied import applied_markdown, applied_text, people_text, waiting_on_people
 from controller.report.escape import terminal
 from controller.report.plan_json import applied_json, as_json
 from controller.report.plan_markdown import plan_markdown
 from controller.report.plan_text import plan_text
+from controller.report.problems import unreadable
 from controller.report.wording import listed
-from controller.wiring import Opened, Where, open_ports
+from controller.wiring import Where, open_ports
 
 # A lost race for the ledger is read and decided again; with more rivals than this something else is wrong.
 _RACES = 5
@@ -80,8 +82,16 @@ def _did(done: Pass) -> dict[tuple[str, str, str], Outcome]:
     return {(o.action.name, o.action.word, o.action.model): o for o in carried_out}
 
 
+def _who() -> str:
+    """Who allows, for the record: the user of this machine, "" where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
 async def _passes(opened: Opened, order: Order) -> AsyncIterator[Pass]:
-    approval = Approval(order.digest, order.allow)
+    approval = Approval(order.digest, order.allow, by=_who())
     for race in range(_RACES):
         try:
             if not order.wait:

@@ -15,11 +15,11 @@ from controller.cli.progress import Quiet
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import check_writable, described
-from controller.ports import Finding
+from controller.ports import Finding, Opened
 from controller.report.findings import findings_json, findings_markdown, findings_table
 from controller.report.problems import counts
 from controller.report.wording import counted
-from controller.wiring import Opened, Where, open_ports
+from controller.wiring import Where, open_ports
 
 
 def doctor(asked: Asked) -> int:

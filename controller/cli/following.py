@@ -14,11 +14,11 @@ from controller.daemon.lease import CellLease, Lease, NoLease
 from controller.daemon.place import Workplace
 from controller.errors import ControllerError
 from controller.git.layout import find_repository
-from controller.ports import Reporter
+from controller.ports import Opened, Reporter
 from controller.settings import Settings
 from controller.source.watch import identity
 from controller.system import SystemChance, SystemClock
-from controller.wiring import Opened, Where, open_lease_cell, open_ports, read_settings
+from controller.wiring import Where, open_lease_cell, open_ports, read_settings
 
 _LIBRARY = "lightkube"
 

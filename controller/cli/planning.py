@@ -14,16 +14,17 @@ from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet
 from controller.cli.uncommitted import Against, Compared, compared, datasets
-from controller.cli.verdicts import of_plan, unreadable
+from controller.cli.verdicts import of_plan
 from controller.engine.reconcile import Preview, preview, preview_offline
-from controller.plan.actions import Nothing, Plan
+from controller.plan.changes import only_new
+from controller.ports import Opened
 from controller.report.escape import terminal
 from controller.report.plan_json import as_json
 from controller.report.plan_markdown import plan_markdown
 from controller.report.plan_text import plan_text
-from controller.report.problems import counts
+from controller.report.problems import counts, unreadable
 from controller.report.wording import listed
-from controller.wiring import Opened, Where, open_ports, source_of
+from controller.wiring import Where, open_ports, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,6 @@ def plan(asked: Asked, question: Question) -> int:
     screen.show(Views(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made)))
     _remark(screen, shown, files, question)
     return of_plan(shown.world, made, detailed=question.detailed)
-
-
-def only_new(head: Plan, base: Plan) -> Plan:
-    """The head's plan without what the base's holds too and without what is in order; its digest stays the whole's."""
-    known = {(action.name, action.word, action.digest) for action in base.actions}
-    new = (a for a in head.actions if (a.name, a.word, a.digest) not in known)
-    return replace(head, actions=tuple(a for a in new if not isinstance(a, Nothing)))
 
 
 async def _look(asked: Asked, question: Question) -> tuple[Preview, Compared]:

@@ -14,14 +14,14 @@ from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet
 from controller.errors import ControllerError
 from controller.ledger.opening import open_ledger
-from controller.ports import Ledger
+from controller.ports import Ledger, Opened
 from controller.report.status_json import status_json
 from controller.report.status_markdown import status_markdown
 from controller.report.status_text import status_detail, status_table
 from controller.settings import home
 from controller.source.tree import top_of
 from controller.state.recorded import Record
-from controller.wiring import Opened, Where, open_ports
+from controller.wiring import Where, open_ports
 
 
 def status(asked: Asked, name: str | None, *, offline: bool) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from controller.cli.codes import Code
-from controller.cli.on_github.ready import workflows
+from controller.cli.github_action.workflow_files import workflows
 from controller.cli.options import Asked
 from controller.cli.output import Screen, Views
 from controller.errors import ControllerError

@@ -11,6 +11,7 @@ from controller.plan.actions import Hold, Nothing, Plan, Wait
 from controller.plan.outcomes import Held, Outcome
 from controller.plan.world import World
 from controller.report.applied import waiting_on_people
+from controller.report.problems import unreadable
 
 
 def of_error(error: ControllerError) -> Code:
@@ -32,17 +33,6 @@ def of_pass(world: World, outcomes: Iterable[Outcome]) -> Code:
     if unreadable(world) or any(_reason(result) is Reason.PROVIDER_UNREADABLE for result in results):
         return Code.FAILED
     return Code.HOLDS if waiting_on_people(results) else Code.WELL
-
-
-def unreadable(world: World) -> tuple[str, ...]:
-    """What of the two outer sides could not be used: invalid specs by name, providers by key."""
-    broken = [f"spec {model.name} is invalid" for model in world.desired.invalid]
-    if world.desired.errors and not broken:
-        broken.append(f"{world.desired.errors[0].file} is invalid")
-    if not world.desired.complete and not broken:
-        broken.append("not every spec could be read")
-    silent = [f"provider {key} cannot be read" for key, seen in world.observed.providers.items() if seen.error]
-    return (*broken, *silent)
 
 
 def _reason(outcome: Outcome) -> Reason:

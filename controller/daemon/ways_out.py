@@ -33,6 +33,9 @@ WAYS_OUT: Mapping[Reason, str] = MappingProxyType(
         Reason.PRICE_UNKNOWN: "Give the provider a price table for this base model, or take the budget out.",
         Reason.PROVIDER_REJECTED: "The message is the provider's own; `gitune doctor` looks for the usual causes.",
         Reason.GUARDED: "Read the plan; if it is meant, allow it by name with `gitune apply --allow …`.",
+        Reason.NOT_REVIEWED: (
+            "Say `/gitune apply` on the pull request that the message names, or `gitune apply --allow review:NAME`."
+        ),
         Reason.SUSPENDED: "Take `suspend: true` out of the spec when it is to go on.",
         Reason.QUEUED: "Nothing: it starts when a run ends.",
         Reason.QUOTA_EXCEEDED: "Nothing: it is tried again when the provider's quota allows.",

@@ -25,13 +25,14 @@ from controller.plan.actions import (
     Reuse,
     Wait,
 )
+from controller.plan.grants import with_allowed
 from controller.plan.offline import as_recorded
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
-from controller.plan.safety import ALLOW_BEHIND, standing, uncommitted
+from controller.plan.safety import ALLOW_BEHIND, allowed_reviews, standing, uncommitted
 from controller.plan.withheld import withhold
-from controller.plan.world import World, slot_provider
+from controller.plan.world import ReviewRule, World, slot_provider
 from controller.ports import Ports
 from controller.settings import Settings
 from controller.spans import span
@@ -54,14 +55,14 @@ class Approval:
     """What a person allowed: a plan's digest (None: whatever git says), guards by their word, the revision meant.
 
     ``only``, where given, are the digests of the actions that may pay, cancel what is superseded, or delete.
-    ``withheld`` are names whose review does not hold any more, each with the sentence that says so: nothing is done to
-    them, and the digest is that of the plan without their effects.
+    ``review`` is what of people's reviews counts, ``by`` who allows.
     """
 
     digest: str | None = None
     allow: frozenset[str] = field(default_factory=frozenset)
     revision: str | None = None
-    withheld: Mapping[str, str] = field(default_factory=dict)
+    review: ReviewRule = ReviewRule.REFUSALS
+    by: str = ""
     only: frozenset[str] | None = None
 
 
@@ -83,16 +84,20 @@ class Refused(UnsafePlan):
         self.preview = preview
 
 
-async def preview(ports: Ports, settings: Settings, revision: str | None = None) -> Preview:
+async def preview(
+    ports: Ports, settings: Settings, revision: str | None = None, review: ReviewRule = ReviewRule.REFUSALS
+) -> Preview:
     """The pass that stops at the plan."""
-    world = await look(ports, settings, revision)
+    world = replace(await look(ports, settings, revision), review=review)
     return Preview(world, make_plan(world))
 
 
-async def preview_offline(ports: Ports, settings: Settings, revision: str | None = None) -> Preview:
+async def preview_offline(
+    ports: Ports, settings: Settings, revision: str | None = None, review: ReviewRule = ReviewRule.REFUSALS
+) -> Preview:
     """A plan from git and the ledger alone: what is recorded is taken for what the providers would say."""
     world = await look_offline(ports, settings, revision)
-    world = replace(world, observed=as_recorded(world))
+    world = replace(world, observed=as_recorded(world), review=review)
     return Preview(world, make_plan(world))
 
 
@@ -106,13 +111,14 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     with span("look"):
         world = await look(ports, settings, approval.revision)
         world = world.forgiving() if ALLOW_BEHIND in approval.allow else world
+        world = replace(world, review=approval.review, allowed=allowed_reviews(approval.allow))
     with span("plan", models=len(world.desired.models)):
         plan = make_plan(world)
-        plan = withhold(plan, {**_beyond(plan, approval), **approval.withheld}, world)
+        plan = withhold(plan, _beyond(plan, approval), world)
     _check(Preview(world, plan), approval)
     _tell(world, ports)
     point("decided")
-    world = await _with_intents(world, plan, ports)
+    world = await _with_intents(await _with_allowed(world, plan, approval, ports), plan, ports)
     outcomes = await apply(plan, world, Stage(ports, _second_look(ports, settings)))
     records = await _save(world, outcomes, ports)
     point("status.saved")
@@ -161,6 +167,16 @@ def _check(shown: Preview, approval: Approval) -> None:
         words = " ".join(f"--allow {word}" for guard in stands for word in guard.allow)
         hints = [guard.hint for guard in stands if guard.hint] + ([f"If that is meant: {words}"] if words else [])
         raise Refused("; ".join(g.message for g in stands), shown, hint=" ".join(hints))
+
+
+async def _with_allowed(world: World, plan: Plan, approval: Approval, ports: Ports) -> World:
+    """The world after what a person lets pass without a review is on record as granted."""
+    records = with_allowed(world, plan.actions, approval.by, _now(ports))
+    if records == world.recorded.records:
+        return world
+    names = ", ".join(sorted(world.allowed))
+    tip = await ports.ledger.save(records, world.recorded.tip, f"Allow without a review: {names}")
+    return replace(world, recorded=Recorded(records, tip))
 
 
 async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:

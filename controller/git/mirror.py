@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from controller.git.entries import TreeEntry, parse_tree
+from controller.git.entries import LANDED_FORMAT, LandedCommit, TreeEntry, parse_landings, parse_tree
 from controller.git.failures import GitFailed, NotFound
 from controller.git.layout import Repository, config, head, refuse_unsupported
 from controller.git.names import is_commit_id, split_revision
@@ -80,6 +80,16 @@ class Mirror:
         if not (is_commit_id(first) and is_commit_id(second)):
             return False
         return (await self.ask("merge-base", "--is-ancestor", "--end-of-options", first, second)).code == 0
+
+    async def landings(self, commit: str, since: str, paths: frozenset[str], most: int) -> tuple[LandedCommit, ...]:
+        """The first-parent history of a commit, the newest first, that ``since`` ("" for nothing) does not have.
+
+        With paths only the commits that changed one of them over their first parent. Raises `GitFailed`.
+        """
+        words = ["log", "-z", f"--max-count={most}", "--first-parent", f"--format={LANDED_FORMAT}", commit]
+        words += [f"^{since}"] if since else []
+        words += ["--", *(f":(top,literal){path}" for path in sorted(paths))]
+        return parse_landings((await self.ask_well(*words)).out)
 
     async def knows(self, commit: str) -> bool:
         """Whether a commit is here; its tree may be missing, as in a partial clone."""

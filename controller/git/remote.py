@@ -32,6 +32,11 @@ _ACCESS: Final = (
     "put the host into known_hosts. Gitune asks nobody for a password."
 )
 
+_PROTECTED: Final = (
+    "A ruleset or a branch protection of the code host refuses this push: leave the ledger's branch out of it, or let "
+    "what writes the ledger bypass it."
+)
+
 
 class Remote:
     """One network repository, with a mirror to fetch into. ``environ`` may hold GITHUB_TOKEN and GITHUB_SERVER_URL."""
@@ -100,7 +105,7 @@ class Remote:
             return
         if there != old:
             raise SwapLost(f"{ref} of {self.url} moved since it was read", hint="Read it again.")
-        raise GitFailed(problem.message, hint=_ACCESS)
+        raise GitFailed(problem.message, hint=_way_out(problem.message))
 
     async def repair(self) -> bool:
         """Throw away what was fetched where some of it is damaged, and say whether it was: it can be fetched again."""
@@ -157,6 +162,13 @@ class Remote:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _way_out(message: str) -> str:
+    """A protected branch is refused whatever the token may do: GitHub's codes, then what other hosts say."""
+    if any(word in message for word in ("GH013", "GH006", "rule violations", "protected branch")):
+        return _PROTECTED
+    return _ACCESS
 
 
 def _refusal(ask: Ask, answer: Answer) -> GitFailed:

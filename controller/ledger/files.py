@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from controller import documents
+from controller.conditions import Reason
 from controller.documents.values import Document
 from controller.errors import LedgerError
 from controller.ledger.codec import Garbled, Plain, from_plain, to_plain
@@ -14,7 +15,13 @@ from controller.state.recorded import Record, Run
 
 API_VERSION: Final = "gitune.dev/v1alpha1"
 KIND: Final = "TunedModelStatus"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+# Of the first version: no reviews, and these reasons. A status that says no more is written as such, so that an older
+# release reads it; one that does is refused by it, since it would act without the reviews and write them away.
+_FIRST_VERSION: Final = 1
+_FIRST_REASONS: Final = frozenset(Reason) - {Reason.NOT_REVIEWED}
+_VERSIONS: Final = (_FIRST_VERSION, SCHEMA_VERSION)
+_WRITTEN: Final = frozenset(map(repr, _VERSIONS))
 README: Final = "README.md"
 LARGEST_STATUS: Final = 1024 * 1024  # bytes
 _MENDING: Final = (
@@ -53,11 +60,16 @@ def status_file(record: Record) -> bytes:
     whole: Plain = {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "schemaVersion": SCHEMA_VERSION,
+        "schemaVersion": _version(record),
         "metadata": {"name": record.name},
         "status": status,
     }
     return documents.dump(whole).encode()
+
+
+def _version(record: Record) -> int:
+    later = record.reviews or record.commands or any(c.reason not in _FIRST_REASONS for c in record.conditions)
+    return SCHEMA_VERSION if later else _FIRST_VERSION
 
 
 def read_status(path: str, content: bytes) -> Record:
@@ -68,10 +80,14 @@ def read_status(path: str, content: bytes) -> Record:
 def _as_written(path: str, content: bytes) -> Record | None:
     """The record of a file that is, byte for byte, one of ours; None where anything is to be said against it."""
     whole = documents.read_back(content) or {}
-    head = (whole.get("apiVersion"), whole.get("kind"), repr(whole.get("schemaVersion")))
+    head = (
+        whole.get("apiVersion"),
+        whole.get("kind"),
+        repr(whole.get("schemaVersion")) in _WRITTEN,
+    )
     metadata, status = whole.get("metadata"), whole.get("status")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    if head != (API_VERSION, KIND, repr(SCHEMA_VERSION)) or not isinstance(status, dict):
+    if head != (API_VERSION, KIND, True) or not isinstance(status, dict):
         return None
     if not isinstance(name, str) or not NAME.fullmatch(name) or path != status_path(name):
         return None
@@ -110,7 +126,7 @@ def _check_head(path: str, document: Document, head: Mapping[str, object]) -> No
             f"{path} was written by a newer Gitune (schemaVersion {version}; this one reads up to {SCHEMA_VERSION})",
             hint="Upgrade Gitune here; nothing was changed.",
         )
-    if version != SCHEMA_VERSION or isinstance(version, bool):
+    if version not in _VERSIONS or isinstance(version, bool):
         raise _garbled(path, document, ("schemaVersion",), "schemaVersion is missing or unknown")
     if head.get("kind") != KIND or head.get("apiVersion") != API_VERSION:
         raise _garbled(path, document, ("kind",), f"it is not a {KIND} of {API_VERSION}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 
 from controller.conditions import Reason
 from controller.plan.actions import Action, Create, Hold, Orphan, Plan, Retune
@@ -13,6 +14,7 @@ from controller.plan.budget import within_budget
 from controller.plan.case import Case
 from controller.plan.decide import decide
 from controller.plan.digests import digested, plan_digest
+from controller.plan.grants import basis, needs_grant, reviewed, unreviewed
 from controller.plan.removed import delete, is_due, removed
 from controller.plan.safety import guards
 from controller.plan.spared import seen_whole, worth_it
@@ -20,16 +22,29 @@ from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel, InvalidModel
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Record, Slot
+from controller.state.reviews import Basis
 
 
 def make_plan(world: World) -> Plan:
     """Everything one pass should do, in the order of the names; guards stand beside it, never in its place."""
-    world = settle_bases(world)
-    decided = seen_whole(_decided(world), world)
+    asked, world = world, settle_bases(world)
+    # Before the queue and the budget: what nobody has reviewed takes no other model's place.
+    decided = reviewed(seen_whole(_decided(world), world), asked)
     affordable = worth_it(within_budget(_queued(decided, world), world))
     actions = tuple(digested(action) for action in affordable)
     found = guards(actions, world)
     return Plan(world.desired.revision, actions, found, plan_digest(actions))
+
+
+def ungranted(world: World) -> Mapping[str, tuple[Basis, ...]]:
+    """By name, what every action rests on that is not done for want of a grant, or since it was refused."""
+    found: dict[str, tuple[Basis, ...]] = {}
+    settled = settle_bases(world)
+    for name, group in groupby(seen_whole(_decided(settled), settled), key=lambda action: action.name):
+        actions = tuple(group)
+        if unreviewed(name, actions, world):
+            found[name] = tuple(basis(action, world) for action in actions if needs_grant(action, world))
+    return found
 
 
 def _decided(world: World) -> list[Action]:

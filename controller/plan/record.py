@@ -10,12 +10,15 @@ from controller.plan.actions import (
     Action,
     Create,
     Nothing,
+    Orphan,
     Promote,
     Retune,
     Reuse,
     Update,
 )
+from controller.plan.grants import after_action
 from controller.plan.outcomes import Done, Outcome
+from controller.plan.removed import never_ran
 from controller.plan.runs import advanced, forward, tenths
 from controller.plan.slots import each_slot, retire_finished
 from controller.plan.status import conditions
@@ -25,6 +28,7 @@ from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
+from controller.state.reviews import Verdict
 
 
 def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, str], now: str) -> dict[str, Record]:
@@ -80,9 +84,19 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
         record = refreshed(record, world, now, names_of(model) if model else ())
         for outcome in came:
             record = after(record, outcome, world, now)
+            if isinstance(outcome, Done):
+                record = after_action(record, outcome.action, model, world)
         record = _superseded_settled(record, came)
         records[name] = _finished(record, model, came, world)
+        if _is_void(records[name], came):
+            del records[name]
     return {name: _forgiven(record, world) for name, record in records.items()}
+
+
+def _is_void(record: Record, came: Sequence[Outcome]) -> bool:
+    """Whether a removed spec leaves nothing behind; a refusal is kept until it is granted or forgotten."""
+    let_go = any(isinstance(o, Done) and isinstance(o.action, Orphan) for o in came) and record.orphaned
+    return let_go and never_ran(record) and not any(r.verdict is Verdict.REFUSED for r in record.reviews)
 
 
 def _forgiven(record: Record, world: World) -> Record:

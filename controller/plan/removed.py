@@ -20,6 +20,9 @@ def removed(record: Record, world: World, *, whole: bool) -> tuple[Action, ...]:
     if not whole:
         message = "no spec of this name, but not everything could be read: nothing counts as removed"
         return (_say(record, Hold, Reason.TREE_INCOMPLETE, message),)
+    if never_ran(record):
+        message = "its spec was removed before a run was paid for: nothing is left of it"
+        return (_say(record, Orphan, Reason.SPEC_REMOVED, message),)
     if record.intent is not None:
         settled = _settle(record, record.intent, world)
         if settled is not None:
@@ -31,6 +34,11 @@ def removed(record: Record, world: World, *, whole: bool) -> tuple[Action, ...]:
     if record.deletion_policy is DeletionPolicy.DELETE:
         return tuple(_delete(record, world))
     return (_say(record, Orphan, Reason.SPEC_REMOVED, "its spec was removed: the remote model stays, left alone"),)
+
+
+def never_ran(record: Record) -> bool:
+    """Whether nothing was ever paid for under this name, nor may have been: its record speaks of no model."""
+    return not (record.slots or record.runs or record.intent)
 
 
 def _settle(record: Record, intent: Intent, world: World) -> Action | None:

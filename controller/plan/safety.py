@@ -28,6 +28,7 @@ ALLOW_BEHIND = "behind"
 ALLOW_EMPTY = "empty"
 ALLOW_CREATES = "creates"
 ALLOW_DELETE = "delete:"  # and the name
+ALLOW_REVIEW = "review:"  # and the name
 ALLOW_WORDS = (ALLOW_BEHIND, ALLOW_CREATES, ALLOW_EMPTY)
 _LOST_HINT = "`git fetch` and merge; only a commit lost to a forced push is not there to fetch."
 _OLDER_HINT = "Fetch what is newer; on a branch that was put back on purpose, a commit on top ends this."
@@ -35,8 +36,21 @@ _OLDER_HINT = "Fetch what is newer; on a branch that was put back on purpose, a 
 
 def is_allowance(word: str) -> bool:
     """Whether a guard may have this word."""
-    named = word.startswith(ALLOW_DELETE) and NAME.fullmatch(word.removeprefix(ALLOW_DELETE))
-    return word in ALLOW_WORDS or bool(named)
+    return word in ALLOW_WORDS or _names_one(word, ALLOW_DELETE)
+
+
+def is_review_allowance(word: str) -> bool:
+    """Whether it lets pass what nobody has reviewed of one name."""
+    return _names_one(word, ALLOW_REVIEW)
+
+
+def _names_one(word: str, kind: str) -> bool:
+    return word.startswith(kind) and NAME.fullmatch(word.removeprefix(kind)) is not None
+
+
+def allowed_reviews(words: frozenset[str]) -> frozenset[str]:
+    """The names for which a person lets pass what nobody has reviewed."""
+    return frozenset(word.removeprefix(ALLOW_REVIEW) for word in words if word.startswith(ALLOW_REVIEW))
 
 
 def guards(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:

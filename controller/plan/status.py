@@ -40,7 +40,7 @@ def _said_before(record: Record, reason: Reason, message: str) -> str:
     """The message of last time where only numbers differ and it clears by itself: a countdown is no news to write."""
     if reason not in _CLEARS:
         return message
-    same = (c.message for c in record.conditions if c.reason is reason and _worded(c.message) == _worded(message))
+    same = (c.message for c in record.conditions if c.reason == reason and _worded(c.message) == _worded(message))
     return next(same, message)
 
 

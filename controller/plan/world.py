@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import MappingProxyType
 
 from controller.settings import Policy, Prices
@@ -12,6 +13,14 @@ from controller.state.desired import Desired, DesiredModel
 from controller.state.identity import Mark, model_id
 from controller.state.observed import Observed, RemoteModel
 from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
+
+
+class ReviewRule(StrEnum):
+    """What of the reviews on record counts in a plan."""
+
+    NOTHING = "nothing"  # a plan for review shows what a grant of it would do
+    REFUSALS = "refusals"  # without a code host: what was refused stays refused
+    GRANTS = "grants"  # with one: nothing is done for a spec without a grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,8 @@ class World:
     ``behind``, whether the revision is older than one that was acted on; ``lost`` revisions, which an earlier pass
     acted on or decided a deletion by, and which this clone does not have; ``forgiven`` ones, of which a person says
     that they are gone for good; and the ``month`` (``YYYY-MM``, UTC).
+    ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
+    that none is needed.
     """
 
     desired: Desired
@@ -46,10 +57,19 @@ class World:
     lost: frozenset[str] = frozenset()
     forgiven: frozenset[str] = frozenset()
     month: str = ""
+    review: ReviewRule = ReviewRule.REFUSALS
+    allowed: frozenset[str] = frozenset()
+    _specs: dict[str, DesiredModel] = field(default_factory=dict, init=False, repr=False, compare=False)
     _by_mark: dict[str, dict[Mark, list[RemoteModel]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     _gone: list[frozenset[str]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def spec(self, name: str) -> DesiredModel | None:
+        """The valid spec of a name."""
+        if not self._specs:
+            self._specs.update((model.name, model) for model in self.desired.models)
+        return self._specs.get(name)
 
     def forgiving(self) -> World:
         """The world in which what is lost is gone for good: its tombstones start anew, and nobody is behind it."""
@@ -141,8 +161,15 @@ def _joined(found: list[Record]) -> Record:
     intent = first.intent or next((record.intent for record in others if record.intent), None)
     tuning = [] if first.orphaned else [slot for record in others if (slot := _tuning(record))]
     pending, strays = (first.pending, tuning) if first.pending or not tuning else (tuning[0], tuning[1:])
+    reviews = tuple(dict.fromkeys(review for record in (*others, first) for review in record.reviews))
     return replace(
-        first, runs=(*told.values(), *known), intent=intent, pending=pending, retired=(*strays, *first.retired)
+        first,
+        runs=(*told.values(), *known),
+        intent=intent,
+        pending=pending,
+        retired=(*strays, *first.retired),
+        reviews=reviews,
+        commands=tuple(sorted({known for record in found for known in record.commands})),
     )
 
 

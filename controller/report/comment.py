@@ -1,4 +1,4 @@
-"""A plan for review to the one comment a pull request gets: at most 65,536 bytes, every action in its table.
+"""A plan for review to the one comment a pull request gets, within a limit, every action in its table.
 
 All data stands in code spans: nothing that a spec, a dataset or a provider says can mention, link, show or command.
 """
@@ -6,7 +6,7 @@ All data stands in code spans: nothing that a spec, a dataset or a provider says
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from controller.plan.actions import Action, Create, Guard, Hold, Retune
 from controller.report import comment_words as words
@@ -14,10 +14,8 @@ from controller.report import phrases
 from controller.report.comment_details import details
 from controller.report.comment_notes import Note, View
 from controller.report.escape import cell, code
-from controller.report.marker import Marker, written
 from controller.report.wording import counted, listed, short
 
-LIMIT = 65_536  # of GitHub, in characters; kept in bytes, which are never fewer
 SIGNS = {
     "create": "🆕",
     "retune": "🔁",
@@ -32,6 +30,7 @@ SIGNS = {
     "hold": "✋",
     "none": "✔️",
 }
+JOB_LINK = "whole plan"
 _NOTHING = Note()
 _SPARE = 400  # bytes for the remarks on what was folded away
 _HEAD_ROOM = 12_000  # bytes that guards and remarks above the table may take
@@ -41,39 +40,29 @@ _VALUE = {"delete": 0, "retune": 1, "create": 2, "hold": 3, "update": 4, "cancel
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A text, and whether anything was left out of it."""
+    """A text, whether anything was left out of it, and whether every action stands in its table."""
 
     body: str
     whole: bool
+    all_rows: bool
 
 
-def plan_comment(view: View, marker: Marker, limit: int = LIMIT) -> Rendered:
-    """The comment. Where it is too long, details are folded away, then the marker's stamps, then words of the table."""
-    for stamped in (marker, replace(marker, stamps=None)):
-        head = f"{written(stamped)}\n{_head(view)}"
-        room = limit - _size(head) - _size(_foot(view)) - _SPARE
-        table, all_rows = _table(view, room)
-        if all_rows or stamped.stamps is None:
-            break
-    folded, left_out = _details(view, room - _size(table))
-    body = "".join([head, table, *_remarks(view, left_out, all_rows=all_rows), folded, _foot(view)])
-    return Rendered(body, whole=all_rows and not left_out)
-
-
-def plan_summary(view: View, limit: int) -> Rendered:
-    """The same without a marker and for a larger place: the summary of a job."""
+def plan_comment(view: View, limit: int) -> Rendered:
+    """A text of at most ``limit`` bytes. Where it is too long, details are folded away, then words of the table."""
     head = _head(view)
     room = limit - _size(head) - _size(_foot(view)) - _SPARE
     table, all_rows = _table(view, room)
     folded, left_out = _details(view, room - _size(table))
     body = "".join([head, table, *_remarks(view, left_out, all_rows=all_rows), folded, _foot(view)])
-    return Rendered(body, whole=all_rows and not left_out)
+    return Rendered(body, whole=all_rows and not left_out, all_rows=all_rows)
 
 
 def _head(view: View) -> str:
     lines = ["### Gitune plan", "", f"**{_sentence(view)}**", ""]
     if view.offline:
         lines += ["> 📝 Planned from the ledger alone: no provider was asked, and no secret was in reach.", ""]
+    if view.applied_branch:
+        lines += [f"> 📝 This is merged into another branch than {code(view.applied_branch)}: nothing is applied.", ""]
     if view.config_changed:
         lines += ["> 📝 `gitune.yaml` changes here. This plan is made with the one of the base branch.", ""]
     if view.unreadable:
@@ -115,7 +104,7 @@ def _guard(guard: Guard) -> str:
 
 
 def _foot(view: View) -> str:
-    where = f" · [whole plan]({view.summary_url})" if view.summary_url else ""
+    where = f" · [{JOB_LINK}]({view.summary_url})" if view.summary_url else ""
     digest = f" · plan {code(short(view.plan.digest))}" if view.plan.digest else ""
     return f"\n<sub>commit {code(short(view.head))}{digest}{where} · `/gitune help` lists what can be said here</sub>\n"
 

@@ -1,14 +1,13 @@
-"""A plan that a fork's own job made, a stranger's word, to a comment that shows it as data and approves nothing."""
+"""A plan that a fork's own job made, a stranger's word, to a comment that shows it as data and grants nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-from controller.report.comment import LIMIT, SIGNS
+from controller.report.comment import SIGNS
 from controller.report.comment_details import plain
 from controller.report.escape import cell, code
-from controller.report.marker import Marker, Stage, written
 from controller.report.wording import counted, short
 
 
@@ -45,11 +44,10 @@ class ForeignPlan:
     problems: tuple[str, ...] = ()
 
 
-def foreign_comment(plan: ForeignPlan, limit: int = LIMIT) -> str:
-    """The comment. Its marker has neither digest nor stamps, so that nothing in it can be applied."""
-    marker = Marker(stage=Stage.PLANNED, head=plan.head, digest="", config="000000", stamps=None)
+def foreign_comment(plan: ForeignPlan, limit: int) -> str:
+    """A text of at most ``limit`` bytes."""
     foot = f"\n<sub>commit {code(short(plan.head))} · `/gitune help` lists what can be said here</sub>\n"
-    body = f"{written(marker)}\n{_head(plan)}"
+    body = _head(plan)
     parts = [_row(a) for a in plan.actions] if plan.actions else []
     if parts:
         body += "| | model | why | cost and time | data |\n|---|---|---|---|---|\n"
@@ -68,7 +66,7 @@ def _head(plan: ForeignPlan) -> str:
     return (
         f"### Gitune plan\n\n**{said}**\n\n"
         "> 📝 From a fork: its own job made this plan from the ledger alone, with no secret and no provider in reach. "
-        "It approves nothing. Somebody who may write says `/gitune plan` for a plan that can be merged and applied.\n\n"
+        "It grants nothing. Somebody who may write says `/gitune plan` for a plan that can be merged and applied.\n\n"
     )
 
 

@@ -56,7 +56,7 @@ class View:
     """A plan for review: ``plan`` holds what the pull request changes, ``unchanged`` counts the rest.
 
     ``loose`` are the problems that belong to no action; ``summary_url`` is where the whole of it stands, "" where
-    there is no such place.
+    there is no such place. ``applied_branch`` is the branch that is applied, where it is merged into another one.
     """
 
     plan: Plan
@@ -67,4 +67,5 @@ class View:
     unreadable: tuple[str, ...] = ()
     offline: bool = False
     config_changed: bool = False
+    applied_branch: str = ""
     summary_url: str = ""

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 from controller.conditions import Reason
 from controller.report.charts import epoch_means
-from controller.report.comment import LIMIT
 from controller.report.comment_details import plain
 from controller.report.escape import cell, code
-from controller.report.marker import Marker, written
 from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import counted, figure, percent, short
 from controller.state.observed import LossPoint
 from controller.state.recorded import Record, Run, RunOutcome
+from controller.state.reviews import Verdict
 
 _SIGNS = {
     Word.STALLED: "⛔",
@@ -31,15 +30,18 @@ _SETTLED = frozenset({Word.READY, Word.STALLED, Word.ORPHANED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What was merged and what became of it. ``refusal`` says why nothing was applied, "" where it was.
+    """What pull request ``pull`` merged and what became of it.
 
-    ``curves_url`` is the folder of the loss curves on the ledger's branch as the code host shows it, "" where unknown.
+    ``refusal`` says why nothing at all was applied, "" where something was. ``refused`` are the models that were not
+    reviewed as they are, each with the reason. ``curves_url`` is the folder of
+    the loss curves on the ledger's branch as the code host shows it, "" where unknown.
     """
 
+    pull: int
     commit: str
     names: Sequence[str]
     records: Mapping[str, Record]
-    withheld: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     curves_url: str = ""
 
@@ -55,9 +57,9 @@ def _settled(story: Story, name: str) -> bool:
     return record is None or _word(story, name) in _SETTLED or standing(record).reason == Reason.SUSPENDED
 
 
-def story_comment(story: Story, marker: Marker, limit: int = LIMIT) -> str:
-    """The comment; it changes only where a model reaches another state, never with a run's progress."""
-    head = "\n".join([written(marker), *_head(story), ""])
+def story_comment(story: Story, limit: int) -> str:
+    """A text of at most ``limit`` bytes; it changes only where a model reaches another state, never with progress."""
+    head = "\n".join([*_head(story), ""])
     rows = "".join(_row(story, name) for name in story.names)
     foot = f"\n<sub>applied at {code(short(story.commit))} · `/gitune help` lists what can be said here</sub>\n"
     body = f"{head}| | model | state | result |\n|---|---|---|---|\n{rows}\n"
@@ -87,16 +89,16 @@ def _head(story: Story) -> Iterator[str]:
     if story.refusal:
         yield f"> ⛔ {code(story.refusal, 1000)}"
         yield ""
-    for name, why in sorted(story.withheld.items()):
+    for name, why in sorted(story.refused.items()):
         yield f"> ⛔ {code(name)}: {code(why, 500)}"
         yield ""
-    if story.refusal or story.withheld:
-        yield "> Nothing was paid for these. Look at the plan again; `/gitune apply` applies it as it is now."
+    if story.refusal or story.refused:
+        yield "> Nothing was paid for these. `/gitune apply` by somebody who may write applies them as they are now."
         yield ""
 
 
 def _title(story: Story) -> str:
-    if story.refusal or story.withheld:
+    if story.refusal or story.refused:
         return "Gitune did not apply this"
     words = [_word(story, name) for name in story.names]
     if any(word is Word.STALLED for word in words):
@@ -107,7 +109,7 @@ def _title(story: Story) -> str:
 
 
 def _word(story: Story, name: str) -> Word:
-    if name in story.withheld:
+    if name in story.refused:
         return Word.STALLED
     record = story.records.get(name)
     return standing(record).word if record else Word.UNKNOWN
@@ -141,10 +143,13 @@ def _facts(run: Run) -> Iterator[str]:
 def _details(story: Story, name: str) -> Iterator[str]:
     record = story.records.get(name)
     run = latest_run(record) if record else None
+    granted = _granted(record, story.pull) if record else ""
     if record is None or run is None or run.outcome is RunOutcome.TUNING:
         return
     yield f"<details><summary>{_SIGNS[_word(story, name)]} <code>{plain(name)}</code></summary>"
     yield ""
+    if granted:
+        yield f"- granted: {granted}"
     if record.active:
         yield f"- serves: {code(record.active.model)}"
     yield f"- run: {code(run.model)}, {run.outcome}, inputs {code(short(run.fingerprint))}, attempt {run.attempt}"
@@ -163,6 +168,16 @@ def _details(story: Story, name: str) -> Iterator[str]:
     yield ""
     yield from loss_chart(run)
     yield "</details>"
+
+
+def _granted(record: Record, pull: int) -> str:
+    """Who let it be paid for, and when: the last grant of this pull request."""
+    grants = [r for r in record.reviews if r.verdict is Verdict.GRANTED and r.pull == pull]
+    if not grants:
+        return ""
+    last = grants[-1]
+    by = f" by {code(last.by, 100)}" if last.by else ""
+    return f"{code(last.why, 200)}{by}, {code(last.at, 40)}"
 
 
 def loss_chart(run: Run) -> Iterator[str]:

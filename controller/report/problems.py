@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from controller.errors import Problem, Severity
+from controller.plan.world import World
 from controller.report.escape import cell, terminal
 from controller.report.wording import counted, listed
 
@@ -79,3 +80,14 @@ def _lines(problems: Sequence[Problem]) -> Iterator[Text]:
         yield Text.assemble((place, "bold"), f"{terminal(problem.code)} ", severity, terminal(problem.message))
         if problem.hint:
             yield Text.assemble(("  hint: ", "dim"), terminal(problem.hint))
+
+
+def unreadable(world: World) -> tuple[str, ...]:
+    """What of the two outer sides could not be used: invalid specs by name, providers by key."""
+    broken = [f"spec {model.name} is invalid" for model in world.desired.invalid]
+    if world.desired.errors and not broken:
+        broken.append(f"{world.desired.errors[0].file} is invalid")
+    if not world.desired.complete and not broken:
+        broken.append("not every spec could be read")
+    silent = [f"provider {key} cannot be read" for key, seen in world.observed.providers.items() if seen.error]
+    return (*broken, *silent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from controller.errors import SourceError
@@ -11,8 +11,8 @@ from controller.git.location import LocalPath, NetworkUrl, parse_location
 from controller.git.mirror import mirror_for
 from controller.git.names import branch_ref
 from controller.git.remote import Remote
-from controller.ports import Relation, Source
-from controller.source.repo import CommitSource, CommitTree, relation, tree_of
+from controller.ports import Landing, Relation, Source
+from controller.source.repo import CommitSource, CommitTree, landings_of, relation, tree_of
 
 
 class RemoteSource:
@@ -59,6 +59,13 @@ class RemoteSource:
             self._relations[revision, other] = await relation(self._remote.mirror, revision, other)
         self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
         return {other: self._relations[revision, other] for other in others}
+
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The first-parent history of a commit, as far as it was fetched: all of it. Raises `SourceError`."""
+        try:
+            return await landings_of(self._remote.mirror, revision, since, paths, most)
+        except GitFailed as error:
+            raise SourceError(error.message, hint=error.hint) from error
 
     async def identity(self) -> str | None:
         """``host/path`` of its address."""

@@ -14,7 +14,7 @@ from controller.git.identity import network_identity, root_commit
 from controller.git.layout import open_repository, shallow_commits
 from controller.git.mirror import Mirror, mirror_of
 from controller.git.names import is_commit_id
-from controller.ports import Entry, EntryKind, Relation
+from controller.ports import Entry, EntryKind, Landing, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
 _KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": EntryKind.SYMLINK}
@@ -122,6 +122,16 @@ class CommitSource:
         self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
         return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
 
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The first-parent history of a commit. Raises `SourceError`, also for a shallow clone, which lacks most."""
+        try:
+            mirror = await self._open()
+            if mirror.repository is not None and shallow_commits(mirror.repository):
+                raise SourceError("a shallow clone does not say what changed a spec", hint="Use `fetch-depth: 0`.")
+            return await landings_of(mirror, revision, since, paths, most)
+        except GitFailed as error:
+            raise SourceError(error.message, hint=error.hint) from error
+
     async def identity(self) -> str | None:
         """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.
 
@@ -161,6 +171,15 @@ async def relation(mirror: Mirror, revision: str, other: str) -> Relation:
     if await mirror.is_ancestor(other, revision):
         return Relation.AHEAD
     return Relation.BEHIND if await mirror.is_ancestor(revision, other) else Relation.APART
+
+
+async def landings_of(
+    mirror: Mirror, revision: str, since: str, paths: frozenset[str], most: int
+) -> tuple[Landing, ...]:
+    """The first-parent history of a commit in a mirror; all of it where ``since`` is not here. Raises `GitFailed`."""
+    known = since if is_commit_id(since) and await mirror.knows(since) else ""
+    found = await mirror.landings(await mirror.commit(revision), known, paths, most)
+    return tuple(Landing(one.commit, one.parent, one.author, one.at, one.message, one.landed) for one in found)
 
 
 def _entry(found: TreeEntry) -> Entry:

@@ -16,7 +16,7 @@ from typing import Final
 from controller.errors import ControllerError, SourceError, Unreadable
 from controller.git.entries import blob_id
 from controller.git.layout import find_repository
-from controller.ports import Entry, EntryKind, Relation, Tree
+from controller.ports import Entry, EntryKind, Landing, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -155,6 +155,10 @@ class WorktreeSource:
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:  # noqa: ARG002 - the port's
         """A working tree has no history: it stands apart from every revision."""
         return dict.fromkeys(others, Relation.APART)
+
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:  # noqa: ARG002 - as every source has it
+        """A working tree has no history. Raises `SourceError`."""
+        raise SourceError("a working tree has no history", hint="Work on commits.")
 
     async def identity(self) -> str | None:
         """None: files on disk name no repository."""

@@ -132,6 +132,7 @@ _CONTROLLER = {
     "GT329": _error("a price table is not a day, a currency and prices"),
     "GT330": _error("the grace period of deletions is not a duration"),
     "GT331": _error("showing sample rows is not built yet"),
+    "GT332": _error("policy.requireReview is neither pullRequest nor none"),
 }
 _DAEMON = {
     "GT340": _error("a file of repositories is not one mapping"),

@@ -19,6 +19,7 @@ from controller.settings import (
     Policy,
     Prices,
     ProviderSettings,
+    RequireReview,
     Settings,
 )
 from controller.specs.codes import CHANGEABLE, CODES
@@ -121,6 +122,7 @@ def _values(model: Controller) -> Settings:
             max_creates=policy.max_creates,
             checks=MappingProxyType(dict(policy.checks)),
             delete_grace=seconds(policy.delete_grace),
+            require_review=RequireReview(policy.require_review),
             budget=_budget(policy.budget) if policy.budget else None,
         ),
     )

@@ -259,6 +259,12 @@ class Policy(Part):
     """How long a model that is to be deleted still stands, so that a mistake can be taken back."""
     budget: Annotated[Budget | None, Field(examples=[{"perMonth": "200 USD"}])] = None
     """A limit on spending. It needs ``prices`` of every provider that costs anything."""
+    require_review: Annotated[
+        Literal["pullRequest", "none"],
+        Field(examples=["none"]),
+        Coded("GT332", "write pullRequest or none"),
+    ] = "none"
+    """Whether commits that came from no pull request are applied (none), or wait for a review too (pullRequest)."""
     sample_rows: Annotated[
         bool, AfterValidator(_no_sample_rows), Field(examples=[False], json_schema_extra={"const": False})
     ] = False

@@ -11,6 +11,7 @@ from controller.conditions import Condition
 from controller.state.desired import DeletionPolicy, Sampling
 from controller.state.identity import Hyperparameters, Training
 from controller.state.observed import LossPoint
+from controller.state.reviews import Review
 
 
 class RunOutcome(StrEnum):
@@ -132,6 +133,8 @@ class Record:
     ``attempted`` and ``applied`` are revisions; ``tenths`` is progress in tenths (0–10).
     ``former_names`` are those that the spec said or once had: our marks may still carry them.
     ``display_name``, ``description`` (without the mark) and ``sampling`` are what was last applied in place.
+    ``reviews`` are the grants and refusals of what its spec asks for, the oldest first; ``commands`` the ids of the
+    comments whose command was taken for it; ``asked`` digests what it asked for when it was last acted on.
     """
 
     name: str
@@ -154,6 +157,9 @@ class Record:
     missing: bool = False
     delete_approved: bool = False
     orphaned: bool = False
+    reviews: tuple[Review, ...] = ()
+    commands: tuple[int, ...] = ()
+    asked: str = ""
 
     def run(self, model: str) -> Run | None:
         """The run whose remote model has that full name."""

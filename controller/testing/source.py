@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from controller.errors import ControllerError, SourceError, Unreadable
-from controller.ports import Entry, EntryKind, Relation
+from controller.ports import Entry, EntryKind, Landing, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, too_large
 
 Files = Mapping[str, str | bytes]
@@ -121,6 +121,22 @@ class MemorySource:
             found.add(parent)
             parent = self._parents.get(parent)
         return found
+
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The parents of a commit, one after the other."""
+        known = {since, *self._ancestors(since)} if since else set()
+        found: list[Landing] = []
+        at: str | None = revision
+        while at is not None and at not in known and len(found) < most:
+            parent = self._parents.get(at)
+            if not paths or self._differ(at, parent, paths):
+                found.append(Landing(at, parent or ""))
+            at = parent
+        return tuple(found)
+
+    def _differ(self, revision: str, parent: str | None, paths: frozenset[str]) -> bool:
+        before = self._trees[parent].files if parent else {}
+        return any(self._trees[revision].files.get(path) != before.get(path) for path in paths)
 
     async def identity(self) -> str | None:
         """What it was made with."""

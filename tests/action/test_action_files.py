@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from controller.cli.github_action.inputs import Command, FailOn
+from controller.cli.github_action.planning import plan_outputs
 from controller.cli.main import run
-from controller.cli.on_github.inputs import Command, FailOn
-from controller.cli.on_github.planning import plan_outputs
 from controller.plan.actions import Plan
 
 ROOT = Path(__file__).resolve().parents[2]

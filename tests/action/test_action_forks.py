@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from controller.cli.on_github.artifact import FILE
-from controller.report.marker import read
-from tests.action.conftest import House
+from controller.review.fork_plan import FILE
+from controller.review.memory import Stage
+from tests.action.conftest import House, memory_of
 from tests.action.workflow import Step
 from tests.e2e.stand import spec
 from tests.forge.stand_in import REPOSITORY
@@ -26,6 +26,15 @@ def from_a_fork(house: House) -> str:
     head = house.commit()
     house.forge.open_pull(1, head, base, FORK)
     return head
+
+
+def planned(house: House) -> Step:
+    """The fork's own job: GitHub gives it a token that may not write."""
+    house.forge.read_only = True
+    try:
+        return house.workflow.pull_request(1, "opened")
+    finally:
+        house.forge.read_only = False
 
 
 def run_ended(head: str, repository: str = FORK) -> dict[str, Any]:
@@ -53,28 +62,27 @@ def test_a_forks_plan_asks_no_provider_writes_nothing_to_the_code_host_and_is_po
 ) -> None:
     head = from_a_fork(house)
     before = len(house.proxy.requests)
-    asked = [(m, p) for m, p in house.forge.requests if m != "GET"]
 
-    step = house.workflow.pull_request(1, "opened")
+    step = planned(house)
 
     assert step.answer.code == 0, step.answer.out + step.answer.err
     assert step.outputs["to-create"] == "1"
     assert "no provider was asked" in step.summary
     assert len(house.proxy.requests) == before
-    assert [(m, p) for m, p in house.forge.requests if m != "GET"] == asked
+    assert house.forge.said == house.forge.checks == []
     done = posted(house, run_ended(head), artifact(house))
     assert done.answer.code == 0, done.answer.out + done.answer.err
     [body] = house.forge.bodies(1)
     assert "| 🆕 create | `numbers` |" in body
-    marker = read(body)
-    assert marker is not None
-    assert (marker.head, marker.digest, marker.stamps) == (head, "", None)
+    memory = memory_of(house, 1)
+    assert memory is not None
+    assert (memory.head, memory.stage, memory.stamps) == (head, Stage.FOREIGN, None)
     assert len(house.proxy.requests) == before
 
 
 def test_what_a_fork_planned_approves_nothing_when_it_is_merged(house: House) -> None:
     head = from_a_fork(house)
-    house.workflow.pull_request(1, "opened")
+    planned(house)
     posted(house, run_ended(head), artifact(house))
 
     step = house.workflow.push(house.merge(1))
@@ -86,7 +94,7 @@ def test_what_a_fork_planned_approves_nothing_when_it_is_merged(house: House) ->
 
 def test_a_forks_change_is_applied_once_somebody_who_may_write_has_had_it_planned(house: House) -> None:
     head = from_a_fork(house)
-    house.workflow.pull_request(1, "opened")
+    planned(house)
     posted(house, run_ended(head), artifact(house))
     house.forge.permissions["jane"] = "write"
     body = "/gitune plan"
@@ -97,20 +105,20 @@ def test_a_forks_change_is_applied_once_somebody_who_may_write_has_had_it_planne
         "repository": {"full_name": REPOSITORY, "default_branch": "main"},
     }
 
-    planned = house.workflow.step("issue_comment", payload, house.clone.git("rev-parse", "main"))
+    shown = house.workflow.step("issue_comment", payload, house.clone.git("rev-parse", "main"))
 
-    assert planned.answer.code == 0, planned.answer.out + planned.answer.err
-    [told] = house.forge.bodies(1)
-    marker = read(told)
-    assert marker is not None
-    assert [stamp.word for stamp in marker.stamps or ()] == ["create"]
+    assert shown.answer.code == 0, shown.answer.out + shown.answer.err
+    [_] = house.forge.bodies(1)
+    memory = memory_of(house, 1)
+    assert memory is not None
+    assert [stamp.basis.action for stamp in memory.stamps or ()] == ["create"]
     assert house.workflow.push(house.merge(1)).answer.code == 0
     assert house.creates == 1
 
 
 def test_an_artifact_that_speaks_of_another_pull_request_or_commit_is_not_posted(house: House) -> None:
     head = from_a_fork(house)
-    house.workflow.pull_request(1, "opened")
+    planned(house)
     path = artifact(house)
     house.forge.open_pull(2, "f" * 40, house.clone.git("rev-parse", "main"), "victim/models")
     said = json.loads(path.read_text())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.cli.on_github import outputs
+from controller.cli.github_action import outputs
 from controller.errors import ControllerError, Problem, Severity
 from controller.system import SystemChance
 from tests.action.workflow import read_outputs, runner_commands

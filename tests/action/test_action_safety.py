@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.report.marker import Stage, read
-from tests.action.conftest import House
+from controller.review.memory import Stage
+from tests.action.conftest import House, memory_of
 from tests.action.workflow import Workflow
 from tests.e2e.stand import Repository, rows, settings, spec
 from tests.forge.stand_in import Failure
@@ -34,7 +34,7 @@ def test_a_code_host_that_is_down_stops_no_pass_but_what_it_would_have_shown_as_
 
     assert down.answer.code == 1
     assert house.creates == 0
-    assert "GitHub could not be asked whether this was reviewed" in down.answer.out
+    assert "no grant of it is on record" in down.answer.out
     house.forge.failures.clear()
     assert house.workflow.schedule(merged).answer.code == 0
     assert house.creates == 1
@@ -136,7 +136,7 @@ def test_two_reviewed_pull_requests_merged_one_after_the_other_are_both_applied(
 
     assert step.answer.code == 0, step.answer.out + step.answer.err
     assert house.creates == 2
-    stages = [marker.stage for n in (1, 2) if (marker := read(house.forge.bodies(n)[0])) is not None]
+    stages = [marker.stage for n in (1, 2) if (marker := memory_of(house, n)) is not None]
     assert len(stages) == 2
     assert Stage.PLANNED not in stages
     assert Stage.REFUSED not in stages

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from controller.report.marker import Stage, read
-from tests.action.conftest import House
+from controller.review.memory import Stage
+from tests.action.conftest import House, memory_of
 from tests.e2e.stand import rows, spec
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def pushed(house: House, epochs: int) -> None:
 
 
 def stage(house: House) -> Stage:
-    marker = read(house.forge.bodies(1)[0])
+    marker = memory_of(house, 1)
     assert marker is not None
     return marker.stage
 

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from controller.cli.on_github.verbs import Apply, ApproveDelete, Cancel, Help, Plan, Verb, parse_verb
-from controller.report.marker import Stage, read
-from tests.action.conftest import House
+from controller.review.commands import (
+    ApplyVerb,
+    ApproveDeleteVerb,
+    CancelVerb,
+    HelpVerb,
+    PlanVerb,
+    Verb,
+    parse_verb,
+)
+from controller.review.memory import Stage
+from tests.action.conftest import House, memory_of
 from tests.action.workflow import Step
 from tests.e2e.stand import rows, spec
 from tests.forge.stand_in import BOT, REPOSITORY
@@ -17,17 +25,17 @@ from tests.forge.stand_in import BOT, REPOSITORY
 @pytest.mark.parametrize(
     ("body", "verb"),
     [
-        ("/gitune plan", Plan()),
-        ("/gitune  plan \r\nthanks", Plan()),
-        ("/gitune apply", Apply()),
-        ("/gitune apply delete:a-b creates", Apply(frozenset({"delete:a-b", "creates"}))),
-        ("/gitune apply everything", Help()),
-        ("/gitune cancel numbers", Cancel("numbers")),
-        ("/gitune cancel ../x", Help()),
-        ("/gitune cancel", Help()),
-        ("/gitune approve-delete numbers", ApproveDelete("numbers")),
-        ("/gitune help", Help()),
-        ("/gitune", Help()),
+        ("/gitune plan", PlanVerb()),
+        ("/gitune  plan \r\nthanks", PlanVerb()),
+        ("/gitune apply", ApplyVerb()),
+        ("/gitune apply delete:a-b creates", ApplyVerb(frozenset({"delete:a-b", "creates"}))),
+        ("/gitune apply everything", HelpVerb()),
+        ("/gitune cancel numbers", CancelVerb("numbers")),
+        ("/gitune cancel ../x", HelpVerb()),
+        ("/gitune cancel", HelpVerb()),
+        ("/gitune approve-delete numbers", ApproveDeleteVerb("numbers")),
+        ("/gitune help", HelpVerb()),
+        ("/gitune", HelpVerb()),
         ("/gitunes plan", None),
         ("please /gitune plan", None),
         ("> /gitune plan", None),
@@ -88,7 +96,7 @@ def test_a_refused_merge_is_applied_by_a_persons_word_and_its_run_is_cancelled_b
 
     assert step.answer.code == 0, step.answer.out + step.answer.err
     assert house.creates == 1
-    marker = read(house.forge.bodies(1)[0])
+    marker = memory_of(house, 1)
     assert marker is not None
     assert (marker.stage, marker.commit) == (Stage.APPLYING, merged)
     assert said(house, "jane", "/gitune cancel another").answer.code == 1

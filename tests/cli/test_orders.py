@@ -19,6 +19,7 @@ from tests.cli.running import Commit, Process, WriteSpec
         ("delete", "Did you mean delete:NAME? "),
         ("deletes:numbers", "Did you mean delete:numbers? "),
         ("delete:Not A Name", ""),
+        ("reviewed:numbers", "Did you mean review:numbers? "),
         ("!", ""),
         ("", ""),
     ],
@@ -30,7 +31,7 @@ def test_a_word_that_no_guard_has_is_refused_with_the_words_that_there_are(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"error: --allow {word!r} is no word that a guard has\n"
-        f"hint: {meant}The words are behind, creates, empty and delete:NAME.\n"
+        f"hint: {meant}The words are behind, creates, empty, delete:NAME and review:NAME.\n"
     )
 
 
@@ -48,6 +49,6 @@ def test_every_word_of_a_guard_is_taken_whether_or_not_one_stands(
 ) -> None:
     spec("numbers", "  suspend: true\n")
     commit("one")
-    words = ("behind", "creates", "empty", "delete:numbers", "delete:gone")
+    words = ("behind", "creates", "empty", "delete:numbers", "delete:gone", "review:numbers")
     done = gitune("apply", *(part for word in words for part in ("--allow", word)))
     assert done.returncode == 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.cli.codes import Code
-from controller.cli.planning import only_new
-from controller.cli.verdicts import of_error, of_pass, of_plan, unreadable
+from controller.cli.verdicts import of_error, of_pass, of_plan
 from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.engine.reconcile import Preview, Refused
 from controller.errors import (
@@ -21,8 +20,10 @@ from controller.errors import (
     UnsafePlan,
 )
 from controller.plan.actions import Hold, Nothing, Orphan, Plan, Wait
+from controller.plan.changes import only_new
 from controller.plan.outcomes import Done, Held
 from controller.plan.world import World
+from controller.report.problems import unreadable
 from controller.state.desired import Desired, InvalidModel, Place
 from controller.state.observed import Observed, ObservedProvider
 from controller.state.recorded import Recorded

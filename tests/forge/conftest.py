@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.forge.github import GitHub
+from controller.forges.github.client import GitHub
 from controller.rest import Secret, Timing
 from tests.forge.stand_in import REPOSITORY, StandIn
 

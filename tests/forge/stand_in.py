@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.forge.described import check_exchange, filled
 from tests.loopback import answering
@@ -48,32 +48,44 @@ class StandIn:
     edits: list[int] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # what the description does not allow
     tokens: set[str] = field(default_factory=set)
+    read_only: bool = False  # the token of a fork's or Dependabot's job
+    commits: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # of a pull request, where a test says them
+    tip_of: Callable[[str], str] = lambda _: ""
+    seconds: int = 0  # of the host's own clock
+    count: int = 999  # the last comment's id
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     # what a test says
 
-    def open_pull(self, number: int, head: str, base: str, repository: str = REPOSITORY) -> None:
+    def open_pull(self, number: int, head: str, base: str, repository: str = REPOSITORY, branch: str = "main") -> None:
         self.pulls[number] = {
             "number": number,
             "state": "open",
             "merged_at": None,
             "merge_commit_sha": None,
             "head": {"sha": head, "ref": f"change-{number}", "repo": {"full_name": repository}},
-            "base": {"sha": base, "ref": "main", "repo": {"full_name": REPOSITORY}},
+            "base": {"sha": base, "ref": branch, "repo": {"full_name": REPOSITORY}},
         }
 
     def push(self, number: int, head: str) -> None:
         self.pulls[number]["head"]["sha"] = head
 
-    def merge(self, number: int, commit: str) -> None:
-        self.pulls[number] |= {"state": "closed", "merged_at": "2026-11-02T12:00:00Z", "merge_commit_sha": commit}
+    def merge(self, number: int, commit: str, by: str = "jane") -> None:
+        """``commit`` is the last one that the merge put on the base branch."""
+        merged = {"merged_at": self.time(), "merge_commit_sha": commit, "merged_by": {"login": by}}
+        self.pulls[number] |= {"state": "closed", **merged}
 
     def say(self, pull: int, author: str, body: str) -> int:
         """A comment, as somebody writes it; its id."""
-        number = 1000 + len(self.said)
-        self.said.append({"id": number, "pull": pull, "author": author, "body": body})
-        return number
+        self.count += 1
+        self.said.append({"id": self.count, "pull": pull, "author": author, "body": body, "updated": self.time()})
+        return self.count
+
+    def time(self) -> str:
+        """The next second of the host's clock."""
+        self.seconds += 1
+        return f"2026-11-02T{12 + self.seconds // 3600:02}:{self.seconds // 60 % 60:02}:{self.seconds % 60:02}Z"
 
     def bodies(self, pull: int, author: str = BOT) -> list[str]:
         return [c["body"] for c in self.said if (c["pull"], c["author"]) == (pull, author)]
@@ -107,12 +119,15 @@ def _pull(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
     pull = stand.pulls.get(int(found[0]))
     if pull is None:
         return 404, {"message": "Not Found"}, {}
-    return 200, filled("pull-request", {**pull, "merged": pull["merged_at"] is not None, "draft": False}), {}
+    by = pull.get("merged_by")
+    given = {**pull, "merged": pull["merged_at"] is not None, "draft": False, "commits": pull.get("commits", 1)}
+    return 200, filled("pull-request", {**given, "merged_by": filled("simple-user", by) if by else None}), {}
 
 
 def _pulls_of(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
     commit = found[0]
     mine = [p for p in stand.pulls.values() if commit in {p["merge_commit_sha"], p["head"]["sha"]}]
+    mine = [{key: value for key, value in p.items() if key not in {"merged_by", "commits"}} for p in mine]
     return _paged(stand, [filled("pull-request-simple", p) for p in mine], query, f"commits/{commit}/pulls")
 
 
@@ -123,6 +138,7 @@ def _shown(comment: dict[str, Any]) -> dict[str, Any]:
         "html_url": f"https://github.com/{REPOSITORY}/pull/{comment['pull']}#issuecomment-{comment['id']}",
         "issue_url": f"https://api.github.com/repos/{REPOSITORY}/issues/{comment['pull']}",
         "user": filled("simple-user", {"login": comment["author"]}),
+        "updated_at": comment["updated"],
     }
     return filled("issue-comment", given)
 
@@ -151,9 +167,38 @@ def _edit(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
         return 404, {"message": "Not Found"}, {}
     if len(body["body"]) > BODY_LIMIT:
         return 422, {"message": f"Body is too long (maximum is {BODY_LIMIT} characters)"}, {}
-    comment["body"] = body["body"]
+    comment |= {"body": body["body"], "updated": stand.time()}
     stand.edits.append(comment["id"])
     return 200, _shown(comment), {}
+
+
+def _comment(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
+    comment = next((c for c in stand.said if c["id"] == int(found[0])), None)
+    return (200, _shown(comment), {}) if comment is not None else (404, {"message": "Not Found"}, {})
+
+
+def _delete(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
+    there = [c for c in stand.said if c["id"] == int(found[0])]
+    stand.said = [c for c in stand.said if c["id"] != int(found[0])]
+    return (204, None, {}) if there else (404, {"message": "Not Found"}, {})
+
+
+def _repository(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
+    return 200, filled("full-repository", {"full_name": REPOSITORY, "default_branch": "main"}), {}
+
+
+def _branch(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
+    name = unquote(found[0])
+    tip = stand.tip_of(name)
+    if not tip:
+        return 404, {"message": "Not Found"}, {}
+    target = {"type": "commit", "sha": tip, "url": "https://example.com/"}
+    return 200, filled("git-ref", {"ref": f"refs/heads/{name}", "object": target}), {}
+
+
+def _commits_of(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
+    shown = [filled("commit", one) for one in stand.commits.get(int(found[0]), [])]
+    return _paged(stand, shown, query, f"pulls/{found[0]}/commits")
 
 
 def _react(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
@@ -171,7 +216,9 @@ def _permission(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
 def _run_shown(run: dict[str, Any]) -> dict[str, Any]:
     output = {"annotations_count": len(run["notes"]), "annotations_url": "https://example.com/"}
     kept = ("id", "name", "head_sha", "status", "conclusion", "external_id")
-    return filled("check-run", {**{key: run[key] for key in kept}, "output": output, "pull_requests": []})
+    shown = {key: run[key] for key in kept}
+    shown["conclusion"] = run["conclusion"] or "neutral"  # null before the end, which the description's list lacks
+    return filled("check-run", {**shown, "output": output, "pull_requests": []})
 
 
 def _runs(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
@@ -180,9 +227,13 @@ def _runs(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
 
 
 def _write_run(stand: StandIn, run: dict[str, Any], body: Any) -> Answered:
-    if len(body["output"].get("annotations", ())) > 50:
+    if len(body.get("output", {}).get("annotations", ())) > 50:
         return 422, {"message": "Annotations exceed the limit of 50"}, {}
     run |= {key: body[key] for key in ("status", "conclusion", "external_id") if key in body}
+    if body["status"] != "completed":
+        run["conclusion"] = None
+    if "output" not in body:
+        return 200, _run_shown(run), {}
     run |= {"title": body["output"]["title"], "summary": body["output"]["summary"]}
     run["notes"] = [*run["notes"], *body["output"].get("annotations", ())]
     return 200, _run_shown(run), {}
@@ -194,6 +245,8 @@ def _new_run(stand: StandIn, found: Any, query: Any, body: Any) -> Answered:
         "name": body["name"],
         "head_sha": body["head_sha"],
         "external_id": "",
+        "status": "queued",
+        "conclusion": None,
         "notes": [],
     }
     stand.checks.append(run)
@@ -222,6 +275,11 @@ def _paged(stand: StandIn, items: list[Any], query: dict[str, str], path: str) -
 _R = f"/repos/{REPOSITORY}"
 ROUTES: tuple[tuple[str, tuple[str, Any]], ...] = (
     ("/user", ("GET", _user)),
+    (_R, ("GET", _repository)),
+    (rf"{_R}/git/ref/heads/(.+)", ("GET", _branch)),
+    (rf"{_R}/pulls/(\d+)/commits", ("GET", _commits_of)),
+    (rf"{_R}/issues/comments/(\d+)", ("GET", _comment)),
+    (rf"{_R}/issues/comments/(\d+)", ("DELETE", _delete)),
     (rf"{_R}/pulls/(\d+)", ("GET", _pull)),
     (rf"{_R}/commits/([0-9a-f]+)/pulls", ("GET", _pulls_of)),
     (rf"{_R}/commits/([0-9a-f]+)/check-runs", ("GET", _runs)),
@@ -245,7 +303,7 @@ def _handler(stand: StandIn) -> type[BaseHTTPRequestHandler]:
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             with stand.lock:
                 status, value, headers = self._carried_out(raw)
-            written = b"" if status == 304 else json.dumps(value).encode()
+            written = b"" if status in {204, 304} else json.dumps(value).encode()
             self.send_response(status)
             for name, text in headers.items():
                 self.send_header(name, text)
@@ -258,6 +316,8 @@ def _handler(stand: StandIn) -> type[BaseHTTPRequestHandler]:
             self.path = self.path.removeprefix("/api/v3")  # as a GitHub Enterprise Server has it
             stand.requests.append((self.command, self.path))
             stand.tokens.add(self.headers.get("authorization", ""))
+            if stand.read_only and self.command != "GET":
+                return 403, {"message": "Resource not accessible by integration"}, {}
             failure = self._failure()
             if failure is not None and not failure.after:
                 return failure.status, {"message": failure.message}, failure.headers
@@ -282,7 +342,7 @@ def _handler(stand: StandIn) -> type[BaseHTTPRequestHandler]:
                     return failure
             return None
 
-        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the names are the standard library's
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names are the standard library's
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
             """Tests print nothing."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.forge.event import Other, PullRequest, Push, RunEnded, Said, Timer, parse_event
+from controller.forges.github.events import Commented, Other, PullRequest, Push, RunEnded, Timer, parse_event
 
 SAMPLES: dict[str, list[Any]] = json.loads(Path(__file__).with_name("webhooks.json").read_text("utf-8"))
 ALL = [(name, number) for name, payloads in SAMPLES.items() for number in range(len(payloads))]
@@ -31,7 +31,7 @@ def test_every_sample_is_understood(name: str, number: int) -> None:
             assert branch or payload["ref"].startswith("refs/tags/")
         case RunEnded(id=run, head=head):
             assert (name, run, len(head)) == ("workflow_run", payload["workflow_run"]["id"], 40)
-        case Said():
+        case Commented():
             assert "pull_request" in payload["issue"]
         case Timer(by_hand=by_hand):
             assert name.endswith("_dispatch")
@@ -63,7 +63,7 @@ def test_a_comment_under_a_pull_request_is_somebodys_word() -> None:
 
     event = parse_event("issue_comment", payload)
 
-    assert isinstance(event, Said)
+    assert isinstance(event, Commented)
     assert event.created is False
     assert "body" not in repr(event)
 

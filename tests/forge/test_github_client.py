@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from controller.errors import ForgeError
-from controller.forge.github import WORKFLOW_LOGIN, GitHub
+from controller.errors import CodeHostError
+from controller.forges.github.client import WORKFLOW_LOGIN, GitHub
+from controller.ports.code_host import (
+    Annotation,
+    Answer,
+    Authored,
+    Check,
+    CheckResult,
+    CommitStatus,
+    Level,
+    Said,
+    StatusState,
+)
 from controller.rest import Secret
-from controller.state.review import Annotation, Check, CommitStatus, Conclusion, Level, Reaction, StatusState
 from tests.forge.conftest import Waits
 from tests.forge.stand_in import BOT, REPOSITORY, Failure, StandIn
 
@@ -44,9 +54,9 @@ async def test_comments_are_read_over_all_pages(stand: StandIn, github: GitHub) 
 
 
 async def test_a_comment_is_made_edited_and_answered_with_a_sign(stand: StandIn, github: GitHub) -> None:
-    made = await github.create_comment(7, "first")
-    edited = await github.edit_comment(made.id, "second")
-    await github.react(made.id, Reaction.SEEN)
+    made = await github.create_comment(7, Said("first"))
+    edited = await github.edit_comment(made.id, Said("second"))
+    await github.answer(made.id, Answer.SEEN)
 
     assert (made.author, edited.body, edited.pull) == (BOT, "second", 7)
     assert stand.bodies(7) == ["second"]
@@ -57,7 +67,7 @@ async def test_the_comments_changed_last_come_first_and_only_so_many_pages_are_r
     stand: StandIn, github: GitHub
 ) -> None:
     ids = [stand.say(n, "someone", f"under {n}") for n in range(205)]
-    await github.edit_comment(ids[0], "edited")
+    await github.edit_comment(ids[0], Said("edited"))
 
     found = await github.latest_comments(2)
 
@@ -89,15 +99,64 @@ async def test_annotations_go_out_fifty_at_a_time_and_a_second_check_takes_the_p
     stand: StandIn, github: GitHub
 ) -> None:
     notes = tuple(Annotation("specs/a.yaml", n, Level.WARNING, f"line {n}", "GT203") for n in range(1, 121))
-    check = Check(
-        name="gitune/plan", head=HEAD, conclusion=Conclusion.SUCCESS, title="t", summary="s", annotations=notes
-    )
+    check = Check(name="gitune/plan", head=HEAD, result=CheckResult.PASSED, title="t", summary="s", annotations=notes)
     await github.publish(check)
-    await github.publish(Check(name="gitune/plan", head=HEAD, conclusion=Conclusion.FAILURE, title="t2", summary="s2"))
+    await github.publish(Check(name="gitune/plan", head=HEAD, result=CheckResult.FAILED, title="t2", summary="s2"))
 
     assert len(stand.checks) == 1
     assert [n["start_line"] for n in stand.checks[0]["notes"]] == list(range(1, 121))
     assert (stand.checks[0]["title"], stand.checks[0]["conclusion"]) == ("t2", "failure")
+
+
+async def test_a_check_that_is_being_made_is_shown_and_then_replaced(stand: StandIn, github: GitHub) -> None:
+    assert await github.begin("gitune/plan", HEAD)
+    assert [run["status"] for run in stand.checks] == ["in_progress"]
+
+    await github.publish(Check(name="gitune/plan", head=HEAD, result=CheckResult.PASSED, title="t", summary="s"))
+    assert await github.begin("gitune/plan", HEAD)
+
+    assert [run["status"] for run in stand.checks] == ["in_progress"]
+
+
+async def test_a_token_that_may_not_write_is_known_before_anything_is_planned(stand: StandIn, github: GitHub) -> None:
+    stand.read_only = True
+
+    assert not await github.begin("gitune/plan", HEAD)
+    assert stand.checks == []
+
+
+async def test_what_a_comment_remembers_is_hidden_in_it_and_comes_back(stand: StandIn, github: GitHub) -> None:
+    made = await github.create_comment(7, Said("seen by all", '{"v":2}'))
+
+    assert stand.bodies(7) == ['<!-- gitune: {"v":2} -->\nseen by all']
+    assert (made.body, made.memory, made.updated) == ("seen by all", '{"v":2}', "2026-11-02T12:00:01Z")
+    with pytest.raises(CodeHostError, match="cannot be hidden"):
+        await github.create_comment(7, Said("x", '{"-->"}'))
+
+
+async def test_a_comment_that_is_gone_is_none_and_deleting_it_again_is_no_error(stand: StandIn, github: GitHub) -> None:
+    made = await github.create_comment(7, Said("x"))
+    there = await github.comment(made.id)
+    await github.delete_comment(made.id)
+    await github.delete_comment(made.id)
+
+    assert there is not None
+    assert there.body == "x"
+    assert await github.comment(made.id) is None
+
+
+async def test_branches_are_asked_for_by_name(stand: StandIn, github: GitHub) -> None:
+    stand.tip_of = {"main": HEAD, "a/b": BASE}.__getitem__
+
+    assert await github.default_branch() == "main"
+    assert (await github.tip("main"), await github.tip("a/b")) == (HEAD, BASE)
+
+
+async def test_the_commits_of_a_pull_request_are_read_as_they_were_written(stand: StandIn, github: GitHub) -> None:
+    written = {"author": {"name": "Jane", "email": "j@example.com", "date": "2026-11-01T10:00:00Z"}, "message": "One\n"}
+    stand.commits[7] = [{"sha": HEAD, "commit": written}]
+
+    assert await github.commits_of(7) == (Authored("Jane <j@example.com>", "2026-11-01T10:00:00Z", "One"),)
 
 
 async def test_a_long_description_of_a_status_is_cut(stand: StandIn, github: GitHub) -> None:
@@ -128,9 +187,9 @@ async def test_a_secondary_rate_limit_is_waited_for_as_long_as_it_says(
     stand: StandIn, github: GitHub, waits: Waits
 ) -> None:
     stand.failures.append(Failure("PATCH", 403, "You have exceeded a secondary rate limit", {"retry-after": "17"}))
-    made = await github.create_comment(7, "x")
+    made = await github.create_comment(7, Said("x"))
 
-    await github.edit_comment(made.id, "y")
+    await github.edit_comment(made.id, Said("y"))
 
     assert waits.slept == [pytest.approx(17.0, abs=1.0)]
 
@@ -140,7 +199,7 @@ async def test_a_new_comment_waits_for_a_limit_too_since_nothing_was_said_then(
 ) -> None:
     stand.failures.append(Failure("POST", 429, "slow down", {"retry-after": "5"}))
 
-    await github.create_comment(7, "once")
+    await github.create_comment(7, Said("once"))
 
     assert (stand.bodies(7), waits.slept) == (["once"], [5.0])
 
@@ -150,7 +209,7 @@ async def test_a_limit_that_lasts_an_hour_is_told_and_not_waited_for(
 ) -> None:
     stand.failures.append(Failure("GET", 429, "slow down", {"retry-after": "3600"}))
 
-    with pytest.raises(ForgeError) as caught:
+    with pytest.raises(CodeHostError) as caught:
         await github.comments(7)
 
     assert caught.value.retry_after == 3600
@@ -160,8 +219,8 @@ async def test_a_limit_that_lasts_an_hour_is_told_and_not_waited_for(
 async def test_a_comment_that_may_have_been_made_is_never_repeated_blindly(stand: StandIn, github: GitHub) -> None:
     stand.failures.append(Failure("POST", 502, "bad gateway", after=True))
 
-    with pytest.raises(ForgeError) as caught:
-        await github.create_comment(7, "once")
+    with pytest.raises(CodeHostError) as caught:
+        await github.create_comment(7, Said("once"))
 
     assert caught.value.lost
     assert stand.bodies(7) == ["once"]
@@ -171,8 +230,8 @@ async def test_a_token_that_may_not_is_told_with_the_permission_that_is_missing(
     missing = {"x-accepted-github-permissions": "pull_requests=write"}
     stand.failures.append(Failure("POST", 403, "Resource not accessible by integration", missing))
 
-    with pytest.raises(ForgeError, match="the token may not do this") as caught:
-        await github.create_comment(7, "x")
+    with pytest.raises(CodeHostError, match="the token may not do this") as caught:
+        await github.create_comment(7, Said("x"))
 
     assert "pull_requests=write" in caught.value.hint
 
@@ -180,7 +239,7 @@ async def test_a_token_that_may_not_is_told_with_the_permission_that_is_missing(
 async def test_the_token_stands_in_one_header_and_in_no_error(stand: StandIn, github: GitHub) -> None:
     stand.failures.append(Failure("GET", 401, "Bad credentials: made-up-token-of-a-test"))
 
-    with pytest.raises(ForgeError) as caught:
+    with pytest.raises(CodeHostError) as caught:
         await github.comments(7)
 
     assert stand.tokens == {"Bearer made-up-token-of-a-test"}
@@ -189,7 +248,7 @@ async def test_the_token_stands_in_one_header_and_in_no_error(stand: StandIn, gi
 
 @pytest.mark.parametrize("name", ["", "acme", "acme/../user", "acme/models/x", "a b/c", "acme/.git?x=1"])
 def test_a_name_that_is_no_repository_is_refused(waits: Waits, name: str) -> None:
-    with pytest.raises(ForgeError, match="not the name of a repository"):
+    with pytest.raises(CodeHostError, match="not the name of a repository"):
         GitHub(name, Secret("made-up-token"), waits.timing())
 
 

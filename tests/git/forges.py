@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 
-class Forge(ThreadingHTTPServer):
+class CodeHost(ThreadingHTTPServer):
     """Serves the repositories below ``root`` through ``git http-backend``."""
 
     daemon_threads = True
@@ -30,8 +30,8 @@ class Forge(ThreadingHTTPServer):
 
 
 @contextmanager
-def forge(root: Path) -> Iterator[Forge]:
-    server = Forge(root)
+def forge(root: Path) -> Iterator[CodeHost]:
+    server = CodeHost(root)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -43,7 +43,7 @@ def forge(root: Path) -> Iterator[Forge]:
 
 
 class _Request(BaseHTTPRequestHandler):
-    server: Forge
+    server: CodeHost
 
     def do_GET(self) -> None:
         self._answer()

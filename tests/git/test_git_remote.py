@@ -14,7 +14,7 @@ from controller.git.location import NetworkUrl, parse_location
 from controller.git.mirror import mirror_for
 from controller.git.remote import Remote
 from controller.git.writing import Draft, write_commit
-from tests.git.forges import Forge, forge, stand_in_ssh
+from tests.git.forges import CodeHost, forge, stand_in_ssh
 from tests.git.repositories import Work, clone, new_work
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ def work(tmp_path: Path) -> Work:
 
 
 @pytest.fixture
-def server(work: Work, tmp_path: Path) -> Iterator[Forge]:
+def server(work: Work, tmp_path: Path) -> Iterator[CodeHost]:
     with forge(tmp_path / "served") as running:
         yield running
 
@@ -52,7 +52,7 @@ async def commit(to: Remote, text: str, parent: str | None = None) -> str:
     return await write_commit(to.mirror, Draft({"README.md": text.encode()}, (), parent, text, NOW), frozenset())
 
 
-async def test_a_branch_is_made_moved_and_fetched_again(server: Forge, gitune_home: Path, tmp_path: Path) -> None:
+async def test_a_branch_is_made_moved_and_fetched_again(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:
     there = remote(f"{server.url}/models.git", gitune_home)
     assert await there.tip(REF) is None
 
@@ -69,7 +69,7 @@ async def test_a_branch_is_made_moved_and_fetched_again(server: Forge, gitune_ho
 
 
 async def test_a_push_onto_something_else_is_lost_and_changes_nothing(
-    server: Forge, gitune_home: Path, tmp_path: Path
+    server: CodeHost, gitune_home: Path, tmp_path: Path
 ) -> None:
     mine = remote(f"{server.url}/models.git", gitune_home)
     theirs = remote(f"{server.url}/models.git", tmp_path / "another home")
@@ -84,7 +84,7 @@ async def test_a_push_onto_something_else_is_lost_and_changes_nothing(
     assert await mine.tip(REF) == first
 
 
-async def test_a_push_whose_answer_is_lost_is_looked_for(server: Forge, gitune_home: Path) -> None:
+async def test_a_push_whose_answer_is_lost_is_looked_for(server: CodeHost, gitune_home: Path) -> None:
     there = remote(f"{server.url}/models.git", gitune_home)
     server.lose_pushes = 5
     first = await commit(there, "first")
@@ -94,7 +94,7 @@ async def test_a_push_whose_answer_is_lost_is_looked_for(server: Forge, gitune_h
     assert await there.tip(REF) == first
 
 
-async def test_a_push_that_did_not_arrive_is_an_error(server: Forge, gitune_home: Path, tmp_path: Path) -> None:
+async def test_a_push_that_did_not_arrive_is_an_error(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:
     there = remote(f"{server.url}/models.git", gitune_home)
     hook = tmp_path / "served" / "models.git" / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -107,7 +107,7 @@ async def test_a_push_that_did_not_arrive_is_an_error(server: Forge, gitune_home
 
 
 async def test_the_token_goes_to_its_own_server_as_a_header_and_nowhere_else(
-    server: Forge, gitune_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: CodeHost, gitune_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     log = tmp_path / "words"
     real = shutil.which("git")
@@ -136,7 +136,7 @@ async def test_the_token_goes_to_its_own_server_as_a_header_and_nowhere_else(
 
 
 async def test_a_refused_login_is_an_error_with_a_way_out_and_without_the_token(
-    server: Forge, gitune_home: Path
+    server: CodeHost, gitune_home: Path
 ) -> None:
     server.wanted = "another"
     there = remote(f"{server.url}/models.git", gitune_home, {"GITHUB_TOKEN": TOKEN, "GITHUB_SERVER_URL": server.url})
@@ -153,12 +153,12 @@ async def test_a_server_that_is_gone_is_an_error(gitune_home: Path) -> None:
         await remote("http://127.0.0.1:9/models.git", gitune_home).tip(REF)
 
 
-async def test_a_ref_that_is_not_there_cannot_be_fetched(server: Forge, gitune_home: Path) -> None:
+async def test_a_ref_that_is_not_there_cannot_be_fetched(server: CodeHost, gitune_home: Path) -> None:
     with pytest.raises((NotFound, GitFailed)):
         await remote(f"{server.url}/models.git", gitune_home).fetch(REF)
 
 
-async def test_locks_that_a_killed_fetch_left_are_cleared(server: Forge, gitune_home: Path) -> None:
+async def test_locks_that_a_killed_fetch_left_are_cleared(server: CodeHost, gitune_home: Path) -> None:
     there = remote(f"{server.url}/models.git", gitune_home)
     await there.swap(REF, None, await commit(there, "first"))
     (there.mirror.path / "shallow.lock").write_text("")
@@ -168,7 +168,7 @@ async def test_locks_that_a_killed_fetch_left_are_cleared(server: Forge, gitune_
     assert await there.fetch(REF) == await there.tip(REF)
 
 
-async def test_many_fetches_end_in_few_packs(server: Forge, gitune_home: Path, tmp_path: Path) -> None:
+async def test_many_fetches_end_in_few_packs(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:
     writer = remote(f"{server.url}/models.git", tmp_path / "another home")
     reader = remote(f"{server.url}/models.git", gitune_home)
     tip = None

@@ -15,7 +15,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "httpx": ("httpx", ("rest",)),
     "lightkube": ("lightkube", ("daemon",)),
     "jinja2": ("jinja2", ("daemon", "report")),
-    "msgspec": ("msgspec", ("cli", "daemon", "dataset", "forge", "ledger", "providers", "report", "rest", "server")),
+    "msgspec": ("msgspec", ("cli", "daemon", "dataset", "ledger", "providers", "report", "rest", "review", "server")),
     "numpy": ("numpy", ("server",)),
     "opentelemetry-exporter-otlp-proto-http": ("opentelemetry", ("daemon",)),
     "opentelemetry-sdk": ("opentelemetry", ("daemon",)),

@@ -129,3 +129,16 @@ def test_the_staircase_that_is_shown_is_the_one_that_is_held(root: Path) -> None
     shown = [set(re.split(r"\s{3,}", line)[0].split()) for line in block.strip().splitlines()]
 
     assert [step - {"·"} for step in shown] == held
+
+
+def test_every_situation_that_the_action_page_speaks_of_is_a_test(root: Path) -> None:
+    table = (
+        (root / "docs" / "action.md").read_text("utf-8").partition("### What happens when…")[2].partition("\n## ")[0]
+    )
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| what is done")]
+    named = [re.findall(r"<!-- (test_\w+) -->", row) for row in rows]
+    texts = [path.read_text("utf-8") for path in sorted((root / "tests" / "action").glob("test_*.py"))]
+
+    assert len(rows) >= 20
+    assert all(len(names) == 1 for names in named)
+    assert [name for (name,) in named if not any(f"def {name}(" in text for text in texts)] == []

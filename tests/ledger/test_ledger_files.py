@@ -103,7 +103,7 @@ def test_a_field_of_a_newer_minor_release_is_passed_over() -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade() -> None:
-    text = status_file(record()).decode().replace(f"schemaVersion: {SCHEMA_VERSION}", "schemaVersion: 2")
+    text = status_file(record()).decode().replace("schemaVersion: 1", f"schemaVersion: {SCHEMA_VERSION + 1}")
 
     with pytest.raises(LedgerError, match="newer Gitune") as caught:
         read_status("status/next-number.yaml", text.encode())

@@ -31,7 +31,7 @@ def done(world: World, remote: RemoteModel | None = None) -> list[Outcome]:
     return [Done(action, remote or world.observed.model("local", action.model)) for action in actions(world)]
 
 
-def standing(record: Record) -> dict[ConditionType, tuple[Truth, Reason]]:
+def standing(record: Record) -> dict[ConditionType, tuple[Truth, str]]:
     return {c.type: (c.status, c.reason) for c in record.conditions}
 
 

@@ -1,4 +1,4 @@
-"""The comment keeps to its 65,536 bytes, and its table tells of every action there is room for words on."""
+"""The comment keeps to its limit, and its table tells of every action there is room for words on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from controller.conditions import Reason
 from controller.plan.actions import Change, ChangeClass, Create, DatasetChange, Plan
 from controller.plan.cost import Cost
-from controller.report.comment import LIMIT, plan_comment
+from controller.report.comment import plan_comment
 from controller.report.comment_notes import DataNote, Note, Seconds, View
-from controller.report.marker import Marker, Stage, Stamp, read
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
 
@@ -48,17 +47,15 @@ def create(number: int) -> Create:
     )
 
 
-def planned(count: int) -> tuple[View, Marker]:
+LIMIT = 65_536
+
+
+def planned(count: int) -> View:
     actions = tuple(create(n) for n in range(count))
     data = DataNote(40, 560, added=(1, 2, 3), edited=(7,), known_before=True, lengths=(10, 20, 30))
     notes = {a.name: Note(data=data, time=Seconds(100, 200, 3)) for a in actions}
     url = "https://github.com/acme/models/actions/runs/42"
-    view = View(plan=Plan("a" * 40, actions, (), "b" * 64), head="a" * 40, notes=notes, summary_url=url)
-    stamps = tuple(
-        Stamp(a.name, a.word, a.digest[:32], f"{n:06x}", f"{n * 3:06x}", f"{n * 5:06x}", f"{n * 7:06x}")
-        for n, a in enumerate(actions)
-    )
-    return view, Marker(Stage.PLANNED, "a" * 40, "b" * 64, "abcdef", stamps)
+    return View(plan=Plan("a" * 40, actions, (), "b" * 64), head="a" * 40, notes=notes, summary_url=url)
 
 
 def rows(body: str) -> list[str]:
@@ -69,20 +66,19 @@ def rows(body: str) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 50, 150, 300])
-def test_every_action_has_its_row_and_the_marker_its_stamps(count: int) -> None:
-    view, marker = planned(count)
+def test_every_action_has_its_row(count: int) -> None:
+    view = planned(count)
 
-    body = plan_comment(view, marker).body
+    body = plan_comment(view, LIMIT).body
 
     assert len(body.encode()) <= LIMIT
     assert rows(body) == [name(n) for n in range(count)]
-    assert read(body) == marker
 
 
 def test_three_hundred_actions_with_all_their_details_are_more_than_fits_and_the_rest_is_counted() -> None:
-    view, marker = planned(300)
+    view = planned(300)
 
-    rendered = plan_comment(view, marker)
+    rendered = plan_comment(view, LIMIT)
     kept = rendered.body.count("<details>")
 
     assert not rendered.whole
@@ -90,32 +86,27 @@ def test_three_hundred_actions_with_all_their_details_are_more_than_fits_and_the
 
 
 def test_more_models_than_any_table_can_hold_are_counted_and_nothing_is_broken_off() -> None:
-    view, marker = planned(1500)
+    view = planned(1500)
 
-    body = plan_comment(view, marker).body
+    body = plan_comment(view, LIMIT).body
 
     assert len(body.encode()) <= LIMIT
     assert "_More models than this table can hold: the job's summary has all 1,500._" in body
     assert len(rows(body)) > 500
-    kept = read(body)
-    assert kept is not None
-    assert kept.stamps is None
 
 
 @pytest.mark.parametrize("limit", range(2000, 20_000, 617))
 def test_any_budget_is_kept_to_the_byte(limit: int) -> None:
-    view, marker = planned(12)
+    view = planned(12)
 
-    assert len(plan_comment(view, marker, limit).body.encode()) <= limit
+    assert len(plan_comment(view, limit).body.encode()) <= limit
 
 
 def test_the_same_plan_is_the_same_comment() -> None:
-    first, second = planned(5), planned(5)
-
-    assert plan_comment(*first).body == plan_comment(*second).body
+    assert plan_comment(planned(5), LIMIT).body == plan_comment(planned(5), LIMIT).body
 
 
 def test_a_sentence_says_what_merging_costs() -> None:
-    view, marker = planned(3)
+    view = planned(3)
 
-    assert "**3 to create. Merging costs 0.30 to 1.05 USD.**" in plan_comment(view, marker).body
+    assert "**3 to create. Merging costs 0.30 to 1.05 USD.**" in plan_comment(view, LIMIT).body

@@ -13,11 +13,10 @@ import pytest
 from controller.conditions import Reason
 from controller.errors import Problem, Severity
 from controller.plan.actions import Change, ChangeClass, Guard, Hold, Orphan, Plan
-from controller.report.comment import plan_comment, plan_summary
+from controller.report.comment import plan_comment
 from controller.report.comment_foreign import ForeignAction, ForeignChange, ForeignPlan, foreign_comment
 from controller.report.comment_notes import Note, View
 from controller.report.comment_story import Story, story_comment
-from controller.report.marker import Marker, Stage
 from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
 
 STRINGS, EACH = 10_000, 25
@@ -134,7 +133,7 @@ def faults(markdown: str) -> list[str]:
     return [*reader.strange, *spoken, *obeyed, *hidden]
 
 
-MARKER = Marker(stage=Stage.PLANNED, head="a" * 40, digest="b" * 64, config="abcdef")
+LIMIT = 65_536
 
 
 def view(words: list[str]) -> View:
@@ -179,7 +178,8 @@ def told(words: list[str]) -> Story:
             score=Score(take(), "", 1, 2),
         )
         records[name] = Record(name=name, provider=take(), active=Slot(run.model, "", 1, take()), runs=(run,))
-    return Story(commit="c" * 40, names=tuple(records), records=records, withheld={words[0]: take()}, refusal=take())
+    refused = {words[0]: take()}
+    return Story(pull=1, commit="c" * 40, names=tuple(records), records=records, refused=refused, refusal=take())
 
 
 def foreign(words: list[str]) -> ForeignPlan:
@@ -198,9 +198,9 @@ def test_ten_thousand_hostile_strings_become_no_link_no_mention_no_image_and_no_
     for words in hostile():
         seen += len(words)
         for text in (
-            plan_comment(view(words), MARKER).body,
-            story_comment(told(words), MARKER),
-            foreign_comment(foreign(words)),
+            plan_comment(view(words), LIMIT).body,
+            story_comment(told(words), LIMIT),
+            foreign_comment(foreign(words), LIMIT),
         ):
             found += faults(text)
     assert found == []
@@ -223,4 +223,4 @@ def test_the_judge_sees_what_it_is_there_to_see() -> None:
 def test_the_summary_of_a_job_is_as_safe_as_the_comment() -> None:
     words = next(hostile())
 
-    assert faults(plan_summary(view(words), 1_000_000).body) == []
+    assert faults(plan_comment(view(words), 1_000_000).body) == []

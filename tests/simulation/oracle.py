@@ -606,7 +606,7 @@ def _kin(account: _Model) -> tuple[str, object, int]:
     return lineage.partition("@")[0], inputs, attempt
 
 
-def stalled(record: Record) -> Reason | None:
+def stalled(record: Record) -> str | None:
     """Why a record is not ready; None where it is."""
     ready = next((c for c in record.conditions if c.type is ConditionType.READY), None)
     if ready is None or ready.status is Truth.TRUE:

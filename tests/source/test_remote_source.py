@@ -10,7 +10,7 @@ from controller.errors import SourceError
 from controller.ports import Relation
 from controller.source.remote import RemoteSource, open_remote
 from controller.source.repo import CommitSource
-from tests.git.forges import Forge, forge
+from tests.git.forges import CodeHost, forge
 from tests.git.repositories import Work, clone, new_work
 
 
@@ -25,7 +25,7 @@ def work(tmp_path: Path) -> Work:
 
 
 @pytest.fixture
-def server(work: Work, tmp_path: Path) -> Iterator[Forge]:
+def server(work: Work, tmp_path: Path) -> Iterator[CodeHost]:
     with forge(tmp_path / "served") as running:
         yield running
 
@@ -36,14 +36,14 @@ def pushed(work: Work, tmp_path: Path, text: str, *words: str) -> str:
     return commit
 
 
-def source(server: Forge, home: Path, branch: str = "main") -> RemoteSource:
+def source(server: CodeHost, home: Path, branch: str = "main") -> RemoteSource:
     opened = open_remote(f"{server.url}/models.git", branch, home, dict(os.environ))
     assert isinstance(opened, RemoteSource)
     return opened
 
 
 async def test_what_was_pushed_is_read_and_how_commits_stand_to_each_other_is_known(
-    work: Work, server: Forge, gitune_home: Path, tmp_path: Path
+    work: Work, server: CodeHost, gitune_home: Path, tmp_path: Path
 ) -> None:
     first = work.git("rev-parse", "HEAD")
     there = source(server, gitune_home)
@@ -60,7 +60,7 @@ async def test_what_was_pushed_is_read_and_how_commits_stand_to_each_other_is_kn
 
 
 async def test_a_tip_that_is_known_already_is_not_fetched_again(
-    work: Work, server: Forge, gitune_home: Path, tmp_path: Path
+    work: Work, server: CodeHost, gitune_home: Path, tmp_path: Path
 ) -> None:
     there = source(server, gitune_home)
     await there.tree()
@@ -72,7 +72,7 @@ async def test_a_tip_that_is_known_already_is_not_fetched_again(
 
 
 async def test_rewritten_history_is_read_as_it_is_now_and_stands_apart(
-    work: Work, server: Forge, gitune_home: Path, tmp_path: Path
+    work: Work, server: CodeHost, gitune_home: Path, tmp_path: Path
 ) -> None:
     old = pushed(work, tmp_path, "b")
     there = source(server, gitune_home)
@@ -86,7 +86,7 @@ async def test_rewritten_history_is_read_as_it_is_now_and_stands_apart(
 
 
 async def test_a_branch_that_is_gone_and_a_server_that_does_not_answer_are_errors(
-    server: Forge, gitune_home: Path
+    server: CodeHost, gitune_home: Path
 ) -> None:
     there = source(server, gitune_home, "nothing")
     with pytest.raises(SourceError, match="has no branch nothing"):

@@ -1,0 +1,324 @@
+"""What the engine asks of the world: five doors, and the values that pass through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from controller.plan.actions import Action
+from controller.plan.outcomes import Outcome
+from controller.ports.code_host import CodeHost
+from controller.settings import Settings
+from controller.state.capabilities import Capabilities
+from controller.state.desired import Desired, Example, Sampling
+from controller.state.identity import Hyperparameters
+from controller.state.observed import ObservedProvider, RemoteModel
+from controller.state.recorded import Record, Recorded
+
+__all__ = [
+    "Capabilities",
+    "Chance",
+    "Clock",
+    "CodeHost",
+    "CreateRequest",
+    "Entry",
+    "EntryKind",
+    "Finding",
+    "InPlace",
+    "Landing",
+    "Ledger",
+    "Opened",
+    "Ports",
+    "Provider",
+    "Reading",
+    "Relation",
+    "Reporter",
+    "Source",
+    "Tree",
+    "Want",
+]
+
+
+class EntryKind(StrEnum):
+    """What a path of a tree is. Only files are ever read."""
+
+    FILE = "file"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path of a tree, ``/``-separated and relative to the root; ``size`` in bytes.
+
+    ``content`` names the bytes of a file, wherever they lie, "" where the tree knows no name without reading them.
+    """
+
+    path: str
+    kind: EntryKind
+    size: int
+    content: str = field(default="", compare=False, repr=False)
+
+
+class Tree(Protocol):
+    """One fixed state of the files: a commit, or the working tree (``revision`` None)."""
+
+    @property
+    def revision(self) -> str | None:
+        """The commit id (40 or 64 hex digits)."""
+        ...
+
+    async def entries(self) -> Sequence[Entry]:
+        """Every path below the root, sorted. Raises `SourceError` where the tree cannot be listed whole."""
+        ...
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes, at most ``limit``. Raises `Unreadable` (GT4xx) for anything but a regular file within it."""
+        ...
+
+
+class Relation(StrEnum):
+    """How one revision stands to another in history."""
+
+    SAME = "same"
+    AHEAD = "ahead"  # the other is among its ancestors
+    BEHIND = "behind"  # it is among the other's ancestors
+    APART = "apart"  # neither: history was rewritten, or the other is not where every commit would be
+    UNKNOWN = "unknown"  # a whole clone does not have the other: not fetched yet, or lost to a forced push
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """One commit of a branch's first-parent history: what was pushed or merged there at once.
+
+    ``parent`` is its first parent, "" for a root commit. ``author``, ``at`` (RFC 3339) and ``message`` are what a
+    rebase leaves as it was; ``landed`` is when it was committed (RFC 3339).
+    """
+
+    commit: str
+    parent: str
+    author: str = ""
+    at: str = ""
+    message: str = field(default="", repr=False)
+    landed: str = ""
+
+
+class Source(Protocol):
+    """Where specs and datasets are committed."""
+
+    async def tree(self, revision: str | None = None) -> Tree:
+        """The tree at a revision (default: what is followed). Raises `SourceError`."""
+        ...
+
+    async def tip(self) -> str:
+        """A text that is another one whenever `tree` would give something else; cheap. Raises `SourceError`."""
+        ...
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """How a revision stands to each of the others. Raises `SourceError`."""
+        ...
+
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The commits of the first-parent history of a revision, the newest first, without those that ``since`` has.
+
+        Only those that changed one of the paths over their first parent; without paths all of them. ``since`` is ""
+        for the whole history. Raises `SourceError`, also where the history is not here (a shallow clone).
+        """
+        ...
+
+    async def identity(self) -> str | None:
+        """What names this repository in owner marks: host/path of a network remote, else the root commit's id."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of processes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a pass needs to know: models by full name (read by id where a listing does not prove them), base models."""
+
+    models: frozenset[str] = frozenset()
+    base_models: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRequest:
+    """One tuning to pay for. ``model`` is the full name; ``base`` is ``models/…`` or ``tunedModels/…``."""
+
+    model: str
+    base: str
+    display_name: str
+    description: str
+    hyperparameters: Hyperparameters
+    sampling: Sampling
+    examples: tuple[Example, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InPlace:
+    """What an update changes; None leaves a field alone."""
+
+    display_name: str | None = None
+    description: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check of `gitune doctor`: what was looked at, whether it is well, and the fix where it is not."""
+
+    subject: str
+    well: bool
+    message: str
+    fix: str = ""
+
+
+class Provider(Protocol):
+    """A tuning API. It knows models, never plans."""
+
+    @property
+    def key(self) -> str:
+        """Its key in gitune.yaml."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; known offline."""
+        ...
+
+    async def observe(self, want: Want) -> ObservedProvider:
+        """All its models, with progress of those wanted. A failure to read is in the answer, not raised."""
+        ...
+
+    async def create(self, request: CreateRequest) -> RemoteModel:
+        """Start a tuning, once.
+
+        Raises `Rejected` (EXISTS: look), `Transient` (surely nothing happened) or `OutcomeUnknown`.
+        """
+        ...
+
+    async def update(self, model: str, change: InPlace) -> RemoteModel:
+        """Change what can be changed in place. Raises `ProviderError`."""
+        ...
+
+    async def cancel(self, model: str, operation: str) -> None:
+        """Ask a run to stop. Raises `ProviderError`."""
+        ...
+
+    async def delete(self, model: str) -> None:
+        """Delete a model for good; one that is gone already is success. Raises `ProviderError`."""
+        ...
+
+    async def generate(self, model: str, prompt: str) -> str:
+        """One answer of a tuned model. Raises `ProviderError`."""
+        ...
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Reachable, credentials, scopes, tunable base models: for `gitune doctor`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Ledger(Protocol):
+    """The durable record."""
+
+    async def tip(self) -> str | None:
+        """What `load` would give as its tip, without reading the record. Raises `LedgerError`."""
+        ...
+
+    async def load(self) -> Recorded:
+        """The record as it is now. Raises `LedgerError`."""
+        ...
+
+    async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
+        """Write the record on top of ``tip`` and return the new tip; nothing is written where nothing differs.
+
+        Raises `RevisionConflict` where somebody else wrote first, `LedgerError` where it cannot be written.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time comes in here and nowhere else."""
+
+    def now(self) -> datetime:
+        """Wall clock, UTC, for what people read."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for deadlines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Chance(Protocol):
+    """Randomness comes in here and nowhere else."""
+
+    def nonce(self) -> str:
+        """16 hex digits that nobody else has."""
+        ...
+
+    def uniform(self, low: float, high: float) -> float:
+        """A float between the two, for jitter."""
+        ...
+
+
+class Reporter(Protocol):
+    """Told what happens, never asked."""
+
+    def started(self, action: Action) -> None:
+        """An action is about to be carried out."""
+        ...
+
+    def ended(self, outcome: Outcome) -> None:
+        """It came out so."""
+        ...
+
+    def observed(self, model: RemoteModel) -> None:
+        """A pending run as it was just seen."""
+        ...
+
+
+class Reading(Protocol):
+    """How a tree becomes what is desired; a daemon keeps what it has read."""
+
+    async def __call__(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+        """Everything the tree asks for. Raises `SourceError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All doors together. ``providers`` by their key in gitune.yaml; ``instance`` is who we are in owner marks.
+
+    ``reading`` None: every look reads the whole tree.
+    """
+
+    source: Source
+    providers: Mapping[str, Provider]
+    ledger: Ledger
+    clock: Clock
+    chance: Chance
+    reporter: Reporter
+    instance: str
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Ports, and the settings they were made from."""
+
+    ports: Ports
+    settings: Settings
