@@ -18,7 +18,7 @@ from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import RevisionConflict
-from controller.plan.actions import Create, Hold, Nothing, Retune, Wait
+from controller.plan.actions import Hold, Nothing, Tune, Wait
 from controller.plan.outcomes import Done, Outcome
 from controller.plan.world import World
 from controller.ports import Opened, Reporter
@@ -137,4 +137,4 @@ def _tell_what_is_left(screen: Screen, world: World, done: Pass) -> None:
 
 
 def _tunes(outcome: Outcome) -> bool:
-    return isinstance(outcome, Done) and isinstance(outcome.action, Create | Retune | Wait)
+    return isinstance(outcome, Done) and isinstance(outcome.action, Tune | Wait)

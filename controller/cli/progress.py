@@ -11,7 +11,7 @@ from rich.text import Text
 
 from controller.cli.options import Format
 from controller.cli.output import Screen
-from controller.plan.actions import Action, Hold, Nothing, Wait
+from controller.plan.actions import Action
 from controller.plan.outcomes import Done, Outcome
 from controller.ports import Reporter
 from controller.report.applied import outcome_text
@@ -141,7 +141,7 @@ def following(screen: Screen) -> Quiet | Lines | Bars:
 
 def _is_news(outcome: Outcome) -> bool:
     """Whether it did something. What is held is told once, when all is over."""
-    return isinstance(outcome, Done) and not isinstance(outcome.action, Nothing | Wait | Hold)
+    return isinstance(outcome, Done) and outcome.action.acts
 
 
 def progress_words(model: RemoteModel) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.cli.codes import Code
-from controller.conditions import Reason
 from controller.errors import ControllerError, UnsafePlan
-from controller.plan.actions import Hold, Nothing, Plan, Wait
+from controller.plan.actions import Plan
 from controller.plan.outcomes import Held, Outcome
 from controller.plan.world import World
 from controller.report.applied import waiting_on_people
 from controller.report.problems import unreadable
+from controller.state.reasons import Reason
 
 
 def of_error(error: ControllerError) -> Code:
@@ -23,7 +23,7 @@ def of_plan(world: World, plan: Plan, *, detailed: bool) -> Code:
     """1 where a spec is invalid or a provider could not be read; 2 for changes where that was asked for."""
     if unreadable(world):
         return Code.FAILED
-    changes = any(not isinstance(action, Hold | Nothing | Wait) for action in plan.actions)
+    changes = any(action.acts for action in plan.actions)
     return Code.CHANGES if detailed and changes else Code.WELL
 
 

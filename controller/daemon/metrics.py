@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 
-from controller.conditions import Reason
 from controller.plan.actions import Hold
 from controller.plan.outcomes import Held, Outcome
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from controller.conditions import Condition, ConditionType, Truth
-from controller.daemon.ways_out import way_out
 from controller.report.escape import terminal
 from controller.report.standing import condition
+from controller.state.conditions import Condition, ConditionType, Truth
+from controller.state.reasons import traits_of
 from controller.state.recorded import Record, Run, RunOutcome
 
 _LONGEST = 500
@@ -41,7 +41,7 @@ class Notice:
     @property
     def line(self) -> str:
         """One line for people."""
-        todo = way_out(self.reason)
+        todo = traits_of(self.reason).way_out
         where = f"{self.repository}/" if self.repository else ""
         return terminal(f"{where}{self.name}: {self.event} ({self.reason}). {self.message} {todo}".strip(), _LONGEST)
 

@@ -9,9 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.daemon.view import View
-from controller.daemon.ways_out import way_out
 from controller.errors import Severity
 from controller.plan.actions import Action, Hold, Nothing
 from controller.plan.outcomes import Held, Outcome
@@ -19,6 +17,7 @@ from controller.report.escape import terminal
 from controller.report.phrases import permission, price, summary, training
 from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import duration, figure, short
+from controller.state.reasons import Reason, traits_of
 from controller.state.recorded import Record, Run, RunOutcome
 
 MOST_MODELS: Final = 200  # on one page; what needs a person comes first
@@ -119,7 +118,7 @@ def _card(record: Record, outcomes: Iterable[Outcome]) -> Card:
     tunes = run is not None and run.outcome is RunOutcome.TUNING
     share = _share(run) if run is not None and tunes else None
     stalled = stands.word is Word.STALLED
-    return Card(record, str(stands.word), reason, stands.message, way_out(reason), run, share, stalled)
+    return Card(record, str(stands.word), reason, stands.message, traits_of(reason).way_out, run, share, stalled)
 
 
 def _share(run: Run) -> int:
@@ -153,8 +152,8 @@ def _row(action: Action) -> Mapping[str, object]:
         "reason": str(action.reason),
         "message": action.message,
         "says": says,
-        "way_out": way_out(action.reason) if isinstance(action, Hold) else "",
-        "person": isinstance(action, Hold) and action.reason in NEEDS_A_PERSON,
+        "way_out": action.reason.traits.way_out if isinstance(action, Hold) else "",
+        "person": isinstance(action, Hold) and action.reason.traits.needs_person,
     }
 
 

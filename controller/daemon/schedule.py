@@ -6,31 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from controller.conditions import Reason
 from controller.plan.actions import Hold, Nothing
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.state.observed import Progress
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 
-# Holds that time or another model can end, without anything in git, ledger or listing being seen to change.
-_PASSING: Final = frozenset(
-    {
-        Reason.VISIBILITY,
-        Reason.SPEC_MISSING,
-        Reason.TREE_INCOMPLETE,
-        Reason.DATASET_UNREACHABLE,
-        Reason.OUTCOME_UNKNOWN,
-        Reason.BASE_MODEL_NOT_READY,
-        Reason.QUOTA_EXCEEDED,
-        Reason.BUDGET_EXCEEDED,
-        Reason.PRICE_UNKNOWN,
-        Reason.QUEUED,
-        Reason.PROVIDER_UNREADABLE,
-        Reason.DELETE_PENDING,
-        Reason.GUARDED,
-        Reason.INTERRUPTED,
-    }
-)
 _QUIET: Final = 0.5  # seconds without an event after which a storm counts as over
 _LONGEST_STORM: Final = 10.0  # a storm that does not end must not keep anybody waiting for longer
 _LOOKS_PER_RUN: Final = 20
@@ -133,7 +114,7 @@ def is_settled(outcomes: Iterable[Outcome], records: Mapping[str, Record]) -> bo
 def _rests(outcome: Outcome) -> bool:
     action = outcome.action
     if isinstance(action, Hold):
-        return action.reason not in _PASSING
+        return not action.reason.traits.passes
     return isinstance(outcome, Done) and isinstance(action, Nothing)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from controller.daemon.schedule import Rhythm, Sight, poll_after
-from controller.plan.actions import Action, Hold, Nothing, Wait
+from controller.plan.actions import Action
 from controller.plan.outcomes import Held, Outcome
 from controller.ports import Clock, Reporter
 from controller.state.observed import RemoteModel, RemoteState
@@ -27,7 +27,7 @@ class Telling:
     def started(self, action: Action) -> None:
         """An event, where something is about to be done."""
         self.last = self._clock.monotonic()
-        if not isinstance(action, Nothing | Wait | Hold):
+        if action.acts:
             log.info("action.started", action=action.word, name=action.name, model=action.model)
 
     def ended(self, outcome: Outcome) -> None:
@@ -37,7 +37,7 @@ class Telling:
             log.warning(
                 "action.held", action=action.word, name=action.name, reason=str(outcome.reason), said=outcome.message
             )
-        elif not isinstance(action, Nothing | Wait | Hold):
+        elif action.acts:
             log.info("action.done", action=action.word, name=action.name, model=action.model)
 
     def observed(self, model: RemoteModel) -> None:

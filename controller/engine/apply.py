@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from controller.conditions import Reason
 from controller.engine.score import score
 from controller.errors import (
     Interrupted,
@@ -33,6 +32,7 @@ from controller.plan.actions import (
     Promote,
     Retune,
     Reuse,
+    Tune,
     Update,
     Wait,
 )
@@ -46,6 +46,7 @@ from controller.spans import SILENT, Span, span
 from controller.state.desired import DeletionPolicy, Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Recorded, Score, Slot
 
 
@@ -81,7 +82,7 @@ async def apply(plan: Plan, world: World, stage: Stage) -> tuple[Outcome, ...]:
 
 def _stretch(action: Action) -> AbstractContextManager[Span]:
     """A span for what asks a provider for something; most actions of most passes do not."""
-    if isinstance(action, Nothing | Wait | Hold | Orphan):
+    if not action.acts or isinstance(action, Orphan):
         return SILENT
     return span("effect", operation=action.word, provider=action.provider, name=action.name, model=action.model)
 
@@ -129,7 +130,7 @@ async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
             return Done(action)
 
 
-async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcome:
+async def _create(action: Tune, world: World, ports: Ports) -> Outcome:
     """One POST, never a second. Where its answer is lost or says the id is taken, look before anything else."""
     provider = ports.providers[action.provider]
     overtaken = await _overtaken(action, world, ports)
@@ -146,7 +147,7 @@ async def _create(action: Create | Retune, world: World, ports: Ports) -> Outcom
         return await _look_for(action, world, provider, held)
 
 
-async def _overtaken(action: Create | Retune, world: World, ports: Ports) -> Held | None:
+async def _overtaken(action: Tune, world: World, ports: Ports) -> Held | None:
     """The last look before what costs money: a pass that slept may find its intent settled or moved by another."""
     try:
         recorded = await _recorded_now(world, ports)
@@ -166,7 +167,7 @@ async def _recorded_now(world: World, ports: Ports) -> Recorded:
     return await ports.ledger.load()
 
 
-async def _look_for(action: Create | Retune, world: World, provider: Provider, held: Held) -> Outcome:
+async def _look_for(action: Tune, world: World, provider: Provider, held: Held) -> Outcome:
     """The model a create may have made: ours if its mark and fingerprint say so, else the outcome given."""
     seen = await provider.observe(Want(frozenset({action.model} if action.model else ())))
     found = replace(world, observed=Observed({action.provider: seen}))
@@ -262,7 +263,7 @@ def _asks_for(action: Delete, model: DesiredModel, world: World) -> bool:
     return fit is not None and fit.slot.model == action.model
 
 
-def _request(action: Create | Retune, instance: str) -> CreateRequest:
+def _request(action: Tune, instance: str) -> CreateRequest:
     model = action.desired
     mark = Mark(instance, model.name, action.attempt, action.fingerprint)
     return CreateRequest(

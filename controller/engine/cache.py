@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controller.conditions import Reason
 from controller.engine.desire import Kept, read_desired
 from controller.ports import Capabilities, Tree
 from controller.settings import Settings
 from controller.state.desired import Desired
+from controller.state.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from controller.conditions import Reason
 from controller.engine.examples import Examples, Sets, hyperparameters, read_examples
 from controller.engine.files import Files
 from controller.engine.kept import Last
@@ -29,6 +28,7 @@ from controller.state.desired import (
     InvalidModel,
     Sampling,
 )
+from controller.state.reasons import Reason
 
 SPEC_LIMIT = 1 << 20  # bytes; the YAML door refuses more
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller import dataset
-from controller.conditions import Reason
 from controller.dataset import Layout, Loaded, Rules
 from controller.engine.files import Files, Held
 from controller.engine.kept import Last, Recent
@@ -18,6 +17,7 @@ from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFile
 from controller.state.desired import Dataset, Evaluation
 from controller.state.identity import Hyperparameters
+from controller.state.reasons import Reason
 
 DATASET_LIMIT: Final = 256 << 20  # bytes
 _KEPT_BYTES: Final = 16 << 20  # of files that several specs may name; their rows in memory take several times as much

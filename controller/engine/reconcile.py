@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from controller.conditions import Reason
 from controller.engine.apply import Stage, apply
 from controller.engine.desire import read_desired
 from controller.engine.look import look, look_offline, with_history
@@ -13,17 +12,14 @@ from controller.errors import LedgerError, RevisionConflict, SourceError, Unsafe
 from controller.failpoints import point
 from controller.plan.actions import (
     Action,
-    Adopt,
     Cancel,
-    Create,
     Delete,
     Hold,
     Orphan,
     Plan,
     Promote,
-    Retune,
     Reuse,
-    Wait,
+    Tune,
 )
 from controller.plan.grants import with_allowed
 from controller.plan.offline import as_recorded
@@ -37,6 +33,7 @@ from controller.ports import Ports
 from controller.settings import Settings
 from controller.spans import span
 from controller.state.desired import Desired
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Recorded
 
 _SAVE_TRIES = 5
@@ -154,7 +151,7 @@ def _beyond(plan: Plan, approval: Approval) -> dict[str, str]:
 
 def _weighs(action: Action) -> bool:
     superseded = isinstance(action, Cancel) and action.reason is Reason.SUPERSEDED
-    return superseded or isinstance(action, Create | Retune | Delete)
+    return superseded or isinstance(action, Tune | Delete)
 
 
 def _check(shown: Preview, approval: Approval) -> None:
@@ -181,7 +178,7 @@ async def _with_allowed(world: World, plan: Plan, approval: Approval, ports: Por
 
 async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:
     """The world after every create of the plan has a durable intent."""
-    nonces = {a.name: ports.chance.nonce() for a in plan.actions if isinstance(a, Create | Retune)}
+    nonces = {a.name: ports.chance.nonce() for a in plan.actions if isinstance(a, Tune)}
     if not nonces:
         return world
     records = with_intents(world, plan.actions, nonces, _now(ports))
@@ -229,7 +226,7 @@ def _is_overtaken(outcome: Outcome, before: Recorded, now: Recorded) -> bool:
     action = outcome.action
     if isinstance(action, Orphan):
         return before.records.get(action.name) != now.records.get(action.name)
-    if not isinstance(outcome, Held) or not isinstance(action, Create | Retune):
+    if not isinstance(outcome, Held) or not isinstance(action, Tune):
         return False
     return before.nonce(action.name) != now.nonce(action.name)
 
@@ -272,6 +269,4 @@ def _is_on_the_way(outcome: Outcome) -> bool:
     action = outcome.action
     if isinstance(action, Hold):
         return action.reason in {Reason.SPEC_MISSING, Reason.VISIBILITY}
-    return isinstance(outcome, Done) and isinstance(
-        action, Wait | Create | Retune | Adopt | Cancel | Promote | Reuse | Delete
-    )
+    return isinstance(outcome, Done) and (action.on_the_way or isinstance(action, Promote | Reuse | Delete))

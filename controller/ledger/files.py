@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from controller import documents
-from controller.conditions import Reason
 from controller.documents.values import Document
 from controller.errors import LedgerError
 from controller.ledger.codec import Garbled, Plain, from_plain, to_plain
 from controller.state.identity import NAME
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run
 
 API_VERSION: Final = "gitune.dev/v1alpha1"
@@ -19,7 +19,7 @@ SCHEMA_VERSION: Final = 2
 # Of the first version: no reviews, and these reasons. A status that says no more is written as such, so that an older
 # release reads it; one that does is refused by it, since it would act without the reviews and write them away.
 _FIRST_VERSION: Final = 1
-_FIRST_REASONS: Final = frozenset(Reason) - {Reason.NOT_REVIEWED}
+_FIRST_REASONS: Final = frozenset(Reason) - {Reason.NOT_REVIEWED, Reason.ATTEMPT_LOWERED}
 _VERSIONS: Final = (_FIRST_VERSION, SCHEMA_VERSION)
 _WRITTEN: Final = frozenset(map(repr, _VERSIONS))
 README: Final = "README.md"

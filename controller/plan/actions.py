@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from controller.conditions import Reason
 from controller.plan.cost import Cost
 from controller.state.desired import DesiredModel
+from controller.state.reasons import Reason
 
 
 class ChangeClass(StrEnum):
@@ -46,6 +46,11 @@ class _Item:
     """What every action says. ``model`` is the full remote name it concerns, "" where there is none."""
 
     word: ClassVar[str]
+    acts: ClassVar[bool] = True  # something is done; else it waits, holds, or finds all in order
+    is_progress: ClassVar[bool] = False  # it only follows what happened: a spec asks for nothing by it
+    on_the_way: ClassVar[bool] = False  # what the spec asks for is still to come
+    serves: ClassVar[bool] = False  # what the spec asks for serves afterwards
+    takes_away: ClassVar[bool] = False  # it stops, deletes or lets go of a model
     name: str
     provider: str
     reason: Reason
@@ -59,23 +64,27 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(_Item):
-    """Pay for the first run of a spec."""
+class _Paid(_Item):
+    """What both kinds of paid runs have: what is asked for, the remote base model, and what it may cost."""
 
-    word = "create"
+    on_the_way = True
     desired: DesiredModel
     base: str
     cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retune(_Item):
+class Create(_Paid):
+    """Pay for the first run of a spec."""
+
+    word = "create"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retune(_Paid):
     """Pay for a new run beside the one that serves."""
 
     word = "retune"
-    desired: DesiredModel
-    base: str
-    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,9 @@ class Wait(_Item):
     """The desired run is tuning."""
 
     word = "wait"
+    acts = False
+    is_progress = True
+    on_the_way = True
     completed_steps: int = 0
     total_steps: int = 0
 
@@ -92,6 +104,8 @@ class Promote(_Item):
     """The pending run is finished: make it the active one, after its evaluation where the spec has one."""
 
     word = "promote"
+    is_progress = True
+    serves = True
     desired: DesiredModel
 
 
@@ -100,6 +114,7 @@ class Update(_Item):
     """Change what costs nothing, in place."""
 
     word = "update"
+    serves = True
     desired: DesiredModel
     description: str
 
@@ -109,6 +124,7 @@ class Reuse(_Item):
     """A run of these inputs is there already: take it, for nothing."""
 
     word = "reuse"
+    serves = True
     desired: DesiredModel
 
 
@@ -117,6 +133,8 @@ class Adopt(_Item):
     """The model of an open intent was found: record it."""
 
     word = "adopt"
+    is_progress = True
+    on_the_way = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +142,8 @@ class Cancel(_Item):
     """Stop a pending run that is no longer wanted."""
 
     word = "cancel"
+    on_the_way = True
+    takes_away = True
     operation: str
 
 
@@ -132,6 +152,7 @@ class Delete(_Item):
     """Delete a remote model of ours that nobody wants."""
 
     word = "delete"
+    takes_away = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +160,7 @@ class Orphan(_Item):
     """Leave the remote model alone and stop managing it."""
 
     word = "orphan"
+    takes_away = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +168,8 @@ class Hold(_Item):
     """Do nothing, and say why."""
 
     word = "hold"
+    acts = False
+    is_progress = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +177,12 @@ class Nothing(_Item):
     """Desired, recorded and observed agree."""
 
     word = "none"
+    acts = False
+    is_progress = True
+    serves = True
 
 
+Tune = Create | Retune  # what pays
 Action = Create | Retune | Wait | Promote | Update | Reuse | Adopt | Cancel | Delete | Orphan | Hold | Nothing
 WORDS: tuple[str, ...] = tuple(
     kind.word

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.conditions import Reason
-from controller.plan.actions import Action, Create, Hold, Retune
+from controller.plan.actions import Action, Hold, Tune
 from controller.plan.world import World
 from controller.settings import Budget
 from controller.state.capabilities import Capabilities
+from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Recorded
 
 _TIME = re.compile(r"\d{4}-\d{2}-(?P<day>\d{2})T[\d:.]+(?P<offset>Z|[+-]\d{2}:\d{2})")
@@ -58,7 +58,7 @@ def within_budget(actions: Iterable[Action], world: World) -> Iterator[Action]:
         return
     used = spent(world.recorded, world.month)
     for action in actions:
-        if not isinstance(action, Create | Retune) or _free(action, world):
+        if not isinstance(action, Tune) or _free(action, world):
             yield action
             continue
         held = _unpriced(action, budget, world)
@@ -74,11 +74,11 @@ def within_budget(actions: Iterable[Action], world: World) -> Iterator[Action]:
         yield held or action
 
 
-def _free(action: Create | Retune, world: World) -> bool:
+def _free(action: Tune, world: World) -> bool:
     return world.capabilities.get(action.provider, Capabilities()).free
 
 
-def _intended(action: Create | Retune, world: World) -> float:
+def _intended(action: Tune, world: World) -> float:
     """What an open intent of this very create already counts for."""
     record = world.record_of(action.desired)
     intent = record.intent if record else None
@@ -87,7 +87,7 @@ def _intended(action: Create | Retune, world: World) -> float:
     return (intent.cost or 0.0) if _may_be_spent(intent, world.month) else 0.0
 
 
-def _unpriced(action: Create | Retune, budget: Budget, world: World) -> Hold | None:
+def _unpriced(action: Tune, budget: Budget, world: World) -> Hold | None:
     if action.cost is None:
         message = f"a budget is set and no price of {action.base} is given"
         return _hold(action, Reason.PRICE_UNKNOWN, f"{message}: add it to the prices of {action.provider}")
@@ -100,7 +100,7 @@ def _unpriced(action: Create | Retune, budget: Budget, world: World) -> Hold | N
     return None
 
 
-def _hold(action: Create | Retune, reason: Reason, message: str) -> Hold:
+def _hold(action: Tune, reason: Reason, message: str) -> Hold:
     return Hold(
         name=action.name,
         provider=action.provider,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.conditions import Reason
 from controller.plan.actions import Action, Adopt, Cancel, Hold, Wait
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
 from controller.state.observed import RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
 
 TUNING = frozenset({RemoteState.CREATING, RemoteState.UNKNOWN})

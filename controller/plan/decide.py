@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from controller.conditions import Reason
 from controller.plan.actions import (
     Action,
     Change,
@@ -30,6 +29,7 @@ from controller.plan.world import World, names_of, slot_provider
 from controller.state.capabilities import Capabilities
 from controller.state.desired import DesiredModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Intent, RunOutcome, Slot
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from controller.plan.actions import Action, Create, Hold, Nothing, Promote, Retune, Reuse, Update, Wait
+from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Tune, Update, Wait
 
 _VERSION = "gitune-plan/1"
 
@@ -25,10 +25,10 @@ def digested(action: Action) -> Action:
         "attempt": action.attempt,
         "changes": [[c.field, c.change_class, c.before, c.after] for c in action.changes],
     }
-    if isinstance(action, Create | Retune):
+    if isinstance(action, Tune):
         rests_on["base"] = action.base
         rests_on["sent"] = [action.desired.display_name, action.desired.description, repr(action.desired.sampling)]
-    if isinstance(action, Create | Retune | Promote | Reuse):
+    if isinstance(action, Tune | Promote | Reuse):
         rests_on["evaluation"] = repr(action.desired.evaluation)
     if isinstance(action, Update):
         rests_on["description"] = action.description

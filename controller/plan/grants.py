@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from controller.conditions import Reason
-from controller.plan.actions import Action, Adopt, Cancel, Create, Hold, Nothing, Orphan, Retune, Reuse, Update
+from controller.plan.actions import Action, Adopt, Cancel, Create, Hold, Nothing, Orphan, Retune, Reuse, Tune, Update
 from controller.plan.digests import digested
 from controller.plan.safety import ALLOW_REVIEW
 from controller.plan.world import ReviewRule, World
 from controller.settings import RequireReview
 from controller.state.desired import Desired, DesiredModel
+from controller.state.reasons import Reason, traits_of
 from controller.state.recorded import Record
 from controller.state.reviews import Basis, Origin, Review, Verdict
 
@@ -26,8 +26,6 @@ NOT_ON_RECORD = "nobody has reviewed this: no grant of it is on record"
 REFUSALS = 100  # of one model, on record
 GRANTS = 40  # of one model, those that were spent longest ago leave first
 
-# What was shown as waiting for one of these says by itself what follows when it ends.
-_FOLLOWED = frozenset({Reason.QUEUED, Reason.BASE_MODEL_NOT_READY, Reason.QUOTA_EXCEEDED, Reason.VISIBILITY})
 _PAYS = frozenset({Create.word, Retune.word})
 _DIGITS = 32
 
@@ -53,7 +51,7 @@ def needs_grant(action: Action, world: World) -> bool:
             return False
 
 
-def _is_open(action: Create | Retune, record: Record | None) -> bool:
+def _is_open(action: Tune, record: Record | None) -> bool:
     intent = record.intent if record else None
     wanted = (action.fingerprint, action.attempt, action.model)
     return intent is not None and (intent.fingerprint, intent.attempt, intent.model) == wanted
@@ -141,8 +139,7 @@ def covers(granted: Basis, wanted: Basis) -> bool:
 
 def _announces(granted: Basis) -> bool:
     """Whether it was shown as a wait for what it now does: for a run before it, for a place in the queue."""
-    waits = granted.action == Hold.word and granted.reason in _FOLLOWED
-    return granted.action == Cancel.word or waits or granted.reason == Reason.FINISHING
+    return granted.action == Cancel.word or traits_of(granted.reason).announces
 
 
 def standing_refusal(reviews: Iterable[Review], wanted: Basis) -> Review | None:
@@ -213,7 +210,7 @@ def after_action(record: Record, action: Action, model: DesiredModel | None, wor
     ``model`` is the spec, None where it is gone. What was granted and is not asked for any more is spent too: whoever
     brings it back brings something new.
     """
-    acts = isinstance(action, Create | Retune | Update | Reuse | Orphan) or needs_grant(action, world)
+    acts = isinstance(action, Tune | Update | Reuse | Orphan) or needs_grant(action, world)
     makes_way = isinstance(action, Cancel) and model is not None  # what the spec asks for is still to come
     agrees = isinstance(action, Nothing) and model is not None and record.asked
     if (acts and not makes_way) or agrees:
@@ -226,7 +223,7 @@ def after_action(record: Record, action: Action, model: DesiredModel | None, wor
     if isinstance(action, Adopt):
         made = (action.fingerprint, action.attempt)
         return _spent(record, lambda one: one.action in _PAYS and (one.fingerprint, one.attempt) == made)
-    if isinstance(action, Create | Retune):
+    if isinstance(action, Tune):
         done = basis(action, world)
         return _spent(record, lambda one: covers(one, done))
     return record
@@ -318,7 +315,7 @@ def _spec(model: DesiredModel) -> list[object]:
 def _observed(action: Action, record: Record | None) -> list[object]:
     if isinstance(action, Hold):
         return [str(action.reason)]
-    if isinstance(action, Create | Retune):
+    if isinstance(action, Tune):
         # The name of a model that is to be made, and what changes, follow from its inputs.
         serving = [slot.model for slot in (record.active, record.pending) if slot] if record else []
         return [str(action.reason), action.base, serving]

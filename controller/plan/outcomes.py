@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.conditions import Reason
 from controller.plan.actions import Action
 from controller.state.observed import RemoteModel
+from controller.state.reasons import Reason
 from controller.state.recorded import Score
 
 

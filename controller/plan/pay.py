@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from controller.conditions import Reason
 from controller.plan.actions import Create, DatasetChange, Hold, Retune
 from controller.plan.case import Case, again
 from controller.plan.cost import cost
@@ -11,6 +10,7 @@ from controller.plan.fit import latest_attempt, spent_run
 from controller.plan.world import slot_provider
 from controller.state.desired import BaseModel, FromSpec
 from controller.state.observed import Presence
+from controller.state.reasons import Reason
 from controller.state.recorded import RunOutcome
 
 
@@ -40,7 +40,7 @@ def _lowered(case: Case) -> Hold | None:
     if later <= case.model.attempt:
         return None
     message = f"attempt {later} of these inputs was paid for: a lower one pays for nothing"
-    return case.hold(Reason.GUARDED, f"{message}; set spec.attempt to {later}, or above it to pay for another")
+    return case.hold(Reason.ATTEMPT_LOWERED, f"{message}; set spec.attempt to {later}, or above it to pay for another")
 
 
 def _unsure_pending(case: Case) -> Hold | None:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
-from controller.conditions import Reason
-from controller.plan.actions import Action, Create, Hold, Orphan, Plan, Retune
+from controller.plan.actions import Action, Hold, Orphan, Plan, Tune
 from controller.plan.bases import settle_bases
 from controller.plan.budget import within_budget
 from controller.plan.case import Case
@@ -21,6 +20,7 @@ from controller.plan.spared import seen_whole, worth_it
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel, InvalidModel
 from controller.state.observed import RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Slot
 from controller.state.reviews import Basis
 
@@ -118,7 +118,7 @@ def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:
     """The same actions, with creates over a provider's concurrency held as Queued."""
     running = Counter({key: _tuning(key, world) for key in world.concurrency})
     for action in actions:
-        if not isinstance(action, Create | Retune) or action.provider not in world.concurrency:
+        if not isinstance(action, Tune) or action.provider not in world.concurrency:
             yield action
             continue
         cap = world.concurrency[action.provider]

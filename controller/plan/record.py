@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from controller.conditions import Reason
 from controller.plan.actions import (
     Action,
-    Create,
     Nothing,
     Orphan,
-    Promote,
-    Retune,
     Reuse,
+    Tune,
     Update,
 )
 from controller.plan.grants import after_action
@@ -27,6 +24,7 @@ from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
 from controller.state.reviews import Verdict
 
@@ -35,7 +33,7 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
     """The records with an intent for every create: made durable before a request leaves. ``nonces`` by spec name."""
     records = dict(world.recorded.records)
     for action in actions:
-        if not isinstance(action, Create | Retune):
+        if not isinstance(action, Tune):
             continue
         record = _record_for(action.desired, world, records)
         if record.intent is None or not _is_for(record.intent, action):
@@ -49,7 +47,7 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
     return records
 
 
-def _new_intent(action: Create | Retune, world: World, nonce: str, now: str) -> Intent:
+def _new_intent(action: Tune, world: World, nonce: str, now: str) -> Intent:
     return Intent(
         model=action.model,
         fingerprint=action.fingerprint,
@@ -63,7 +61,7 @@ def _new_intent(action: Create | Retune, world: World, nonce: str, now: str) -> 
     )
 
 
-def _is_for(intent: Intent, action: Create | Retune) -> bool:
+def _is_for(intent: Intent, action: Tune) -> bool:
     wanted = (action.model, action.fingerprint, action.attempt, action.provider)
     return (intent.model, intent.fingerprint, intent.attempt, intent.provider) == wanted
 
@@ -257,8 +255,7 @@ def _wanted_again(record: Record, model: DesiredModel) -> Record:
 
 
 def _serves(came: Sequence[Outcome]) -> bool:
-    kinds = Nothing | Update | Promote | Reuse
-    return any(isinstance(o, Done) and isinstance(o.action, kinds) for o in came)
+    return any(isinstance(o, Done) and o.action.serves for o in came)
 
 
 def _in_place(record: Record, model: DesiredModel, world: World) -> Record:

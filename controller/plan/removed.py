@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.conditions import Reason
 from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan
 from controller.plan.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy
 from controller.state.observed import Presence, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Record, Slot
 
 

@@ -6,16 +6,10 @@ from collections.abc import Sequence
 
 from controller.plan.actions import (
     Action,
-    Adopt,
-    Create,
     Delete,
     Guard,
-    Hold,
-    Nothing,
-    Promote,
-    Retune,
+    Tune,
     Update,
-    Wait,
 )
 from controller.plan.world import World
 from controller.settings import Policy
@@ -76,8 +70,7 @@ def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
     names = tuple(
         a.name
         for a in actions
-        if isinstance(a, Create | Retune | Update | Delete)
-        and not world.capabilities.get(a.provider, Capabilities()).free
+        if isinstance(a, Tune | Update | Delete) and not world.capabilities.get(a.provider, Capabilities()).free
     )
     if not names:
         return ()
@@ -87,7 +80,7 @@ def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
 
 def _behind(actions: Sequence[Action], world: World) -> Guard | None:
     """A mirror that lags looks like a branch that was put back: acting on it would undo what the newer commit asked."""
-    names = tuple(a.name for a in actions if not isinstance(a, Wait | Promote | Adopt | Hold | Nothing))
+    names = tuple(a.name for a in actions if not a.is_progress)
     acted = sorted({r.attempted for r in world.recorded.records.values()} & world.lost)
     if names and acted:
         more = f" (and {len(acted) - 1} more)" if len(acted) > 1 else ""
@@ -100,7 +93,7 @@ def _behind(actions: Sequence[Action], world: World) -> Guard | None:
 
 
 def _creates(actions: Sequence[Action], policy: Policy) -> Guard | None:
-    names = tuple(a.name for a in actions if isinstance(a, Create | Retune))
+    names = tuple(a.name for a in actions if isinstance(a, Tune))
     if len(names) <= policy.max_creates:
         return None
     message = f"{len(names)} runs would be paid for in one pass; policy.maxCreates is {policy.max_creates}"

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from controller.conditions import Reason
-from controller.plan.actions import Action, Cancel, Delete, Hold, Orphan
+from controller.plan.actions import Action, Cancel, Hold
 from controller.plan.world import World
-
-_UNPAID = frozenset({Reason.BUDGET_EXCEEDED, Reason.PRICE_UNKNOWN})
+from controller.state.reasons import Reason
 
 
 def seen_whole(actions: Iterable[Action], world: World) -> Iterator[Action]:
     """After a broken listing nothing is cancelled, deleted or let go, and nothing is put in the place of such a run."""
     for _, group in groupby(actions, key=lambda action: action.name):
         for action in group:
-            if not isinstance(action, Cancel | Delete | Orphan) or _is_whole(action.provider, world):
+            if not action.takes_away or _is_whole(action.provider, world):
                 yield action
             elif action.reason is not Reason.HISTORY_LIMIT:
                 yield _unseen(action, world)
@@ -43,7 +41,7 @@ def _is_whole(provider: str, world: World) -> bool:
 
 
 def _is_unpaid(action: Action, name: str) -> bool:
-    return isinstance(action, Hold) and action.name == name and action.reason in _UNPAID
+    return isinstance(action, Hold) and action.name == name and action.reason.traits.unpaid
 
 
 def _unseen(action: Action, world: World) -> Hold:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from controller.conditions import NEEDS_A_PERSON, Condition, ConditionType, Reason, Truth
-from controller.plan.actions import Adopt, Cancel, Create, Hold, Orphan, Retune, Wait
+from controller.plan.actions import Hold, Orphan, Wait
 from controller.plan.outcomes import Done, Held, Outcome
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 
-_CLEARS = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.QUEUED})
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -21,7 +21,7 @@ def conditions(record: Record, outcome: Outcome) -> tuple[Condition, ...]:
     found = [_available(record, reason, message), _ready(record, outcome, reason, message)]
     if _is_on_the_way(outcome, reason):
         found.append(Condition(ConditionType.RECONCILING, Truth.TRUE, reason, message))
-    if _is_held(outcome) and reason in NEEDS_A_PERSON:
+    if _is_held(outcome) and reason.traits.needs_person:
         found.append(Condition(ConditionType.STALLED, Truth.TRUE, reason, message))
     return tuple(found)
 
@@ -38,7 +38,7 @@ def why(outcome: Outcome, record: Record) -> tuple[Reason, str]:
 
 def _said_before(record: Record, reason: Reason, message: str) -> str:
     """The message of last time where only numbers differ and it clears by itself: a countdown is no news to write."""
-    if reason not in _CLEARS:
+    if not reason.traits.counts:
         return message
     same = (c.message for c in record.conditions if c.reason == reason and _worded(c.message) == _worded(message))
     return next(same, message)
@@ -59,9 +59,9 @@ def _available(record: Record, reason: Reason, message: str) -> Condition:
 
 
 def _ready(record: Record, outcome: Outcome, reason: Reason, message: str) -> Condition:
-    if reason in {Reason.SUSPENDED, Reason.PROVIDER_UNREADABLE, Reason.SPEC_MISSING, Reason.TREE_INCOMPLETE}:
+    if reason.traits.unknown:
         return Condition(ConditionType.READY, Truth.UNKNOWN, reason, message)
-    on_the_way = isinstance(outcome.action, Create | Retune | Wait | Adopt | Cancel)
+    on_the_way = outcome.action.on_the_way
     if (
         record.orphaned
         or _is_held(outcome)
@@ -79,5 +79,5 @@ def _is_held(outcome: Outcome) -> bool:
 
 def _is_on_the_way(outcome: Outcome, reason: Reason) -> bool:
     if _is_held(outcome):
-        return reason not in NEEDS_A_PERSON and reason is not Reason.SUSPENDED
-    return isinstance(outcome, Done) and isinstance(outcome.action, Create | Retune | Wait | Adopt | Cancel)
+        return not reason.traits.needs_person and reason is not Reason.SUSPENDED
+    return isinstance(outcome, Done) and outcome.action.on_the_way

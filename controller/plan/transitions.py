@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.conditions import Reason
 from controller.plan.actions import (
     Action,
     Adopt,
@@ -17,6 +16,7 @@ from controller.plan.actions import (
     Promote,
     Retune,
     Reuse,
+    Tune,
     Update,
     Wait,
 )
@@ -28,13 +28,8 @@ from controller.plan.world import World
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Record, Run, RunOutcome, Score, Slot
-
-# After these a create is asked for again with the same intent; after any other the intent is settled.
-_KEEPS_INTENT = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_UNREADABLE, Reason.PROVIDER_REJECTED})
-_REFUSALS = frozenset({Reason.QUOTA_EXCEEDED, Reason.PROVIDER_REJECTED})
-_NOT_SENT = frozenset({Reason.INTERRUPTED, Reason.SUPERSEDED})
-_ENDS = frozenset({Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED})
 
 
 def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
@@ -67,9 +62,9 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
 
 def _after_held(record: Record, outcome: Held, world: World, now: str) -> Record:
     intent = record.intent
-    if intent is not None and isinstance(outcome.action, Create | Retune):
+    if intent is not None and isinstance(outcome.action, Tune):
         return replace(record, intent=_answered(intent, outcome.reason, now))
-    if intent is not None and any(isinstance(action, Create | Retune) for action in outcome.skipped):
+    if intent is not None and any(isinstance(action, Tune) for action in outcome.skipped):
         return replace(record, intent=_unsent(intent))
     if outcome.score is not None:
         return _scored(_with_judged_run(record, outcome.action, world, now), outcome.action.model, outcome.score)
@@ -91,11 +86,11 @@ def _answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
     """
     if reason is Reason.OUTCOME_UNKNOWN:
         return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)
-    if reason in _NOT_SENT:
+    if reason.traits.not_sent:
         return _unsent(intent)
-    if not intent.model or reason not in _KEEPS_INTENT:
+    if not intent.model or not reason.traits.keeps_intent:
         return None
-    if reason in _REFUSALS and intent.answer is Answer.OPEN:
+    if reason.traits.refused and intent.answer is Answer.OPEN:
         return replace(intent, answer=Answer.REFUSED)
     return intent
 
@@ -129,7 +124,7 @@ def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Rec
     """A run that is held for how it ended is known, also where it was only found by its mark: it was paid for."""
     remote = world.observed.model(action.provider, action.model)
     asks = next((m for m in world.desired.models if m.name == action.name), None)
-    if action.reason not in _ENDS or remote is None or asks is None or record.run(action.model) is not None:
+    if not action.reason.traits.ends_run or remote is None or asks is None or record.run(action.model) is not None:
         return record
     return replace(record, runs=(*record.runs, _paid_run(action, asks, remote, world, now)))
 
@@ -162,9 +157,7 @@ def _after_delete(record: Record, action: Delete) -> Record:
     return replace(each_slot(record, drop), runs=runs)
 
 
-def _after_create(
-    record: Record, action: Create | Retune, remote: RemoteModel | None, revision: str, now: str
-) -> Record:
+def _after_create(record: Record, action: Tune, remote: RemoteModel | None, revision: str, now: str) -> Record:
     if remote is None:
         return record
     record = _settled(record, action)
@@ -214,7 +207,7 @@ def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World,
     return replace(began, fingerprint=action.fingerprint, cost=cost)
 
 
-def _settled(record: Record, action: Create | Retune | Adopt) -> Record:
+def _settled(record: Record, action: Tune | Adopt) -> Record:
     """Without the intent whose outcome is known now; one that another controller has opened meanwhile stays."""
     intent = record.intent
     its_own = intent is not None and (intent.fingerprint, intent.attempt) == (action.fingerprint, action.attempt)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controller.conditions import Reason
-from controller.plan.actions import Action, Adopt, Hold, Nothing, Plan, Promote, Wait
+from controller.plan.actions import Action, Hold, Plan
 from controller.plan.digests import digested, plan_digest
 from controller.plan.safety import guards
 from controller.plan.world import World
+from controller.state.reasons import Reason
 
 
 def withhold(plan: Plan, names: Mapping[str, str], world: World) -> Plan:
@@ -24,7 +24,7 @@ def withhold(plan: Plan, names: Mapping[str, str], world: World) -> Plan:
 
 
 def _held(action: Action, names: Mapping[str, str]) -> Action:
-    if action.name not in names or isinstance(action, Adopt | Hold | Nothing | Promote | Wait):
+    if action.name not in names or action.is_progress:
         return action
     held = Hold(
         name=action.name,

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from controller.conditions import NEEDS_A_PERSON
-from controller.plan.actions import Hold, Nothing, Plan
+from controller.plan.actions import Hold, Nothing, Plan, Wait
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.report.escape import cell, code, terminal
 from controller.report.plan_text import LOOKS
 from controller.report.wording import counted, listed, percent, short
+from controller.state.reasons import Reason
 from controller.state.recorded import Score
 
 
@@ -42,7 +42,7 @@ def applied_summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
 
     What something was done to does not count as unchanged.
     """
-    acted = [o.action for o in outcomes if isinstance(o, Done) and not isinstance(o.action, Nothing | Hold)]
+    acted = [o.action for o in outcomes if isinstance(o, Done) and (o.action.acts or isinstance(o.action, Wait))]
     done, touched = [action.word for action in acted], {action.name for action in acted}
     held = sum(isinstance(o, Held) or isinstance(o.action, Hold) for o in outcomes)
     same = sum(isinstance(o.action, Nothing) and o.action.name not in touched for o in outcomes)
@@ -54,7 +54,7 @@ def applied_summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
 
 def waiting_on_people(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     """The names of the models that go on only when a person acts."""
-    return tuple(dict.fromkeys(o.action.name for o in outcomes if _reason(o) in NEEDS_A_PERSON))
+    return tuple(dict.fromkeys(o.action.name for o in outcomes if _reason(o).traits.needs_person))
 
 
 def applied_markdown(plan: Plan, outcomes: Sequence[Outcome]) -> str:
@@ -82,7 +82,7 @@ def _rows(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"| {outcome.action.word} | {cell(outcome.action.name)} | {said} |"
 
 
-def _reason(outcome: Outcome) -> str:
+def _reason(outcome: Outcome) -> Reason:
     return outcome.reason if isinstance(outcome, Held) else outcome.action.reason
 
 

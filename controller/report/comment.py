@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from controller.plan.actions import Action, Create, Guard, Hold, Retune
+from controller.plan.actions import Action, Guard, Hold, Tune
 from controller.report import comment_words as words
 from controller.report import phrases
 from controller.report.comment_details import details
@@ -81,7 +81,7 @@ def _sentence(view: View) -> str:
 
 
 def _total(view: View) -> str:
-    paid = [a for a in view.plan.actions if isinstance(a, Create | Retune)]
+    paid = [a for a in view.plan.actions if isinstance(a, Tune)]
     costs = [a.cost for a in paid if a.cost is not None and not view.notes.get(a.name, _NOTHING).free]
     currencies = {cost.currency for cost in costs}
     unknown = sum(a.cost is None and not view.notes.get(a.name, _NOTHING).free for a in paid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.errors import Problem
-from controller.plan.actions import Action, Change, ChangeClass, Create, Retune
+from controller.plan.actions import Action, Change, ChangeClass, Tune
 from controller.plan.cost import DEFAULT_EPOCHS
 from controller.report import comment_words as words
 from controller.report import phrases
@@ -55,7 +55,7 @@ def _facts(action: Action, note: Note) -> Iterator[str]:
         yield f"model: {code(action.model)}"
     if action.fingerprint:
         yield f"inputs: {code(short(action.fingerprint))}, attempt {action.attempt}"
-    if isinstance(action, Create | Retune):
+    if isinstance(action, Tune):
         yield from _estimate(action, note)
     if note.data is not None:
         yield from (f"data: {line}" for line in words.data_lines(note.data))
@@ -66,7 +66,7 @@ def _facts(action: Action, note: Note) -> Iterator[str]:
     yield from _problems(note.problems)
 
 
-def _estimate(action: Create | Retune, note: Note) -> Iterator[str]:
+def _estimate(action: Tune, note: Note) -> Iterator[str]:
     yield f"training: {phrases.training(action)}, {_tokens(action)}"
     yield f"cost: {words.price(action, note)}"
     if note.time is not None:
@@ -74,7 +74,7 @@ def _estimate(action: Create | Retune, note: Note) -> Iterator[str]:
         yield f"time: {words.time(note.time)}, from {runs} on this base model"
 
 
-def _tokens(action: Create | Retune) -> str:
+def _tokens(action: Tune) -> str:
     """A token is 2 to 6 bytes of UTF-8 with the large vocabularies: a range, never a point."""
     epochs = action.desired.hyperparameters.epoch_count or DEFAULT_EPOCHS
     trained = action.desired.dataset.bytes * epochs

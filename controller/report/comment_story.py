@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.conditions import Reason
 from controller.report.charts import epoch_means
 from controller.report.comment_details import plain
 from controller.report.escape import cell, code
 from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import counted, figure, percent, short
 from controller.state.observed import LossPoint
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome
 from controller.state.reviews import Verdict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.plan.actions import Action, Create, Retune
+from controller.plan.actions import Action, Tune
 from controller.plan.cost import Cost
 from controller.report.comment_notes import DataNote, Note, Seconds
 from controller.report.estimate import estimate
@@ -15,7 +15,7 @@ _NAMED = 8  # so many example numbers are named, the rest is counted
 
 def price(action: Action, note: Note) -> str:
     """``0.12 to 0.35 USD (prices of 2026-11-01)``, ``free``, or that no price is known."""
-    if not isinstance(action, Create | Retune):
+    if not isinstance(action, Tune):
         return "free"
     if note.free:
         return "free"
@@ -47,7 +47,7 @@ def time(seconds: Seconds | None) -> str:
 
 def effort(action: Action, note: Note) -> str:
     """Cost and time in a few words, for the table."""
-    if not isinstance(action, Create | Retune):
+    if not isinstance(action, Tune):
         return "free"
     guess = estimate(action)
     steps = counted(guess.steps, "step") if guess else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.plan.actions import Action, Create, Retune
+from controller.plan.actions import Action, Tune
 from controller.plan.cost import DEFAULT_EPOCHS
 
 DEFAULT_BATCH = 4  # the tuning guide's, as DEFAULT_EPOCHS: https://ai.google.dev/gemini-api/docs/model-tuning
@@ -26,7 +26,7 @@ class Estimate:
 
 def estimate(action: Action) -> Estimate | None:
     """What the action would train; None for the actions that train nothing."""
-    if not isinstance(action, Create | Retune):
+    if not isinstance(action, Tune):
         return None
     given, dataset = action.desired.hyperparameters, action.desired.dataset
     epochs = given.epoch_count or DEFAULT_EPOCHS

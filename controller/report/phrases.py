@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.plan.actions import Action, ChangeClass, Create, DatasetChange, Guard, Plan, Retune
+from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
 from controller.plan.cost import DEFAULT_EPOCHS
 from controller.report.estimate import DEFAULT_BATCH, estimate
 from controller.report.wording import amount, counted, listed
@@ -60,7 +60,7 @@ def training(action: Action) -> str:
 
 def price(action: Action) -> str:
     """``0.02 to 0.06 USD, at the prices of 2026-01-31``; "" where nobody gave a price."""
-    if not isinstance(action, Create | Retune) or action.cost is None:
+    if not isinstance(action, Tune) or action.cost is None:
         return ""
     cost = action.cost
     return f"{amount(cost.low)} to {amount(cost.high)} {cost.currency}, at the prices of {cost.as_of}"

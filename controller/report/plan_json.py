@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.plan.actions import Action, Create, DatasetChange, Plan, Retune
+from controller.plan.actions import Action, DatasetChange, Plan, Tune
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.report.estimate import estimate
 from controller.report.status_json import condition_json, score_json
@@ -61,7 +61,7 @@ def _action(action: Action) -> JsonObject:
 
 def _estimate(action: Action) -> JsonObject | None:
     guess = estimate(action)
-    if guess is None or not isinstance(action, Create | Retune):
+    if guess is None or not isinstance(action, Tune):
         return None
     cost = action.cost and {
         "low": action.cost.low,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.conditions import Truth
 from controller.report.escape import cell, code
 from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import counted, figure, percent, short
+from controller.state.conditions import Truth
 from controller.state.identity import NAME
 from controller.state.recorded import Record, Run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.conditions import Condition, ConditionType, Truth
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.recorded import Record, Run
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from controller.conditions import Condition
 from controller.report.standing import latest_run
+from controller.state.conditions import Condition
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint
 from controller.state.recorded import Advice, Record, Run, Score, Slot

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.conditions import ConditionType, Truth
 from controller.report.braille import curve_text, sparkline
 from controller.report.escape import terminal
 from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import counted, figure, percent, short
+from controller.state.conditions import ConditionType, Truth
 from controller.state.identity import Hyperparameters
 from controller.state.recorded import Record, Run, Slot
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from controller.conditions import Reason
 from controller.engine.reconcile import Approval, Pass, Refused, follow, reconcile
 from controller.errors import CodeHostError, ControllerError, LedgerError, RevisionConflict, SourceError
 from controller.plan.actions import Hold
@@ -15,6 +14,7 @@ from controller.plan.world import ReviewRule
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost
 from controller.review.grants import Claim, Judge, Order, write_reviews
+from controller.state.reasons import Reason
 
 _TRIES: Final = 5  # passes that were overtaken by another writer, or by a world that moved between look and act
 _OFTEN, _SELDOM = 1.0, 10.0  # seconds between two looks at runs: at a server of one's own, at a service

@@ -9,7 +9,7 @@ from datetime import datetime
 from controller import dataset
 from controller.engine.reconcile import Preview
 from controller.errors import Problem
-from controller.plan.actions import Action, Create, Nothing, Plan, Retune
+from controller.plan.actions import Action, Nothing, Plan, Tune
 from controller.plan.world import World
 from controller.report.comment_notes import DataNote, Note, Seconds
 from controller.report.estimate import estimate
@@ -43,7 +43,7 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
         broken = next((m for m in world.desired.invalid if m.name == action.name), None)
         return Note(problems=broken.problems if broken else ())
     record = world.record_of(model)
-    paid = isinstance(action, Create | Retune)
+    paid = isinstance(action, Tune)
     can = world.capabilities.get(model.provider)
     return Note(
         data=data_note(model.dataset, before.dataset if before else None),
@@ -121,7 +121,7 @@ def _advice(record: Record | None) -> str:
 def _time(action: Action, world: World) -> Seconds | None:
     """From the pace of the last runs on the same base model; None where there were none."""
     guess = estimate(action)
-    if guess is None or not isinstance(action, Create | Retune):
+    if guess is None or not isinstance(action, Tune):
         return None
     kind = (action.desired.provider_type, action.base)
     runs = [run for record in world.recorded.records.values() for run in record.runs]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from controller.conditions import Reason
 from controller.errors import Problem, Severity
 from controller.state.identity import Hyperparameters, Training, fingerprint
+from controller.state.reasons import Reason
 
 
 class WhenSuperseded(StrEnum):

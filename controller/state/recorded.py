@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from controller.conditions import Condition
+from controller.state.conditions import Condition
 from controller.state.desired import DeletionPolicy, Sampling
 from controller.state.identity import Hyperparameters, Training
 from controller.state.observed import LossPoint

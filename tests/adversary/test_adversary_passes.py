@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from controller.conditions import ConditionType, Reason, Truth
 from controller.engine import acts
 from controller.engine.reconcile import Approval, Pass, follow, reconcile
 from controller.errors import SourceError, Transient
 from controller.ports import Capabilities, Ports
 from controller.report.problems import unreadable
 from controller.settings import ProviderSettings, Settings
+from controller.state.conditions import ConditionType, Truth
 from controller.state.identity import Hyperparameters
 from controller.state.observed import RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import RunOutcome
 from controller.testing import MemoryProvider
 from controller.testing.provider import lost_answer

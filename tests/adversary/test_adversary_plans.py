@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import pytest
 
-from controller.conditions import Reason
 from controller.plan.actions import Delete, Orphan, Reuse
 from controller.plan.budget import spent
 from controller.plan.planner import make_plan
@@ -18,6 +17,7 @@ from controller.state.capabilities import Capabilities
 from controller.state.desired import Dataset, Evaluation, WhenSuperseded
 from controller.state.identity import Hyperparameters, Mark, with_mark
 from controller.state.observed import Observed, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Recorded, RunOutcome, Slot
 from tests.plan.worlds import INSTANCE, record_of, remote_of, run_of, slot_of, spec, words, world_of
 

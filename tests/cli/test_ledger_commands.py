@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.ledger.directory import DirectoryLedger
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome, Slot
 from tests.cli.running import Commit, Process, WriteSpec
 

@@ -17,12 +17,12 @@ from controller.cli.failures import broken, refused
 from controller.cli.options import Asked, Format
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Bars, Lines, Quiet, following, progress_line
-from controller.conditions import Reason
 from controller.errors import SpecInvalid, Transient
 from controller.plan.actions import Cancel, Nothing
 from controller.plan.outcomes import Done, Held
 from controller.rest import know
 from controller.state.observed import LossPoint, Progress, RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from tests.cli.running import Process, WriteSpec
 
 pytestmark = pytest.mark.usefixtures("log_setup")

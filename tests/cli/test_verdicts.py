@@ -6,7 +6,6 @@ import pytest
 
 from controller.cli.codes import Code
 from controller.cli.verdicts import of_error, of_pass, of_plan
-from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.engine.reconcile import Preview, Refused
 from controller.errors import (
     ControllerError,
@@ -26,6 +25,7 @@ from controller.plan.world import World
 from controller.report.problems import unreadable
 from controller.state.desired import Desired, InvalidModel, Place
 from controller.state.observed import Observed, ObservedProvider
+from controller.state.reasons import Reason
 from controller.state.recorded import Recorded
 
 
@@ -67,7 +67,7 @@ def test_what_could_not_be_used_is_named() -> None:
     assert unreadable(world()) == ()
 
 
-@pytest.mark.parametrize("reason", sorted(NEEDS_A_PERSON))
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.traits.needs_person])
 def test_a_hold_that_needs_a_person_exits_3_planned_or_met_on_the_way(reason: Reason) -> None:
     assert of_pass(world(), [Done(action(Hold, reason))]) is Code.HOLDS
     assert of_pass(world(), [Held(action(Orphan), reason, "")]) is Code.HOLDS

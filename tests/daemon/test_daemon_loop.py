@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from controller.conditions import Reason
 from controller.daemon.lease import LASTS
 from controller.errors import LedgerError, SourceError, Transient
 from controller.settings import Policy, Settings
+from controller.state.reasons import Reason
 from controller.testing import MemorySource
 from tests.daemon.household import TIME, Household, two_specs
 from tests.engine.stage import INSTANCE, rows, spec_text

@@ -9,12 +9,13 @@ from threading import Thread
 
 import pytest
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.daemon.choices import NoticeFilter, NoticeFormat
 from controller.daemon.notices import Grade, Notice, notices
 from controller.daemon.notify import Notifier, Wish, as_body, read_url
 from controller.errors import ControllerError, Rejected
 from controller.rest import redact
+from controller.state.conditions import Condition, ConditionType, Truth
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome, Slot
 from controller.system import SystemChance, SystemClock
 

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.daemon.bell import Cause
 from controller.daemon.loop import Loop
 from controller.daemon.painting import MOST_MODELS, index_html, model_html
@@ -23,7 +22,9 @@ from controller.daemon.view import View
 from controller.daemon.web import Address, Web, parse_address
 from controller.daemon.webhook import LARGEST, Deliveries
 from controller.errors import ControllerError, Problem
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run
 from controller.system import SystemClock
 from controller.testing.clock import START

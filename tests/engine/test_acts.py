@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, Transient
 from controller.plan.budget import spent
 from controller.settings import ProviderSettings, Settings
 from controller.state.identity import find_mark
+from controller.state.reasons import Reason
 from controller.state.recorded import Recorded
 from controller.testing import MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import INSTANCE, Stage, priced, rows, spec_text

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval, Refused
 from controller.errors import ControllerError, LedgerError
 from controller.plan.outcomes import Held
 from controller.ports import Want
 from controller.state.observed import ObservedProvider
+from controller.state.reasons import Reason
 from tests.engine.stage import Stage, spec_text
 
 DAY = 86_400

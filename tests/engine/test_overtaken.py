@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from controller.conditions import Reason
 from controller.errors import LedgerError
 from controller.plan.outcomes import Held
 from controller.ports import Capabilities
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 from controller.testing import MemoryLedger, MemoryProvider
 from tests.engine.stage import Stage, rows, spec_text

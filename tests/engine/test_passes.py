@@ -8,13 +8,14 @@ from types import MappingProxyType
 
 import pytest
 
-from controller.conditions import ConditionType, Reason, Truth
 from controller.engine.reconcile import Approval, Refused, follow, preview_offline, reconcile
 from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
 from controller.ports import Capabilities
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
+from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
 from controller.state.observed import RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 from controller.testing import MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import Stage, rows, spec_text

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.conditions import Reason
 from controller.engine.cache import Readings
 from controller.engine.desire import read_desired
 from controller.engine.kept import Last, Recent
@@ -18,6 +17,7 @@ from controller.ports import Capabilities, Entry, Tree
 from controller.settings import Settings
 from controller.source.repo import CommitSource
 from controller.state.desired import Desired
+from controller.state.reasons import Reason
 from controller.testing import MemorySource
 from tests.engine.stage import rows, spec_text
 from tests.git.repositories import Work, new_work

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.conditions import Reason
 from controller.engine import acts
 from controller.engine.reconcile import Approval
 from controller.errors import Transient
 from controller.ports import Capabilities
 from controller.state.observed import RemoteState
+from controller.state.reasons import Reason
 from controller.testing import MemoryProvider, lost_answer
 from tests.engine.stage import Stage, spec_text
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import DeletionPolicy, Sampling
 from controller.state.identity import NAME, Hyperparameters, Training
 from controller.state.observed import LossPoint
+from controller.state.reasons import Reason
 from controller.state.recorded import Advice, Answer, Intent, Record, Run, RunOutcome, Score, Slot
 
 FINGERPRINT = "ab" * 32

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from controller.conditions import NEEDS_A_PERSON, Reason
 from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune, Update
 from controller.plan.planner import make_plan
@@ -26,6 +25,7 @@ from controller.state.desired import (
 )
 from controller.state.identity import Hyperparameters, Mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, RunOutcome, Score
 from tests.plan.worlds import (
     EXAMPLES,
@@ -268,7 +268,7 @@ def test_a_foreign_model_on_our_id_holds() -> None:
     foreign = replace(remote_of(NUMBERS), description="mine")
     (action,) = actions(world_of(NUMBERS, remotes=(foreign,)))
     assert (action.word, action.reason) == ("hold", "ForeignModel")
-    assert action.reason in NEEDS_A_PERSON
+    assert action.reason.traits.needs_person
 
 
 def test_an_open_intent_whose_model_is_there_is_adopted() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from controller.conditions import Reason
 from controller.plan.actions import Action, Cancel, Create, Hold, Orphan, Retune, Update
 from controller.plan.grants import (
     ABSENT,
@@ -31,6 +30,7 @@ from controller.settings import Policy, RequireReview
 from controller.state.desired import BaseModel, Dataset, DeletionPolicy, DesiredModel, InvalidModel, Place
 from controller.state.identity import Hyperparameters
 from controller.state.observed import BaseModelFacts, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Record, RunOutcome
 from controller.state.reviews import Basis, Origin, Review, Verdict
 from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of, slot_of, spec, world_of

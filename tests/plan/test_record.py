@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from controller.conditions import ConditionType, Reason, Truth
 from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
 from controller.plan.world import World
+from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import Desired, Evaluation, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint, Progress, RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Record, Recorded, RunOutcome, Score
 from tests.plan.worlds import actions, full_name, record_of, remote_of, run_of, slot_of, spec, world_of
 

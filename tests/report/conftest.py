@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.errors import Problem, Severity
 from controller.plan.actions import (
     Change,
@@ -24,9 +23,11 @@ from controller.plan.actions import (
 )
 from controller.plan.cost import Cost
 from controller.plan.outcomes import Done, Held, Outcome
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint, RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Advice, Record, Run, RunOutcome, Score, Slot
 
 GOLDEN = Path(__file__).parent / "golden"

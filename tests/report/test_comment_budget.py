@@ -7,13 +7,13 @@ import re
 import cmarkgfm
 import pytest
 
-from controller.conditions import Reason
 from controller.plan.actions import Change, ChangeClass, Create, DatasetChange, Plan
 from controller.plan.cost import Cost
 from controller.report.comment import plan_comment
 from controller.report.comment_notes import DataNote, Note, Seconds, View
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
+from controller.state.reasons import Reason
 
 
 def name(number: int) -> str:

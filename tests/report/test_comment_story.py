@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.report.comment_story import Story, is_settled, loss_chart, story_comment
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
+from controller.state.reasons import Reason
 from controller.state.recorded import Advice, Record, Run, RunOutcome, Score, Slot
 
 LIMIT = 65_536

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import cmarkgfm
 import pytest
 
-from controller.conditions import Reason
 from controller.errors import Problem, Severity
 from controller.plan.actions import Change, ChangeClass, Guard, Hold, Orphan, Plan
 from controller.report.comment import plan_comment
 from controller.report.comment_foreign import ForeignAction, ForeignChange, ForeignPlan, foreign_comment
 from controller.report.comment_notes import Note, View
 from controller.report.comment_story import Story, story_comment
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
 
 STRINGS, EACH = 10_000, 25

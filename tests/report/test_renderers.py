@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import cmarkgfm
 import pytest
 
-from controller.conditions import Condition, ConditionType, Reason, Truth
 from controller.errors import Problem
 from controller.plan.actions import Change, ChangeClass, Create, Guard, Hold, Plan
 from controller.plan.outcomes import Done, Held, Outcome
@@ -27,7 +26,9 @@ from controller.report.status_json import status_json
 from controller.report.status_markdown import status_markdown
 from controller.report.status_text import status_detail, status_table
 from controller.report.wording import amount, counted, duration, figure, listed, percent
+from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.identity import Hyperparameters
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 
 Golden = Callable[[str, str], None]

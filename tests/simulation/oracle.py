@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from controller.conditions import ConditionType, Reason, Truth
+from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
+from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome
 from tests.simulation.events import (
     Asked,

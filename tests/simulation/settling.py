@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from controller.conditions import Reason
 from controller.engine.acts import forget_intent
 from controller.engine.reconcile import Approval
 from controller.errors import ControllerError
 from controller.ports import Ports
 from controller.state.observed import RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 from tests.simulation.controllers import Controller
 from tests.simulation.events import Person, Stands

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.conditions import Reason
 from controller.plan.actions import Adopt, Cancel, Create, Delete, Reuse
 from controller.plan.outcomes import Done
 from controller.plan.record import refreshed
@@ -13,6 +12,7 @@ from controller.plan.world import World
 from controller.state.desired import BaseModel, Dataset, Desired, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
 from controller.state.observed import Observed, ObservedProvider, RemoteModel, RemoteState
+from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
 
 MODEL = "tunedModels/alpha-aaaaaaaaaa-1"

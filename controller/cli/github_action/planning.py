@@ -13,7 +13,7 @@ from controller.cli.progress import Quiet
 from controller.engine.reconcile import preview, preview_offline
 from controller.errors import CodeHostError, ControllerError, Severity, SourceError
 from controller.forges.github.events import PullRequest
-from controller.plan.actions import WORDS, Hold, Nothing, Plan, Wait
+from controller.plan.actions import WORDS, Plan
 from controller.ports.code_host import CodeHost
 from controller.report.comment import plan_comment
 from controller.report.escape import json_text
@@ -161,7 +161,7 @@ def write_plan(folder: Path, plan: Plan) -> Path:
 
 def plan_outputs(plan: Plan, digest: str, file: Path) -> Mapping[str, str]:
     """What later steps read: ``changes``, ``plan-digest``, ``plan-file``, ``summary``, and one count per action."""
-    changes = any(not isinstance(action, Hold | Nothing | Wait) for action in plan.actions)
+    changes = any(action.acts for action in plan.actions)
     counts = {f"to-{word}": str(sum(a.word == word for a in plan.actions)) for word in WORDS if word != "none"}
     said = {"changes": str(changes).lower(), "plan-digest": digest, "plan-file": str(file), "summary": summary(plan)}
     return {**said, **counts}
