@@ -31,6 +31,16 @@ def misused(message: str, hint: str, asked: Asked) -> Code:
     return Code.FAILED
 
 
+def incomplete(error: ModuleNotFoundError, asked: Asked) -> Code:
+    """Tell of a package that is not installed: a slim installation lacks what only some commands need."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package == "controller":
+        return broken(error, asked)
+    hint = f"`pip install gitune` brings all of them, `pip install {package}` this one."
+    _tell(asked, "NotInstalled", f"this command needs the package {package}, which is not installed", hint, ())
+    return Code.FAILED
+
+
 def broken(error: BaseException, asked: Asked) -> Code:
     """Tell of an error nobody foresaw. Its traceback is for those who ask for it, since it may quote data."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

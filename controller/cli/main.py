@@ -26,6 +26,10 @@ def run(arguments: Sequence[str]) -> int:
         from controller.cli.failures import misused  # noqa: PLC0415 - as above
 
         return misused(error.format_message(), _help(given), glimpsed(given))
+    except ModuleNotFoundError as error:
+        from controller.cli.failures import incomplete  # noqa: PLC0415 - as above
+
+        return incomplete(error, glimpsed(given))
     except (KeyboardInterrupt, typer.Abort):
         return Code.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last door: whatever was not foreseen still ends in one line

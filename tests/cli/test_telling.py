@@ -13,7 +13,7 @@ import pytest
 import structlog
 from rich.console import Console
 
-from controller.cli.failures import broken, refused
+from controller.cli.failures import broken, incomplete, refused
 from controller.cli.options import Asked, Format
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Bars, Lines, Quiet, following, progress_line
@@ -160,3 +160,17 @@ def test_logging_says_nothing_by_default_and_more_when_asked(gitune: Process, sp
     gitune("validate", "--debug")
     assert logging.getLogger().level == logging.DEBUG
     assert structlog.is_configured()
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_way_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert incomplete(ModuleNotFoundError("No module named 'uvicorn.config'", name="uvicorn.config"), Asked()) == 1
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "error: this command needs the package uvicorn, which is not installed" in told
+    assert "`pip install gitune` brings all of them" in told
+
+
+def test_a_part_of_gitune_that_is_missing_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    incomplete(ModuleNotFoundError("No module named 'controller.nothing'", name="controller.nothing"), Asked())
+
+    assert "this should not have happened" in capsys.readouterr().err

@@ -92,3 +92,14 @@ def test_only_the_git_room_and_the_starters_of_processes_start_programs(modules:
 
     # git runs git; the server runs a process per training; the providers' door starts the embedded server.
     assert starters <= {"git", "server", "wiring", "providers", "cli"}
+
+
+def test_what_a_runner_installs_is_a_part_of_what_is_declared_and_no_tensor_library_or_web_server(root: Path) -> None:
+    read = tomllib.loads((root / "pyproject.toml").read_text())
+    runner = read["dependency-groups"]["runner"]
+    heavy = {"autograd", "jinja2", "numpy", "prometheus-client", "starlette", "uvicorn", "watchfiles"}
+
+    assert set(runner) <= set(read["project"]["dependencies"])
+    assert {line.partition(">")[0] for line in read["project"]["dependencies"]} - heavy == {
+        line.partition(">")[0] for line in runner
+    }
