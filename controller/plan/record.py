@@ -21,7 +21,7 @@ from controller.plan.slots import each_slot, retire_finished
 from controller.plan.status import conditions
 from controller.plan.transitions import after
 from controller.plan.world import World, names_of, slot_provider
-from controller.state.desired import DeletionPolicy, DesiredModel
+from controller.state.desired import DeletionPolicy, DesiredModel, Sampling
 from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
@@ -210,7 +210,7 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
         record = _taken_back(record, _wanted_again(replace(record, missing=False), model), world)
         record = _with_policy(record, model, world)
         if record.active is not None and _serves(came):
-            record = _in_place(record, model, world)
+            record = _in_place(record, model, came, world)
     elif record.name in world.desired.names:
         record = _taken_back(record, _there_after_all(record), world)
     run = record.run(record.pending.model) if record.pending else None
@@ -258,15 +258,30 @@ def _serves(came: Sequence[Outcome]) -> bool:
     return any(isinstance(o, Done) and o.action.serves for o in came)
 
 
-def _in_place(record: Record, model: DesiredModel, world: World) -> Record:
-    """The in-place fields as last applied, so that the next difference can be told a change or drift."""
+def _in_place(record: Record, model: DesiredModel, came: Sequence[Outcome], world: World) -> Record:
+    """The in-place fields that the spec says, as last applied, to tell a change of it from drift.
+
+    A run that was just made the active one has what it was made with: the spec may have said something else meanwhile.
+    """
     active = record.active
     remote = world.observed.model(slot_provider(active, record), active.model) if active else None
+    just_made = any(isinstance(o, Done) and isinstance(o.action, Promote | Reuse) for o in came)
+    has = remote if just_made else None
     text = without_mark(remote.description) if remote else ""
+    said = model.sampling
     return replace(
         record,
         prefix=model.dataset.prefix,
-        display_name=model.display_name or record.display_name,
-        description=text if model.description is None else model.description,
-        sampling=model.sampling,
+        display_name=(has.display_name if has else model.display_name) if model.display_name else record.display_name,
+        description=text if has or model.description is None else model.description,
+        sampling=_where_said(said, has.sampling) if has else said,
+    )
+
+
+def _where_said(said: Sampling, has: Sampling) -> Sampling:
+    """What a model has, in the fields that a spec says something of."""
+    return Sampling(
+        temperature=None if said.temperature is None else has.temperature,
+        top_p=None if said.top_p is None else has.top_p,
+        top_k=None if said.top_k is None else has.top_k,
     )

@@ -19,6 +19,7 @@ from tests.action.situations import (
     model,
     numbers,
     origins,
+    patches,
     planned,
     refused,
     serving,
@@ -33,6 +34,7 @@ from tests.forge.stand_in import REPOSITORY, Failure
 
 pytestmark = pytest.mark.slow
 FORK = "stranger/models"
+WORDS = "  description: Says the number that follows.\n"
 
 
 # jobs run again
@@ -311,6 +313,50 @@ def test_a_model_whose_base_nobody_reviewed_waits_for_it_and_is_not_paid_as_some
 
 def upper() -> str:
     return spec("upper").replace("baseModel: models/tiny", "baseModel: {from: numbers}")
+
+
+def test_words_that_nobody_reviewed_wait_also_where_they_came_while_the_run_was_tuning(house: House) -> None:
+    planned(house, 1, numbers(60))
+    well(land(house, 1))
+    change(house, 2, numbers(60, WORDS))
+    well(land(house, 2))  # it tunes on
+
+    for _ in range(60):
+        step = house.workflow.schedule(house.clone.git("rev-parse", "main"))
+        if step.answer.code:
+            break
+
+    held(step, "pull request 2 was merged without a plan")
+    assert patches(house) == []
+    house.forge.permissions["jane"] = "write"
+    well(house.comment(2, "jane", "/gitune apply")())
+    assert len(patches(house)) == 1
+
+
+def test_words_that_nobody_reviewed_wait_also_where_they_came_with_a_revert(house: House) -> None:
+    serving(house)
+    well(house.workflow.push(directly(house, numbers(3)), GITUNE_WAIT="true"))
+    change(house, 1, numbers(2, WORDS))
+    land(house, 1)  # going back costs nothing and needs no review
+
+    held(unrelated(house), "pull request 1 was merged without a plan")
+
+    assert house.creates == 2
+    assert patches(house) == []
+
+
+def test_words_that_were_reviewed_follow_when_the_run_serves(house: House) -> None:
+    planned(house, 1, numbers(20))
+    well(land(house, 1))
+    planned(house, 2, numbers(20, WORDS))
+    well(land(house, 2))
+
+    for _ in range(60):
+        well(house.workflow.schedule(house.clone.git("rev-parse", "main")))
+        if patches(house):
+            break
+
+    assert len(patches(house)) == 1
 
 
 def test_a_step_says_its_story_in_one_comment(house: House) -> None:
