@@ -20,7 +20,7 @@ from controller.settings import RequireReview
 from controller.state.desired import Desired, DesiredModel
 from controller.state.reasons import Reason, traits_of
 from controller.state.recorded import Record
-from controller.state.reviews import Basis, Origin, Review, Verdict
+from controller.state.reviews import Basis, Decision, Origin, Review
 
 NOT_ON_RECORD = "nobody has reviewed this: no grant of it is on record"
 REFUSALS = 100  # of one model, on record
@@ -123,7 +123,7 @@ def reviews_of(name: str, world: World) -> tuple[Review, ...]:
 def covered(reviews: Iterable[Review], wanted: Basis) -> bool:
     """Whether a grant on record is for just this. One that paid is spent; words may be gone back to for nothing."""
     return any(
-        r.verdict is Verdict.GRANTED and (not r.spent or wanted.action == Update.word) and covers(r.basis, wanted)
+        r.verdict is Decision.GRANTED and (not r.spent or wanted.action == Update.word) and covers(r.basis, wanted)
         for r in reviews
     )
 
@@ -144,7 +144,7 @@ def _announces(granted: Basis) -> bool:
 
 def standing_refusal(reviews: Iterable[Review], wanted: Basis) -> Review | None:
     """The refusal of these inputs that is on record, if any: a grant takes it away."""
-    refusals = [r for r in reviews if r.verdict is Verdict.REFUSED and _same_inputs(r.basis, wanted)]
+    refusals = [r for r in reviews if r.verdict is Decision.REFUSED and _same_inputs(r.basis, wanted)]
     return refusals[-1] if refusals else None
 
 
@@ -167,7 +167,7 @@ def with_allowed(world: World, actions: Iterable[Action], by: str, now: str) -> 
             continue
         why = f"allowed with --allow {ALLOW_REVIEW}{action.name}"
         given = Review(
-            verdict=Verdict.GRANTED,
+            verdict=Decision.GRANTED,
             origin=Origin.ALLOWED,
             basis=wanted,
             by=by,
@@ -183,9 +183,9 @@ def with_allowed(world: World, actions: Iterable[Action], by: str, now: str) -> 
 def with_review(record: Record, review: Review) -> Record:
     """The record with one more review. A grant ends the refusals of its inputs; no news changes nothing."""
     known = [r for r in record.reviews if _is_same(r, review)]
-    if any(r.verdict is Verdict.GRANTED or r.why == review.why for r in known):
+    if any(r.verdict is Decision.GRANTED or r.why == review.why for r in known):
         return record
-    ended = [r for r in record.reviews if r.verdict is Verdict.REFUSED and _same_inputs(r.basis, review.basis)]
+    ended = [r for r in record.reviews if r.verdict is Decision.REFUSED and _same_inputs(r.basis, review.basis)]
     kept = [r for r in record.reviews if not any(r is one for one in ended)]
     return replace(record, reviews=_bounded((*kept, review)))
 
@@ -196,8 +196,8 @@ def _is_same(known: Review, review: Review) -> bool:
 
 
 def _bounded(reviews: Sequence[Review]) -> tuple[Review, ...]:
-    refused = [r for r in reviews if r.verdict is Verdict.REFUSED]
-    granted = [r for r in reviews if r.verdict is Verdict.GRANTED]
+    refused = [r for r in reviews if r.verdict is Decision.REFUSED]
+    granted = [r for r in reviews if r.verdict is Decision.GRANTED]
     spare = len(granted) - GRANTS
     spent = [r for r in granted if r.spent][: max(0, spare)]
     dropped = {id(r) for r in (*spent, *refused[: max(0, len(refused) - REFUSALS)])}
@@ -235,7 +235,7 @@ def _is_gone(name: str, world: World) -> bool:
 
 def _spent(record: Record, which: Callable[[Basis], bool]) -> Record:
     reviews = tuple(
-        replace(r, spent=True) if r.verdict is Verdict.GRANTED and not r.spent and which(r.basis) else r
+        replace(r, spent=True) if r.verdict is Decision.GRANTED and not r.spent and which(r.basis) else r
         for r in record.reviews
     )
     return record if reviews == record.reviews else replace(record, reviews=reviews)

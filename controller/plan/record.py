@@ -9,6 +9,7 @@ from controller.plan.actions import (
     Action,
     Nothing,
     Orphan,
+    Promote,
     Reuse,
     Tune,
     Update,
@@ -26,7 +27,7 @@ from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
-from controller.state.reviews import Verdict
+from controller.state.reviews import Decision
 
 
 def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, str], now: str) -> dict[str, Record]:
@@ -94,7 +95,7 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
 def _is_void(record: Record, came: Sequence[Outcome]) -> bool:
     """Whether a removed spec leaves nothing behind; a refusal is kept until it is granted or forgotten."""
     let_go = any(isinstance(o, Done) and isinstance(o.action, Orphan) for o in came) and record.orphaned
-    return let_go and never_ran(record) and not any(r.verdict is Verdict.REFUSED for r in record.reviews)
+    return let_go and never_ran(record) and not any(r.verdict is Decision.REFUSED for r in record.reviews)
 
 
 def _forgiven(record: Record, world: World) -> Record:

@@ -87,7 +87,7 @@ class Annotation:
     title: str = ""
 
 
-class CheckResult(StrEnum):
+class CheckState(StrEnum):
     """How a check came out."""
 
     PASSED = "passed"
@@ -102,7 +102,7 @@ class Check:
 
     name: str
     head: str
-    result: CheckResult
+    result: CheckState
     title: str
     summary: str = field(repr=False)
     annotations: tuple[Annotation, ...] = ()
@@ -125,7 +125,7 @@ class CommitStatus:
     description: str = ""
 
 
-class Answer(StrEnum):
+class Sign(StrEnum):
     """How a comment that asks for something is answered."""
 
     SEEN = "seen"
@@ -190,7 +190,7 @@ class CodeHost(Protocol):
         """Take one of our own comments away; one that is gone already is no error."""
         ...
 
-    async def answer(self, comment: int, answer: Answer) -> None:
+    async def answer(self, comment: int, sign: Sign) -> None:
         """Answer a comment with a sign."""
         ...
 

@@ -14,7 +14,7 @@ from controller.report.wording import counted, figure, percent, short
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome
-from controller.state.reviews import Verdict
+from controller.state.reviews import Decision
 
 _SIGNS = {
     Word.STALLED: "⛔",
@@ -172,7 +172,7 @@ def _details(story: Story, name: str) -> Iterator[str]:
 
 def _granted(record: Record, pull: int) -> str:
     """Who let it be paid for, and when: the last grant of this pull request."""
-    grants = [r for r in record.reviews if r.verdict is Verdict.GRANTED and r.pull == pull]
+    grants = [r for r in record.reviews if r.verdict is Decision.GRANTED and r.pull == pull]
     if not grants:
         return ""
     last = grants[-1]

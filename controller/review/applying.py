@@ -13,7 +13,7 @@ from controller.plan.outcomes import Outcome
 from controller.plan.world import ReviewRule
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost
-from controller.review.grants import Claim, Judge, Order, write_reviews
+from controller.review.grants import ApplyOrder, Claim, Judge, write_reviews
 from controller.state.reasons import Reason
 
 _TRIES: Final = 5  # passes that were overtaken by another writer, or by a world that moved between look and act
@@ -29,7 +29,7 @@ class Applying:
 
     branch: str
     revision: str
-    order: Order | None = None
+    order: ApplyOrder | None = None
     wait: bool = False
 
 

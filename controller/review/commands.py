@@ -12,12 +12,12 @@ from controller.errors import ControllerError
 from controller.plan.grants import ABSENT
 from controller.plan.safety import is_allowance
 from controller.ports import Opened
-from controller.ports.code_host import Answer, CodeHost, Pull, Said
-from controller.review.grants import Claim, Decided, Order, TakenBefore, write_reviews
+from controller.ports.code_host import CodeHost, Pull, Said, Sign
+from controller.review.grants import ApplyOrder, Claim, Decided, TakenBefore, write_reviews
 from controller.review.trail import History, Origins, moment
 from controller.state.identity import NAME
 from controller.state.recorded import Record
-from controller.state.reviews import Review, Verdict
+from controller.state.reviews import Decision, Review
 
 _LINE = re.compile(r"/gitune(?:[ \t]+([^\r\n]{0,2000}))?(?=\r|\n|$)")
 _HELP_MEMORY: Final = '{"v":1,"purpose":"help"}'
@@ -119,7 +119,7 @@ class Work(Protocol):
         """Plan a pull request at its head, and post it. Raises `ControllerError`."""
         ...
 
-    async def apply(self, order: Order) -> bool:
+    async def apply(self, order: ApplyOrder) -> bool:
         """Apply on a person's order; whether nothing waits on a person any more. Raises `ControllerError`."""
         ...
 
@@ -141,17 +141,17 @@ async def obey(host: CodeHost, spoken: Spoken, work: Work) -> str:
     if there is None or there.author != spoken.author or parse_verb(there.body) != verb:
         return "the comment does not say any more what it said: nothing is done"
     if not await host.may_write(spoken.author):
-        await host.answer(spoken.comment, Answer.NOT_ALLOWED)
+        await host.answer(spoken.comment, Sign.NOT_ALLOWED)
         return "a comment asked for something its author may not ask: nothing is done"
-    await host.answer(spoken.comment, Answer.SEEN)
+    await host.answer(spoken.comment, Sign.SEEN)
     try:
         well, told = await _do(host, verb, replace(spoken, at=there.updated), work)
     except TakenBefore as error:
         return f"{error.message}: nothing is done"
     except ControllerError:
-        await host.answer(spoken.comment, Answer.FAILED)
+        await host.answer(spoken.comment, Sign.FAILED)
         raise
-    await host.answer(spoken.comment, Answer.DONE if well else Answer.FAILED)
+    await host.answer(spoken.comment, Sign.DONE if well else Sign.FAILED)
     return told
 
 
@@ -169,7 +169,7 @@ async def _do(host: CodeHost, verb: Verb, spoken: Spoken, work: Work) -> tuple[b
         case ApplyVerb(allow=allow):
             _refuse_what_is_not_merged(pull, work.branch)
             _refuse_what_was_said_early(spoken, pull)
-            return await work.apply(Order(pull.number, spoken.author, spoken.comment, allow)), ""
+            return await work.apply(ApplyOrder(pull.number, spoken.author, spoken.comment, allow)), ""
         case CancelVerb(name=name):
             _refuse_what_was_said_early(spoken, pull)
             async with work.opened() as opened:
@@ -233,7 +233,7 @@ async def _see_its_removal_asked(asking: _Asking, name: str) -> None:
     doomed_at = next((slot.doomed_at for slot in record.slots if slot.doomed), "")
     if any(review.basis.asked == ABSENT for review in _grants(record, asking.pull)):
         return
-    known = [r for r in record.reviews if r.basis.asked == ABSENT and r.verdict is Verdict.GRANTED]
+    known = [r for r in record.reviews if r.basis.asked == ABSENT and r.verdict is Decision.GRANTED]
     if known or not await _landed(asking, doomed_at, record):
         raise _not_its_own(f"the deletion of {name}")
 
@@ -255,7 +255,7 @@ def _not_its_own(what: str) -> ControllerError:
 
 
 def _grants(record: Record, pull: Pull) -> tuple[Review, ...]:
-    return tuple(r for r in record.reviews if r.verdict is Verdict.GRANTED and r.pull == pull.number)
+    return tuple(r for r in record.reviews if r.verdict is Decision.GRANTED and r.pull == pull.number)
 
 
 async def _recorded(opened: Opened, name: str) -> Record:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from controller.plan.grants import parts_moved
 from controller.ports.code_host import CodeHost, Comment, Pull
 from controller.report.wording import listed
-from controller.review.memory import Memory, Stage, Stamp, read
+from controller.review.memory import Memory, Stamp, StoryStage, read
 from controller.review.sticky import find
 from controller.review.trail import moment
-from controller.state.reviews import Basis, Origin, Review, Verdict
+from controller.state.reviews import Basis, Decision, Origin, Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def _why_not(pull: Pull, comment: Comment | None, memory: Memory | None, branch:
         return "was merged without a plan"
     if memory is None:
         return "has a plan that cannot be read"
-    if memory.stage is Stage.FOREIGN:
+    if memory.stage is StoryStage.FOREIGN:
         return "was planned by a fork's own job alone, which grants nothing"
-    if memory.stage is not Stage.PLANNED:
+    if memory.stage is not StoryStage.PLANNED:
         return "was already decided on, and nothing that was granted then covers this"
     written, merged = moment(memory.posted or comment.updated), moment(pull.merged_at)
     if written is None or merged is None or written > merged:
@@ -88,7 +88,7 @@ def _why_not(pull: Pull, comment: Comment | None, memory: Memory | None, branch:
 
 def _grant(pull: Pull, basis: Basis) -> Review:
     return Review(
-        verdict=Verdict.GRANTED,
+        verdict=Decision.GRANTED,
         origin=Origin.PULL_REQUEST,
         basis=basis,
         pull=pull.number,

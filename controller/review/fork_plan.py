@@ -19,7 +19,7 @@ from controller.report import comment_words as words
 from controller.report.comment_foreign import ForeignAction, ForeignChange, ForeignPlan, foreign_comment
 from controller.report.comment_notes import Note
 from controller.report.phrases import COSTS
-from controller.review.memory import Memory, Stage, written
+from controller.review.memory import Memory, StoryStage, written
 from controller.review.memory import read as read_memory
 from controller.review.planning import Planned
 from controller.review.sticky import find, publish
@@ -111,10 +111,10 @@ async def post(host: CodeHost, path: Path, run: EndedRun) -> None:
         )
     there = await find(host, plan.pull)
     known = read_memory(there.memory) if there is not None else None
-    if known is not None and known.stage is Stage.PLANNED and known.head == plan.head:
+    if known is not None and known.stage is StoryStage.PLANNED and known.head == plan.head:
         return  # somebody who may write has had this very head planned: that plan stands
     if plan.actions or plan.problems or there is not None:
-        memory = written(Memory(Stage.FOREIGN, plan.head, pull.base_branch, stamps=None))
+        memory = written(Memory(StoryStage.FOREIGN, plan.head, pull.base_branch, stamps=None))
         await publish(host, plan.pull, Said(foreign_comment(plan, host.comment_limit - len(memory) - 100), memory))
 
 

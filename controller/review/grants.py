@@ -19,12 +19,12 @@ from controller.ports import Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
 from controller.report.wording import listed, short
 from controller.review.evidence import Evidence, evidence_of
-from controller.review.memory import Stage, config_digest, read
+from controller.review.memory import StoryStage, config_digest, read
 from controller.review.sticky import ours
 from controller.review.trail import History, Origins, Step
 from controller.settings import RequireReview
 from controller.state.recorded import Record
-from controller.state.reviews import Basis, Origin, Review, Verdict
+from controller.state.reviews import Basis, Decision, Origin, Review
 
 COMMENT_PAGES: Final = 5  # of a hundred comments each: what was merged lately
 _RACES: Final = 5
@@ -35,7 +35,7 @@ _UNTOLD: Final = "nothing in the history of the branch says what asked for it"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ApplyOrder:
     """A person's `/gitune apply`: on which pull request, by whom, in which comment, and the guards it lets pass."""
 
     pull: int
@@ -73,7 +73,7 @@ class Judge:
     opened: Opened
     branch: str
     revision: str
-    order: Order | None = None
+    order: ApplyOrder | None = None
     _evidence: dict[int, Evidence] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class Judge:
         """The pull requests that were merged and whose comment still shows the plan."""
         for comment in await ours(self.host, await self.host.latest_comments(COMMENT_PAGES)):
             memory = read(comment.memory)
-            if comment.pull and memory is not None and memory.stage in {Stage.PLANNED, Stage.FOREIGN}:
+            if comment.pull and memory is not None and memory.stage in {StoryStage.PLANNED, StoryStage.FOREIGN}:
                 pull = await self.host.pull(comment.pull)
                 if pull.merged and pull.base_branch == self.branch and await self._has_landed(pull):
                     await self._look_at(pull)
@@ -164,7 +164,7 @@ class Judge:
         first = next(iter(pulls), None)
         given = self._review(Origin.PULL_REQUEST if first else Origin.COMMIT, refused or _UNTOLD)
         given = replace(
-            given, verdict=Verdict.REFUSED, pull=first.number if first else 0, head=first.head if first else ""
+            given, verdict=Decision.REFUSED, pull=first.number if first else 0, head=first.head if first else ""
         )
         # What is on record says why it was refused at first: afterwards the comment shows the refusal, not the plan.
         standing = (standing_refusal(case.known, basis) for basis in case.bases)
@@ -176,7 +176,7 @@ class Judge:
         self, origin: Origin, why: str, *, pull: int = 0, by: str = "", comment: int = 0, commit: str = ""
     ) -> Review:
         return Review(
-            verdict=Verdict.GRANTED,
+            verdict=Decision.GRANTED,
             origin=origin,
             basis=_NO_BASIS,
             pull=pull,
@@ -188,7 +188,7 @@ class Judge:
             why=why,
         )
 
-    async def _is_ordered(self, name: str, case: _Case, order: Order) -> bool:
+    async def _is_ordered(self, name: str, case: _Case, order: ApplyOrder) -> bool:
         """Whether the pull request of the order asks for this as it is now: nothing unreviewed landed on top of it."""
         for step in case.steps:
             if any(pull.number == order.pull for pull in await self._origins.of(step.landing)):
@@ -219,7 +219,7 @@ class Judge:
             return f"{what}, and policy.requireReview asks for one"
         found = [self._evidence[pull.number] for pull in pulls]
         shown = {stamp.basis.asked for evidence in found for stamp in evidence.stamps(name)}
-        granted = {r.basis.asked for r in case.known if r.verdict is Verdict.GRANTED}
+        granted = {r.basis.asked for r in case.known if r.verdict is Decision.GRANTED}
         return "" if step.asked in shown | granted else self._why(found[0], name, case)
 
     def _why(self, evidence: Evidence, name: str, case: _Case) -> str:
@@ -228,7 +228,7 @@ class Judge:
     def _moved(self, name: str, case: _Case) -> str:
         """What has moved since a grant on record, where one is of the same spec and data."""
         wanted = case.bases[0]
-        same = [r for r in case.known if r.verdict is Verdict.GRANTED and r.basis.asked == wanted.asked]
+        same = [r for r in case.known if r.verdict is Decision.GRANTED and r.basis.asked == wanted.asked]
         if not same:
             return ""
         moved = listed(parts_moved(same[-1].basis, wanted))

@@ -28,7 +28,7 @@ _WORD = re.compile(r"[A-Za-z]{1,40}")
 _OURS = re.compile(r'\{"v":[0-9]{1,4},"purpose":"plan"[,}]')
 
 
-class Stage(StrEnum):
+class StoryStage(StrEnum):
     """Where the story of a pull request stands."""
 
     PLANNED = "planned"  # for review, nothing applied
@@ -56,7 +56,7 @@ class Memory:
     one that was applied.
     """
 
-    stage: Stage
+    stage: StoryStage
     head: str
     base: str = ""
     config: str = ""
@@ -115,7 +115,7 @@ def _memory(said: dict[str, object]) -> Memory | None:
     if not isinstance(names, list):
         return None
     return Memory(
-        stage=Stage(_text(said["stage"])),
+        stage=StoryStage(_text(said["stage"])),
         head=_checked(said["head"], _COMMIT),
         base=_text(said["base"]),
         config=_checked(said["config"], _PART),
@@ -128,8 +128,8 @@ def _memory(said: dict[str, object]) -> Memory | None:
 
 def _first(said: dict[str, object]) -> Memory | None:
     """The story of a merge that an older release began to tell goes on; a plan of it grants nothing."""
-    stage, packed = Stage(_text(said["stage"])), said.get("stamps")
-    if stage not in {Stage.REFUSED, Stage.APPLYING, Stage.DONE} or packed is None:
+    stage, packed = StoryStage(_text(said["stage"])), said.get("stamps")
+    if stage not in {StoryStage.REFUSED, StoryStage.APPLYING, StoryStage.DONE} or packed is None:
         return None
     names = [_checked(row[0], NAME) for row in _rows(_text(packed)) if isinstance(row, list) and row]
     head, commit = _checked(said["head"], _COMMIT), _checked(said.get("commit", ""), _COMMIT)

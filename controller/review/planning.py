@@ -11,12 +11,12 @@ from controller.plan.changes import asks_else, only_new
 from controller.plan.grants import basis
 from controller.plan.world import ReviewRule
 from controller.ports import Opened
-from controller.ports.code_host import Annotation, Check, CheckResult, CodeHost, Level, Said
+from controller.ports.code_host import Annotation, Check, CheckState, CodeHost, Level, Said
 from controller.report.comment import plan_comment
 from controller.report.comment_notes import View
 from controller.report.phrases import summary
 from controller.report.problems import unreadable
-from controller.review.memory import Memory, Stage, Stamp, config_digest, written
+from controller.review.memory import Memory, Stamp, StoryStage, config_digest, written
 from controller.review.notes import loose_problems, notes
 from controller.review.sticky import find, publish
 from controller.settings import SETTINGS_FILE
@@ -96,7 +96,7 @@ def _planned(opened: Opened, reviewed: Reviewed, head: Preview, beside: tuple[Pr
         summary_url=reviewed.job,
     )
     memory = Memory(
-        stage=Stage.PLANNED,
+        stage=StoryStage.PLANNED,
         head=reviewed.head,
         base=reviewed.branch,
         config=config_digest(opened.settings),
@@ -171,9 +171,9 @@ def _told(problem: Problem) -> str:
     return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 
-def _result(planned: Planned) -> CheckResult:
+def _result(planned: Planned) -> CheckState:
     if planned.head.world.desired.errors or planned.view.unreadable:
-        return CheckResult.FAILED
+        return CheckState.FAILED
     if planned.view.plan.guards:
-        return CheckResult.NEEDS_PERSON
-    return CheckResult.PASSED if planned.view.plan.actions else CheckResult.NOTHING
+        return CheckState.NEEDS_PERSON
+    return CheckState.PASSED if planned.view.plan.actions else CheckState.NOTHING

@@ -12,11 +12,11 @@ from controller.report.standing import Word, latest_run, standing
 from controller.report.wording import figure
 from controller.review.applying import Applied, Applying
 from controller.review.grants import COMMENT_PAGES
-from controller.review.memory import Memory, Stage, read, written
+from controller.review.memory import Memory, StoryStage, read, written
 from controller.review.sticky import find, ours, publish
 from controller.state.recorded import Record
 
-_OPEN = frozenset({Stage.REFUSED, Stage.APPLYING})
+_OPEN = frozenset({StoryStage.REFUSED, StoryStage.APPLYING})
 _FRAME = 100  # bytes that a code host may put around a memory
 
 
@@ -38,7 +38,7 @@ async def tell(host: CodeHost, opened: Opened, what: Applying, applied: Applied,
     for told in await _stories(host, applied):
         names = _names(told, records)
         refusal = _refusal(applied)
-        if not names or (refusal and told.memory.stage is Stage.APPLYING):
+        if not names or (refusal and told.memory.stage is StoryStage.APPLYING):
             continue
         story = Story(
             pull=told.pull,
@@ -59,7 +59,7 @@ async def _stories(host: CodeHost, applied: Applied) -> list[_Told]:
     for number in sorted(applied.pulls):
         comment = await find(host, number)
         memory = read(comment.memory) if comment is not None else None
-        found[number] = _Told(number, comment, memory or Memory(Stage.REFUSED, ""))
+        found[number] = _Told(number, comment, memory or Memory(StoryStage.REFUSED, ""))
     for comment in await ours(host, await host.latest_comments(COMMENT_PAGES)):
         memory = read(comment.memory)
         if comment.pull and memory is not None and memory.stage in _OPEN:
@@ -70,7 +70,7 @@ async def _stories(host: CodeHost, applied: Applied) -> list[_Told]:
 def _names(told: _Told, records: Mapping[str, Record]) -> tuple[str, ...]:
     """The models a pull request is about: those it was reviewed or refused for, and those its plan named."""
     reviewed = [name for name, record in records.items() if any(r.pull == told.pull for r in record.reviews)]
-    planned = [stamp.name for stamp in told.memory.stamps or () if told.memory.stage is Stage.PLANNED]
+    planned = [stamp.name for stamp in told.memory.stamps or () if told.memory.stage is StoryStage.PLANNED]
     return tuple(dict.fromkeys((*told.memory.names, *planned, *sorted(reviewed))))
 
 
@@ -86,20 +86,25 @@ def _refusal(applied: Applied) -> str:
 def _said(story: Story, told: _Told, applied: Applied, limit: int) -> Said:
     """The comment. A plan that could not be taken into the ledger stays remembered, with the time of its posting."""
     memory = told.memory
-    if applied.done is None and applied.refusal is None and memory.stage is Stage.PLANNED and told.comment is not None:
+    if (
+        applied.done is None
+        and applied.refusal is None
+        and memory.stage is StoryStage.PLANNED
+        and told.comment is not None
+    ):
         memory = replace(memory, posted=memory.posted or told.comment.updated)
     else:
         stage = _stage(story)
-        commit = story.commit if stage is not Stage.REFUSED else ""
+        commit = story.commit if stage is not StoryStage.REFUSED else ""
         memory = replace(memory, stage=stage, stamps=(), names=tuple(story.names), commit=commit, posted="")
     remembered = written(memory)
     return Said(story_comment(story, limit - len(remembered) - _FRAME), remembered)
 
 
-def _stage(story: Story) -> Stage:
+def _stage(story: Story) -> StoryStage:
     if story.refusal or story.refused:
-        return Stage.REFUSED
-    return Stage.DONE if is_settled(story) else Stage.APPLYING
+        return StoryStage.REFUSED
+    return StoryStage.DONE if is_settled(story) else StoryStage.APPLYING
 
 
 async def _statuses(host: CodeHost, story: Story) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class Decision(StrEnum):
     """What a review came to."""
 
     GRANTED = "Granted"
@@ -50,7 +50,7 @@ class Review:
     ``comment`` is the id of the comment that gave a command, ``at`` RFC 3339, ``spent`` whether the action was done.
     """
 
-    verdict: Verdict
+    verdict: Decision
     origin: Origin
     basis: Basis
     pull: int = 0

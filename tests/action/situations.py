@@ -9,7 +9,7 @@ from unittest import mock
 
 from controller.cli.main import run
 from controller.state.recorded import Record
-from controller.state.reviews import Origin, Review, Verdict
+from controller.state.reviews import Decision, Origin, Review
 from tests.action.conftest import House
 from tests.action.workflow import Step, push_payload
 from tests.e2e.stand import Answer, spec
@@ -139,11 +139,11 @@ def writes(house: House) -> list[tuple[str, str]]:
 
 
 def granted(record: Record) -> list[Review]:
-    return [review for review in record.reviews if review.verdict is Verdict.GRANTED]
+    return [review for review in record.reviews if review.verdict is Decision.GRANTED]
 
 
 def refused(record: Record) -> list[Review]:
-    return [review for review in record.reviews if review.verdict is Verdict.REFUSED]
+    return [review for review in record.reviews if review.verdict is Decision.REFUSED]
 
 
 def origins(record: Record) -> list[Origin]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.review.fork_plan import FILE
-from controller.review.memory import Stage
+from controller.review.memory import StoryStage
 from tests.action.conftest import House, memory_of
 from tests.action.workflow import Step
 from tests.e2e.stand import spec
@@ -76,7 +76,7 @@ def test_a_forks_plan_asks_no_provider_writes_nothing_to_the_code_host_and_is_po
     assert "| 🆕 create | `numbers` |" in body
     memory = memory_of(house, 1)
     assert memory is not None
-    assert (memory.head, memory.stage, memory.stamps) == (head, Stage.FOREIGN, None)
+    assert (memory.head, memory.stage, memory.stamps) == (head, StoryStage.FOREIGN, None)
     assert len(house.proxy.requests) == before
 
 

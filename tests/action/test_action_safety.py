@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.review.memory import Stage
+from controller.review.memory import StoryStage
 from tests.action.conftest import House, memory_of
 from tests.action.workflow import Workflow
 from tests.e2e.stand import Repository, rows, settings, spec
@@ -138,8 +138,8 @@ def test_two_reviewed_pull_requests_merged_one_after_the_other_are_both_applied(
     assert house.creates == 2
     stages = [marker.stage for n in (1, 2) if (marker := memory_of(house, n)) is not None]
     assert len(stages) == 2
-    assert Stage.PLANNED not in stages
-    assert Stage.REFUSED not in stages
+    assert StoryStage.PLANNED not in stages
+    assert StoryStage.REFUSED not in stages
 
 
 def test_the_configuration_of_a_pull_request_is_not_its_own(house: House) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.review.memory import Stage
+from controller.review.memory import StoryStage
 from tests.action.conftest import House, memory_of
 from tests.e2e.stand import rows, spec
 
@@ -27,7 +27,7 @@ def pushed(house: House, epochs: int) -> None:
     house.forge.push(1, house.commit())
 
 
-def stage(house: House) -> Stage:
+def stage(house: House) -> StoryStage:
     marker = memory_of(house, 1)
     assert marker is not None
     return marker.stage
@@ -53,10 +53,10 @@ def test_one_comment_from_the_first_plan_to_the_model_that_serves(house: House) 
     applied = house.workflow.push(merged)
     assert applied.answer.code == 0, applied.answer.out + applied.answer.err
     assert house.creates == creates + 1
-    assert stage(house) is Stage.APPLYING
+    assert stage(house) is StoryStage.APPLYING
     [tuning] = house.forge.bodies(1)
     assert "is tuning" in tuning
-    while stage(house) is Stage.APPLYING:
+    while stage(house) is StoryStage.APPLYING:
         assert house.workflow.schedule(merged).answer.code == 0
     [told] = house.forge.bodies(1)
     assert "final loss" in told
@@ -82,6 +82,6 @@ def test_a_dataset_changed_between_review_and_apply_is_refused_by_name_and_nothi
     assert house.creates == 0
     [told] = house.forge.bodies(1)
     assert "the dataset of numbers moved" in told
-    assert stage(house) is Stage.REFUSED
+    assert stage(house) is StoryStage.REFUSED
     assert house.workflow.schedule(merged).answer.code == 3
     assert house.creates == 0

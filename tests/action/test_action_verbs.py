@@ -15,7 +15,7 @@ from controller.review.commands import (
     Verb,
     parse_verb,
 )
-from controller.review.memory import Stage
+from controller.review.memory import StoryStage
 from tests.action.conftest import House, memory_of
 from tests.action.workflow import Step
 from tests.e2e.stand import rows, spec
@@ -98,7 +98,7 @@ def test_a_refused_merge_is_applied_by_a_persons_word_and_its_run_is_cancelled_b
     assert house.creates == 1
     marker = memory_of(house, 1)
     assert marker is not None
-    assert (marker.stage, marker.commit) == (Stage.APPLYING, merged)
+    assert (marker.stage, marker.commit) == (StoryStage.APPLYING, merged)
     assert said(house, "jane", "/gitune cancel another").answer.code == 1
     assert said(house, "jane", "/gitune cancel numbers").answer.code == 0
     assert any(path.endswith(":cancel") for _, path in house.proxy.changes)

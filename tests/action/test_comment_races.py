@@ -12,7 +12,7 @@ import pytest
 from controller.forges.github.client import GitHub
 from controller.ports.code_host import Comment, Said
 from controller.rest import Secret, Timing
-from controller.review.memory import Memory, Stage, written
+from controller.review.memory import Memory, StoryStage, written
 from controller.review.sticky import find, publish
 from tests.forge.stand_in import REPOSITORY, StandIn
 
@@ -58,7 +58,7 @@ class Racing(GitHub):
 async def test_of_jobs_that_race_one_comment_is_left(stand: StandIn, jobs: int) -> None:
     gate = Gate(jobs)
     hosts = [Racing(stand.url, gate) for _ in range(jobs)]
-    memory = written(Memory(Stage.PLANNED, "a" * 40, "main"))
+    memory = written(Memory(StoryStage.PLANNED, "a" * 40, "main"))
 
     await asyncio.gather(*(publish(host, 1, Said("the plan\n", memory)) for host in hosts))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.review.fork_plan import FILE
-from controller.review.memory import Stage
+from controller.review.memory import StoryStage
 from controller.state.reviews import Origin
 from tests.action.conftest import House, memory_of
 from tests.action.situations import (
@@ -102,7 +102,7 @@ def test_a_token_that_may_write_no_more_stops_no_pass_and_the_comment_is_told_la
     well(house.workflow.schedule(merged))
     memory = memory_of(house, 1)
     assert memory is not None
-    assert memory.stage in {Stage.APPLYING, Stage.DONE}
+    assert memory.stage in {StoryStage.APPLYING, StoryStage.DONE}
     assert house.creates == 1
 
 

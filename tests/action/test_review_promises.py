@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from controller.review.memory import Stage
+from controller.review.memory import StoryStage
 from controller.state.reviews import Origin
 from tests.action.conftest import House, memory_of
 from tests.action.situations import (
@@ -255,7 +255,7 @@ def test_a_summary_that_cannot_be_written_keeps_no_comment_back(house: House, tm
     assert house.creates == 1
     memory = memory_of(house, 1)
     assert memory is not None
-    assert memory.stage is Stage.APPLYING
+    assert memory.stage is StoryStage.APPLYING
 
 
 # A10

@@ -8,13 +8,13 @@ from controller.errors import CodeHostError
 from controller.forges.github.client import WORKFLOW_LOGIN, GitHub
 from controller.ports.code_host import (
     Annotation,
-    Answer,
     Authored,
     Check,
-    CheckResult,
+    CheckState,
     CommitStatus,
     Level,
     Said,
+    Sign,
     StatusState,
 )
 from controller.rest import Secret
@@ -56,7 +56,7 @@ async def test_comments_are_read_over_all_pages(stand: StandIn, github: GitHub) 
 async def test_a_comment_is_made_edited_and_answered_with_a_sign(stand: StandIn, github: GitHub) -> None:
     made = await github.create_comment(7, Said("first"))
     edited = await github.edit_comment(made.id, Said("second"))
-    await github.answer(made.id, Answer.SEEN)
+    await github.answer(made.id, Sign.SEEN)
 
     assert (made.author, edited.body, edited.pull) == (BOT, "second", 7)
     assert stand.bodies(7) == ["second"]
@@ -99,9 +99,9 @@ async def test_annotations_go_out_fifty_at_a_time_and_a_second_check_takes_the_p
     stand: StandIn, github: GitHub
 ) -> None:
     notes = tuple(Annotation("specs/a.yaml", n, Level.WARNING, f"line {n}", "GT203") for n in range(1, 121))
-    check = Check(name="gitune/plan", head=HEAD, result=CheckResult.PASSED, title="t", summary="s", annotations=notes)
+    check = Check(name="gitune/plan", head=HEAD, result=CheckState.PASSED, title="t", summary="s", annotations=notes)
     await github.publish(check)
-    await github.publish(Check(name="gitune/plan", head=HEAD, result=CheckResult.FAILED, title="t2", summary="s2"))
+    await github.publish(Check(name="gitune/plan", head=HEAD, result=CheckState.FAILED, title="t2", summary="s2"))
 
     assert len(stand.checks) == 1
     assert [n["start_line"] for n in stand.checks[0]["notes"]] == list(range(1, 121))
@@ -112,7 +112,7 @@ async def test_a_check_that_is_being_made_is_shown_and_then_replaced(stand: Stan
     assert await github.begin("gitune/plan", HEAD)
     assert [run["status"] for run in stand.checks] == ["in_progress"]
 
-    await github.publish(Check(name="gitune/plan", head=HEAD, result=CheckResult.PASSED, title="t", summary="s"))
+    await github.publish(Check(name="gitune/plan", head=HEAD, result=CheckState.PASSED, title="t", summary="s"))
     assert await github.begin("gitune/plan", HEAD)
 
     assert [run["status"] for run in stand.checks] == ["in_progress"]

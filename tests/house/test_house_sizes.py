@@ -1,11 +1,9 @@
-"""Modules and functions that one can hold in the head: the numbers are limits, the habit is far below them."""
+"""Functions that one can hold in the head: the numbers are limits, the habit is far below them."""
 
 import ast
 import statistics
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-MODULE_LINES = 350
 FUNCTION_LINES = 50
 PARAMETERS = 6
 MEDIAN_FUNCTION_LINES = 12
@@ -36,12 +34,6 @@ def parameters(function: Function) -> int:
 def is_command(place: str, function: Function) -> bool:
     """A command of the command line: its parameters are the options that people type, as many as there are."""
     return place.startswith("controller/cli/") and bool(function.decorator_list)
-
-
-def test_no_module_is_longer_than_a_few_screens(root: Path, modules: Mapping[str, ast.Module]) -> None:
-    counted = {path: len((root / path).read_text("utf-8").splitlines()) for path in modules}
-
-    assert {path: n for path, n in counted.items() if n > MODULE_LINES} == {}
 
 
 def test_no_function_is_longer_than_a_screen(modules: Mapping[str, ast.Module]) -> None:

@@ -15,14 +15,14 @@ from controller.ledger.pages import render
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
-from controller.state.reviews import Basis, Origin, Review, Verdict
+from controller.state.reviews import Basis, Decision, Origin, Review
 from tests.ledger.records import FINGERPRINT, record
 
 FIRST = Path(__file__).parent / "schema-1"
 WRITTEN = sorted(path.relative_to(FIRST).as_posix() for path in FIRST.glob("status/*.yaml"))
 SINCE = frozenset({"reviews", "commands", "asked"})  # fields that the first schema does not have
 REFUSAL = Review(
-    verdict=Verdict.REFUSED,
+    verdict=Decision.REFUSED,
     origin=Origin.PULL_REQUEST,
     basis=Basis(action="create", reason="NewSpec", asked="a" * 32, digest="b" * 32, fingerprint=FINGERPRINT, attempt=1),
     pull=7,

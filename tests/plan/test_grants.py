@@ -32,7 +32,7 @@ from controller.state.identity import Hyperparameters
 from controller.state.observed import BaseModelFacts, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Record, RunOutcome
-from controller.state.reviews import Basis, Origin, Review, Verdict
+from controller.state.reviews import Basis, Decision, Origin, Review
 from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of, slot_of, spec, world_of
 
 OTHER_BASES = {name: BaseModelFacts(name, exists=True, tunable=True) for name in ("models/tiny", "models/small")}
@@ -57,11 +57,11 @@ def shown(world: World) -> tuple[Basis, ...]:
     return tuple(basis(action, world) for action in make_plan(replace(world, review=ReviewRule.NOTHING)).actions)
 
 
-def review(basis: Basis, verdict: Verdict = Verdict.GRANTED, **fields: Any) -> Review:
+def review(basis: Basis, verdict: Decision = Decision.GRANTED, **fields: Any) -> Review:
     return Review(**{"verdict": verdict, "origin": Origin.PULL_REQUEST, "basis": basis, "pull": 1, **fields})
 
 
-def granted(world: World, *bases: Basis, verdict: Verdict = Verdict.GRANTED, **fields: Any) -> World:
+def granted(world: World, *bases: Basis, verdict: Decision = Decision.GRANTED, **fields: Any) -> World:
     """The world with reviews on record for all of its names."""
     given = tuple(review(one, verdict, **fields) for one in bases)
     known = dict(world.recorded.records)
@@ -243,7 +243,7 @@ def test_a_create_that_was_sent_before_goes_on_without_another_grant() -> None:
 def test_a_refusal_binds_who_asks_no_code_host_until_it_is_granted_or_allowed() -> None:
     world = world_of(spec())
     (pay,) = shown(world)
-    refused = replace(granted(world, pay, verdict=Verdict.REFUSED, why="pull request 1 was merged without a plan"))
+    refused = replace(granted(world, pay, verdict=Decision.REFUSED, why="pull request 1 was merged without a plan"))
     bound = replace(refused, review=ReviewRule.REFUSALS)
     described = replace(bound, desired=replace(bound.desired, models=(spec(description="Else"),)))
     other = replace(bound, desired=replace(bound.desired, models=(AFTER,)))
@@ -253,27 +253,27 @@ def test_a_refusal_binds_who_asks_no_code_host_until_it_is_granted_or_allowed() 
     assert done(other) == [("create", "NewSpec")]
     assert done(replace(bound, allowed=frozenset({"numbers"}))) == [("create", "NewSpec")]
     record = with_review(bound.recorded.records["numbers"], review(pay))
-    assert [r.verdict for r in record.reviews] == [Verdict.GRANTED]
+    assert [r.verdict for r in record.reviews] == [Decision.GRANTED]
 
 
 def test_what_says_nothing_new_is_not_written() -> None:
     (pay,) = shown(world_of(spec()))
-    record = with_review(Record(name="numbers", provider="local"), review(pay, Verdict.REFUSED, why="no plan", at="1"))
+    record = with_review(Record(name="numbers", provider="local"), review(pay, Decision.REFUSED, why="no plan", at="1"))
 
-    assert with_review(record, review(pay, Verdict.REFUSED, why="no plan", at="2")) is record
-    assert with_review(record, review(pay, Verdict.REFUSED, why="another", at="2")).reviews[0].why == "another"
+    assert with_review(record, review(pay, Decision.REFUSED, why="no plan", at="2")) is record
+    assert with_review(record, review(pay, Decision.REFUSED, why="another", at="2")).reviews[0].why == "another"
 
 
 def test_no_refusal_is_forgotten_for_what_is_granted_beside_it() -> None:
     (pay,) = shown(world_of(spec()))
     record = Record(name="numbers", provider="local")
     for number in range(REFUSALS):
-        record = with_review(record, review(replace(pay, asked=f"{number:032x}", attempt=number + 2), Verdict.REFUSED))
+        record = with_review(record, review(replace(pay, asked=f"{number:032x}", attempt=number + 2), Decision.REFUSED))
     for number in range(500, 600):
         other = replace(pay, asked=f"{number:032x}", digest=f"{number:032x}", attempt=number)
         record = with_review(record, review(other, spent=True))
 
-    assert sum(r.verdict is Verdict.REFUSED for r in record.reviews) == REFUSALS
+    assert sum(r.verdict is Decision.REFUSED for r in record.reviews) == REFUSALS
     assert len(record.reviews) == REFUSALS + 40
     assert standing_refusal(record.reviews, replace(pay, attempt=2, asked="0" * 32)) is not None
 
@@ -295,7 +295,7 @@ def test_a_digest_covers_only_what_asks_for_the_same() -> None:
     assert covers(pay, pay)
     assert not covers(pay, replace(pay, asked="0" * 32))
     assert not covers(pay, replace(pay, digest="0" * 32))
-    assert not covered((review(pay, Verdict.REFUSED),), pay)
+    assert not covered((review(pay, Decision.REFUSED),), pay)
 
 
 def kinds(world: World) -> list[tuple[str, bool]]:

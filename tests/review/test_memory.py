@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from controller.forges.github.markers import joined, split
 from controller.ports.code_host import Said
-from controller.review.memory import Memory, Stage, Stamp, config_digest, is_plan, read, written
+from controller.review.memory import Memory, Stamp, StoryStage, config_digest, is_plan, read, written
 from controller.settings import Policy, ProviderSettings, Settings
 from controller.state.reviews import Basis
 
@@ -31,7 +31,7 @@ BASIS = Basis(
 )
 REMOVED = Basis(action="hold", reason="SpecMissing", asked="a" * 32, digest="b" * 32)
 STAMPS = (Stamp("numbers", BASIS), Stamp("others", REMOVED))
-MEMORY = Memory(Stage.PLANNED, "b" * 40, "main", "abcdef", STAMPS, ("numbers",), "d" * 40, "2026-11-02T12:00:00Z")
+MEMORY = Memory(StoryStage.PLANNED, "b" * 40, "main", "abcdef", STAMPS, ("numbers",), "d" * 40, "2026-11-02T12:00:00Z")
 ROW = ["numbers", "create", "NewSpec", "a" * 32, "b" * 32, "c" * 64, 1, *["000001"] * 4]
 
 

@@ -19,7 +19,7 @@ from controller.ports.code_host import CodeHost, Pull
 from controller.report.applied import applied_markdown, applied_summary
 from controller.report.plan_markdown import plan_markdown
 from controller.review.applying import Applied, Applying, apply
-from controller.review.grants import Order
+from controller.review.grants import ApplyOrder
 from controller.review.planning import Reviewed
 from controller.review.story import tell
 from controller.settings import Settings
@@ -56,7 +56,7 @@ async def applied_branch(asked: Asked, inputs: Inputs, host: CodeHost) -> Branch
     raise ControllerError(f"this clone does not have the branch {name}, which is what is applied", hint=hint)
 
 
-async def apply_now(asked: Asked, inputs: Inputs, host: CodeHost, order: Order | None = None) -> int:
+async def apply_now(asked: Asked, inputs: Inputs, host: CodeHost, order: ApplyOrder | None = None) -> int:
     """One pass (with ``wait``, passes until nothing tunes), then the comments. The exit code is the pass's own.
 
     What the code host does not do stops no pass; it is raised at the end.
@@ -159,7 +159,7 @@ class StepWork:
         )
         await plan_at(self.asked, self.inputs, self.host, pull.number, reviewed)
 
-    async def apply(self, order: Order) -> bool:
+    async def apply(self, order: ApplyOrder) -> bool:
         """Apply on a person's order."""
         what = Applying(self.at.name, self.at.tip, order, self.inputs.wait)
         return await _apply(self.asked, self.inputs, self.host, what) == Code.WELL

@@ -13,15 +13,15 @@ from controller.forges.github.markers import joined, split
 from controller.forges.github.refusal import refuse
 from controller.ports.code_host import (
     Annotation,
-    Answer,
     Authored,
     Check,
-    CheckResult,
+    CheckState,
     Comment,
     CommitStatus,
     Level,
     Pull,
     Said,
+    Sign,
     StatusState,
 )
 from controller.rest import JSON, Answered, Call, Limits, Repeat, Rest, Secret, Timing, Transport
@@ -42,14 +42,14 @@ _COMMENT_LIMIT = 65_536  # characters; kept in bytes, which are never fewer
 _MOST_COMMITS = 3  # pages of a hundred: GitHub lists 250 commits of a pull request
 LIMITS = Limits(deadline=150.0, longest_backoff=20.0, at_once=4)
 
-_REACTIONS = {Answer.SEEN: "eyes", Answer.DONE: "+1", Answer.FAILED: "-1", Answer.NOT_ALLOWED: "confused"}
+_REACTIONS = {Sign.SEEN: "eyes", Sign.DONE: "+1", Sign.FAILED: "-1", Sign.NOT_ALLOWED: "confused"}
 _STATES = {StatusState.PENDING: "pending", StatusState.GOOD: "success", StatusState.BAD: "failure"}
 _LEVELS = {Level.ERROR: "failure", Level.WARNING: "warning", Level.ADVICE: "notice"}
 _CONCLUSIONS = {
-    CheckResult.PASSED: "success",
-    CheckResult.FAILED: "failure",
-    CheckResult.NOTHING: "neutral",
-    CheckResult.NEEDS_PERSON: "action_required",
+    CheckState.PASSED: "success",
+    CheckState.FAILED: "failure",
+    CheckState.NOTHING: "neutral",
+    CheckState.NEEDS_PERSON: "action_required",
 }
 
 
@@ -156,10 +156,10 @@ class GitHub:
             if not error.missing:
                 raise
 
-    async def answer(self, comment: int, answer: Answer) -> None:
+    async def answer(self, comment: int, sign: Sign) -> None:
         """Answer a comment with a reaction; GitHub keeps one of a kind."""
         path = f"{self._path}/issues/comments/{comment}/reactions"
-        await self._send("POST", path, {"content": _REACTIONS[answer]}, Repeat.HARMLESS)
+        await self._send("POST", path, {"content": _REACTIONS[sign]}, Repeat.HARMLESS)
 
     async def may_write(self, login: str) -> bool:
         """Whether somebody may push. A login no person can have may not."""
