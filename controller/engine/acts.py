@@ -10,9 +10,9 @@ from controller.engine.look import look
 from controller.engine.score import EXACT_MATCH, score
 from controller.errors import ControllerError
 from controller.plan.bases import settle_bases
-from controller.plan.case import TUNING
 from controller.plan.fit import Where, find_fit
 from controller.plan.record import acted_on, refreshed
+from controller.plan.rules.case import TUNING
 from controller.plan.runs import stopped
 from controller.plan.slots import retire_finished
 from controller.plan.world import World, names_of, slot_provider

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import groupby
 
-from controller.plan.actions import Action, Hold, Orphan, Plan, Tune
+from controller.plan.actions import Action, Hold, Plan, Tune
 from controller.plan.bases import settle_bases
 from controller.plan.budget import within_budget
-from controller.plan.case import Case
-from controller.plan.decide import decide
 from controller.plan.digests import digested, plan_digest
 from controller.plan.grants import basis, needs_grant, reviewed, unreviewed
-from controller.plan.removed import delete, is_due, removed
+from controller.plan.rules import decide, decide_invalid, decide_removed
 from controller.plan.safety import guards
 from controller.plan.spared import seen_whole, worth_it
-from controller.plan.world import World, slot_provider
-from controller.state.desired import DeletionPolicy, DesiredModel, InvalidModel
+from controller.plan.world import World
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Record, Slot
 from controller.state.reviews import Basis
 
 
@@ -49,69 +44,13 @@ def ungranted(world: World) -> Mapping[str, tuple[Basis, ...]]:
 
 def _decided(world: World) -> list[Action]:
     desired = world.desired
-    by_name: dict[str, tuple[Action, ...]] = {}
+    by_name = {model.name: decide(model, world) for model in desired.models}
+    by_name |= {broken.name: decide_invalid(broken, world) for broken in desired.invalid}
     present = desired.names
-    for model in desired.models:
-        if model.name in desired.doubtful and not model.suspend:
-            by_name[model.name] = (_doubtful(model, desired.doubtful[model.name], world),)
-            continue
-        decided = decide(model, world)
-        used = frozenset(action.model for action in decided)
-        by_name[model.name] = (*decided, *_beyond_history(model, world, used))
-    for broken in desired.invalid:
-        by_name[broken.name] = (_invalid(broken, world),)
     for name, record in world.recorded.records.items():
         if name not in present:
-            by_name[name] = removed(record, world, whole=desired.complete)
+            by_name[name] = decide_removed(record, world)
     return [action for name in sorted(by_name) for action in by_name[name]]
-
-
-def _doubtful(model: DesiredModel, other: str, world: World) -> Hold:
-    message = f"it would take over what is recorded as {other}, whose spec may be in a file that cannot be read"
-    return Case(model, world.record_of(model), world).hold(Reason.TREE_INCOMPLETE, message)
-
-
-def _invalid(broken: InvalidModel, world: World) -> Hold:
-    record = world.recorded.records.get(broken.name)
-    first = broken.problems[0]
-    more = f" (and {len(broken.problems) - 1} more)" if len(broken.problems) > 1 else ""
-    return Hold(
-        name=broken.name,
-        provider=record.provider if record else "",
-        reason=broken.reason,
-        message=f"{first}{more}: nothing changes until it is mended",
-    )
-
-
-def _beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> Iterator[Action]:
-    """Retired runs over the limit are let go, or deleted in two steps where the policy says so; not one just taken."""
-    record = world.record_of(model)
-    if record is None or model.suspend:
-        return
-    record = replace(record, name=model.name)
-    used |= {slot.model for slot in (record.active, record.pending) if slot is not None}
-    for slot in record.retired[model.run_history_limit :]:
-        if slot.model in used:
-            continue
-        beyond = f"{slot.model} is beyond runHistoryLimit {model.run_history_limit}"
-        if model.deletion_policy is DeletionPolicy.ORPHAN:
-            yield _over_limit(Orphan, record, slot, f"{beyond}: left alone from now on")
-        elif is_due(slot, record, world):
-            yield delete(record, slot, Reason.HISTORY_LIMIT, f"{beyond}: deleted for good")
-        else:
-            yield _over_limit(Hold, record, slot, f"{beyond}: deleted when the grace period is over")
-
-
-def _over_limit(kind: type[Hold | Orphan], record: Record, slot: Slot, message: str) -> Action:
-    return kind(
-        name=record.name,
-        provider=slot_provider(slot, record),
-        reason=Reason.HISTORY_LIMIT,
-        message=message,
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
-    )
 
 
 def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:

@@ -16,7 +16,7 @@ from controller.plan.actions import (
 )
 from controller.plan.grants import after_action
 from controller.plan.outcomes import Done, Outcome
-from controller.plan.removed import never_ran
+from controller.plan.rules.removal import never_ran
 from controller.plan.runs import advanced, forward, tenths
 from controller.plan.slots import each_slot, retire_finished
 from controller.plan.status import conditions

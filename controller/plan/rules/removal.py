@@ -1,0 +1,287 @@
+"""A record whose spec is gone, and runs beyond their history: what tunes is cancelled, the rest is left or deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan
+from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown
+from controller.plan.rules.table import Table, row
+from controller.plan.world import World, slot_provider
+from controller.state.desired import DeletionPolicy, DesiredModel
+from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.reasons import Reason
+from controller.state.recorded import Intent, Record, Slot
+
+_NO_INTENT = "no create is open"
+_NOTHING_PENDING = "no run is pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A record without a spec, in its world. ``whole`` is False where the revision could not be read whole."""
+
+    record: Record
+    world: World
+    whole: bool
+
+    def say(self, kind: type[Hold | Orphan | Nothing], reason: Reason, message: str) -> tuple[Action, ...]:
+        """One action about the record as a whole."""
+        slot = self.record.active or self.record.pending
+        action = kind(
+            name=self.record.name,
+            provider=self.record.provider,
+            reason=reason,
+            message=message,
+            model=slot.model if slot else "",
+            fingerprint=slot.fingerprint if slot else "",
+            attempt=slot.attempt if slot else 0,
+        )
+        return (action,)
+
+    def pending(self) -> RemoteModel | None:
+        """The pending run's model, where it is ours and may still be tuning."""
+        slot = self.record.pending
+        if slot is None:
+            return None
+        remote = self.world.observed.model(slot_provider(slot, self.record), slot.model)
+        names = self.world.marks_of(self.record, slot)
+        ours = remote is not None and self.world.is_ours(remote, names, slot.fingerprint, slot.attempt)
+        return remote if remote is not None and ours and remote.state in TUNING else None
+
+
+def never_ran(record: Record) -> bool:
+    """Whether nothing was ever paid for under this name, nor may have been: its record speaks of no model."""
+    return not (record.slots or record.runs or record.intent)
+
+
+@row("none", Reason.ORPHANED)
+def let_go_before(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone since an earlier pass, and its model was left alone."""
+    if not gone.record.orphaned or gone.record.intent is not None:
+        return "it was not let go of before"
+    return gone.say(Nothing, Reason.ORPHANED, "left alone since its spec was removed")
+
+
+@row("hold", Reason.TREE_INCOMPLETE)
+def not_read_whole(gone: Removal) -> tuple[Action, ...] | str:
+    """No spec of this name was found, but not everything could be read."""
+    if gone.whole:
+        return "everything could be read"
+    message = "no spec of this name, but not everything could be read: nothing counts as removed"
+    return gone.say(Hold, Reason.TREE_INCOMPLETE, message)
+
+
+@row("orphan", Reason.SPEC_REMOVED)
+def removed_before_a_run(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and nothing was ever paid for: its record is dropped, unless a refusal stands in it."""
+    if not never_ran(gone.record):
+        return "something was paid for, or may have been"
+    return gone.say(
+        Orphan, Reason.SPEC_REMOVED, "its spec was removed before a run was paid for: nothing is left of it"
+    )
+
+
+@row("adopt", Reason.INTENT_FOUND)
+def removed_create_found(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and a create of it whose answer was lost is found: first known, then superseded."""
+    intent = gone.record.intent
+    if intent is None:
+        return _NO_INTENT
+    provider = _provider(gone, intent)
+    made = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
+    names = gone.world.marks_of(gone.record, made)
+    found = gone.world.marked(provider, names, intent.fingerprint, intent.attempt)
+    return (adopt(gone.record.name, provider, intent, found[0]),) if found else "no model of that create is there"
+
+
+@row("hold", Reason.OUTCOME_UNKNOWN, Reason.VISIBILITY)
+def removed_create_unknown(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and nobody can tell yet whether a create of it made something."""
+    intent, world = gone.record.intent, gone.world
+    if intent is None:
+        return _NO_INTENT
+    if intent.model and world.observed.presence(_provider(gone, intent), intent.model) is Presence.UNSURE:
+        return gone.say(Hold, Reason.OUTCOME_UNKNOWN, unknown(gone.record.name, intent.model))
+    if may_yet_show(gone.record, world):
+        return gone.say(Hold, Reason.VISIBILITY, SHOWS_LATE)
+    if intent.model:
+        return "its id is free: the create made nothing"
+    return gone.say(Hold, Reason.OUTCOME_UNKNOWN, unknown(gone.record.name, "a model"))
+
+
+@row("hold", Reason.PROVIDER_UNREADABLE, Reason.VISIBILITY)
+def removed_run_unseen(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and whether its pending run tunes cannot be told yet."""
+    slot = gone.record.pending
+    if slot is None:
+        return _NOTHING_PENDING
+    presence = gone.world.observed.presence(slot_provider(slot, gone.record), slot.model)
+    if presence is Presence.UNSURE:
+        message = f"{slot.model} cannot be read: it is neither stopped nor left"
+        return gone.say(Hold, Reason.PROVIDER_UNREADABLE, message)
+    if presence is Presence.ABSENT and slot.model in gone.world.fresh:
+        return gone.say(Hold, Reason.VISIBILITY, f"{slot.model} was just made and does not show yet")
+    return "the pending run can be seen, or is gone"
+
+
+@row("hold", Reason.SPEC_MISSING)
+def removed_once(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and its run is tuning: seen once."""
+    slot = gone.record.pending
+    if slot is None or gone.pending() is None:
+        return "no run of it is tuning"
+    if gone.record.missing:
+        return "an earlier pass did not find the spec either"
+    # One look can be wrong (a half-written tree, a mirror that lags); a cancel cannot be taken back.
+    message = f"its spec is gone: {slot.model} is stopped if a second look agrees"
+    return gone.say(Hold, Reason.SPEC_MISSING, message)
+
+
+@row("cancel", Reason.SPEC_REMOVED)
+def removed_twice(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and its run is tuning: seen twice."""
+    slot, remote = gone.record.pending, gone.pending()
+    if slot is None or remote is None:
+        return "no run of it is tuning"
+    stop = Cancel(
+        name=gone.record.name,
+        provider=slot_provider(slot, gone.record),
+        reason=Reason.SPEC_REMOVED,
+        message=f"its spec was removed: {slot.model} is stopped; what it cost is spent",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        operation=remote.operation or slot.operation,
+    )
+    return (stop,)
+
+
+@row("orphan", Reason.SPEC_REMOVED)
+def removed_and_left(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone: its model is left alone."""
+    if gone.record.deletion_policy is DeletionPolicy.DELETE and gone.record.slots:
+        return "deletionPolicy is Delete"
+    left = "its models are deleted" if gone.record.deletion_policy is DeletionPolicy.DELETE else ""
+    message = f"its spec was removed and {left}" if left else "its spec was removed: the remote model stays, left alone"
+    return gone.say(Orphan, Reason.SPEC_REMOVED, message)
+
+
+@row("hold", Reason.DELETE_PENDING)
+def removed_and_doomed(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, with `deletionPolicy: Delete`: a tombstone is written, and the grace period runs."""
+    record = gone.record
+    if all(is_due(slot, record, gone.world) for slot in record.slots):
+        return "the grace period is over, or was ended"
+    message = f"its spec was removed: {len(record.slots)} models are deleted when the grace period is over"
+    return gone.say(Hold, Reason.DELETE_PENDING, f"{message}; `gitune approve-delete {record.name}` ends it")
+
+
+@row("delete", Reason.SPEC_REMOVED)
+def removed_and_deleted(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and the grace period is over, or was ended by `gitune approve-delete`."""
+    why = "its spec was removed: {} is deleted for good"
+    return tuple(_delete(gone.record, slot, Reason.SPEC_REMOVED, why.format(slot.model)) for slot in gone.record.slots)
+
+
+def _provider(gone: Removal, intent: Intent) -> str:
+    return intent.provider or gone.record.provider
+
+
+# ── runs beyond the history ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A retired run over the limit of its spec."""
+
+    model: DesiredModel
+    record: Record
+    slot: Slot
+    world: World
+
+    @property
+    def what(self) -> str:
+        """``… is beyond runHistoryLimit 2``."""
+        return f"{self.slot.model} is beyond runHistoryLimit {self.model.run_history_limit}"
+
+
+@row("orphan", Reason.HISTORY_LIMIT)
+def beyond_and_left(run: Beyond) -> tuple[Action, ...] | str:
+    """A retired run is beyond `runHistoryLimit`."""
+    if run.model.deletion_policy is DeletionPolicy.DELETE:
+        return "deletionPolicy is Delete"
+    return (_over_limit(Orphan, run, f"{run.what}: left alone from now on"),)
+
+
+@row("delete", Reason.HISTORY_LIMIT)
+def beyond_and_deleted(run: Beyond) -> tuple[Action, ...] | str:
+    """A retired run is beyond `runHistoryLimit`, with `deletionPolicy: Delete`, and its grace period is over."""
+    if not is_due(run.slot, run.record, run.world):
+        return "the grace period is not over"
+    return (_delete(run.record, run.slot, Reason.HISTORY_LIMIT, f"{run.what}: deleted for good"),)
+
+
+@row("hold", Reason.HISTORY_LIMIT)
+def beyond_and_doomed(run: Beyond) -> tuple[Action, ...] | str:
+    """A retired run is beyond `runHistoryLimit`, with `deletionPolicy: Delete`: a tombstone is written first."""
+    return (_over_limit(Hold, run, f"{run.what}: deleted when the grace period is over"),)
+
+
+def beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> tuple[Beyond, ...]:
+    """The retired runs over the limit of a spec, without those that were just taken up again."""
+    record = world.record_of(model)
+    if record is None or model.suspend:
+        return ()
+    record = replace(record, name=model.name)
+    used |= {slot.model for slot in (record.active, record.pending) if slot is not None}
+    over = record.retired[model.run_history_limit :]
+    return tuple(Beyond(model, record, slot, world) for slot in over if slot.model not in used)
+
+
+def is_due(slot: Slot, record: Record, world: World) -> bool:
+    """Whether a tombstone stands, its grace period is over (or was ended by a person) and history holds it."""
+    if not slot.doomed or slot.doomed_at in world.rewritten:
+        return False
+    return slot.doomed_at not in world.lost and (record.delete_approved or slot.model in world.due)
+
+
+def _delete(record: Record, slot: Slot, reason: Reason, message: str) -> Delete:
+    """The second step for one model."""
+    return Delete(
+        name=record.name,
+        provider=slot_provider(slot, record),
+        reason=reason,
+        message=message,
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+    )
+
+
+def _over_limit(kind: type[Hold | Orphan], run: Beyond, message: str) -> Action:
+    return kind(
+        name=run.record.name,
+        provider=slot_provider(run.slot, run.record),
+        reason=Reason.HISTORY_LIMIT,
+        message=message,
+        model=run.slot.model,
+        fingerprint=run.slot.fingerprint,
+        attempt=run.slot.attempt,
+    )
+
+
+REMOVED: Table[Removal] = (
+    let_go_before,
+    not_read_whole,
+    removed_before_a_run,
+    removed_create_found,
+    removed_create_unknown,
+    removed_run_unseen,
+    removed_once,
+    removed_twice,
+    removed_and_left,
+    removed_and_doomed,
+    removed_and_deleted,
+)
+BEYOND_HISTORY: Table[Beyond] = (beyond_and_left, beyond_and_deleted, beyond_and_doomed)

@@ -1,0 +1,300 @@
+"""A spec for which a run of its inputs is known: what becomes of that run, by the slot it stands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Update
+from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
+from controller.plan.fit import Fit, Where, bad_end
+from controller.plan.rules.case import Case, again
+from controller.plan.rules.table import Row, Table, row
+from controller.plan.world import names_of, slot_provider
+from controller.state.capabilities import Capabilities
+from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.reasons import Reason
+from controller.state.recorded import RunOutcome, Slot
+
+_IS_THERE = "the provider shows it"
+_ENDED_WELL = "it has not ended badly"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRun:
+    """A spec, the slot of the run that has its inputs, whether the model is there, and the model where it is ours."""
+
+    case: Case
+    slot: Slot
+    presence: Presence
+    remote: RemoteModel | None
+
+    @property
+    def seen(self) -> RemoteModel:
+        """The model as it was observed; the rows that need it stand behind those for a model that is not there."""
+        if self.remote is None:
+            raise AssertionError("a row above holds what is not there, or is not ours")
+        return self.remote
+
+    def others_stopped(self) -> tuple[Action, ...]:
+        """The cancels of whatever else tunes for this spec: nothing asks for it any more."""
+        return self.case.clear_the_way(except_for=self.slot)
+
+
+def known_run(case: Case, fit: Fit) -> KnownRun:
+    """The case with its run as the provider shows it."""
+    slot, model, world = fit.slot, case.model, case.world
+    remote = world.observed.model(model.provider, slot.model)
+    ours = remote is not None and world.is_ours(remote, names_of(model), slot.fingerprint, slot.attempt)
+    return KnownRun(case, slot, world.observed.presence(model.provider, slot.model), remote if ours else None)
+
+
+# ── wherever it stands ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@row("hold", Reason.PROVIDER_UNREADABLE)
+def run_unreadable(run: KnownRun) -> tuple[Action, ...] | str:
+    """The provider cannot tell whether the run is there."""
+    return (run.case.unreadable(run.slot),) if run.presence is Presence.UNSURE else "the provider could be read"
+
+
+@row("hold", Reason.LOST)
+def run_elsewhere(run: KnownRun) -> tuple[Action, ...] | str:
+    """The run is on another provider key than the spec names."""
+    key = _elsewhere(run) if run.presence is Presence.ABSENT else None
+    if key is None:
+        return "the run is not on another provider"
+    again_here = f"raise `spec.attempt` to pay for it on {run.case.model.provider} too"
+    message = f"the run of these inputs is on provider {key}: name that in the spec, or {again_here}"
+    return (run.case.hold(Reason.LOST, message, run.slot),)
+
+
+def _elsewhere(run: KnownRun) -> str | None:
+    """The provider key that shows a model which the spec's own does not."""
+    case = run.case
+    key = slot_provider(run.slot, case.record) if case.record is not None else case.model.provider
+    there = key != case.model.provider and case.world.observed.model(key, run.slot.model) is not None
+    return key if there else None
+
+
+@row("hold", Reason.VISIBILITY)
+def run_not_shown_yet(run: KnownRun) -> tuple[Action, ...] | str:
+    """The run was made a moment ago, and does not show yet."""
+    if run.presence is not Presence.ABSENT:
+        return _IS_THERE
+    if run.slot.model not in run.case.world.fresh:
+        return "it was not made just now"
+    return (run.case.hold(Reason.VISIBILITY, f"{run.slot.model} was just made and does not show yet", run.slot),)
+
+
+@row("hold", Reason.LOST)
+def run_gone(run: KnownRun) -> tuple[Action, ...] | str:
+    """The run is gone."""
+    if run.presence is not Presence.ABSENT:
+        return _IS_THERE
+    message = f"{run.slot.model} is gone: it is not paid for again unless `spec.attempt` rises"
+    return (run.case.hold(Reason.LOST, message, run.slot),)
+
+
+@row("hold", Reason.DRIFTED)
+def mark_changed(run: KnownRun) -> tuple[Action, ...] | str:
+    """Its owner mark was changed or removed."""
+    if run.remote is not None:
+        return "its owner mark is ours"
+    message = f"the owner mark of {run.slot.model} was changed or removed: it is no longer managed"
+    return (run.case.hold(Reason.DRIFTED, message, run.slot),)
+
+
+# ── pending ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@row("hold", Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED)
+def pending_ended_badly(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run failed, was cancelled, or was stopped at its limit."""
+    held = _ended_badly(run)
+    return (*run.others_stopped(), held) if held is not None else _ENDED_WELL
+
+
+@row("cancel", Reason.DEADLINE_EXCEEDED)
+def pending_overdue(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run tunes, and is past `limits.maxDuration`."""
+    if run.seen.state is RemoteState.ACTIVE or run.slot.model not in run.case.world.overdue:
+        return "it is not past limits.maxDuration"
+    stop = run.case.cancel(run.slot, Reason.DEADLINE_EXCEEDED, "the run is past limits.maxDuration")
+    return (*run.others_stopped(), stop)
+
+
+@row("wait", Reason.TUNING)
+def pending_tunes(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run is tuning."""
+    if run.seen.state is RemoteState.ACTIVE:
+        return "it has finished"
+    return (*run.others_stopped(), run.case.wait(run.slot, run.seen))
+
+
+@row("hold", Reason.EVALUATION_FAILED)
+def pending_below_its_bar(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run finished well and did not pass its evaluation."""
+    held = _failed_evaluation(run)
+    return (*run.others_stopped(), held) if held is not None else "no evaluation has failed"
+
+
+@row("promote", Reason.RUN_SUCCEEDED)
+def pending_finished(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run finished well."""
+    model, slot = run.case.model, run.slot
+    promote = Promote(
+        name=model.name,
+        provider=model.provider,
+        reason=Reason.RUN_SUCCEEDED,
+        message=f"{slot.model} is tuned" + (": evaluated first" if model.evaluation else ""),
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        desired=model,
+    )
+    return (*run.others_stopped(), promote)
+
+
+# ── active ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@row("hold", Reason.LOST)
+def active_serves_no_more(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run served, and its state at the provider is an end."""
+    state = run.seen.state
+    if state not in {RemoteState.FAILED, RemoteState.CANCELLED}:
+        return "the provider does not call it failed or cancelled"
+    return (run.case.hold(Reason.LOST, f"{run.slot.model} serves no more: its state is {state}", run.slot),)
+
+
+@row("hold", Reason.DRIFTED)
+def active_facts_changed(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run serves, and reports other training facts than it was tuned with."""
+    known = run.case.record.run(run.slot.model) if run.case.record else None
+    if known is None or not hyperparameters_differ(known, run.seen):
+        return "it reports the training facts it was tuned with"
+    message = f"{run.slot.model} reports other training facts than it was tuned with"
+    return (run.case.hold(Reason.DRIFTED, message, run.slot),)
+
+
+@row("update", Reason.FIELDS_CHANGED, Reason.FIELDS_DRIFTED)
+def active_fields_differ(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run serves, and fields that cost nothing differ: the spec moved, or somebody changed the model."""
+    case, slot, remote = run.case, run.slot, run.seen
+    updates = case.world.capabilities.get(case.model.provider, Capabilities()).updates
+    changes = place_changes(case.model, remote, updates)
+    description = remote.description
+    if "description" in updates:
+        description = described(case.model, remote, slot, case.world.instance)
+    if not changes and description == remote.description:
+        return "all fields that are updated in place are equal"
+    moved = case.record is not None and spec_moved(case.model, case.record)
+    names = ", ".join(c.field for c in changes) or "owner mark"
+    update = Update(
+        name=case.model.name,
+        provider=case.model.provider,
+        reason=Reason.FIELDS_CHANGED if moved else Reason.FIELDS_DRIFTED,
+        message=f"{names}: in place, free",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        changes=changes,
+        desired=case.model,
+        description=description,
+    )
+    return (*run.others_stopped(), update)
+
+
+@row("cancel", Reason.SUPERSEDED)
+def active_beside_another(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run serves, and another one is tuning that nothing asks for."""
+    return run.others_stopped() or "no other run is tuning"
+
+
+@row("none", Reason.UP_TO_DATE)
+def active_agrees(run: KnownRun) -> tuple[Action, ...] | str:
+    """The desired run serves and all is equal."""
+    model, slot = run.case.model, run.slot
+    agree = Nothing(
+        name=model.name,
+        provider=model.provider,
+        reason=Reason.UP_TO_DATE,
+        message=f"{slot.model} serves what the spec asks",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+    )
+    return (agree,)
+
+
+# ── retired, orphaned, or found under our mark ───────────────────────────────────────────────────────────────────────
+
+
+@row("hold", Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED, Reason.EVALUATION_FAILED)
+def retired_is_no_good(run: KnownRun) -> tuple[Action, ...] | str:
+    """A run of these inputs is there already, and ended badly or did not pass its evaluation."""
+    held = _ended_badly(run) or _failed_evaluation(run)
+    return (held,) if held is not None else _ENDED_WELL
+
+
+@row("reuse", Reason.RUN_EXISTS)
+def retired_is_reused(run: KnownRun) -> tuple[Action, ...] | str:
+    """A run of these inputs is there already: retired, orphaned, or found by its owner mark."""
+    model, slot = run.case.model, run.slot
+    reuse = Reuse(
+        name=model.name,
+        provider=model.provider,
+        reason=Reason.RUN_EXISTS,
+        message=f"{slot.model} was tuned from these inputs already: taken for nothing",
+        model=slot.model,
+        fingerprint=slot.fingerprint,
+        attempt=slot.attempt,
+        desired=model,
+    )
+    return (*run.others_stopped(), reuse)
+
+
+def _ended_badly(run: KnownRun) -> Hold | None:
+    case, slot, remote = run.case, run.slot, run.seen
+    stopped = bad_end(case.record, slot)
+    if stopped is RunOutcome.DEADLINE_EXCEEDED:
+        return case.hold(Reason.DEADLINE_EXCEEDED, again("the run was stopped at limits.maxDuration"), slot)
+    if stopped is RunOutcome.CANCELLED or remote.state is RemoteState.CANCELLED:
+        return case.hold(Reason.RUN_CANCELLED, again("the run was cancelled"), slot)
+    if remote.state is RemoteState.FAILED or stopped is RunOutcome.FAILED:
+        why = f"the run failed: {remote.error}" if remote.error else "the run failed; the provider gives no reason"
+        return case.hold(Reason.RUN_FAILED, again(why), slot)
+    return None
+
+
+def _failed_evaluation(run: KnownRun) -> Hold | None:
+    case = run.case
+    asked, known = case.model.evaluation, case.record.run(run.slot.model) if case.record else None
+    score = known.score if known else None
+    if asked is None or score is None or score.digest != asked.dataset.digest or score.value >= asked.min_score:
+        return None
+    message = f"{score.right} of {score.asked} right ({score.value:.3f}), {asked.min_score:g} asked"
+    return case.hold(Reason.EVALUATION_FAILED, f"{message}: the earlier run goes on serving", run.slot)
+
+
+_ANYWHERE: Table[KnownRun] = (run_unreadable, run_elsewhere, run_not_shown_yet, run_gone, mark_changed)
+PENDING: Table[KnownRun] = (
+    *_ANYWHERE,
+    pending_ended_badly,
+    pending_overdue,
+    pending_tunes,
+    pending_below_its_bar,
+    pending_finished,
+)
+ACTIVE: Table[KnownRun] = (
+    *_ANYWHERE,
+    active_serves_no_more,
+    active_facts_changed,
+    active_fields_differ,
+    active_beside_another,
+    active_agrees,
+)
+RETIRED: Table[KnownRun] = (*_ANYWHERE, retired_is_no_good, retired_is_reused)
+BY_SLOT: dict[Where, Table[KnownRun]] = {Where.PENDING: PENDING, Where.ACTIVE: ACTIVE, Where.KEPT: RETIRED}
+
+__all__ = ["ACTIVE", "BY_SLOT", "PENDING", "RETIRED", "KnownRun", "Row", "known_run"]
