@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from controller.plan.planner import STAGES
+from controller.plan.rules import TABLES
 from controller.state.reasons import Reason
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "lifecycle.md"
@@ -17,7 +19,9 @@ BEGIN, END = "<!-- generated: {name} -->\n", "<!-- end -->\n"
 
 def generated(page: str) -> str:
     """The page with every generated part as the code has it now."""
-    return _with(page, "holds", "".join(f"{line}\n" for line in _holds()))
+    for name, lines in (("rows", _rows()), ("stages", _stages()), ("holds", _holds())):
+        page = _with(page, name, "".join(f"{line}\n" for line in lines))
+    return page
 
 
 def _with(page: str, name: str, text: str) -> str:
@@ -25,6 +29,27 @@ def _with(page: str, name: str, text: str) -> str:
     before, _, rest = page.partition(begin)
     _, end, after = rest.partition(END)
     return f"{before}{begin}{text}{end}{after}"
+
+
+def _rows() -> Iterator[str]:
+    """The decision table, in the order its rows are tried, under the question that leads to each part of it."""
+    for question, rows in TABLES:
+        yield f"**{question}**"
+        yield ""
+        yield "| situation | action | reason |"
+        yield "|---|---|---|"
+        yield from (_row(row.situation, row.action, row.reasons) for row in rows)
+        yield ""
+
+
+def _stages() -> Iterator[str]:
+    yield "| situation | action | reason |"
+    yield "|---|---|---|"
+    yield from (_row(stage.situation, stage.action, stage.reasons) for stage in STAGES)
+
+
+def _row(situation: str, action: str, reasons: tuple[Reason, ...]) -> str:
+    return f"| {situation} | `{action}` | {', '.join(f'`{reason}`' for reason in reasons)} |"
 
 
 def _holds() -> Iterator[str]:

@@ -75,12 +75,15 @@ def plan(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask no provider: plan from the ledger.", show_default=False)
     ] = False,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="NAME", help="Show why NAME gets what it gets, rule by rule.")
+    ] = None,
 ) -> int:
     """Show what apply would do. Reads the working tree, the ledger and the providers."""
     from controller.cli.planning import Question  # noqa: PLC0415 - see the module's docstring
     from controller.cli.planning import plan as run  # noqa: PLC0415 - as above
 
-    return run(asked, Question(detailed=detailed, base=base, offline=offline))
+    return run(asked, Question(detailed=detailed, base=base, offline=offline, explain=explain))
 
 
 @app.command("apply")

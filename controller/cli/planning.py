@@ -16,9 +16,12 @@ from controller.cli.progress import Quiet
 from controller.cli.uncommitted import Against, Compared, compared, datasets
 from controller.cli.verdicts import of_plan
 from controller.engine.reconcile import Preview, preview, preview_offline
+from controller.errors import ControllerError
 from controller.plan.changes import only_new
+from controller.plan.planner import explained
 from controller.ports import Opened
 from controller.report.escape import terminal
+from controller.report.explanation import explanation_json, explanation_text
 from controller.report.plan_json import as_json
 from controller.report.plan_markdown import plan_markdown
 from controller.report.plan_text import plan_text
@@ -29,11 +32,12 @@ from controller.wiring import Where, open_ports, source_of
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What `gitune plan` was asked: ``base`` is the revision whose own plan is left out."""
+    """What `gitune plan` was asked: ``base`` is the revision whose own plan is left out, ``explain`` a name."""
 
     detailed: bool = False
     base: str | None = None
     offline: bool = False
+    explain: str | None = None
 
 
 def plan(asked: Asked, question: Question) -> int:
@@ -43,7 +47,16 @@ def plan(asked: Asked, question: Question) -> int:
     with screen.waiting("looking at the specs, the ledger and the providers"):
         shown, files = asyncio.run(_look(asked, question))
     made = shown.plan
-    screen.show(Views(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made)))
+    if question.explain is not None:
+        why = explained(question.explain, shown.world)
+        if not why.tried:
+            raise ControllerError(
+                f"no spec and no record is named {question.explain}",
+                hint="`gitune plan` and `gitune status` list the names.",
+            )
+        screen.show(Views(lambda _: explanation_text(why), lambda: explanation_json(why)))
+    else:
+        screen.show(Views(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made)))
     _remark(screen, shown, files, question)
     return of_plan(shown.world, made, detailed=question.detailed)
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from controller.plan.actions import Action
 from controller.plan.fit import find_fit
 from controller.plan.rules.case import Case
 from controller.plan.rules.create import NO_RUN, new_run
 from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, Removal, beyond_history
-from controller.plan.rules.run import BY_SLOT, known_run
+from controller.plan.rules.run import ACTIVE, ANYWHERE, BY_SLOT, PENDING, RETIRED, known_run
 from controller.plan.rules.spec import EVERY_SPEC, NOT_USABLE
-from controller.plan.rules.table import Tried, first, tried
+from controller.plan.rules.table import Row, Tried, first, tried
 from controller.plan.world import World
 from controller.state.desired import DesiredModel, InvalidModel
 from controller.state.recorded import Record
+
+TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
+    ("The spec itself, and a create of it that is still open", (*NOT_USABLE, *EVERY_SPEC)),
+    ("A run of its inputs is known, wherever it stands", ANYWHERE),
+    ("… it is pending", PENDING),
+    ("… it serves", ACTIVE),
+    ("… it is retired, let go of, or found under our mark", RETIRED),
+    ("No run of its inputs is known", NO_RUN),
+    ("The spec is gone", REMOVED),
+    ("Beside all of these: a retired run beyond `runHistoryLimit`", BEYOND_HISTORY),
+)
 
 
 def decide(model: DesiredModel, world: World) -> tuple[Action, ...]:

@@ -8,7 +8,7 @@ from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Updat
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
 from controller.plan.fit import Fit, Where, bad_end
 from controller.plan.rules.case import Case, again
-from controller.plan.rules.table import Row, Table, row
+from controller.plan.rules.table import Table, row
 from controller.plan.world import names_of, slot_provider
 from controller.state.capabilities import Capabilities
 from controller.state.observed import Presence, RemoteModel, RemoteState
@@ -277,9 +277,8 @@ def _failed_evaluation(run: KnownRun) -> Hold | None:
     return case.hold(Reason.EVALUATION_FAILED, f"{message}: the earlier run goes on serving", run.slot)
 
 
-_ANYWHERE: Table[KnownRun] = (run_unreadable, run_elsewhere, run_not_shown_yet, run_gone, mark_changed)
+ANYWHERE: Table[KnownRun] = (run_unreadable, run_elsewhere, run_not_shown_yet, run_gone, mark_changed)
 PENDING: Table[KnownRun] = (
-    *_ANYWHERE,
     pending_ended_badly,
     pending_overdue,
     pending_tunes,
@@ -287,14 +286,15 @@ PENDING: Table[KnownRun] = (
     pending_finished,
 )
 ACTIVE: Table[KnownRun] = (
-    *_ANYWHERE,
     active_serves_no_more,
     active_facts_changed,
     active_fields_differ,
     active_beside_another,
     active_agrees,
 )
-RETIRED: Table[KnownRun] = (*_ANYWHERE, retired_is_no_good, retired_is_reused)
-BY_SLOT: dict[Where, Table[KnownRun]] = {Where.PENDING: PENDING, Where.ACTIVE: ACTIVE, Where.KEPT: RETIRED}
-
-__all__ = ["ACTIVE", "BY_SLOT", "PENDING", "RETIRED", "KnownRun", "Row", "known_run"]
+RETIRED: Table[KnownRun] = (retired_is_no_good, retired_is_reused)
+BY_SLOT: dict[Where, Table[KnownRun]] = {
+    Where.PENDING: (*ANYWHERE, *PENDING),
+    Where.ACTIVE: (*ANYWHERE, *ACTIVE),
+    Where.KEPT: (*ANYWHERE, *RETIRED),
+}
