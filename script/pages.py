@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from controller.plan.planner import STAGES
+from controller.plan.admission import STAGES
 from controller.plan.rules import TABLES
 from controller.state.reasons import Reason
 

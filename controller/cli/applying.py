@@ -18,8 +18,7 @@ from controller.cli.progress import Quiet, following
 from controller.cli.verdicts import of_pass
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import RevisionConflict
-from controller.plan.actions import Hold, Nothing, Tune, Wait
-from controller.plan.outcomes import Done, Outcome
+from controller.plan.actions import Done, Hold, Nothing, Outcome, Tune, Wait
 from controller.plan.world import World
 from controller.ports import Opened, Reporter
 from controller.report.applied import applied_markdown, applied_text, people_text, waiting_on_people

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.errors import ControllerError
-from controller.plan.safety import ALLOW_DELETE, ALLOW_REVIEW, ALLOW_WORDS, is_allowance, is_review_allowance
+from controller.plan.approval import ALLOW_DELETE, ALLOW_REVIEW, ALLOW_WORDS, is_allowance, is_review_allowance
 from controller.state.identity import NAME
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")

@@ -17,7 +17,7 @@ from controller.cli.uncommitted import Against, Compared, compared, datasets
 from controller.cli.verdicts import of_plan
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
-from controller.plan.changes import only_new
+from controller.plan.approval import only_new
 from controller.plan.planner import explained
 from controller.ports import Opened
 from controller.report.escape import terminal

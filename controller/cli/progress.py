@@ -11,8 +11,7 @@ from rich.text import Text
 
 from controller.cli.options import Format
 from controller.cli.output import Screen
-from controller.plan.actions import Action
-from controller.plan.outcomes import Done, Outcome
+from controller.plan.actions import Action, Done, Outcome
 from controller.ports import Reporter
 from controller.report.applied import outcome_text
 from controller.report.escape import terminal

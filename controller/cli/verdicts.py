@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from controller.cli.codes import Code
 from controller.errors import ControllerError, UnsafePlan
-from controller.plan.actions import Plan
-from controller.plan.outcomes import Held, Outcome
+from controller.plan.actions import Held, Outcome, Plan
 from controller.plan.world import World
 from controller.report.applied import waiting_on_people
 from controller.report.problems import unreadable

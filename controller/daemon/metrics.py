@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 
-from controller.plan.actions import Hold
-from controller.plan.outcomes import Held, Outcome
+from controller.plan.actions import Held, Hold, Outcome
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 

@@ -11,8 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from controller.daemon.view import View
 from controller.errors import Severity
-from controller.plan.actions import Action, Hold, Nothing
-from controller.plan.outcomes import Held, Outcome
+from controller.plan.actions import Action, Held, Hold, Nothing, Outcome
 from controller.report.escape import terminal
 from controller.report.phrases import permission, price, summary, training
 from controller.report.standing import Word, latest_run, standing

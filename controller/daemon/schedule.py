@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from controller.plan.actions import Hold, Nothing
-from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.actions import Done, Held, Hold, Nothing, Outcome
 from controller.state.observed import Progress
 from controller.state.reasons import Reason
 from controller.state.recorded import Record

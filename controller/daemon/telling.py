@@ -5,8 +5,7 @@ from __future__ import annotations
 import structlog
 
 from controller.daemon.schedule import Rhythm, Sight, poll_after
-from controller.plan.actions import Action
-from controller.plan.outcomes import Held, Outcome
+from controller.plan.actions import Action, Held, Outcome
 from controller.ports import Clock, Reporter
 from controller.state.observed import RemoteModel, RemoteState
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from controller.errors import Problem
-from controller.plan.actions import Plan
-from controller.plan.outcomes import Outcome
+from controller.plan.actions import Outcome, Plan
 from controller.plan.world import slot_provider
 from controller.state.observed import Observed
 from controller.state.recorded import Record

@@ -9,12 +9,10 @@ from typing import Literal
 from controller.engine.look import look
 from controller.engine.score import EXACT_MATCH, score
 from controller.errors import ControllerError
-from controller.plan.bases import settle_bases
-from controller.plan.fit import Where, find_fit
+from controller.plan.matching import Where, find_fit, settle_bases
 from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
-from controller.plan.runs import stopped
-from controller.plan.slots import retire_finished
+from controller.plan.runs import retire_finished, stopped
 from controller.plan.world import World, names_of, slot_provider
 from controller.ports import InPlace, Ports, Provider
 from controller.settings import Settings

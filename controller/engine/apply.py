@@ -25,9 +25,12 @@ from controller.plan.actions import (
     Cancel,
     Create,
     Delete,
+    Done,
+    Held,
     Hold,
     Nothing,
     Orphan,
+    Outcome,
     Plan,
     Promote,
     Retune,
@@ -36,10 +39,7 @@ from controller.plan.actions import (
     Update,
     Wait,
 )
-from controller.plan.bases import settle_bases
-from controller.plan.fit import find_fit
-from controller.plan.outcomes import Done, Held, Outcome
-from controller.plan.renames import with_former_names
+from controller.plan.matching import find_fit, settle_bases, with_former_names
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
 from controller.spans import SILENT, Span, span

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.engine.times import with_times
-from controller.plan.renames import with_former_names
+from controller.plan.matching import with_former_names
 from controller.plan.world import World, slot_provider
 from controller.ports import Ports, Relation, Want
 from controller.settings import Settings

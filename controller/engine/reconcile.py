@@ -14,21 +14,21 @@ from controller.plan.actions import (
     Action,
     Cancel,
     Delete,
+    Done,
+    Held,
     Hold,
     Orphan,
+    Outcome,
     Plan,
     Promote,
     Reuse,
     Tune,
 )
+from controller.plan.approval import ALLOW_BEHIND, allowed_reviews, standing, uncommitted, withhold
 from controller.plan.grants import with_allowed
-from controller.plan.offline import as_recorded
-from controller.plan.outcomes import Done, Held, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
-from controller.plan.safety import ALLOW_BEHIND, allowed_reviews, standing, uncommitted
-from controller.plan.withheld import withhold
-from controller.plan.world import ReviewRule, World, slot_provider
+from controller.plan.world import ReviewRule, World, as_recorded, slot_provider
 from controller.ports import Ports
 from controller.settings import Settings
 from controller.spans import span

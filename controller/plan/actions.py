@@ -1,4 +1,4 @@
-"""The closed set of what a plan can hold: one class per action word, matched exhaustively."""
+"""The actions that a plan is made of, in the words of docs/lifecycle.md, and what became of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from controller.plan.cost import Cost
 from controller.state.desired import DesiredModel
+from controller.state.observed import RemoteModel
 from controller.state.reasons import Reason
+from controller.state.recorded import Score
 
 
 class ChangeClass(StrEnum):
@@ -230,3 +232,30 @@ class Plan:
         """How many actions of each word, those with none left out."""
         counts = {word: sum(a.word == word for a in self.actions) for word in WORDS}
         return {word: n for word, n in counts.items() if n}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It was carried out (or there was nothing to do). ``remote`` is the model as the provider answered it."""
+
+    action: Action
+    remote: RemoteModel | None = None
+    score: Score | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """It was not carried out, or its outcome is not known; ``reason`` and ``message`` become the condition.
+
+    ``skipped`` are the actions of the same name that stood behind it and were not tried.
+    """
+
+    action: Action
+    reason: Reason
+    message: str
+    hint: str = ""
+    score: Score | None = None
+    skipped: tuple[Action, ...] = ()
+
+
+Outcome = Done | Held

@@ -13,8 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from controller.plan.actions import Action, Adopt, Cancel, Create, Hold, Nothing, Orphan, Retune, Reuse, Tune, Update
-from controller.plan.digests import digested
-from controller.plan.safety import ALLOW_REVIEW
+from controller.plan.approval import ALLOW_REVIEW, digested
 from controller.plan.world import ReviewRule, World
 from controller.settings import RequireReview
 from controller.state.desired import Desired, DesiredModel
@@ -286,6 +285,12 @@ def asked_by(desired: Desired, names: Sequence[str]) -> str:
         if any(broken.name == name for broken in desired.invalid):
             return INVALID
     return ABSENT if desired.complete else INVALID
+
+
+def asks_else(head: Desired, base: Desired) -> frozenset[str]:
+    """The names of the specs that ask their provider for something else than they did, or that were not there."""
+    before = {model.name: asked_for(model) for model in base.models}
+    return frozenset(model.name for model in head.models if before.get(model.name) != asked_for(model))
 
 
 def parts_moved(granted: Basis, wanted: Basis) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
-"""A run and its remote model to the run as it stands now: it only moves forward."""
+"""A run and its remote model to the run as it stands now, and the slot it stands in: it only moves forward."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from controller.plan.advice import advise
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState, remote_state
-from controller.state.recorded import Run, RunOutcome, Slot
+from controller.state.recorded import Record, Run, RunOutcome, Slot
 
 _TENTHS = 10
 _RANK = {
@@ -96,3 +97,23 @@ def _ended(run: Run, remote: RemoteModel, outcome: RunOutcome, now: str) -> Run:
     epochs = run.resolved.epoch_count or run.written.epoch_count or 0
     advice = advise(done.losses, epochs) if epochs else None
     return replace(done, completed_steps=done.total_steps, advice=advice)
+
+
+def each_slot(record: Record, change: Callable[[Slot | None], Slot | None]) -> Record:
+    """Every slot changed; None empties it."""
+    return replace(
+        record,
+        active=change(record.active),
+        pending=change(record.pending),
+        retired=tuple(kept for slot in record.retired if (kept := change(slot))),
+    )
+
+
+def retire_finished(record: Record) -> Record:
+    """The pending slot emptied: a run that finished well is kept for a free revert, any other is only remembered."""
+    old = record.pending
+    if old is None:
+        return record
+    run = record.run(old.model)
+    kept = (old, *record.retired) if run is not None and run.outcome is RunOutcome.SUCCEEDED else record.retired
+    return replace(record, pending=None, retired=kept)

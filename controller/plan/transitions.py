@@ -10,9 +10,12 @@ from controller.plan.actions import (
     Cancel,
     Create,
     Delete,
+    Done,
+    Held,
     Hold,
     Nothing,
     Orphan,
+    Outcome,
     Promote,
     Retune,
     Reuse,
@@ -21,9 +24,7 @@ from controller.plan.actions import (
     Wait,
 )
 from controller.plan.cost import cost
-from controller.plan.outcomes import Done, Held, Outcome
-from controller.plan.runs import advanced, new_run, stopped
-from controller.plan.slots import each_slot, retire_finished
+from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
 from controller.plan.world import World
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint

@@ -1,4 +1,4 @@
-"""All that a decision may rest on, as one frozen value."""
+"""All that a decision may rest on, gathered before anything is decided."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from controller.settings import Policy, Prices
 from controller.state.capabilities import Capabilities
-from controller.state.desired import Desired, DesiredModel
-from controller.state.identity import Mark, model_id
-from controller.state.observed import Observed, RemoteModel
+from controller.state.desired import BaseModel, Desired, DesiredModel
+from controller.state.identity import Mark, model_id, with_mark
+from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
 from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
 
 
@@ -197,3 +197,51 @@ def names_of(model: DesiredModel) -> tuple[str, ...]:
 def slot_provider(slot: Slot, record: Record) -> str:
     """The key of the provider that holds a slot's model."""
     return slot.provider or record.provider
+
+
+def as_recorded(world: World) -> Observed:
+    """Every recorded model as it was last seen, every base model taken for tunable, nothing else there."""
+    found: dict[str, dict[str, RemoteModel]] = {model.provider: {} for model in world.desired.models}
+    for record in world.recorded.records.values():
+        for slot in record.slots:
+            found.setdefault(slot_provider(slot, record), {})[slot.model] = _remote(slot, record, world.instance)
+    bases = {
+        m.base.name: BaseModelFacts(m.base.name, exists=True, tunable=True)
+        for m in world.desired.models
+        if isinstance(m.base, BaseModel)
+    }
+    return Observed(
+        MappingProxyType(
+            {
+                key: ObservedProvider(key, MappingProxyType(models), MappingProxyType(bases))
+                for key, models in found.items()
+            }
+        )
+    )
+
+
+def _remote(slot: Slot, record: Record, instance: str) -> RemoteModel:
+    run = record.run(slot.model)
+    mark = Mark(instance, record.name, slot.attempt, slot.fingerprint)
+    remote = RemoteModel(
+        name=slot.model,
+        state=remote_state(slot.state),
+        display_name=record.display_name,
+        description=with_mark(record.description, mark),
+        sampling=record.sampling,
+        operation=slot.operation,
+    )
+    if run is None:
+        return remote
+    return RemoteModel(
+        name=remote.name,
+        state=remote.state,
+        base_model=run.base,
+        display_name=remote.display_name,
+        description=remote.description,
+        sampling=remote.sampling,
+        hyperparameters=run.resolved,
+        operation=remote.operation,
+        losses=run.losses,
+        error=run.error,
+    )

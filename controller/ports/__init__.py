@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from controller.plan.actions import Action
-from controller.plan.outcomes import Outcome
+from controller.plan.actions import Action, Outcome
 from controller.ports.code_host import CodeHost
 from controller.settings import Settings
 from controller.state.capabilities import Capabilities

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from controller.plan.actions import Hold, Nothing, Plan, Wait
-from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.actions import Done, Held, Hold, Nothing, Outcome, Plan, Wait
 from controller.report.escape import cell, code, terminal
 from controller.report.plan_text import LOOKS
 from controller.report.wording import counted, listed, percent, short

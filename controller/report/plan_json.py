@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.plan.actions import Action, DatasetChange, Plan, Tune
-from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.actions import Action, DatasetChange, Done, Held, Outcome, Plan, Tune
 from controller.report.estimate import estimate
 from controller.report.status_json import condition_json, score_json
 from controller.state.recorded import Record

@@ -8,8 +8,7 @@ from typing import Final
 
 from controller.engine.reconcile import Approval, Pass, Refused, follow, reconcile
 from controller.errors import CodeHostError, ControllerError, LedgerError, RevisionConflict, SourceError
-from controller.plan.actions import Hold
-from controller.plan.outcomes import Outcome
+from controller.plan.actions import Hold, Outcome
 from controller.plan.world import ReviewRule
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost

@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 from controller.engine import acts
 from controller.errors import ControllerError
+from controller.plan.approval import is_allowance
 from controller.plan.grants import ABSENT
-from controller.plan.safety import is_allowance
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost, Pull, Said, Sign
 from controller.review.grants import ApplyOrder, Claim, Decided, TakenBefore, write_reviews

@@ -11,8 +11,7 @@ from typing import Final
 
 from controller.engine.look import look, look_offline
 from controller.errors import ControllerError, RevisionConflict
-from controller.plan.changes import asks_else
-from controller.plan.grants import covered, parts_moved, reviews_of, standing_refusal, with_review
+from controller.plan.grants import asks_else, covered, parts_moved, reviews_of, standing_refusal, with_review
 from controller.plan.planner import ungranted
 from controller.plan.world import ReviewRule, World, names_of
 from controller.ports import Opened, Relation

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import Problem, Severity, Unreadable
 from controller.plan.actions import Plan
-from controller.plan.changes import asks_else, only_new
-from controller.plan.grants import basis
+from controller.plan.approval import only_new
+from controller.plan.grants import asks_else, basis
 from controller.plan.world import ReviewRule
 from controller.ports import Opened
 from controller.ports.code_host import Annotation, Check, CheckState, CodeHost, Level, Said

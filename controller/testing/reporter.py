@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from controller.plan.actions import Action
-from controller.plan.outcomes import Outcome
+from controller.plan.actions import Action, Outcome
 from controller.state.observed import RemoteModel
 
 

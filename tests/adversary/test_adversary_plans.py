@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from controller.plan.actions import Delete, Orphan, Reuse
-from controller.plan.budget import spent
+from controller.plan.admission import spent
 from controller.plan.planner import make_plan
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices

@@ -18,8 +18,7 @@ from controller.cli.options import Asked, Format
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Bars, Lines, Quiet, following, progress_line
 from controller.errors import SpecInvalid, Transient
-from controller.plan.actions import Cancel, Nothing
-from controller.plan.outcomes import Done, Held
+from controller.plan.actions import Cancel, Done, Held, Nothing
 from controller.rest import know
 from controller.state.observed import LossPoint, Progress, RemoteModel, RemoteState
 from controller.state.reasons import Reason

@@ -18,9 +18,8 @@ from controller.errors import (
     Transient,
     UnsafePlan,
 )
-from controller.plan.actions import Hold, Nothing, Orphan, Plan, Wait
-from controller.plan.changes import only_new
-from controller.plan.outcomes import Done, Held
+from controller.plan.actions import Done, Held, Hold, Nothing, Orphan, Plan, Wait
+from controller.plan.approval import only_new
 from controller.plan.world import World
 from controller.report.problems import unreadable
 from controller.state.desired import Desired, InvalidModel, Place

@@ -9,7 +9,7 @@ import pytest
 from controller.engine import acts
 from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, Transient
-from controller.plan.budget import spent
+from controller.plan.admission import spent
 from controller.settings import ProviderSettings, Settings
 from controller.state.identity import find_mark
 from controller.state.reasons import Reason

@@ -9,7 +9,7 @@ import pytest
 from controller.engine import acts
 from controller.engine.reconcile import Approval, Refused
 from controller.errors import ControllerError, LedgerError
-from controller.plan.outcomes import Held
+from controller.plan.actions import Held
 from controller.ports import Want
 from controller.state.observed import ObservedProvider
 from controller.state.reasons import Reason

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from controller.errors import LedgerError
-from controller.plan.outcomes import Held
+from controller.plan.actions import Held
 from controller.ports import Capabilities
 from controller.state.reasons import Reason
 from controller.state.recorded import Record

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.plan.actions import Create
-from controller.plan.budget import spent
+from controller.plan.admission import spent
 from controller.plan.cost import cost
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices

@@ -8,8 +8,8 @@ import pytest
 
 from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune, Update
+from controller.plan.approval import standing, uncommitted
 from controller.plan.planner import make_plan
-from controller.plan.safety import standing, uncommitted
 from controller.settings import Policy
 from controller.state.desired import (
     BaseModel,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.actions import Done, Held, Outcome
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
 from controller.plan.world import World

@@ -14,15 +14,17 @@ from controller.plan.actions import (
     ChangeClass,
     Create,
     DatasetChange,
+    Done,
     Guard,
+    Held,
     Hold,
     Nothing,
+    Outcome,
     Plan,
     Retune,
     Wait,
 )
 from controller.plan.cost import Cost
-from controller.plan.outcomes import Done, Held, Outcome
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters

@@ -9,8 +9,7 @@ import cmarkgfm
 import pytest
 
 from controller.errors import Problem
-from controller.plan.actions import Change, ChangeClass, Create, Guard, Hold, Plan
-from controller.plan.outcomes import Done, Held, Outcome
+from controller.plan.actions import Change, ChangeClass, Create, Done, Guard, Held, Hold, Outcome, Plan
 from controller.ports import Finding
 from controller.report.applied import applied_markdown, applied_summary, applied_text, people_text, waiting_on_people
 from controller.report.escape import json_text

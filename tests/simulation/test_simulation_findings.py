@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.plan.actions import Adopt, Cancel, Create, Delete, Reuse
-from controller.plan.outcomes import Done
+from controller.plan.actions import Adopt, Cancel, Create, Delete, Done, Reuse
 from controller.plan.record import refreshed
 from controller.plan.transitions import after
 from controller.plan.world import World

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.plan.actions import Action
-from controller.plan.fit import find_fit
+from controller.plan.matching import find_fit
 from controller.plan.rules.case import Case
 from controller.plan.rules.create import NO_RUN, new_run
 from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, Removal, beyond_history

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from controller.plan.actions import Action, Create, DatasetChange, Hold, Retune
 from controller.plan.cost import cost
 from controller.plan.fields import training_changes
-from controller.plan.fit import latest_attempt, spent_run
+from controller.plan.matching import latest_attempt, spent_run
 from controller.plan.rules.case import Case, again, foreign
 from controller.plan.rules.table import Table, row
 from controller.plan.world import slot_provider

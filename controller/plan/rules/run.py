@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Update
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
-from controller.plan.fit import Fit, Where, bad_end
+from controller.plan.matching import Fit, Where, bad_end
 from controller.plan.rules.case import Case, again
 from controller.plan.rules.table import Table, row
 from controller.plan.world import names_of, slot_provider

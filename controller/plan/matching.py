@@ -1,16 +1,16 @@
-"""A spec and what was recorded and observed to the one run that already answers it, if there is one."""
+"""A spec to the record, the run and the base run that answer it, under any name that it had."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from controller.plan.world import World, names_of
-from controller.state.desired import DesiredModel
+from controller.state.desired import Desired, DesiredModel, FromSpec
 from controller.state.identity import Hyperparameters
-from controller.state.recorded import Record, Run, RunOutcome, Slot
+from controller.state.recorded import Record, Recorded, Run, RunOutcome, Slot
 
 _CLOSE = 1e-6  # learning rates travel as 32-bit floats
 
@@ -119,3 +119,94 @@ def _found_under_our_mark(model: DesiredModel, record: Record | None, world: Wor
             slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
             return Fit(Where.KEPT, slot)
     return None
+
+
+def settle_bases(world: World) -> World:
+    """The world with every ``from:`` naming the fingerprint of the run that answers its base spec, if there is one.
+
+    That run may have been made from another text of the same effect; its fingerprint then entered ours.
+    """
+    models = {model.name: model for model in world.desired.models}
+    settled: dict[str, str] = {}
+    for name in [name for name, model in models.items() if isinstance(model.base, FromSpec)]:
+        for link in reversed(_chain(name, models, settled)):
+            models[link] = _on_what_serves(models[link], settled)
+            settled[link] = _fingerprint(models[link], world)
+    if not settled:
+        return world
+    return replace(world, desired=replace(world.desired, models=tuple(models.values())))
+
+
+def _chain(name: str, models: dict[str, DesiredModel], settled: dict[str, str]) -> list[str]:
+    """A spec, its base, the base of that one, up to one that is settled or stands on a model of the provider."""
+    chain: dict[str, None] = {}
+    while name in models and name not in settled and name not in chain:
+        chain[name] = None
+        base = models[name].base
+        name = base.name if isinstance(base, FromSpec) else ""
+    return list(chain)
+
+
+def _on_what_serves(model: DesiredModel, settled: dict[str, str]) -> DesiredModel:
+    base = model.base
+    if not isinstance(base, FromSpec) or base.name not in settled:
+        return model
+    return replace(model, base=replace(base, fingerprint=settled[base.name]))
+
+
+def _fingerprint(model: DesiredModel, world: World) -> str:
+    fit = find_fit(model, world.record_of(model), world)
+    return fit.slot.fingerprint if fit else model.fingerprint
+
+
+_MOST = 20  # names that are remembered; as many as a spec may list
+
+
+def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
+    """The same specs, each with the names that its record had before and that nobody else bears now.
+
+    While a spec may hide in what cannot be read, no record changes hands: who would take one is named as doubtful.
+    """
+    present = desired.names
+    free = [record for name, record in recorded.records.items() if record.former_names and name not in present]
+    models: list[DesiredModel] = []
+    doubtful: dict[str, str] = {}
+    for model in desired.models:
+        record = _giving(free, model, recorded)
+        claimed = [name for name in model.former_names if name in recorded.records]
+        mine = recorded.records.get(model.name)
+        had = mine.former_names if mine is not None else ()
+        names = [name for name in had if name not in present and name not in recorded.records]
+        called = model
+        if not desired.complete and (record is not None or claimed):
+            doubtful[model.name] = record.name if record is not None else claimed[0]
+            called = replace(model, former_names=tuple(n for n in model.former_names if n not in claimed))
+        elif record is not None:
+            free.remove(record)
+            names += [record.name, *(name for name in record.former_names if name not in present)]
+        models.append(_called(called, names))
+    return replace(desired, models=tuple(models), doubtful=doubtful)
+
+
+def _giving(free: Iterable[Record], model: DesiredModel, recorded: Recorded) -> Record | None:
+    """The first of these records that gives itself back to the spec."""
+    # A spec without any record may bear its third name already: the second was given back while nobody looked.
+    known = any(name in recorded.records for name in names_of(model))
+    bears = (model.name,) if known else names_of(model)
+    return next((record for record in free if _was(record, model, bears)), None)
+
+
+def _was(record: Record, model: DesiredModel, names: tuple[str, ...]) -> bool:
+    """Whether the spec bears one of these names that the record had, and asks for what was paid for there."""
+    if not set(names).intersection(record.former_names):
+        return False
+    intent = record.intent
+    open_one = intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt)
+    return open_one or spent_run(model, record) is not None
+
+
+def _called(model: DesiredModel, names: Iterable[str]) -> DesiredModel:
+    """The model with these former names behind its own; the same value where there is none to add."""
+    known = dict.fromkeys((*model.former_names, *names))
+    known.pop(model.name, None)
+    return replace(model, former_names=tuple(known)[:_MOST]) if len(known) > len(model.former_names) else model

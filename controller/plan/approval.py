@@ -1,22 +1,72 @@
-"""A plan and a policy to the guards that apply must not pass without a person's word."""
+"""What was reviewed is what is applied: digests, guards and what is withheld from a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from controller.plan.actions import (
     Action,
     Delete,
     Guard,
+    Hold,
+    Nothing,
+    Plan,
+    Promote,
+    Reuse,
     Tune,
     Update,
+    Wait,
 )
 from controller.plan.world import World
 from controller.settings import Policy
 from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired
 from controller.state.identity import NAME
+from controller.state.reasons import Reason
 from controller.state.recorded import Recorded
+
+_VERSION = "gitune-plan/1"
+
+
+def digested(action: Action) -> Action:
+    """The same action with its digest: over its spec, dataset, base model and the facts that decided it."""
+    rests_on: dict[str, object] = {
+        "version": _VERSION,
+        "action": action.word,
+        "name": action.name,
+        "provider": action.provider,
+        "reason": action.reason,
+        "model": action.model,
+        "fingerprint": action.fingerprint,
+        "attempt": action.attempt,
+        "changes": [[c.field, c.change_class, c.before, c.after] for c in action.changes],
+    }
+    if isinstance(action, Tune):
+        rests_on["base"] = action.base
+        rests_on["sent"] = [action.desired.display_name, action.desired.description, repr(action.desired.sampling)]
+    if isinstance(action, Tune | Promote | Reuse):
+        rests_on["evaluation"] = repr(action.desired.evaluation)
+    if isinstance(action, Update):
+        rests_on["description"] = action.description
+    return replace(action, digest=_sha(rests_on))
+
+
+def plan_digest(actions: Iterable[Action]) -> str:
+    """SHA-256 (hex) over every action that changes something by itself.
+
+    Waiting, holding and the promotion that a finished run brings are progress, not decisions: they do not count.
+    """
+    counted = [a for a in actions if not isinstance(a, Wait | Nothing | Hold | Promote)]
+    return _sha(sorted([a.name, a.word, a.digest] for a in counted))
+
+
+def _sha(value: object) -> str:
+    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(written.encode()).hexdigest()
+
 
 ALLOW_BEHIND = "behind"
 ALLOW_EMPTY = "empty"
@@ -114,3 +164,40 @@ def _empty(desired: Desired, recorded: Recorded) -> Guard | None:
         return None
     message = f"the revision holds no spec at all, and {len(kept)} are recorded: a wrong folder looks just like this"
     return Guard("EmptySet", message, kept, (ALLOW_EMPTY,))
+
+
+def withhold(plan: Plan, names: Mapping[str, str], world: World) -> Plan:
+    """The same plan, what it would do to these names held with the sentence given for each.
+
+    What only records what happened (adopting, promoting) goes on.
+    """
+    if not names:
+        return plan
+    actions = tuple(_held(action, names) for action in plan.actions)
+    return replace(plan, actions=actions, guards=guards(actions, world), digest=plan_digest(actions))
+
+
+def _held(action: Action, names: Mapping[str, str]) -> Action:
+    if action.name not in names or action.is_progress:
+        return action
+    held = Hold(
+        name=action.name,
+        provider=action.provider,
+        reason=Reason.GUARDED,
+        message=names[action.name],
+        model=action.model,
+        fingerprint=action.fingerprint,
+        attempt=action.attempt,
+        changes=action.changes,
+    )
+    return digested(held)
+
+
+def only_new(head: Plan, base: Plan, asks: frozenset[str] = frozenset()) -> Plan:
+    """The head's plan without what the base's holds too and without what is in order; its digest stays the whole's.
+
+    What is done for one of the names ``asks`` stays all the same: something else is asked for there.
+    """
+    known = {(action.name, action.word, action.digest) for action in base.actions}
+    new = (a for a in head.actions if a.name in asks or (a.name, a.word, a.digest) not in known)
+    return replace(head, actions=tuple(a for a in new if a.name in asks or not isinstance(a, Nothing)))
