@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from controller.engine.cache import Readings
+from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, preview, reconcile
 from controller.ledger.opening import open_ledger
 from controller.ports import Ports

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from controller.engine.cache import Readings
+from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, reconcile
 from controller.testing import SilentReporter
 from controller.wiring import Where, open_ports

@@ -1,4 +1,4 @@
-"""The acts that need a person to calls of the engine, and what came of them to words."""
+"""The commands that need a person to calls of the engine, and what came of them to words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from controller.cli.codes import Code
 from controller.cli.options import Asked, Rows
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Quiet
-from controller.engine import acts
+from controller.engine import commands
 from controller.errors import ControllerError
 from controller.ports import Opened
 from controller.report.escape import cell, code, terminal
@@ -30,35 +30,35 @@ _ANSWER_LINE = 100_000  # characters shown of one line of an answer
 def evaluate(asked: Asked, name: str, rows: Rows) -> int:
     """Score the newest finished run and show how many rows it got right."""
     with Screen(asked).waiting(f"asking the {rows} rows"):
-        score = _done(asked, lambda o: acts.evaluate(o.ports, o.settings, name, rows.value))
+        score = _done(asked, lambda o: commands.evaluate(o.ports, o.settings, name, rows.value))
     shown = f"{percent(score.value)}: {score.right:,} of {score.asked:,} right"
     return _show(asked, f"{name}: {score.metric} {shown}", {"name": name, "rows": rows, "score": score_json(score)})
 
 
 def promote(asked: Asked, name: str) -> int:
     """Make the finished pending run the active one."""
-    return _serving(asked, _done(asked, lambda o: acts.promote(o.ports, o.settings, name)))
+    return _serving(asked, _done(asked, lambda o: commands.promote(o.ports, o.settings, name)))
 
 
 def resolve(asked: Asked, name: str) -> int:
     """Show what callers use."""
-    return _serving(asked, _done(asked, lambda o: acts.resolve(o.ports, name)))
+    return _serving(asked, _done(asked, lambda o: commands.resolve(o.ports, name)))
 
 
 def adopt(asked: Asked, name: str, model: str) -> int:
     """Take a remote model under a name."""
-    return _serving(asked, _done(asked, lambda o: acts.adopt(o.ports, o.settings, name, model)))
+    return _serving(asked, _done(asked, lambda o: commands.adopt(o.ports, o.settings, name, model)))
 
 
 def cancel(asked: Asked, name: str) -> int:
     """Stop the pending run."""
-    model = _done(asked, lambda o: acts.cancel(o.ports, o.settings, name))
+    model = _done(asked, lambda o: commands.cancel(o.ports, o.settings, name))
     return _show(asked, f"{name}: {model} was asked to stop", {"name": name, "model": model})
 
 
 def approve_delete(asked: Asked, name: str) -> int:
     """End the grace period of a deletion."""
-    models = _done(asked, lambda o: acts.approve_delete(o.ports, name))
+    models = _done(asked, lambda o: commands.approve_delete(o.ports, name))
     sentence = f"{name}: the next apply deletes {', '.join(models)} for good"
     return _show(asked, sentence, {"name": name, "models": list(models)})
 
@@ -66,9 +66,9 @@ def approve_delete(asked: Asked, name: str) -> int:
 def forget(asked: Asked, name: str, *, intent: bool) -> int:
     """Drop a name, or only its open intent, from the ledger."""
     if intent:
-        _done(asked, lambda o: acts.forget_intent(o.ports, name))
+        _done(asked, lambda o: commands.forget_intent(o.ports, name))
         return _show(asked, f"{name}: its open intent is forgotten", {"name": name, "forgotten": "intent"})
-    _done(asked, lambda o: acts.forget(o.ports, o.settings, name))
+    _done(asked, lambda o: commands.forget(o.ports, o.settings, name))
     return _show(asked, f"{name} is forgotten; its remote models stay", {"name": name, "forgotten": "record"})
 
 
@@ -76,7 +76,7 @@ def generate(asked: Asked, name: str, prompt: str) -> int:
     """Show one answer, line for line."""
     given = _from_stdin() if prompt == "-" else prompt
     with Screen(asked).waiting("asking the model"):
-        answer = _done(asked, lambda o: acts.generate(o.ports, name, given))
+        answer = _done(asked, lambda o: commands.generate(o.ports, name, given))
     lines = answer.splitlines() or [""]
     Screen(asked).show(
         Views(
@@ -126,7 +126,7 @@ def _show(asked: Asked, sentence: str, facts: dict[str, object]) -> int:
     return Code.WELL
 
 
-def _serving(asked: Asked, serving: acts.Serving) -> int:
+def _serving(asked: Asked, serving: commands.Serving) -> int:
     facts: dict[str, object] = {
         "name": serving.name,
         "provider": serving.provider,

@@ -13,7 +13,7 @@ from controller.daemon.lease import Lease
 from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Rhythm
 from controller.daemon.timed import TimedLedger
-from controller.engine.cache import Readings
+from controller.engine.desire import Readings
 from controller.ports import Chance, Clock, Ports, Reporter
 from controller.settings import Settings
 from controller.state.recorded import Record

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from controller.daemon.schedule import Rhythm, is_settled, unlisted
-from controller.engine.look import observe, wanted
 from controller.engine.reconcile import Pass
+from controller.engine.snapshot import observe, wanted
 from controller.ports import Ports, Want
 from controller.state.observed import Observed
 

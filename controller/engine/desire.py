@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from controller.engine.examples import Examples, Sets, hyperparameters, read_examples
-from controller.engine.files import Files
-from controller.engine.kept import Last
+from controller.engine.caches import Last
+from controller.engine.examples import Examples, Files, Sets, hyperparameters, read_examples
 from controller.errors import Problem, Severity, Unreadable
 from controller.ports import Capabilities, Tree
 from controller.settings import Settings
@@ -164,3 +163,37 @@ def _model(spec: LoadedSpec, found: Examples, base: Base, settings: Settings) ->
         max_duration=said.limits.seconds,
         evaluation=found.evaluation,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    revision: str
+    settings: Settings
+    capabilities: Mapping[str, Capabilities]
+    desired: Desired
+
+
+class Readings:
+    """The last reading of a commit. A commit never says anything else, so its reading need not be taken again.
+
+    Of another commit only what differs is read.
+    """
+
+    def __init__(self) -> None:
+        self._kept: _Kept | None = None
+        self._pieces = Kept()
+
+    async def read(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+        """As `read_desired`. What could not be read whole is not kept: it may be there the next time."""
+        kept, revision = self._kept, tree.revision
+        if kept is not None and (kept.revision, kept.settings, kept.capabilities) == (revision, settings, capabilities):
+            return kept.desired
+        desired = await read_desired(tree, settings, capabilities, self._pieces)
+        if revision is not None and desired.complete and not _may_come(desired):
+            self._kept = _Kept(revision, settings, dict(capabilities), desired)
+        return desired
+
+
+def _may_come(desired: Desired) -> bool:
+    """Whether something was not there that a fetch may bring: a partial clone grows."""
+    return any(model.reason is Reason.DATASET_UNREACHABLE for model in desired.invalid)

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from controller import dataset
 from controller.dataset import Layout, Loaded, Rules
-from controller.engine.files import Files, Held
-from controller.engine.kept import Last, Recent
+from controller.engine.caches import Last, Recent
 from controller.errors import Problem, Unreadable
-from controller.ports import Capabilities
+from controller.ports import Capabilities, Entry, EntryKind, Tree
 from controller.source.paths import resolve
 from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFile
 from controller.state.desired import Dataset, Evaluation
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """One file. Equal ``content`` means equal bytes; they are here already where they had to be read to tell."""
+
+    path: str
+    content: str
+    data: bytes | None = field(default=None, repr=False)
+
+
+class Files:
+    """The files of one tree."""
+
+    def __init__(self, tree: Tree, entries: Iterable[Entry]) -> None:
+        self._tree = tree
+        self._known = {entry.path: entry for entry in entries if entry.content}
+
+    async def hold(self, path: str, limit: int) -> KnownContent:
+        """A file of at most ``limit`` bytes. Raises `Unreadable`, though not yet for what only reading it can tell."""
+        known = self._known.get(path)
+        if known is not None and known.kind is EntryKind.FILE and known.size <= limit:
+            return KnownContent(path, known.content)
+        data = await self._tree.read(path, limit)
+        return KnownContent(path, hashlib.sha256(data).hexdigest(), data)
+
+    async def read(self, held: KnownContent, limit: int) -> bytes:
+        """Its bytes. Raises `Unreadable`."""
+        return held.data if held.data is not None else await self._tree.read(held.path, limit)
+
 
 DATASET_LIMIT: Final = 256 << 20  # bytes
 _KEPT_BYTES: Final = 16 << 20  # of files that several specs may name; their rows in memory take several times as much
@@ -59,7 +89,7 @@ async def read_examples(spec: LoadedSpec, files: Files, capabilities: Capabiliti
     """The training and evaluation sets of one spec, as they are sent; made anew only where something differs."""
     asked = _asked(spec)
     held = [await _hold(one, files) for one in asked]
-    contents = tuple(one.content for one in held if isinstance(one, Held))
+    contents = tuple(one.content for one in held if isinstance(one, KnownContent))
     known = kept.made.get(spec.name)
     if known is not None and len(contents) == len(asked) and known.stands(spec, capabilities, contents):
         return known.examples
@@ -98,7 +128,7 @@ def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
     return _Asked(spec, said.evaluation.dataset, ("spec", "evaluation", "dataset")), training
 
 
-async def _hold(asked: _Asked, files: Files) -> Held | Unreadable:
+async def _hold(asked: _Asked, files: Files) -> KnownContent | Unreadable:
     try:
         return await files.hold(resolve(asked.spec.file, asked.file.path or ""), DATASET_LIMIT)
     except Unreadable as error:
@@ -106,7 +136,7 @@ async def _hold(asked: _Asked, files: Files) -> Held | Unreadable:
 
 
 async def _examples(
-    spec: LoadedSpec, held: Mapping[_Asked, Held | Unreadable], loading: _Loading, capabilities: Capabilities
+    spec: LoadedSpec, held: Mapping[_Asked, KnownContent | Unreadable], loading: _Loading, capabilities: Capabilities
 ) -> Examples:
     said = spec.model.spec
     asked = said.evaluation
@@ -148,7 +178,7 @@ class _Loading:
     kept: Sets
 
     async def load(
-        self, asked: _Asked, held: Held | Unreadable, rules: Rules, apart: Hashable
+        self, asked: _Asked, held: KnownContent | Unreadable, rules: Rules, apart: Hashable
     ) -> tuple[Loaded, Hashable]:
         """The rows, and what stands for them. ``apart`` stands for the set in ``rules`` they are to be apart from."""
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.engine.apply import Stage, apply
 from controller.engine.desire import read_desired
-from controller.engine.look import look, look_offline, with_history
+from controller.engine.snapshot import offline_snapshot, snapshot, with_history
 from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
 from controller.failpoints import point
 from controller.plan.actions import (
@@ -85,7 +85,7 @@ async def preview(
     ports: Ports, settings: Settings, revision: str | None = None, review: ReviewRule = ReviewRule.REFUSALS
 ) -> Preview:
     """The pass that stops at the plan."""
-    world = replace(await look(ports, settings, revision), review=review)
+    world = replace(await snapshot(ports, settings, revision), review=review)
     return Preview(world, make_plan(world))
 
 
@@ -93,7 +93,7 @@ async def preview_offline(
     ports: Ports, settings: Settings, revision: str | None = None, review: ReviewRule = ReviewRule.REFUSALS
 ) -> Preview:
     """A plan from git and the ledger alone: what is recorded is taken for what the providers would say."""
-    world = await look_offline(ports, settings, revision)
+    world = await offline_snapshot(ports, settings, revision)
     world = replace(world, observed=as_recorded(world), review=review)
     return Preview(world, make_plan(world))
 
@@ -106,7 +106,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     sent then.
     """
     with span("look"):
-        world = await look(ports, settings, approval.revision)
+        world = await snapshot(ports, settings, approval.revision)
         world = world.forgiving() if ALLOW_BEHIND in approval.allow else world
         world = replace(world, review=approval.review, allowed=allowed_reviews(approval.allow))
     with span("plan", models=len(world.desired.models)):

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from controller.engine import acts
+from controller.engine import commands
 from controller.errors import ControllerError
 from controller.plan.approval import is_allowance
 from controller.plan.grants import ABSENT
@@ -175,14 +175,14 @@ async def _do(host: CodeHost, verb: Verb, spoken: Spoken, work: Work) -> tuple[b
             async with work.opened() as opened:
                 await _see_it_asked(_Asking(host, opened, work, pull), name)
                 await write_reviews(opened, Decided(), Claim(spoken.comment, frozenset({name})))
-                model = await acts.cancel(opened.ports, opened.settings, name)
+                model = await commands.cancel(opened.ports, opened.settings, name)
             return True, f"{model} was asked to stop"
         case ApproveDeleteVerb(name=name):
             _refuse_what_was_said_early(spoken, pull)
             async with work.opened() as opened:
                 await _see_its_removal_asked(_Asking(host, opened, work, pull), name)
                 await write_reviews(opened, Decided(), Claim(spoken.comment, frozenset({name})))
-                doomed = await acts.approve_delete(opened.ports, name)
+                doomed = await commands.approve_delete(opened.ports, name)
             return True, f"the next apply deletes {', '.join(doomed)} for good"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from controller.engine.look import look, look_offline
+from controller.engine.snapshot import offline_snapshot, snapshot
 from controller.errors import ControllerError, RevisionConflict
 from controller.plan.grants import asks_else, covered, parts_moved, reviews_of, standing_refusal, with_review
 from controller.plan.planner import ungranted
@@ -85,7 +85,9 @@ class Judge:
 
         A merge grants all that its plan names, also what is not due yet: its comment is written over afterwards.
         """
-        world = replace(await look(self.opened.ports, self.opened.settings, self.revision), review=ReviewRule.GRANTS)
+        world = replace(
+            await snapshot(self.opened.ports, self.opened.settings, self.revision), review=ReviewRule.GRANTS
+        )
         await self._see_merged()
         wanted = ungranted(world)
         trails = {name: await self._trail(name, world) for name in wanted}
@@ -113,7 +115,7 @@ class Judge:
             before = await self._history.desired(landing.parent) if landing.parent else replace(after, models=())
             removed = {model.name for model in before.models} - after.names
             names |= asks_else(after, before) | removed
-        world = await look_offline(self.opened.ports, self.opened.settings, self.revision)
+        world = await offline_snapshot(self.opened.ports, self.opened.settings, self.revision)
         holders = {name: _record(name, world) for name in names}
         return frozenset(record.name if record is not None else name for name, record in holders.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from controller.engine import acts
+from controller.engine import commands
 from controller.engine.reconcile import Approval, Pass, follow, reconcile
 from controller.errors import SourceError, Transient
 from controller.ports import Capabilities, Ports
@@ -282,7 +282,7 @@ async def test_a_renamed_provider_takes_its_runs_along() -> None:
     await stage.step()
     ports, settings = under(stage, "here")
     await reconcile(ports, settings, Approval())
-    assert (await acts.resolve(ports, "other")).provider == "here"
+    assert (await commands.resolve(ports, "other")).provider == "here"
     stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 3}")})
     words: list[tuple[str, str]] = []
     for _ in range(3):
@@ -361,9 +361,9 @@ async def test_a_run_promoted_by_a_person_brings_its_own_prefix() -> None:
     for _ in range(3):
         await stage.step()
         stage.provider.finish()
-    served = await acts.promote(stage.ports, stage.settings, "numbers")
+    served = await commands.promote(stage.ports, stage.settings, "numbers")
     assert served.prefix == "next: "
-    assert (await acts.resolve(stage.ports, "numbers")).prefix == "next: "
+    assert (await commands.resolve(stage.ports, "numbers")).prefix == "next: "
 
 
 async def test_a_forced_push_also_ends_what_a_person_had_approved() -> None:
@@ -371,7 +371,7 @@ async def test_a_forced_push_also_ends_what_a_person_had_approved() -> None:
     before = stage.source.head
     stage.source.edit({"specs/numbers.yaml": None})
     await stage.step()
-    await acts.approve_delete(stage.ports, "numbers")
+    await commands.approve_delete(stage.ports, "numbers")
     assert before is not None
     stage.source.reset(before)
     stage.source.edit({"specs/numbers.yaml": None, "specs/rows.jsonl": rows(21)})
@@ -498,7 +498,7 @@ async def test_a_model_that_is_gone_is_not_said_to_serve_while_its_successor_tun
 async def test_a_model_adopted_twice_is_not_deleted_as_its_own_predecessor() -> None:
     stage = await serving(deletionPolicy="Delete", runHistoryLimit="0")
     (old,) = numbers(stage)
-    await acts.adopt(stage.ports, stage.settings, "numbers", old)
+    await commands.adopt(stage.ports, stage.settings, "numbers", old)
     assert stage.ledger.records["numbers"].retired == ()
     record = stage.ledger.records["numbers"]
     assert record.active is not None

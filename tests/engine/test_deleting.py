@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.engine import acts
+from controller.engine import commands
 from controller.engine.reconcile import Approval, Refused
 from controller.errors import ControllerError, LedgerError
 from controller.plan.actions import Held
@@ -68,8 +68,8 @@ async def test_a_spec_that_comes_back_within_the_grace_period_keeps_its_model() 
 async def test_a_person_may_end_the_grace_period() -> None:
     stage = await doomed()
     with pytest.raises(ControllerError, match="no deletion of other"):
-        await acts.approve_delete(stage.ports, "other")
-    (model,) = await acts.approve_delete(stage.ports, "numbers")
+        await commands.approve_delete(stage.ports, "other")
+    (model,) = await commands.approve_delete(stage.ports, "numbers")
     assert ("numbers", "delete") in await stage.step()
     assert model not in stage.provider.models
 
@@ -210,7 +210,7 @@ async def test_what_a_person_approved_holds_for_the_models_of_that_moment_alone(
     await tuned(stage, 2)
     await stage.step()
     first, serving = numbers(stage)
-    assert await acts.approve_delete(stage.ports, "numbers") == (first,)
+    assert await commands.approve_delete(stage.ports, "numbers") == (first,)
 
     stage.source.edit({"specs/numbers.yaml": None})
     assert ("numbers", "hold") in await stage.step(), "the serving model was not among the approved ones"
@@ -229,7 +229,7 @@ async def test_an_approval_that_could_not_be_used_is_none_for_a_later_run() -> N
     await stage.step()
     first = numbers(stage)[0]
     stage.provider.models[first] = replace(stage.provider.models[first], description="another team's now")
-    await acts.approve_delete(stage.ports, "numbers")
+    await commands.approve_delete(stage.ports, "numbers")
     await stage.step()
     stage.clock.advance(30 * DAY)
 

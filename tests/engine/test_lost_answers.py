@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.engine.acts import adopt, forget
+from controller.engine.commands import adopt, forget
 from controller.errors import ControllerError, Interrupted, ProviderError, Transient
 from controller.ports import Capabilities, CreateRequest
 from controller.state.identity import Hyperparameters

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.engine import acts
-from controller.engine.acts import Serving
+from controller.engine import commands
+from controller.engine.commands import Serving
 from controller.engine.reconcile import Approval, Refused, reconcile
 from controller.errors import ControllerError
 from controller.settings import ProviderSettings
@@ -42,7 +42,7 @@ async def finished(stage: Stage, written: str) -> None:
 
 
 async def promote(stage: Stage) -> Serving:
-    return await acts.promote(stage.ports, stage.settings, "numbers")
+    return await commands.promote(stage.ports, stage.settings, "numbers")
 
 
 async def let_in(stage: Stage, written: str) -> str:
@@ -114,7 +114,7 @@ async def test_a_run_that_fits_by_effect_brings_the_prefix_that_its_spec_has(*, 
     edited(stage, text(5, prefix="Next: "))
     assert await stage.step() == [("numbers", "hold")]
     assert (await promote(stage)).prefix == "Next: "
-    assert (await acts.resolve(stage.ports, "numbers")).prefix == "Next: "
+    assert (await commands.resolve(stage.ports, "numbers")).prefix == "Next: "
     assert await stage.step() == [("numbers", "none")]
 
 
@@ -130,7 +130,7 @@ async def test_a_kept_run_on_another_provider_than_the_spec_names_is_not_let_in(
     ports = replace(ports, source=stage.source)
     await reconcile(ports, settings, Approval())
     with pytest.raises(ControllerError, match="no pending run"):
-        await acts.promote(ports, settings, "numbers")
+        await commands.promote(ports, settings, "numbers")
     active = stage.ledger.records["numbers"].active
     assert active is not None
     assert active.model == second
@@ -184,11 +184,11 @@ async def test_a_kept_run_on_a_base_whose_default_was_written_out_is_let_in_agai
         for _ in range(3):
             await stage.step()
             stage.provider.finish()
-        served.append((await acts.promote(stage.ports, stage.settings, "child")).model)
+        served.append((await commands.promote(stage.ports, stage.settings, "child")).model)
     written_out = spec_text(hyperparameters="{epochCount: 5}")
     stage.source.edit({"specs/numbers.yaml": written_out, "specs/child.yaml": child()})
     assert ("child", "hold") in await stage.step()
-    assert (await acts.promote(stage.ports, stage.settings, "child")).model == served[0]
+    assert (await commands.promote(stage.ports, stage.settings, "child")).model == served[0]
 
 
 async def test_a_model_adopted_on_a_base_whose_default_was_written_out_is_not_paid_for_again() -> None:
@@ -199,7 +199,7 @@ async def test_a_model_adopted_on_a_base_whose_default_was_written_out_is_not_pa
     bare = spec_text("child").replace("baseModel: models/tiny", "baseModel: {from: numbers}")
     written_out = spec_text(hyperparameters="{epochCount: 5}")
     stage.source.edit({"specs/numbers.yaml": written_out, "specs/child.yaml": bare})
-    await acts.adopt(stage.ports, stage.settings, "child", theirs.name)
+    await commands.adopt(stage.ports, stage.settings, "child", theirs.name)
     for _ in range(2):
         assert await stage.step() == [("child", "none"), ("numbers", "none")]
     assert stage.provider.paid.total() == 1

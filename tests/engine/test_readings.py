@@ -1,6 +1,6 @@
 """Commits are read once, working trees every time."""
 
-from controller.engine.cache import Readings
+from controller.engine.desire import Readings
 from controller.settings import Settings
 from controller.testing import MemorySource
 from tests.engine.stage import rows, spec_text

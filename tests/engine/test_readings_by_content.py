@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.engine.cache import Readings
-from controller.engine.desire import read_desired
-from controller.engine.kept import Last, Recent
+from controller.engine.caches import Last, Recent
+from controller.engine.desire import Readings, read_desired
 from controller.ports import Capabilities, Entry, Tree
 from controller.settings import Settings
 from controller.source.repo import CommitSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.engine import acts
+from controller.engine import commands
 from controller.engine.reconcile import Approval
 from controller.errors import Transient
 from controller.ports import Capabilities
@@ -74,7 +74,7 @@ async def test_a_crash_before_the_request_holds_until_a_person_has_looked() -> N
     assert condition.reason is Reason.OUTCOME_UNKNOWN
     assert "gitune forget numbers --intent" in condition.message
     assert stage.provider.paid.total() == 0
-    await acts.forget_intent(stage.ports, "numbers")
+    await commands.forget_intent(stage.ports, "numbers")
     assert await stage.step() == [("numbers", "create")]
     assert stage.provider.paid.total() == 1
 

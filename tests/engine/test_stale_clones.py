@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.engine import acts
+from controller.engine import commands
 from controller.engine.reconcile import Approval, Refused, reconcile
 from controller.ports import Ports
 from controller.source.repo import CommitSource
@@ -130,7 +130,7 @@ async def test_a_tombstone_of_a_commit_that_is_not_here_stands_and_is_not_due(cl
     stale.commit({}, "the same by another commit")
     stale.git("gc", "-q", "--prune=now")
     clones.stage.clock.advance(2 * DAY)
-    await acts.approve_delete(clones.ports(clones.work), "numbers")
+    await commands.approve_delete(clones.ports(clones.work), "numbers")
     before = clones.stage.ledger.records["numbers"]
     assert ("numbers", "hold") in await clones.step(stale)
     assert clones.stage.ledger.records["numbers"] == before
@@ -194,7 +194,7 @@ async def test_a_pass_that_lost_the_race_against_a_newer_commit_does_not_put_its
         stage.source.reset(last)
         for _ in range(2):
             await stage.step()
-        await acts.approve_delete(stage.ports, "numbers")
+        await commands.approve_delete(stage.ports, "numbers")
         for _ in range(2):
             await stage.step()
         stage.source.reset(middle)

@@ -134,7 +134,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "no grace",
-        "engine/times.py",
+        "engine/snapshot.py",
         "            if slot.doomed and seconds_since(slot.doomed, now) >= world.policy.delete_grace:",
         "            if slot.doomed:",
         ("S7",),
@@ -316,7 +316,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "a model just made is lost",
-        "engine/times.py",
+        "engine/snapshot.py",
         "VISIBILITY_WINDOW = timedelta(minutes=10)",
         "VISIBILITY_WINDOW = timedelta(seconds=1)",
         ("L1", "S1", "S5"),
@@ -393,7 +393,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "an intent without an id asks for no look",
-        "engine/look.py",
+        "engine/snapshot.py",
         "        if record.intent is not None:\n            yield",
         "        if record.intent is not None and record.intent.model:\n            yield",
         ("L1",),

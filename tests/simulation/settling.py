@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from controller.engine.acts import forget_intent
+from controller.engine.commands import forget_intent
 from controller.engine.reconcile import Approval
 from controller.errors import ControllerError
 from controller.ports import Ports

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from controller.engine.look import look
 from controller.engine.score import EXACT_MATCH, score
+from controller.engine.snapshot import snapshot
 from controller.errors import ControllerError
 from controller.plan.matching import Where, find_fit, settle_bases
 from controller.plan.record import acted_on, refreshed
@@ -278,7 +278,7 @@ async def approve_delete(ports: Ports, name: str) -> tuple[str, ...]:
 
 async def _look(ports: Ports, settings: Settings) -> World:
     """The world as the planner sees it: a spec on another one asks for the run that answers that one."""
-    return settle_bases(await look(ports, settings))
+    return settle_bases(await snapshot(ports, settings))
 
 
 async def _records(ports: Ports) -> Mapping[str, Record]:

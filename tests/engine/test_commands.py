@@ -1,4 +1,4 @@
-"""The acts that need a person, on ports in memory."""
+"""The commands that need a person, on ports in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.engine import acts
+from controller.engine import commands
 from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, Transient
 from controller.plan.admission import spent
@@ -31,7 +31,7 @@ async def serving(settings: Settings | None = None, **lines: str) -> Stage:
 
 async def acts_refuse_to_resolve(stage: Stage) -> bool:
     with pytest.raises(ControllerError, match="no run of numbers serves"):
-        await acts.resolve(stage.ports, "numbers")
+        await commands.resolve(stage.ports, "numbers")
     return True
 
 
@@ -40,55 +40,55 @@ async def test_what_callers_use_is_told_with_the_prefix() -> None:
     text = spec_text().replace("{path: rows.jsonl}", "{path: rows.jsonl, prefix: 'Next: '}")
     stage.source.edit({"specs/numbers.yaml": text})
     with pytest.raises(ControllerError, match="knows no numbers"):
-        await acts.resolve(stage.ports, "numbers")
+        await commands.resolve(stage.ports, "numbers")
     await stage.step()
     with pytest.raises(ControllerError, match="no run of numbers serves"):
-        await acts.resolve(stage.ports, "numbers")
+        await commands.resolve(stage.ports, "numbers")
     stage.provider.finish()
     await stage.step()
-    found = await acts.resolve(stage.ports, "numbers")
+    found = await commands.resolve(stage.ports, "numbers")
     assert found.model in stage.provider.models
     assert found.prefix == "Next: "
-    assert await acts.generate(stage.ports, "numbers", "7") == "8"
+    assert await commands.generate(stage.ports, "numbers", "7") == "8"
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "x" * 40_001])
 async def test_a_prompt_that_no_tuned_model_takes_is_refused_before_it_is_sent(prompt: str) -> None:
     stage = await serving()
     with pytest.raises(ControllerError):
-        await acts.generate(stage.ports, "numbers", prompt)
+        await commands.generate(stage.ports, "numbers", prompt)
     assert not [call for call in stage.provider.calls if call.operation == "generate"]
 
 
 async def test_a_score_on_the_training_rows_is_told_and_not_recorded() -> None:
     stage = await serving()
-    score = await acts.evaluate(stage.ports, stage.settings, "numbers", "training")
+    score = await commands.evaluate(stage.ports, stage.settings, "numbers", "training")
     assert (score.right, score.asked) == (20, 20)
     assert stage.ledger.records["numbers"].runs[0].score is None
     with pytest.raises(ControllerError, match="has no evaluation"):
-        await acts.evaluate(stage.ports, stage.settings, "numbers")
+        await commands.evaluate(stage.ports, stage.settings, "numbers")
 
 
 async def test_a_score_on_the_evaluation_rows_is_recorded_and_a_person_may_promote_below_the_bar() -> None:
     stage = await serving(evaluation=JUDGED)
     assert await acts_refuse_to_resolve(stage)
-    score = await acts.evaluate(stage.ports, stage.settings, "numbers")
+    score = await commands.evaluate(stage.ports, stage.settings, "numbers")
     assert (score.right, score.asked) == (0, 4)
-    promoted = await acts.promote(stage.ports, stage.settings, "numbers")
+    promoted = await commands.promote(stage.ports, stage.settings, "numbers")
     active = stage.ledger.records["numbers"].active
     assert active is not None
     assert active.model == promoted.model
     assert await stage.step() == [("numbers", "none")]
     with pytest.raises(ControllerError, match="no pending run"):
-        await acts.promote(stage.ports, stage.settings, "numbers")
+        await commands.promote(stage.ports, stage.settings, "numbers")
 
 
 @pytest.mark.parametrize("asked", ["evaluation", "training"])
-async def test_a_row_that_cannot_be_asked_is_told_as_what_the_provider_said(asked: acts.Rows) -> None:
+async def test_a_row_that_cannot_be_asked_is_told_as_what_the_provider_said(asked: commands.Rows) -> None:
     stage = await serving(evaluation=JUDGED.replace("0.5", "0.0"))
     stage.provider.fail("generate", Transient("ask again later", quota=True), times=2)
     with pytest.raises(Transient, match="ask again later") as told:
-        await acts.evaluate(stage.ports, stage.settings, "numbers", asked)
+        await commands.evaluate(stage.ports, stage.settings, "numbers", asked)
     assert told.value.quota
 
 
@@ -99,19 +99,19 @@ async def test_a_score_is_asked_of_the_provider_that_holds_the_run() -> None:
     both = replace(stage.ports, providers={"local": stage.provider, "second": second})
     local = ProviderSettings("local", "local")
     settings = replace(stage.settings, providers={"local": local, "second": replace(local, key="second")})
-    assert (await acts.evaluate(both, settings, "numbers")).asked == 4
-    assert (await acts.evaluate(both, settings, "numbers", "training")).asked == 20
+    assert (await commands.evaluate(both, settings, "numbers")).asked == 4
+    assert (await commands.evaluate(both, settings, "numbers", "training")).asked == 20
     assert not [call for call in second.calls if call.operation == "generate"]
 
 
 async def test_a_cancelled_run_holds_and_is_not_paid_for_again() -> None:
     stage = Stage()
     await stage.step()
-    await acts.cancel(stage.ports, stage.settings, "numbers")
+    await commands.cancel(stage.ports, stage.settings, "numbers")
     done = await stage.run()
     assert done.records["numbers"].conditions[-1].reason is Reason.RUN_CANCELLED
     with pytest.raises(ControllerError, match="does not tune"):
-        await acts.cancel(stage.ports, stage.settings, "numbers")
+        await commands.cancel(stage.ports, stage.settings, "numbers")
     assert [call.operation for call in stage.provider.mutations] == ["create", "cancel"]
 
 
@@ -121,7 +121,7 @@ async def test_a_run_whose_mark_was_removed_is_not_cancelled() -> None:
     name, model = next(iter(stage.provider.models.items()))
     stage.provider.models[name] = replace(model, description="")
     with pytest.raises(ControllerError, match="not marked as ours"):
-        await acts.cancel(stage.ports, stage.settings, "numbers")
+        await commands.cancel(stage.ports, stage.settings, "numbers")
     assert [call.operation for call in stage.provider.mutations] == ["create"]
 
 
@@ -130,14 +130,14 @@ async def test_a_foreign_model_can_be_adopted_and_then_serves() -> None:
     name, model = next(iter(stage.provider.models.items()))
     stage.provider.models["tunedModels/by-hand"] = replace(model, name="tunedModels/by-hand", description="by hand")
     stage.source.edit({"specs/other.yaml": spec_text("other")})
-    await acts.adopt(stage.ports, stage.settings, "other", "tunedModels/by-hand")
+    await commands.adopt(stage.ports, stage.settings, "other", "tunedModels/by-hand")
     mark = find_mark(stage.provider.models["tunedModels/by-hand"].description)
     assert mark is not None
     assert (mark.instance, mark.name) == (INSTANCE, "other")
     assert stage.provider.models["tunedModels/by-hand"].description.startswith("by hand\n")
     assert await stage.step() == [("numbers", "none"), ("other", "none")]
     with pytest.raises(ControllerError, match="is marked as") as ours:
-        await acts.adopt(stage.ports, stage.settings, "other", name)
+        await commands.adopt(stage.ports, stage.settings, "other", name)
     assert ours.value.hint == "A mark stays. A spec of that name with those inputs takes it back by itself."
 
 
@@ -148,7 +148,7 @@ async def test_a_run_on_record_that_is_adopted_keeps_what_it_cost_when_it_began_
     assert before.score
     ((name, model),) = stage.provider.models.items()
     stage.provider.models[name] = replace(model, description="its mark was removed", created="")
-    await acts.adopt(stage.ports, stage.settings, "numbers", name)
+    await commands.adopt(stage.ports, stage.settings, "numbers", name)
     (run,) = stage.ledger.records["numbers"].runs
     assert (run.cost, run.started, run.score) == (before.cost, before.started, before.score)
     assert spent(Recorded(stage.ledger.records), before.started[:7]) == before.cost
@@ -167,7 +167,7 @@ async def test_a_model_of_ours_from_before_the_repository_had_its_name_comes_bac
     assert (held.action.word, held.action.reason) == ("hold", Reason.FOREIGN_MODEL)
     assert back in held.action.message
     with pytest.raises(ControllerError, match="is marked as") as theirs:
-        await acts.adopt(moved, stage.settings, "numbers", name)
+        await commands.adopt(moved, stage.settings, "numbers", name)
     assert back in theirs.value.hint
     stage.ledger = MemoryLedger()
     assert await stage.step() == [("numbers", "reuse")]
@@ -179,19 +179,19 @@ async def test_a_run_that_may_tune_is_not_forgotten_unless_nobody_can_ask_its_pr
     await stage.step()
     stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other", suspend="true")})
     with pytest.raises(ControllerError, match="may still tune"):
-        await acts.forget(stage.ports, stage.settings, "numbers")
+        await commands.forget(stage.ports, stage.settings, "numbers")
     without = replace(stage.ports, providers={"elsewhere": MemoryProvider("elsewhere")})
-    await acts.forget(without, stage.settings, "numbers")
+    await commands.forget(without, stage.settings, "numbers")
     assert "numbers" not in stage.ledger.records
 
 
 async def test_a_name_is_forgotten_only_when_no_spec_and_no_run_needs_it() -> None:
     stage = await serving()
     with pytest.raises(ControllerError, match="still there"):
-        await acts.forget(stage.ports, stage.settings, "numbers")
+        await commands.forget(stage.ports, stage.settings, "numbers")
     stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
     await stage.step()
-    await acts.forget(stage.ports, stage.settings, "numbers")
+    await commands.forget(stage.ports, stage.settings, "numbers")
     assert set(stage.ledger.records) == {"other"}
     assert len(stage.provider.models) == 2, "the remote model stays"
 
@@ -202,6 +202,6 @@ async def test_an_open_intent_can_be_dropped_by_a_person_who_has_looked() -> Non
     stage.provider.fail("observe", Transient("down"), times=2)
     await stage.step()
     with pytest.raises(ControllerError, match="no open intent"):
-        await acts.forget_intent((await serving()).ports, "numbers")
-    await acts.forget_intent(stage.ports, "numbers")
+        await commands.forget_intent((await serving()).ports, "numbers")
+    await commands.forget_intent(stage.ports, "numbers")
     assert stage.ledger.records["numbers"].intent is None
