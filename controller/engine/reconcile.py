@@ -26,7 +26,7 @@ from controller.plan.actions import (
 )
 from controller.plan.approval import ALLOW_BEHIND, allowed_reviews, standing, uncommitted, withhold
 from controller.plan.grants import with_allowed
-from controller.plan.planner import make_plan
+from controller.plan.planner import make_plan, ungranted
 from controller.plan.record import next_records, with_intents
 from controller.plan.world import ReviewRule, World, as_recorded, slot_provider
 from controller.ports import Ports
@@ -115,7 +115,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     _check(Preview(world, plan), approval)
     _tell(world, ports)
     point("decided")
-    world = await _with_intents(await _with_allowed(world, plan, approval, ports), plan, ports)
+    world = await _with_intents(await _with_allowed(world, approval, ports), plan, ports)
     outcomes = await apply(plan, world, Stage(ports, _second_look(ports, settings)))
     records = await _save(world, outcomes, ports)
     point("status.saved")
@@ -166,9 +166,13 @@ def _check(shown: Preview, approval: Approval) -> None:
         raise Refused("; ".join(g.message for g in stands), shown, hint=" ".join(hints))
 
 
-async def _with_allowed(world: World, plan: Plan, approval: Approval, ports: Ports) -> World:
-    """The world after what a person lets pass without a review is on record as granted."""
-    records = with_allowed(world, plan.actions, approval.by, _now(ports))
+async def _with_allowed(world: World, approval: Approval, ports: Ports) -> World:
+    """The world after what a person lets pass without a review is on record as granted: later passes go on from it."""
+    if not world.allowed:
+        return world
+    missing = ungranted(replace(world, allowed=frozenset(), review=ReviewRule.GRANTS))
+    wanted = {name: bases for name, bases in missing.items() if name in world.allowed}
+    records = with_allowed(world, wanted, approval.by, _now(ports))
     if records == world.recorded.records:
         return world
     names = ", ".join(sorted(world.allowed))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -154,28 +154,30 @@ def _same_inputs(refused: Basis, wanted: Basis) -> bool:
     return pays and (refused.fingerprint, refused.attempt) == (wanted.fingerprint, wanted.attempt)
 
 
-def with_allowed(world: World, actions: Iterable[Action], by: str, now: str) -> dict[str, Record]:
-    """The records with a grant for whatever a person lets pass without a review. ``now`` is RFC 3339 UTC."""
+def with_allowed(world: World, wanted: Mapping[str, Sequence[Basis]], by: str, now: str) -> dict[str, Record]:
+    """The records with a grant for whatever a person lets pass without a review. ``now`` is RFC 3339 UTC.
+
+    ``wanted`` is what nobody has granted yet, by name, whether or not there is room or money for it just now.
+    """
     records = dict(world.recorded.records)
-    for action in actions:
-        if action.name not in world.allowed or not needs_grant(action, world):
+    for name, bases in wanted.items():
+        model = world.spec(name)
+        record = (world.record_of(model) if model else None) or records.get(name)
+        if record is None and model is None:
             continue
-        wanted, model = basis(action, world), world.spec(action.name)
-        record = (world.record_of(model) if model else None) or records.get(action.name)
-        if record is not None and covered(record.reviews, wanted) and not standing_refusal(record.reviews, wanted):
-            continue
-        why = f"allowed with --allow {ALLOW_REVIEW}{action.name}"
-        given = Review(
-            verdict=Decision.GRANTED,
-            origin=Origin.ALLOWED,
-            basis=wanted,
-            by=by,
-            at=now,
-            why=why,
-            commit=world.desired.revision or "",
-        )
-        name = record.name if record is not None else action.name
-        records[name] = with_review(records.get(name) or Record(name=name, provider=action.provider), given)
+        held = record.name if record is not None else name
+        provider = model.provider if model is not None else record.provider if record is not None else ""
+        for asked in bases:
+            given = Review(
+                verdict=Decision.GRANTED,
+                origin=Origin.ALLOWED,
+                basis=asked,
+                by=by,
+                at=now,
+                why=f"allowed with --allow {ALLOW_REVIEW}{name}",
+                commit=world.desired.revision or "",
+            )
+            records[held] = with_review(records.get(held) or Record(name=held, provider=provider), given)
     return records
 
 
@@ -251,7 +253,7 @@ def basis(action: Action, world: World) -> Basis:
         return Basis(
             action=action.word,
             reason=action.reason,
-            asked=ABSENT,
+            asked=asked_by(world.desired, (action.name,)),  # one that cannot be read is not one that is gone
             digest=_removal(action, record),
             fingerprint=action.fingerprint,
             attempt=action.attempt,

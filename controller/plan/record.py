@@ -168,9 +168,10 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
 
 
 def _is_void(record: Record, came: Sequence[Outcome]) -> bool:
-    """Whether a removed spec leaves nothing behind; a refusal is kept until it is granted or forgotten."""
+    """Whether a removed spec leaves nothing behind; what was refused or taken of it is kept until it is forgotten."""
     let_go = any(isinstance(o, Done) and isinstance(o.action, Orphan) for o in came) and record.orphaned
-    return let_go and never_ran(record) and not any(r.verdict is Decision.REFUSED for r in record.reviews)
+    told = bool(record.commands) or any(r.verdict is Decision.REFUSED for r in record.reviews)
+    return let_go and never_ran(record) and not told
 
 
 def _forgiven(record: Record, world: World) -> Record:

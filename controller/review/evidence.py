@@ -75,7 +75,7 @@ def _why_not(pull: Pull, comment: Comment | None, memory: Memory | None, branch:
     if memory.stage is not StoryStage.PLANNED:
         return "was already decided on, and nothing that was granted then covers this"
     written, merged = moment(memory.posted or comment.updated), moment(pull.merged_at)
-    if written is None or merged is None or written > merged:
+    if written is None or merged is None or written >= merged:  # in the same second: nobody can tell
         return "got its plan after it was merged"
     if memory.head != pull.head:
         return "was pushed to after its plan: what was merged was not reviewed"

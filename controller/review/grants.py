@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from controller.engine.snapshot import offline_snapshot, snapshot
-from controller.errors import ControllerError, RevisionConflict
-from controller.plan.grants import asks_else, covered, parts_moved, reviews_of, standing_refusal, with_review
+from controller.errors import ControllerError, RevisionConflict, SourceError
+from controller.plan.grants import INVALID, asks_else, covered, parts_moved, reviews_of, standing_refusal, with_review
 from controller.plan.planner import ungranted
 from controller.plan.world import ReviewRule, World, names_of
 from controller.ports import Opened, Relation
@@ -113,8 +113,8 @@ class Judge:
                 break
             after = await self._history.desired(landing.commit)
             before = await self._history.desired(landing.parent) if landing.parent else replace(after, models=())
-            removed = {model.name for model in before.models} - after.names
-            names |= asks_else(after, before) | removed
+            there = {model.name for model in before.models} | {broken.name for broken in before.invalid}
+            names |= asks_else(after, before) | (there - after.names)
         world = await offline_snapshot(self.opened.ports, self.opened.settings, self.revision)
         holders = {name: _record(name, world) for name in names}
         return frozenset(record.name if record is not None else name for name, record in holders.items())
@@ -150,6 +150,8 @@ class Judge:
 
     async def _judged(self, name: str, case: _Case) -> Sequence[Review]:
         """What nobody has granted yet: an order or a commit of no pull request may grant it, else it is refused."""
+        if case.steps and INVALID == case.steps[0].asked != case.bases[0].asked:
+            raise SourceError(f"the commit that asks for {name} could not be read whole a second time")
         order = self.order
         if order is not None and await self._is_ordered(name, case, order):
             why = f"ordered with /gitune apply on pull request {order.pull}"

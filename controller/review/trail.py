@@ -9,7 +9,7 @@ from typing import Final
 
 from controller.engine.desire import Kept, read_desired
 from controller.errors import SourceError
-from controller.plan.grants import ABSENT, asked_by
+from controller.plan.grants import ABSENT, INVALID, asked_by
 from controller.ports import Capabilities, Landing, Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
 from controller.state.desired import Desired, FromSpec
@@ -88,7 +88,7 @@ class History:
                 return
             (landing,) = landings
             before = asked_by(await self.desired(landing.parent), names) if landing.parent else ABSENT
-            if before != after:
+            if before != after or after == INVALID:  # what cannot be read may have been changed
                 yield landing, before, after
             if not landing.parent:
                 return

@@ -14,7 +14,7 @@ from controller.plan.actions import Action, Plan
 from controller.ports import Capabilities, Ports, Provider
 from controller.providers.gemini import Gemini
 from controller.rest import ApiKey, Limits, Rest, Secret, Timing
-from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
+from controller.settings import Budget, Policy, Prices, ProviderSettings, RequireReview, Settings
 from controller.testing.reporter import SilentReporter
 from tests.simulation.chance import Draw, SimChance
 from tests.simulation.events import Event, PassBegan, PassEnded, Person
@@ -61,11 +61,12 @@ def settings_of(shape: Shape) -> Settings:
     budget = Budget(shape.budget, "USD") if shape.budget is not None else None
     prices = Prices("2025-12-31", "USD", {"models/tiny": shape.service.price}) if budget else None
     one = ProviderSettings(PROVIDER, "gemini", prices=prices)
+    review = RequireReview.PULL_REQUEST if shape.require_review else RequireReview.NONE
     return Settings(
         instance=INSTANCE,
         default_provider=PROVIDER,
         providers={PROVIDER: one},
-        policy=Policy(max_deletes=2, delete_grace=shape.grace, budget=budget),
+        policy=Policy(max_deletes=2, delete_grace=shape.grace, budget=budget, require_review=review),
     )
 
 
@@ -132,32 +133,35 @@ class Controller:
         except Exception as error:  # noqa: BLE001 - whatever else the product raises is a finding
             log(PassEnded(life.label, life.passes, (), f"!{type(error).__name__}: {error}"[:300]))
             return None
-        log(PassEnded(life.label, life.passes, tuple(_told(outcome.action) for outcome in done.outcomes)))
+        log(PassEnded(life.label, life.passes, tuple(told_of(outcome.action) for outcome in done.outcomes)))
         return done
 
     def ports(self, life: Incarnation) -> Ports:
         """Every door of one incarnation."""
-        out, seed = self._outside, self._outside.shape.seed
-        loop = asyncio.get_running_loop()
-        chance = SimChance(Draw(seed, f"chance/{life.label}"))
+        out = self._outside
         skew = 0.0
         if life.passes and "clock" in out.shape.schedule.categories and not out.faults.off:
             skew = out.faults.amount(f"skew/{life.label}/{life.passes}", -3600.0, 3600.0)
-        clock = SimClock(loop, skew)
-        line = Line(out.remote, life, out.faults, Draw(seed, f"line/{life.label}"))
-        provider = _provider(out.shape, line, clock, chance)
-        lag = Draw(seed, f"mirror-{self._number}").between(0.0, out.shape.mirror_lag)
+        lag = Draw(out.shape.seed, f"mirror-{self._number}").between(0.0, out.shape.mirror_lag)
         shown = out.shape.shown if self._number == 0 else ()
-        return Ports(
-            SimSource(out.repository, life, out.faults, Mirror(lag, shown, lambda kind: meddle(out, kind))),
-            {PROVIDER: provider},
-            SimLedger(out.place, life, out.faults),
-            clock,
-            chance,
-            SilentReporter(),
-            INSTANCE,
-            partial(read_desired, kept=Kept()),
-        )
+        return ports_of(out, life, Mirror(lag, shown, lambda kind: meddle(out, kind)), skew)
+
+
+def ports_of(out: Outside, life: Incarnation, mirror: Mirror, skew: float = 0.0) -> Ports:
+    """Every door of one incarnation, onto the repository as its mirror shows it."""
+    chance = SimChance(Draw(out.shape.seed, f"chance/{life.label}"))
+    clock = SimClock(asyncio.get_running_loop(), skew)
+    line = Line(out.remote, life, out.faults, Draw(out.shape.seed, f"line/{life.label}"))
+    return Ports(
+        SimSource(out.repository, life, out.faults, mirror),
+        {PROVIDER: _provider(out.shape, line, clock, chance)},
+        SimLedger(out.place, life, out.faults),
+        clock,
+        chance,
+        SilentReporter(),
+        INSTANCE,
+        partial(read_desired, kept=Kept()),
+    )
 
 
 def meddle(out: Outside, kind: str) -> None:
@@ -185,7 +189,8 @@ def _provider(shape: Shape, line: Line, clock: SimClock, chance: SimChance) -> P
     return Gemini(PROVIDER, rest, _CAPABILITIES)
 
 
-def _told(action: Action) -> tuple[str, str, str, str]:
+def told_of(action: Action) -> tuple[str, str, str, str]:
+    """An action as the log has it."""
     return action.name, action.word, str(action.reason), action.model
 
 

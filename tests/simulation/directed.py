@@ -6,54 +6,31 @@ controller without the bug goes through every one of them without a broken promi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from tests.simulation.faults import Schedule
+from tests.simulation.directed_review import DIRECTED_REVIEW
+from tests.simulation.directed_shape import ALPHA, DOOMED, KEEPER, LONG, Directed, directed, service_of
 from tests.simulation.people import Act
 from tests.simulation.remote import Service
 from tests.simulation.shape import Shape
 from tests.simulation.windows import Window
-from tests.simulation.wishes import Wish
 
-ALPHA = Wish("alpha", "alpha")
-DOOMED = replace(ALPHA, delete=True)
-KEEPER = Wish("keeper", "keeper")  # stays, so that a removal is not the removal of everything
-LONG = 9000.0
 _LOOK = 74.0  # less than the shortest time between two passes
-
-
-@dataclass(frozen=True, slots=True)
-class Directed:
-    """A situation by its name, and the shape that leads to it."""
-
-    name: str
-    shape: Shape
 
 
 def _acts(*acts: tuple[float, str, int]) -> tuple[Act, ...]:
     return tuple(Act(at, what, "alpha", to) for at, what, to in acts)
 
 
-def _directed(name: str, acts: tuple[Act, ...], shape: Shape, *faults: str) -> Directed:
-    only = frozenset((*faults, *(act.key for act in acts)))
-    end = max((act.at for act in acts), default=0.0) + 2500.0
-    whole = replace(shape, acts=acts, schedule=Schedule(frozenset(), 0.0, only), safety=max(end, shape.safety))
-    return Directed(name, whole)
-
-
-def _service(tuning: float = 400.0) -> Service:
-    return Service(shortest=tuning, longest=tuning)
-
-
 def _unseen(until: float, tuning: float = 400.0) -> Service:
     """A service whose replicas show nothing before that time."""
-    return replace(_service(tuning), frozen=((0.0, until, 0.0),))
+    return replace(service_of(tuning), frozen=((0.0, until, 0.0),))
 
 
 _QUIET = Shape(
     seed=1,
     wishes=(ALPHA, KEEPER),
-    service=_service(),
+    service=service_of(),
     interval=150.0,
     grace=300.0,
     parsed_ledger=False,
@@ -66,140 +43,140 @@ _FLAPS = tuple(
     for at, what in ((start, "remove"), (start + _LOOK, "revert"))
 )
 
-DIRECTED: tuple[Directed, ...] = (
-    _directed("deleted on purpose", _acts((1200.0, "remove", 0)), _DOOMED),
-    _directed("left alone", _acts((1200.0, "remove", 0)), _QUIET),
-    _directed("shown by another name", _acts((1200.0, "display", 3)), _QUIET),
-    _directed(
+_DECIDING: tuple[Directed, ...] = (
+    directed("deleted on purpose", _acts((1200.0, "remove", 0)), _DOOMED),
+    directed("left alone", _acts((1200.0, "remove", 0)), _QUIET),
+    directed("shown by another name", _acts((1200.0, "display", 3)), _QUIET),
+    directed(
         "other inputs, three times", _acts((900.0, "epochs", 1), (1800.0, "rows", 1), (2700.0, "attempt", 0)), _QUIET
     ),
-    _directed(
+    directed(
         "superseded, and let finish",
         _acts((600.0, "epochs", 1)),
-        replace(_QUIET, wishes=(replace(ALPHA, finish=True), KEEPER), service=_service(1500.0)),
+        replace(_QUIET, wishes=(replace(ALPHA, finish=True), KEEPER), service=service_of(1500.0)),
     ),
-    _directed(
+    directed(
         "a budget for one run of two",
         (),
         replace(
             _QUIET,
             wishes=(replace(ALPHA, epochs=4), replace(KEEPER, epochs=4)),
             budget=0.0095,
-            service=replace(_service(), price=10.0),
+            service=replace(service_of(), price=10.0),
         ),
     ),
-    _directed(
+    directed(
         "wanted again where ids stay taken",
         _acts((1200.0, "remove", 0), (2400.0, "revert", 0)),
-        replace(_DOOMED, service=replace(_service(), reserves=True)),
+        replace(_DOOMED, service=replace(service_of(), reserves=True)),
     ),
-    _directed(
+    directed(
         "renamed, deleted under its new name and wanted again under the first, where ids stay taken",
         (*_acts((1200.0, "rename", 2)), Act(1800.0, "remove", "alpha-r2"), *_acts((2800.0, "add", 0))),
-        replace(_DOOMED, service=replace(_service(), reserves=True)),
+        replace(_DOOMED, service=replace(service_of(), reserves=True)),
     ),
-    _directed(
+    directed(
         "wanted again while replicas still show the deleted model",
         _acts((1200.0, "remove", 0), (2400.0, "revert", 0)),
-        replace(_DOOMED, service=replace(_service(), frozen=((1500.0, 3600.0, 1500.0),))),
+        replace(_DOOMED, service=replace(service_of(), frozen=((1500.0, 3600.0, 1500.0),))),
     ),
-    _directed(
+    directed(
         "an answer lost where the service chooses ids and its replicas lag",
         (),
         replace(_QUIET, stack="vertex", service=replace(_unseen(1500.0), chooses_id=False)),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "the last look before a deletion finds half a tree",
         _acts((1200.0, "remove", 0)),
         _DOOMED,
         "again#1:again.half",
     ),
-    _directed(
+    directed(
         "the last look before a deletion finds the spec again",
         _acts((1200.0, "remove", 0)),
         _DOOMED,
         "again#1:again.wanted",
     ),
-    _directed(
+    directed(
         "somebody takes over a model at the last moment",
         _acts((1200.0, "remove", 0)),
         _DOOMED,
         "again#1:again.unmarked",
     ),
-    _directed(
+    directed(
         "removed, wanted again and removed again",
         _acts((1200.0, "remove", 0), (1700.0, "revert", 0), (3600.0, "remove", 0)),
         replace(_DOOMED, grace=900.0),
     ),
-    _directed("a spec that cannot be read", _acts((1200.0, "break", 1)), _QUIET),
-    _directed(
+    directed("a spec that cannot be read", _acts((1200.0, "break", 1)), _QUIET),
+    directed(
         "a spec that nobody mends, and another one renamed",
         (Act(600.0, "break", "beta", 1), *_acts((1200.0, "rename", 1))),
         replace(_QUIET, wishes=(ALPHA, replace(ALPHA, name="beta", lineage="beta")), mend=False),
     ),
-    _directed("a spec that cannot be read while its model is doomed otherwise", _acts((1200.0, "break", 1)), _DOOMED),
-    _directed(
+    directed("a spec that cannot be read while its model is doomed otherwise", _acts((1200.0, "break", 1)), _DOOMED),
+    directed(
         "removed while tuning",
         _acts((600.0, "remove", 0)),
-        replace(_QUIET, service=_service(LONG)),
+        replace(_QUIET, service=service_of(LONG)),
     ),
-    _directed(
-        "gone for the time of one look, again and again", _acts(*_FLAPS), replace(_QUIET, service=_service(LONG))
+    directed(
+        "gone for the time of one look, again and again", _acts(*_FLAPS), replace(_QUIET, service=service_of(LONG))
     ),
-    _directed(
+    directed(
         "a cancelled run that a person clears away, and its inputs wanted again",
         _acts((600.0, "epochs", 1), (1800.0, "epochs", 0)),
-        replace(_QUIET, wishes=(ALPHA,), service=_service(900.0), strikes=((1500.0, "console.deleted", 0),)),
+        replace(_QUIET, wishes=(ALPHA,), service=service_of(900.0), strikes=((1500.0, "console.deleted", 0),)),
     ),
-    _directed(
+    directed(
         "a run that its service cancels",
         (),
         _QUIET,
         "run/run.cancelled#1:run.cancelled",
     ),
-    _directed(
+    directed(
         "not to be seen when it was removed, and wanted again while it still tunes",
         _acts((1300.0, "remove", 0), (2600.0, "revert", 0)),
-        replace(_QUIET, service=replace(_service(LONG), frozen=((1200.0, 2400.0, 0.0),))),
+        replace(_QUIET, service=replace(service_of(LONG), frozen=((1200.0, 2400.0, 0.0),))),
     ),
-    _directed(
+    directed(
         "no record and no listing where the service chooses ids",
         (),
         replace(
             _QUIET,
             stack="vertex",
-            service=replace(_service(), chooses_id=False, unlisted=((1500.0, 2100.0),)),
+            service=replace(service_of(), chooses_id=False, unlisted=((1500.0, 2100.0),)),
             strikes=((1500.0, "ledger.vanished", 0),),
         ),
     ),
-    _directed(
+    directed(
         "removed before it shows, and wanted again",
         _acts((260.0, "remove", 0), (2600.0, "revert", 0)),
         replace(_DOOMED, grace=100.0, service=_unseen(690.0, LONG)),
     ),
-    _directed(
+    directed(
         "a mirror that shows what was replaced",
         _acts((900.0, "epochs", 1)),
-        replace(_QUIET, service=_service(700.0), shown=(Window(1250.0, 1700.0, 0),)),
+        replace(_QUIET, service=service_of(700.0), shown=(Window(1250.0, 1700.0, 0),)),
     ),
-    _directed(
+    directed(
         "a removal that was taken back, and a mirror that shows it",
         _acts((1200.0, "remove", 0), (1560.0, "revert", 0)),
         replace(_DOOMED, shown=(Window(1750.0, 3000.0, 1),)),
     ),
-    _directed(
+    directed(
         "plans that are out of date before they are approved",
         _acts(*((500.0 + 90.0 * n, "epochs", n % 3) for n in range(12))),
         replace(_QUIET, reviewed=True),
     ),
-    _directed(
+    directed(
         "a deletion whose answer is lost, and replicas that still show the model",
         _acts((1200.0, "remove", 0)),
-        replace(_DOOMED, stack="http", service=replace(_service(), frozen=((1500.0, 2600.0, 1500.0),))),
+        replace(_DOOMED, stack="http", service=replace(service_of(), frozen=((1500.0, 2600.0, 1500.0),))),
         "write#1:write.lost",
     ),
-    _directed(
+    directed(
         "what may have been paid for leaves no room in the budget",
         _acts((400.0, "add", 1)),
         replace(
@@ -210,36 +187,36 @@ DIRECTED: tuple[Directed, ...] = (
         ),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "asleep between the intent and the create, and the spec renamed meanwhile",
         _acts((120.0, "rename", 1)),
-        replace(_QUIET, controllers=2, service=_service(LONG), safety=6000.0),
+        replace(_QUIET, controllers=2, service=service_of(LONG), safety=6000.0),
         "pause/pause.ledger#1:pause.ledger",
     ),
-    _directed(
+    directed(
         "asleep between the intent and the create, and other inputs wanted meanwhile",
         _acts((120.0, "epochs", 1)),
-        replace(_QUIET, controllers=2, service=_service(LONG), safety=6000.0),
+        replace(_QUIET, controllers=2, service=service_of(LONG), safety=6000.0),
         "pause/pause.ledger#1:pause.ledger",
     ),
-    _directed(
+    directed(
         "a rename whose first change fails, and a mirror that shows the former name",
         _acts((1200.0, "rename", 1)),
         replace(
             _QUIET,
             stack="vertex",
-            service=replace(_service(), chooses_id=False),
+            service=replace(service_of(), chooses_id=False),
             shown=(Window(1351.0, 2200.0, 0),),
         ),
         "write#1:write.500-after",
     ),
-    _directed(
+    directed(
         "an answer lost, the spec renamed, and the model not to be seen yet",
         _acts((260.0, "rename", 1)),
         replace(_QUIET, service=_unseen(900.0)),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "an answer lost where the service chooses ids, and the only spec removed",
         _acts((600.0, "remove", 0)),
         replace(
@@ -250,31 +227,31 @@ DIRECTED: tuple[Directed, ...] = (
         ),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "a create that hangs, and another answer lost for a higher attempt meanwhile, where the service chooses ids",
         _acts((260.0, "attempt", 0)),
         replace(
             _QUIET,
             controllers=2,
             stack="vertex",
-            service=replace(_service(20.0), chooses_id=False, frozen=((260.0, 960.0, 259.0),)),
+            service=replace(service_of(20.0), chooses_id=False, frozen=((260.0, 960.0, 259.0),)),
         ),
         "create#1:create.hangs",
         "create#2:create.500-after",
     ),
-    _directed(
+    directed(
         "an answer lost, the spec removed, and the model not to be seen yet",
         _acts((260.0, "remove", 0)),
         replace(_DOOMED, service=_unseen(650.0)),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "an answer lost, other inputs wanted, and the model not to be seen yet",
         _acts((260.0, "epochs", 1)),
         replace(_QUIET, service=_unseen(650.0)),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "dead before the first request and after the second, other inputs wanted, and the model not to be seen yet",
         _acts((1200.0, "epochs", 1)),
         replace(
@@ -285,7 +262,7 @@ DIRECTED: tuple[Directed, ...] = (
             crash_at=frozenset({(1, "after"), (3, "acted")}),
         ),
     ),
-    _directed(
+    directed(
         "refused, dead after it was sent again, other inputs wanted, and the model not to be seen yet",
         _acts((600.0, "epochs", 1)),
         replace(
@@ -297,17 +274,17 @@ DIRECTED: tuple[Directed, ...] = (
         ),
         "create#1:create.429",
     ),
-    _directed(
+    directed(
         "an answer lost, and a mirror that shows what was asked for before",
         _acts((1200.0, "display", 4), (1201.0, "epochs", 1)),
         replace(
             _QUIET,
-            service=replace(_service(), frozen=((1200.0, 2600.0, 1190.0),)),
+            service=replace(service_of(), frozen=((1200.0, 2600.0, 1190.0),)),
             shown=(Window(1430.0, 2600.0, 1),),
         ),
         "create#3:create.lost",
     ),
-    _directed(
+    directed(
         "an answer lost before a rename, and a mirror that shows the former name",
         _acts((120.0, "rename", 1)),
         replace(
@@ -319,36 +296,38 @@ DIRECTED: tuple[Directed, ...] = (
         ),
         "create#1:create.lost",
     ),
-    _directed(
+    directed(
         "a rename that is undone where the service chooses ids",
         _acts((1200.0, "rename", 1), (2000.0, "revert", 0)),
-        replace(_QUIET, stack="vertex", service=replace(_service(), chooses_id=False)),
+        replace(_QUIET, stack="vertex", service=replace(service_of(), chooses_id=False)),
     ),
-    _directed(
+    directed(
         "a rename that is undone, and made otherwise before anybody looked, where the service chooses ids",
         (*_acts((1200.0, "rename", 1), (2000.0, "revert", 0)), Act(2001.0, "rename", "alpha", 4)),
-        replace(_QUIET, stack="vertex", service=replace(_service(), chooses_id=False)),
+        replace(_QUIET, stack="vertex", service=replace(service_of(), chooses_id=False)),
     ),
-    _directed(
+    directed(
         "renamed while it tunes, and removed before its mark is written anew",
         (Act(400.0, "rename", "alpha", 1), Act(900.0, "remove", "alpha-r1")),
-        replace(_DOOMED, service=_service(LONG)),
+        replace(_DOOMED, service=service_of(LONG)),
     ),
-    _directed(
+    directed(
         "taken away by hand, and wanted again at the moment of its deletion",
         _acts((1200.0, "remove", 0)),
         replace(_DOOMED, strikes=((1100.0, "console.deleted", 0),)),
         "again#1:again.wanted",
     ),
-    _directed(
+    directed(
         "to be deleted as one controller sees it, and let go as another one saw it before",
         _acts((1000.0, "doom", 0), (1090.0, "remove", 0)),
-        replace(_QUIET, controllers=2, service=replace(_service(), distance=20.0)),
+        replace(_QUIET, controllers=2, service=replace(service_of(), distance=20.0)),
     ),
-    _directed(
+    directed(
         "a slow create, and another controller at work meanwhile",
         (Act(500.0, "add", "beta", 0), Act(600.0, "add", "gamma", 0)),
-        replace(_QUIET, seed=3, controllers=2, service=replace(_service(60.0), distance=10.0)),
+        replace(_QUIET, seed=3, controllers=2, service=replace(service_of(60.0), distance=10.0)),
         "create#1:create.hangs",
     ),
 )
+
+DIRECTED: tuple[Directed, ...] = (*_DECIDING, *DIRECTED_REVIEW)

@@ -11,13 +11,124 @@ from tests.simulation.wishes import Inputs, Wish
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A person moved the branch. ``wishes`` is what the commit asks for, by name; ``broken`` names unreadable specs."""
+    """A person moved the branch. ``wishes`` is what the commit asks for, by name; ``broken`` names unreadable specs.
+
+    ``pull`` is the pull request that it landed with, 0 where it was pushed without one.
+    """
 
     revision: str
     parent: str
     wishes: tuple[Wish, ...]
     broken: tuple[str, ...] = ()
     forced: bool = False
+    pull: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A person, or the code host, made a commit that is not on the branch."""
+
+    revision: str
+    parent: str
+    wishes: tuple[Wish, ...]
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobBegan:
+    """A job of the code host began: a plan of ``revision`` for a pull request, an apply of it, or a command."""
+
+    by: str
+    kind: str
+    revision: str
+    pull: int = 0
+    head: str = ""
+    branch: str = ""
+    comment: int = 0
+    author: str = ""
+    verb: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """It ended: ``error`` is why, "" where it did what it was to do; ``unreviewed`` what it held, and why.
+
+    ``untold`` are the names that it held without a refusal on record.
+    """
+
+    by: str
+    error: str = ""
+    unreviewed: tuple[tuple[str, str], ...] = ()
+    untold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A comment of ours stands on a pull request from now on; ``rows`` are (name, word) of the models in its table.
+
+    ``rows`` None: the comment is gone.
+    """
+
+    by: str
+    pull: int
+    comment: int
+    rows: frozenset[tuple[str, str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A pull request stands so from now on."""
+
+    pull: int
+    head: str
+    branch: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A pull request was merged at that head; ``landed`` are the commits that this put on its base branch."""
+
+    pull: int
+    branch: str
+    head: str
+    landed: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """A comment of a person says this from now on, "" where it was taken away."""
+
+    comment: int
+    pull: int
+    author: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Somebody may write to the repository from now on, or may not."""
+
+    who: str
+    may: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """A job carried out what a comment asked for, as far as it came."""
+
+    by: str
+    comment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A person at a terminal lets these names pass without a review."""
+
+    by: str
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +185,8 @@ class Changed:
     model: str
     state: str
     mark: str
+    display: str = ""  # of an update: what it is called from now on, and what it says without the mark
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +290,16 @@ class Healed:
 
 Event = (
     Committed
+    | Drafted
+    | JobBegan
+    | JobEnded
+    | Posted
+    | Moved
+    | Merged
+    | Spoke
+    | Rights
+    | Obeyed
+    | Allowed
     | Told
     | Created
     | Seen

@@ -61,6 +61,16 @@ CATALOGUE: Mapping[str, tuple[str, float, str]] = {
     "crash.after": ("crash", 0.06, "F6"),
     "crash.point": ("point", 0.004, "F1"),
     "clock.jump": ("clock", 0.02, "F76"),
+    # of a code host, and of the jobs that it starts
+    "host.unreachable": ("host", 0.03, "F81"),
+    "host.lost": ("host.write", 0.06, "F81"),
+    "host.refused": ("host.write", 0.03, "F81"),
+    "job.dropped": ("job", 0.10, "F80"),
+    "job.late": ("job", 0.12, "F80"),
+    "job.doubled": ("job", 0.10, "F80"),
+    "job.again": ("job", 0.12, "F79"),
+    "job.cut": ("job", 0.12, "F3"),
+    "job.read-only": ("job", 0.05, "F19"),
     # on a time table of their own
     "kill": ("timed", 0.5, "F12"),
     "sigterm": ("timed", 0.3, "F74"),
@@ -73,6 +83,7 @@ CATALOGUE: Mapping[str, tuple[str, float, str]] = {
     "console.foreign": ("timed", 0.15, "F17"),
 }
 CATEGORIES = ("read", "create", "write", "list", "run", "git", "again", "ledger", "pause", "crash", "clock", "timed")
+HOSTED = ("host", "job")  # families of their own, met only where there is a code host
 
 
 def category(kind: str) -> str:

@@ -25,6 +25,7 @@ from tests.simulation.events import (
     Changed,
     Committed,
     Created,
+    Drafted,
     Ended,
     Event,
     Fault,
@@ -36,6 +37,7 @@ from tests.simulation.events import (
     Stands,
     Told,
 )
+from tests.simulation.review_oracle import Reviews
 from tests.simulation.wishes import CANARY, Inputs, Wish
 
 INSTANCE = "example.com/models"
@@ -98,6 +100,9 @@ class Bounds:
     budget: float | None = None
     grace: float = 3600.0
     lag: float = 300.0
+    orderly: bool = False
+    strict: bool = False
+    hosted: bool = False
 
 
 class Oracle:
@@ -137,11 +142,14 @@ class Oracle:
         self._lost = False
         self._dooms: set[str] = set()
         self._renames: dict[str, str] = {}
+        self.reviews = Reviews(self.say, now, bounds.strict, bounds.orderly, hosted=bounds.hosted)
 
     def see(self, event: Event) -> None:
         """One event."""
+        if self.bounds.hosted:
+            self.reviews.see(event)
         match event:
-            case Committed():
+            case Committed() | Drafted():
                 self._committed(event)
             case Told():
                 self._was_told(event)
@@ -161,15 +169,13 @@ class Oracle:
                 self._saved(event)
             case PassEnded():
                 self._pass_ended(event)
-            case Person() | Fault():
-                self._struck(event)
             case _:
-                pass
+                self._struck(event)
 
-    def _struck(self, event: Person | Fault) -> None:
-        if isinstance(event, Person):
-            if event.what == "console.unmarked" and event.about in self.models:
-                self.models[event.about].unmarked = True
+    def _struck(self, event: Event) -> None:
+        if isinstance(event, Person) and event.what == "console.unmarked" and event.about in self.models:
+            self.models[event.about].unmarked = True
+        if not isinstance(event, Fault):
             return
         self._skewed |= event.kind == "clock.jump"
         self._late |= event.kind == "pause.ledger"
@@ -180,7 +186,10 @@ class Oracle:
 
     # What people and mirrors say
 
-    def _committed(self, event: Committed) -> None:
+    def _committed(self, event: Committed | Drafted) -> None:
+        if isinstance(event, Drafted):  # on no branch that is applied: it is looked up, and never the head
+            self.commits[event.revision] = Committed(event.revision, event.parent, event.wishes, event.broken)
+            return
         self.commits[event.revision] = event
         self._heads.append((self._now(), event.revision))
         self._dooms |= {word for wish in event.wishes if wish.delete for word in (wish.lineage, wish.name)}
@@ -344,6 +353,8 @@ class Oracle:
         account.name = mark[2]  # a renamed spec has taken its model along
         self._approved(event.by, event.verb, event.model)
         self._not_behind(event.by, f"did {event.verb} {event.model}")
+        if event.verb == "update":
+            self.reviews.updated(event, self._asks_for(self._told[event.by].revision, account))
         if event.verb == "cancel":
             self._cancelled(event, account)
         if event.verb == "delete":
@@ -356,7 +367,9 @@ class Oracle:
         account.stopped = True  # it may have ended well before that came: still it is never promoted
         told = self._told[event.by]
         wish = self._asks_for(told.revision, account)
-        if wish is None:
+        if self._is_commanded(event, account, wish):
+            pass
+        elif wish is None:
             if not told.whole:
                 self.say("S3", f"{event.model} was cancelled on half a picture")
             elif event.model not in self._let_go and self._now() - self._gone_at.get(event.model, -_AWAKE) >= _AWAKE:
@@ -368,6 +381,13 @@ class Oracle:
             self.say("S7", f"{event.model} was cancelled, and its spec says whenSuperseded: Finish")
         if event.state == "CREATING":
             account.truth = "CANCELLED"
+
+    def _is_commanded(self, event: Changed, account: _Model, wish: Wish | None) -> bool:
+        """Whether a person's command stopped it; where a pass did, somebody granted what it makes way for."""
+        wanted = wish is not None and (wish.inputs, wish.attempt) == account.key[1:]
+        doubled = sum(other.key == account.key for other in self.models.values()) > 1
+        lineage = wish.lineage if wish is not None else account.key[0]
+        return self.reviews.cancelled(event, lineage, wish, wanted=wanted or doubled)
 
     def _deleted(self, event: Changed, account: _Model) -> None:
         told = self._told[event.by]
@@ -386,12 +406,15 @@ class Oracle:
             since = stood  # its request was on its way when somebody lifted the tombstone
         if since is None:
             self.say("S7", f"{event.model} was deleted without a tombstone")
-        elif self._now() - since < self.bounds.grace - 1.0 and not self._skewed:
+        elif self._now() - since < self.bounds.grace - 1.0 and not (
+            self._skewed or self.reviews.is_approved(event.model)
+        ):
             self.say("S7", f"{event.model} was deleted {self._now() - since:.0f} s after its tombstone")
         asked_for = self._wanted.get(account.key, -self.bounds.grace)
         # A rename that was undone without formerNames left a twin of the same inputs: the one that is asked for stays.
         twins = sum(_kin(other) == _kin(account) and not other.gone for other in self.models.values()) > 1
         early = asked_for <= self._passes[event.by].began < asked_for + self.bounds.grace - 1.0
+        early = early and not self.reviews.is_approved(event.model)
         if early and not twins and not self._skewed and not self._lost:
             self.say("S7", f"{event.model} was deleted {self._now() - asked_for:.0f} s after a pass had it wanted")
         head_since, head = self._heads[-1]
@@ -417,7 +440,7 @@ class Oracle:
         if event.same:
             return
         self.counts["commit"] += 1
-        if not event.message.startswith("Forget"):  # a person's act, not a pass
+        if event.message.startswith(("Status", "Intend")):  # else a person's act or a review, not a pass
             self._passes[event.by].saves += 1
         if event.leaks:
             self.say("S9", f"a key or a dataset row is in {event.leaks}")
@@ -427,6 +450,7 @@ class Oracle:
             self.say("S12", f"{event.by} wrote the ledger {self._passes[event.by].saves} times in one pass")
         before = self._records if event.base == self._tip else {}
         self._renamed(event)
+        self.reviews.saved(event, before)
         for name, record in event.records.items():
             self._remember(name, record)
             self._refusals(event.by, record)
@@ -593,6 +617,7 @@ class Oracle:
     def excuse_the_lost(self) -> None:
         """The record is gone: what left no model behind, or none with a mark, cannot be known to have been paid for."""
         self._lost = True
+        self.reviews.lost()
         self.policies.clear()
         self._renames.clear()
         self._records = {}
@@ -607,12 +632,12 @@ def _kin(account: _Model) -> tuple[str, object, int]:
     return lineage.partition("@")[0], inputs, attempt
 
 
-def stalled(record: Record) -> str | None:
+def stalled(record: Record) -> Reason | None:
     """Why a record is not ready; None where it is."""
     ready = next((c for c in record.conditions if c.type is ConditionType.READY), None)
     if ready is None or ready.status is Truth.TRUE:
         return None
-    return ready.reason
+    return Reason(ready.reason)
 
 
 def person_acts(events: list[Event]) -> set[str]:

@@ -39,7 +39,7 @@ def perform(act: Act, repository: Repository, now: float) -> None:
     else:
         wishes, broken = dict(head.wishes), dict(head.broken)
         if ACTS[act.what](act, wishes, broken):
-            repository.commit(_told_apart(wishes, now), broken, now)
+            repository.commit(told_apart(wishes, now), broken, now)
 
 
 def mended(repository: Repository, now: float) -> None:
@@ -121,7 +121,7 @@ def _revert(repository: Repository, now: float) -> None:
         repository.commit(dict(old.wishes), old.broken, now)
 
 
-def _told_apart(wishes: Wishes, now: float) -> Wishes:
+def told_apart(wishes: Wishes, now: float) -> Wishes:
     """Of two that bear one lineage, the one without former names is somebody else, who took a name that was left."""
     bearers = Counter(wish.lineage for wish in wishes.values())
     return {

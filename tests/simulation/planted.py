@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.simulation.planted_bug import Planted
+from tests.simulation.planted_review import REVIEWS
 
-
-@dataclass(frozen=True, slots=True)
-class Planted:
-    """``old`` stands once in ``file`` (below controller/) and becomes ``new``; ``by`` are the promises that may notice.
-
-    Several, since a bug that pays twice may first be noticed by a create that nothing explains.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    by: tuple[str, ...]
-
-
-PLANTED: tuple[Planted, ...] = (
+_DECIDING: tuple[Planted, ...] = (
     Planted(
         "no intent before a create",
         "engine/reconcile.py",
@@ -141,7 +127,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "no tombstone",
-        "plan/removed.py",
+        "plan/rules/removal.py",
         "    if not slot.doomed or slot.doomed_at in world.rewritten:\n        return False",
         "    return True",
         ("S7", "L1"),  # the last look at the ledger finds none either, and holds
@@ -155,9 +141,9 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "deleted whatever the policy",
-        "plan/removed.py",
-        "    if record.deletion_policy is DeletionPolicy.DELETE:",
-        "    if True:",
+        "plan/rules/removal.py",
+        "    if gone.record.deletion_policy is DeletionPolicy.DELETE and gone.record.slots:",
+        "    if gone.record.slots:",
         ("P3",),
     ),
     Planted(
@@ -176,16 +162,16 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "an incomplete tree counts",
-        "plan/planner.py",
-        "            by_name[name] = removed(record, world, whole=desired.complete)",
-        "            by_name[name] = removed(record, world, whole=True)",
+        "plan/rules/removal.py",
+        "    if gone.whole:",
+        "    if True:",
         ("S3", "S1", "S7"),
     ),
     Planted(
         "one look is enough to cancel",
-        "plan/removed.py",
-        "    if not record.missing:",
-        "    if False:",
+        "plan/rules/removal.py",
+        "    if gone.record.missing:",
+        "    if True:",
         ("S3",),
     ),
     Planted(
@@ -218,28 +204,28 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "a failed run is ready",
-        "plan/decide.py",
+        "plan/rules/run.py",
         "    if remote.state is RemoteState.FAILED or stopped is RunOutcome.FAILED:\n",
         "    if False:\n",
         ("S5", "L1"),
     ),
     Planted(
         "a cancelled run is promoted",
-        "plan/decide.py",
+        "plan/rules/run.py",
         "    if stopped is RunOutcome.CANCELLED or remote.state is RemoteState.CANCELLED:",
         "    if False:",
         ("L1", "S5"),
     ),
     Planted(
         "finish is cancel",
-        "plan/case.py",
+        "plan/rules/case.py",
         "        return self.model.when_superseded is WhenSuperseded.FINISH and slot.model not in self.world.overdue",
         "        return False",
         ("S7",),
     ),
     Planted(
         "the desired run is cleared away",
-        "plan/case.py",
+        "plan/rules/case.py",
         '        kept = except_for.model if except_for is not None else ""',
         '        kept = ""',
         ("S7", "L1"),
@@ -302,14 +288,14 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "a young intent is sent again",
-        "plan/decide.py",
-        "    if intent in case.world.young:\n        return (case.hold(",
-        "    if True:\n        return ()\n    if intent in case.world.young:\n        return (case.hold(",
+        "plan/rules/spec.py",
+        "    return case.record.intent if case.record is not None else None\n",
+        "    found = case.record.intent if case.record is not None else None\n    return None if found and not found.model and found in case.world.young else found\n",
         ("S1",),
     ),
     Planted(
         "a broken listing proves absence",
-        "plan/decide.py",
+        "plan/rules/create.py",
         "    return Presence.ABSENT if seen is not None and seen.complete else Presence.UNSURE",
         "    return Presence.ABSENT",
         ("S1",),
@@ -400,7 +386,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "what does not show yet was not made",
-        "plan/case.py",
+        "plan/rules/case.py",
         "    return intent.answer is Answer.REPEATED or intent in world.young",
         "    return False",
         ("L1", "S1"),
@@ -414,7 +400,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         "what is sent again is as old as what was sent first",
-        "plan/case.py",
+        "plan/rules/case.py",
         "    return intent.answer is Answer.REPEATED or intent in world.young",
         "    return intent in world.young",
         ("L1",),
@@ -491,3 +477,6 @@ PLANTED: tuple[Planted, ...] = (
         ("S9",),
     ),
 )
+
+PLANTED: tuple[Planted, ...] = (*_DECIDING, *REVIEWS)
+__all__ = ["PLANTED", "Planted"]

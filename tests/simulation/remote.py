@@ -222,7 +222,8 @@ class Remote:
         text = str(body.get("description", "")) if "description" in fields else version.description
         wanted = {k: float(body[k]) for k in ("temperature", "topP", "topK") if k in fields and k in body}
         sampling = tuple(sorted((dict(version.sampling) | wanted).items()))
-        self._log(Changed(by, "update", name, model.state(now), _mark(version.description)))
+        said = "\n".join(line for line in text.splitlines() if not line.strip().startswith("gitune: ")).strip()
+        self._log(Changed(by, "update", name, model.state(now), _mark(version.description), display, said))
         model.versions.append((now, replace(version, display=display, description=text, sampling=sampling)))
         return Reply(200, self._shown(model, now, by))
 

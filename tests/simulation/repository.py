@@ -5,27 +5,42 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.errors import SourceError, Unreadable
-from controller.ports import Entry, EntryKind, Relation
+from controller.ports import Entry, EntryKind, Landing, Relation
 from controller.testing import MemoryTree
-from tests.simulation.events import Committed, Event, Told
+from tests.simulation.events import Committed, Drafted, Event, Told
 from tests.simulation.faults import Faults
 from tests.simulation.lives import Incarnation
+from tests.simulation.times import rfc3339
 from tests.simulation.windows import Window, within
 from tests.simulation.wishes import BROKEN, Wish, rows_bytes, spec_bytes
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote:
+    """What a rebase leaves of a commit as it was: who wrote it, when (in seconds), and the message."""
+
+    author: str = "dan"
+    at: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
-    """One state of the desired side. ``broken`` maps a name to the bytes that stand in for its spec."""
+    """One state of the desired side. ``broken`` maps a name to the bytes that stand in for its spec.
+
+    ``landed`` is when it was committed.
+    """
 
     revision: str
     parent: str
     wishes: Mapping[str, Wish]
     broken: Mapping[str, bytes]
     files: Mapping[str, bytes]
+    wrote: Wrote = Wrote()
+    landed: float = 0.0
 
     def asks(self, name: str) -> Wish | None:
         """The wish of that name, where its spec can be read."""
@@ -46,12 +61,45 @@ class Repository:
         """What the branch truly is."""
         return self.commits[self.heads[-1][1]]
 
-    def commit(self, wishes: Mapping[str, Wish], broken: Mapping[str, bytes], now: float) -> Commit:
-        """A commit on top of the head."""
+    def commit(
+        self,
+        wishes: Mapping[str, Wish],
+        broken: Mapping[str, bytes],
+        now: float,
+        *,
+        pull: int = 0,
+        wrote: Wrote | None = None,
+    ) -> Commit:
+        """A commit on top of the head; ``pull`` is the pull request that it lands with, 0 for none."""
         parent = self.heads[-1][1] if self.heads else ""
+        made = self._made(parent, wishes, broken, now, wrote)
+        self._move(made, now, forced=False, pull=pull)
+        return made
+
+    def draft(
+        self,
+        wishes: Mapping[str, Wish],
+        broken: Mapping[str, bytes],
+        parent: str,
+        now: float,
+        wrote: Wrote | None = None,
+    ) -> Commit:
+        """A commit on another branch."""
+        made = self._made(parent, wishes, broken, now, wrote)
+        self._log(Drafted(made.revision, parent, _sorted(made), tuple(sorted(broken))))
+        return made
+
+    def _made(
+        self,
+        parent: str,
+        wishes: Mapping[str, Wish],
+        broken: Mapping[str, bytes],
+        now: float,
+        wrote: Wrote | None,
+    ) -> Commit:
         made = _commit(f"{self._seed}/{len(self.commits)}", parent, wishes, broken)
+        made = replace(made, wrote=wrote or Wrote(at=now, message=f"commit {len(self.commits)}"), landed=now)
         self.commits[made.revision] = made
-        self._move(made, now, forced=False)
         return made
 
     def force(self, revision: str, now: float) -> None:
@@ -60,8 +108,7 @@ class Repository:
 
     def rewrite(self, wishes: Mapping[str, Wish], broken: Mapping[str, bytes], parent: str, now: float) -> Commit:
         """A commit on an older one takes the branch: what stood between is gone from history."""
-        made = _commit(f"{self._seed}/{len(self.commits)}", parent, wishes, broken)
-        self.commits[made.revision] = made
+        made = self._made(parent, wishes, broken, now, None)
         self._move(made, now, forced=True)
         return made
 
@@ -97,10 +144,35 @@ class Repository:
             parent = self.commits[parent].parent
         return found
 
-    def _move(self, made: Commit, now: float, *, forced: bool) -> None:
+    def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The commits of a first-parent history, the newest first, without those that ``since`` has."""
+        known = {since, *self.ancestors(since)} if since else set()
+        found: list[Landing] = []
+        at = revision
+        while at and at not in known and len(found) < most:
+            commit = self.commits[at]
+            if not paths or self._differs(commit, paths):
+                found.append(_landing(commit))
+            at = commit.parent
+        return tuple(found)
+
+    def _differs(self, commit: Commit, paths: frozenset[str]) -> bool:
+        before = self.commits[commit.parent].files if commit.parent else {}
+        return any(commit.files.get(path) != before.get(path) for path in paths)
+
+    def _move(self, made: Commit, now: float, *, forced: bool, pull: int = 0) -> None:
         self.heads.append((now, made.revision))
-        wishes = tuple(made.wishes[name] for name in sorted(made.wishes))
-        self._log(Committed(made.revision, made.parent, wishes, tuple(sorted(made.broken)), forced))
+        self._log(Committed(made.revision, made.parent, _sorted(made), tuple(sorted(made.broken)), forced, pull))
+
+
+def _sorted(commit: Commit) -> tuple[Wish, ...]:
+    return tuple(commit.wishes[name] for name in sorted(commit.wishes))
+
+
+def _landing(commit: Commit) -> Landing:
+    wrote = commit.wrote
+    at, landed = rfc3339(wrote.at), rfc3339(commit.landed)
+    return Landing(commit.revision, commit.parent, wrote.author, at, wrote.message, landed)
 
 
 def _commit(label: str, parent: str, wishes: Mapping[str, Wish], broken: Mapping[str, bytes]) -> Commit:
@@ -156,11 +228,15 @@ class SimTree:
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """How a controller's copy of the repository behaves. ``meddle`` lets people act just before another look."""
+    """How a controller's copy of the repository behaves. ``meddle`` lets people act just before another look.
+
+    ``fixed`` is the one commit that a job was started for, "" where the branch is followed.
+    """
 
     lag: float = 0.0
     shown: tuple[Window, ...] = ()
     meddle: Callable[[str], None] = lambda _: None
+    fixed: str = ""
 
 
 class SimSource:
@@ -186,6 +262,7 @@ class SimSource:
         if fault == "git.unreachable":
             raise SourceError("the repository cannot be reached")
         lag = self._mirror.lag if not self._faults.off else 0.0
+        revision = revision or self._mirror.fixed or None
         shown = revision or self._repository.at(now - lag - (900.0 if fault == "git.time-travel" else 0.0))
         window = within(self._mirror.shown, now)
         if window is not None and revision is None:
@@ -202,6 +279,8 @@ class SimSource:
     async def tip(self) -> str:
         """The head the mirror shows."""
         self._life.touch("tip")
+        if self._mirror.fixed:
+            return self._mirror.fixed
         lag = self._mirror.lag if not self._faults.off else 0.0
         return self._repository.at(asyncio.get_running_loop().time() - lag)
 
@@ -218,6 +297,11 @@ class SimSource:
         if revision in self._repository.ancestors(other):
             return Relation.BEHIND
         return Relation.APART if other in self._repository.commits else Relation.UNKNOWN
+
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The commits of a first-parent history, the newest first."""
+        self._life.touch("landings")
+        return self._repository.landings(revision, since, paths, most)
 
     async def identity(self) -> str | None:
         """Who the repository is."""

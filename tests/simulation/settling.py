@@ -13,8 +13,10 @@ from controller.ports import Ports
 from controller.state.observed import RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
+from controller.state.reviews import Decision
 from tests.simulation.controllers import Controller
-from tests.simulation.events import Person, Stands
+from tests.simulation.events import Allowed, Person, Stands
+from tests.simulation.jobs import Task
 from tests.simulation.lives import CURRENT
 from tests.simulation.oracle import stalled
 from tests.simulation.people import mended
@@ -38,11 +40,13 @@ async def settle(world: World) -> None:
     CURRENT.set(controller.life)
     ports = controller.ports(controller.life)
     allowed = _ALL | {f"delete:{name}" for name in world.place.records}
+    await _ordered(world)
     for count in range(1, PASSES + 2):
         await asyncio.sleep(LONG)
         world.remote.tell_ends(world.loop.time())
         tip = world.place.tip
-        done = await controller.one_pass(controller.life, ports, Approval(allow=allowed))
+        await _job(world)
+        done = await controller.one_pass(controller.life, ports, _approval(world, controller, allowed))
         if done is None or world.place.tip != tip:
             world.result.passes_to_settle = count
         if done is not None and _needs_a_person(done.records):
@@ -60,11 +64,48 @@ async def settle(world: World) -> None:
     controller.life.die("the end")
 
 
+async def _job(world: World) -> Mapping[str, str]:
+    """An apply as the code host starts one; what it held for want of a review."""
+    if world.jobs is None:
+        return {}
+    applied = await world.jobs.one(Task("apply"))
+    return applied.unreviewed if applied is not None else {}
+
+
+async def _ordered(world: World) -> None:
+    """Somebody who may write orders what was refused, on the pull request that asked for it."""
+    for name in await _job(world):
+        number = world.oracle.reviews.asked_by(name, world.repository.head.revision)
+        if number and world.jobs is not None and world.forge is not None:
+            world.forge.may("ann", may=True)
+            comment = world.forge.say(number, "ann", "/gitune apply")
+            said = world.forge.remarks[comment]
+            await world.jobs.one(Task("command", comment, author="ann", body=said.body, pinned=str(number)))
+
+
+def _approval(world: World, controller: Controller, allowed: frozenset[str]) -> Approval:
+    """What a person at a terminal lets pass: every guard, and whatever still is refused."""
+    if world.jobs is None:
+        return Approval(allow=allowed)
+    records, head = world.place.records, world.repository.head
+    names = frozenset({*head.wishes, *(name for name, r in records.items() if _is_refused(r))})
+    world.log(Allowed(controller.life.label, names))
+    return Approval(allow=allowed | {f"review:{name}" for name in names}, by="ann")
+
+
+def _is_refused(record: Record) -> bool:
+    return any(review.verdict is Decision.REFUSED for review in record.reviews)
+
+
 async def _quiet(world: World, controller: Controller, ports: Ports, allowed: frozenset[str]) -> None:
     world.oracle.quiet = True
     for count in range(world.shape.quiet_passes):
         await asyncio.sleep(world.shape.interval * (1.0 if count % 2 else 40.0))
         await controller.one_pass(controller.life, ports, Approval(allow=allowed))
+        written = world.forge.written if world.forge is not None else 0
+        await _job(world)
+        if world.forge is not None and world.forge.written != written:
+            world.oracle.say("L2", "a comment was written after everything had settled")
         if world.result.violations:
             return
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.chance import Draw
-from tests.simulation.faults import CATEGORIES, Schedule
+from tests.simulation.faults import CATEGORIES, HOSTED, Schedule
 from tests.simulation.people import Act, script
 from tests.simulation.remote import Service
+from tests.simulation.reviewers import hosted_script
 from tests.simulation.windows import Window
 from tests.simulation.wishes import Wish
 
@@ -44,6 +45,9 @@ class Shape:
     shown: tuple[Window, ...] = ()  # when the mirror of controller 0 shows the commit of that number
     blind: tuple[Window, ...] = ()  # when controllers do not look at all
     strikes: tuple[tuple[float, str, int], ...] = ()  # (time, what a hand does, to which model, the oldest is 0)
+    hosted: bool = False  # a code host starts jobs; controllers, if any, are daemons and terminals beside them
+    orderly: bool = False  # people wait for plans, nothing fails: whatever is merged happens without a further word
+    require_review: bool = False  # policy.requireReview: pullRequest
 
 
 def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
@@ -58,7 +62,7 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
     )
     chosen = frozenset(one for one in CATEGORIES if draw.chance(0.6))
     budgeted = draw.chance(0.2)
-    return Shape(
+    shape = Shape(
         seed=seed,
         stack=stack,
         controllers=draw.one((1, 1, 2, 2, 3)),
@@ -86,4 +90,31 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
         whole_ledger=seed % 20 == 0,
         parsed_ledger=seed % 8 == 0,
         quiet_passes=100 if seed % 25 == 0 else 4,
+    )
+    return _hosted(shape, names) if seed % HOST_EVERY == HOST_EVERY - 1 else shape
+
+
+HOST_EVERY = 3  # of so many seeds one has a code host
+
+
+def _hosted(shape: Shape, names: tuple[str, ...]) -> Shape:
+    """The same with a code host; what is drawn for it moves nothing of the rest."""
+    draw = Draw(shape.seed, "shape/host")
+    orderly = draw.chance(0.2)
+    families = frozenset(one for one in HOSTED if draw.chance(0.75))
+    schedule = replace(shape.schedule, categories=shape.schedule.categories | families)
+    end = shape.safety * 0.9
+    direct = () if orderly else tuple(act for act in shape.acts if draw.chance(0.4))
+    acts = (*direct, *hosted_script(shape.seed, names, end, orderly=orderly))
+    if orderly:
+        schedule = replace(schedule, categories=frozenset())
+    return replace(
+        shape,
+        hosted=True,
+        orderly=orderly,
+        controllers=0 if orderly else draw.one((0, 0, 1)),
+        acts=tuple(sorted(acts, key=lambda act: (act.at, act.key))),
+        schedule=schedule,
+        reviewed=False,
+        require_review=draw.chance(0.2) and not orderly,
     )

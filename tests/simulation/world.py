@@ -15,13 +15,16 @@ from tests.simulation.chance import Draw
 from tests.simulation.controllers import Controller, Log, Outside
 from tests.simulation.events import Died, Event, Fault, Healed, Person
 from tests.simulation.faults import Faults
+from tests.simulation.forge import Forge, Hook
+from tests.simulation.jobs import Jobs
 from tests.simulation.ledger_port import Place
 from tests.simulation.lives import Crash, Effects, at_point
 from tests.simulation.loop import SimLoop, Stuck
 from tests.simulation.oracle import Bounds, Oracle, Violation
-from tests.simulation.people import perform
+from tests.simulation.people import Act, perform
 from tests.simulation.remote import Model, Remote, Version
 from tests.simulation.repository import Repository
+from tests.simulation.reviewers import act_on_host, is_hosted
 from tests.simulation.settling import settle
 from tests.simulation.shape import Shape
 
@@ -76,7 +79,7 @@ class World:
         self.loop = loop
         self.result = Result(shape)
         log = _Recorder(self.result, loop)
-        bounds = Bounds(shape.budget, shape.grace, shape.mirror_lag)
+        bounds = Bounds(shape.budget, shape.grace, shape.mirror_lag, shape.orderly, shape.require_review, shape.hosted)
         self.oracle = Oracle(bounds, self.result.violations.append, loop.time)
         log.oracle = self.oracle
         self.log = log
@@ -87,19 +90,23 @@ class World:
         self.place = Place(log, shape.whole_ledger, shape.parsed_ledger, shape.service.distance / 4)
         self.outside = Outside(shape, self.remote, self.repository, self.place, self.faults, self.effects, log)
         self.controllers = [Controller(n, self.outside) for n in range(shape.controllers)]
+        self.forge = Forge(self.repository, log, loop.time) if shape.hosted else None
+        self.jobs = Jobs(self.outside, self.forge) if self.forge is not None else None
         self.acted: list[str] = []
+        self.waiting: list[asyncio.Task[None]] = []
 
     async def whole(self) -> None:
         """Safety, then heal, convergence and quiet."""
         shape = self.shape
         self.repository.commit({wish.name: wish for wish in shape.wishes}, {}, 0.0)
         jobs = [self.loop.create_task(controller.run()) for controller in self.controllers]
-        jobs += [self.loop.create_task(job) for job in (self._people(), self._trouble(), self._hands())]
+        others = (self._people(), self._trouble(), self._hands(), self._schedule())
+        jobs += [self.loop.create_task(job) for job in others]
         step = shape.interval
         while self.loop.time() < shape.safety and not self.result.violations:
             await asyncio.sleep(min(step, max(1.0, shape.safety - self.loop.time())))
         self.remote.tell_ends(self.loop.time())
-        for job in jobs[len(self.controllers) :]:
+        for job in (*jobs[len(self.controllers) :], *self.waiting):
             job.cancel()
         await self._stop(jobs[: len(self.controllers)])
         if not self.result.violations:
@@ -116,7 +123,14 @@ class World:
         if killed:
             for controller in self.controllers:
                 controller.life.kill("stopped")
-        await asyncio.wait(set(jobs), timeout=20_000.0)
+        if self.jobs is not None:
+            self.jobs.stop = True
+            for life in self.jobs.lives:
+                if killed and life.alive:
+                    life.kill("stopped")
+            jobs = [*jobs, *self.jobs.running]
+        if jobs:
+            await asyncio.wait(set(jobs), timeout=20_000.0)
         self.log(Healed(self.repository.head.revision))
 
     async def _people(self) -> None:
@@ -124,7 +138,31 @@ class World:
             await asyncio.sleep(max(0.0, act.at - self.loop.time()))
             if self.faults.wanted(act.key):
                 self.acted.append(act.key)
-                perform(act, self.repository, self.loop.time())
+                await self._act(act)
+
+    async def _act(self, act: Act) -> None:
+        """A careful person waits, and holds nobody else up meanwhile."""
+        if self.forge is None or not is_hosted(act):
+            before = self.repository.head
+            perform(act, self.repository, self.loop.time())
+            if self.forge is not None and self.repository.head is not before:
+                self.forge.wake(Hook("apply"))
+        elif act.what.startswith("merge-well"):
+            self.waiting.append(self.loop.create_task(act_on_host(act, self)))
+        else:
+            await act_on_host(act, self)
+
+    def again(self, kind: str, number: int) -> None:
+        """A person starts an old job again, as its event told of it."""
+        past = [task for task in self.jobs.past if task.kind == kind] if self.jobs is not None else []
+        if self.jobs is not None and past:
+            self.jobs.start(past[-1 - number % len(past)], 1.0)
+
+    async def _schedule(self) -> None:
+        """An apply now and then, whatever happens."""
+        while self.forge is not None:
+            await asyncio.sleep(self.shape.interval * 2.0)
+            self.forge.wake(Hook("apply"))
 
     async def _trouble(self) -> None:
         """Faults with a time of their own, in the order of their times."""
@@ -154,7 +192,11 @@ class World:
         now = self.loop.time()
         pick = Draw(self.shape.seed, f"strike/{key}")
         if kind in {"kill", "sigterm"}:
-            life = self.controllers[pick.number(0, len(self.controllers) - 1)].life
+            lives = [controller.life for controller in self.controllers]
+            lives += [life for life in self.jobs.lives if life.alive] if self.jobs is not None else []
+            if not lives:
+                return
+            life = lives[pick.number(0, len(lives) - 1)]
             if life.task is None or not life.alive:
                 return
             if kind == "kill":
