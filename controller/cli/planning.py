@@ -98,7 +98,7 @@ def _remark(screen: Screen, shown: Preview, files: Compared, question: Question)
                 screen.note(told)
     if question.offline:
         screen.note("no provider was asked: what the ledger says is taken for what they have")
-    if question.base is not None:
+    if question.base is not None and question.explain is None:
         screen.note(f"what the plan of {question.base} holds too is left out; the digest is that of the whole plan")
     if found := shown.world.desired.problems:
         screen.note(f"{counts(found)}: `gitune validate` shows {'it' if len(found) == 1 else 'them'}")

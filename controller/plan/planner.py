@@ -14,6 +14,7 @@ from controller.plan.matching import settle_bases
 from controller.plan.rules import decide, decide_invalid, decide_removed, explain
 from controller.plan.rules.table import Tried
 from controller.plan.world import World
+from controller.state.desired import DesiredModel, InvalidModel
 from controller.state.reviews import Basis
 
 
@@ -38,8 +39,14 @@ def make_plan(world: World) -> Plan:
 
 
 def explained(name: str, world: World) -> Explanation:
-    """Which row and which stage decided about one name; nothing was tried for one that no spec and no record has."""
+    """Which row and which stage decided about one name; nothing was tried for one that no spec and no record has.
+
+    A name that a spec had before is that spec's.
+    """
     settled = settle_bases(world)
+    specs: tuple[DesiredModel | InvalidModel, ...] = (*world.desired.models, *world.desired.invalid)
+    now = {former: one.name for one in specs for former in one.former_names} | {one.name: one.name for one in specs}
+    name = now.get(name, name)
     tried = list(explain(name, settled))
     decided = _decided(settled)
     for stage in STAGES if tried else ():

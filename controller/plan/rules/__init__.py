@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from controller.plan.actions import Action
@@ -12,7 +11,7 @@ from controller.plan.rules.create import NO_RUN, new_run
 from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, Removal, beyond_history
 from controller.plan.rules.run import ACTIVE, ANYWHERE, BY_SLOT, PENDING, RETIRED, known_run
 from controller.plan.rules.spec import EVERY_SPEC, NOT_USABLE
-from controller.plan.rules.table import Row, Tried, first, tried
+from controller.plan.rules.table import Row, Tried, given, tried
 from controller.plan.world import World
 from controller.state.desired import DesiredModel, InvalidModel
 from controller.state.recorded import Record
@@ -31,47 +30,43 @@ TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
 
 def decide(model: DesiredModel, world: World) -> tuple[Action, ...]:
     """What to do for one valid spec; a cancel may stand before the create that it makes way for."""
-    case = Case(model, world.record_of(model), world)
-    early = first(EVERY_SPEC, case)
-    if early is not None:
-        return (*early, *_beyond(model, world, early)) if model.name not in world.desired.doubtful else early
-    fit = find_fit(model, case.record, world)
-    rows = first(NO_RUN, new_run(case)) if fit is None else first(BY_SLOT[fit.where], known_run(case, fit))
-    decided = rows or ()
-    return (*decided, *_beyond(model, world, decided))
-
-
-def _beyond(model: DesiredModel, world: World, decided: tuple[Action, ...]) -> Iterator[Action]:
-    """Retired runs over the limit are let go, or deleted in two steps where the policy says so; not one just taken."""
-    used = frozenset(action.model for action in decided)
-    for run in beyond_history(model, world, used):
-        yield from first(BEYOND_HISTORY, run) or ()
+    return given(_of_spec(model, world))
 
 
 def decide_invalid(broken: InvalidModel, world: World) -> tuple[Action, ...]:
     """What to do for a spec that cannot be used."""
-    return first(NOT_USABLE, (broken, world)) or ()
+    return given(tried(NOT_USABLE, (broken, world)))
 
 
 def decide_removed(record: Record, world: World) -> tuple[Action, ...]:
     """What becomes of a record without a spec."""
-    return first(REMOVED, Removal(record, world, world.desired.complete)) or ()
+    return given(_of_removed(record, world))
 
 
 def explain(name: str, world: World) -> tuple[Tried, ...]:
-    """The rows that were tried for a name, each with why it does not fit; the last one fits."""
+    """The rows that were tried for a name, each with why it does not fit; the last one of a table fits."""
     broken = next((one for one in world.desired.invalid if one.name == name), None)
     if broken is not None:
         return tried(NOT_USABLE, (broken, world))
     model = world.spec(name)
-    if model is None:
-        record = world.recorded.records.get(name)
-        return tried(REMOVED, Removal(record, world, world.desired.complete)) if record is not None else ()
+    if model is not None:
+        return _of_spec(model, world)
+    record = world.recorded.records.get(name)
+    return _of_removed(record, world) if record is not None else ()
+
+
+def _of_spec(model: DesiredModel, world: World) -> tuple[Tried, ...]:
+    """The rows for one valid spec, then those for each of its retired runs over the limit; not for one just taken."""
     case = Case(model, world.record_of(model), world)
     rows = tried(EVERY_SPEC, case)
-    if not rows[-1].why_not:
+    if rows[-1].why_not:
+        fit = find_fit(model, case.record, world)
+        rows += tried(NO_RUN, new_run(case)) if fit is None else tried(BY_SLOT[fit.where], known_run(case, fit))
+    if model.name in world.desired.doubtful:
         return rows
-    fit = find_fit(model, case.record, world)
-    if fit is None:
-        return (*rows, *tried(NO_RUN, new_run(case)))
-    return (*rows, *tried(BY_SLOT[fit.where], known_run(case, fit)))
+    used = frozenset(action.model for action in given(rows))
+    return (*rows, *(row for run in beyond_history(model, world, used) for row in tried(BEYOND_HISTORY, run)))
+
+
+def _of_removed(record: Record, world: World) -> tuple[Tried, ...]:
+    return tried(REMOVED, Removal(record, world, world.desired.complete))

@@ -131,9 +131,9 @@ def pending_unreadable(new: NewRun) -> tuple[Action, ...] | str:
     return "the pending run can be seen"
 
 
-@row("hold", Reason.BASE_MODEL_NOT_TUNABLE, Reason.BASE_MODEL_NOT_READY)
+@row("hold", Reason.BASE_MODEL_NOT_TUNABLE, Reason.BASE_MODEL_NOT_READY, Reason.PROVIDER_UNREADABLE)
 def base_not_usable(new: NewRun) -> tuple[Action, ...] | str:
-    """The base model cannot be tuned, or is the run of another spec that does not serve yet."""
+    """The base model cannot be tuned, is the run of another spec that does not serve yet, or could not be looked up."""
     return (new.base,) if isinstance(new.base, Hold) else "the base model can be tuned on"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -29,11 +29,12 @@ class Row(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One row that was tried. ``why_not`` is "" for the one that fits."""
+    """One row that was tried. ``why_not`` is "" for the one that fits, and ``actions`` are what that one gives."""
 
     row: str
     situation: str
     why_not: str = ""
+    actions: tuple[Action, ...] = ()
 
 
 Table = tuple[Row[T], ...]
@@ -49,22 +50,18 @@ def row(action: str, *reasons: Reason) -> Callable[[Rule[T]], Row[T]]:
     return made
 
 
-def first(table: Table[T], case: T) -> tuple[Action, ...] | None:
-    """The actions of the first row that fits; None where none does."""
-    for one in table:
-        found = one.rule(case)
-        if not isinstance(found, str):
-            return found
-    return None
-
-
 def tried(table: Table[T], case: T) -> tuple[Tried, ...]:
     """Every row up to the first that fits, each with why it does not."""
     rows = []
     for one in table:
         found = one.rule(case)
-        why_not = found if isinstance(found, str) else ""
-        rows.append(Tried(one.name, one.situation, why_not))
-        if not why_not:
+        if not isinstance(found, str):
+            rows.append(Tried(one.name, one.situation, actions=found))
             break
+        rows.append(Tried(one.name, one.situation, found))
     return tuple(rows)
+
+
+def given(rows: Iterable[Tried]) -> tuple[Action, ...]:
+    """The actions of the rows that fit."""
+    return tuple(action for row in rows for action in row.actions)
