@@ -17,6 +17,7 @@ from controller.settings import Settings
 from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
 from controller.state.recorded import Intent
+from controller.state.reviews import Decision
 
 
 async def snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
@@ -51,14 +52,17 @@ async def with_history(world: World, ports: Ports) -> World:
     records = world.recorded.records.values()
     acted = {record.attempted for record in records if record.attempted}
     doomed = {slot.doomed_at for record in records for slot in record.slots if slot.doomed_at}
+    granted = {r.commit for record in records for r in record.reviews if r.verdict is Decision.GRANTED and not r.spent}
     others = frozenset((acted | doomed) - {here})
-    if here is None or not others:
-        return replace(world, behind=False, lost=frozenset(), rewritten=frozenset())
-    relations = await ports.source.relations(here, others)
+    asked = frozenset((others | granted) - {here, ""})
+    if here is None or not asked:
+        return replace(world, behind=False, lost=frozenset(), rewritten=frozenset(), ahead=frozenset())
+    relations = await ports.source.relations(here, asked)
     behind = any(relations[other] is Relation.BEHIND for other in acted - {here})
     lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN) - world.forgiven
     rewritten = frozenset(other for other in doomed - lost - {here} if relations[other] is not Relation.AHEAD)
-    return replace(world, behind=behind, lost=lost, rewritten=rewritten)
+    ahead = frozenset(other for other in granted & asked if relations[other] is not Relation.AHEAD)
+    return replace(world, behind=behind, lost=lost, rewritten=rewritten, ahead=ahead)
 
 
 def wanted(world: World) -> dict[str, Want]:

@@ -220,7 +220,7 @@ def after_action(record: Record, action: Action, model: DesiredModel | None, wor
         return record
     if not (world.behind or world.lost) and (model is not None or _is_gone(record.name, world)):
         asked = asked_for(model) if model is not None else ABSENT
-        record = _spent(record, lambda one: one.asked != asked)
+        record = _spent(record, lambda one: one.asked != asked, world.ahead)
     if isinstance(action, Adopt):
         made = (action.fingerprint, action.attempt)
         return _spent(record, lambda one: one.action in _PAYS and (one.fingerprint, one.attempt) == made)
@@ -234,11 +234,14 @@ def _is_gone(name: str, world: World) -> bool:
     return world.desired.complete and name not in world.desired.names
 
 
-def _spent(record: Record, which: Callable[[Basis], bool]) -> Record:
-    reviews = tuple(
-        replace(r, spent=True) if r.verdict is Decision.GRANTED and not r.spent and which(r.basis) else r
-        for r in record.reviews
-    )
+def _spent(record: Record, which: Callable[[Basis], bool], kept: frozenset[str] = frozenset()) -> Record:
+    """``kept`` are commits whose grants stay: whoever sees an older commit does not know what they ask for."""
+
+    def ends(one: Review) -> bool:
+        fresh = one.verdict is Decision.GRANTED and not one.spent and one.commit not in kept
+        return fresh and which(one.basis)
+
+    reviews = tuple(replace(r, spent=True) if ends(r) else r for r in record.reviews)
     return record if reviews == record.reviews else replace(record, reviews=reviews)
 
 

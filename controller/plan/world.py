@@ -35,6 +35,7 @@ class World:
     ``behind``, whether the revision is older than one that was acted on; ``lost`` revisions, which an earlier pass
     acted on or decided a deletion by, and which this clone does not have; ``forgiven`` ones, of which a person says
     that they are gone for good; and the ``month`` (``YYYY-MM``, UTC).
+    ``ahead`` are the commits of grants on record that this revision does not have yet.
     ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
     that none is needed.
     """
@@ -56,6 +57,7 @@ class World:
     behind: bool = False
     lost: frozenset[str] = frozenset()
     forgiven: frozenset[str] = frozenset()
+    ahead: frozenset[str] = frozenset()
     month: str = ""
     review: ReviewRule = ReviewRule.REFUSALS
     allowed: frozenset[str] = frozenset()

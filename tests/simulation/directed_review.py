@@ -73,6 +73,21 @@ DIRECTED_REVIEW: tuple[Directed, ...] = (
         *_unreviewed("epochs"),
         (0.4, "display", "alpha", 1),
     ),
+    *(
+        _one(
+            f"reviewed, and a daemon whose mirror shows what was before, {seed}",
+            *_reviewed("epochs"),
+            shape=replace(
+                _ORDERLY,
+                seed=seed,
+                controllers=1,
+                interval=60.0,
+                service=replace(service_of(), distance=20.0),
+                shown=(Window(_START, 9000.0, 0),),
+            ),
+        )
+        for seed in (39, 44, 48)
+    ),
     _one("unreviewed words", *_unreviewed("display")),
     _one(
         "unreviewed words, and other inputs that tune meanwhile",
@@ -109,6 +124,12 @@ DIRECTED_REVIEW: tuple[Directed, ...] = (
         (0.0, "pull:epochs:next", "alpha", 1),
         (200.0, "retarget", "alpha", 0),
         (200.2, "merge:squash", "alpha", 0),
+    ),
+    _one(
+        "ordered before it was merged, by a job that runs late",
+        (0.0, "pull:epochs", "alpha", 1),
+        (0.1, "say:ann:apply", "alpha", 0),
+        (0.2, "merge:squash", "alpha", 0),
     ),
     _one("a stranger orders what was refused", *_unreviewed("epochs"), (400.0, "say:eve:apply", "alpha", 0)),
     _one(

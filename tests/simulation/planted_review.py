@@ -97,6 +97,13 @@ REVIEWS: tuple[Planted, ...] = (
         ("R1",),
     ),
     Planted(
+        "what was said before the merge is an order",
+        "review/commands.py",
+        "    if pull.merged and (said is None or merged is None or said <= merged):",
+        "    if False:",
+        ("R1", "R3"),
+    ),
+    Planted(
         "a command stops the run of another pull request",
         "review/commands.py",
         "                await _see_it_asked(_Asking(host, opened, work, pull), name)\n",
@@ -139,11 +146,18 @@ REVIEWS: tuple[Planted, ...] = (
         ("R1",),
     ),
     Planted(
-        "what was granted for a removal stays when the spec is back",
+        "what was granted stays when something else is asked for",
         "plan/grants.py",
-        "        record = _spent(record, lambda one: one.asked != asked)",
+        "        record = _spent(record, lambda one: one.asked != asked, world.ahead)",
         "        pass",
         ("R1",),
+    ),
+    Planted(
+        "who sees an older commit takes away what was granted since",
+        "plan/grants.py",
+        "        record = _spent(record, lambda one: one.asked != asked, world.ahead)",
+        "        record = _spent(record, lambda one: one.asked != asked)",
+        ("R4",),
     ),
     Planted(
         "any grant covers whatever else is asked for",

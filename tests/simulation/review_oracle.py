@@ -120,6 +120,8 @@ class Reviews:
         self._tombstones: set[tuple[str, str]] = set()  # a model, and since when it is to go
         self._first: dict[str, str] = {}
         self._untold_often: Counter[tuple[str, Ask]] = Counter()
+        self._said_at: dict[int, float] = {}
+        self._merged_at: dict[int, float] = {}
         self._hurried: set[str] = set()
         self._place = 0
         self._places: dict[str, int] = {}
@@ -225,6 +227,7 @@ class Reviews:
         return not current and self.now() - since > _RACE
 
     def _merged(self, event: Merged) -> None:
+        self._merged_at[event.pull] = self.now()
         if event.branch != MAIN:
             return
         self._landed[event.pull] = event.landed
@@ -288,6 +291,7 @@ class Reviews:
     def _spoke(self, event: Spoke | Rights) -> None:
         if isinstance(event, Spoke):
             self._spoken[event.comment] = event
+            self._said_at[event.comment] = self.now()
         else:
             self._rights = self._rights | {event.who} if event.may else self._rights - {event.who}
         for job in list(self._jobs.values()):
@@ -299,8 +303,9 @@ class Reviews:
         began = job.began
         assert began is not None
         there = self._spoken.get(began.comment)
+        late = self._said_at.get(began.comment, 0.0) >= self._merged_at.get(began.pull, 0.0)
         job.may |= began.author in self._rights
-        job.says |= there is not None and there.author == began.author and _words(there.body) == _said(began)
+        job.says |= late and there is not None and there.author == began.author and _words(there.body) == _said(began)
         if began.verb == "apply" and job.may and job.says and not job.over:
             self._order(began)
 

@@ -112,7 +112,7 @@ def _hosted(shape: Shape, names: tuple[str, ...]) -> Shape:
         shape,
         hosted=True,
         orderly=orderly,
-        controllers=0 if orderly else draw.one((0, 0, 1)),
+        controllers=draw.one((0, 0, 1)),
         acts=tuple(sorted(acts, key=lambda act: (act.at, act.key))),
         schedule=schedule,
         reviewed=False,
