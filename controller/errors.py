@@ -46,6 +46,15 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.code} {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """What a code of problems stands for. One that is ``fixed`` keeps its severity, whatever a team's policy says."""
+
+    severity: Severity
+    meaning: str
+    fixed: bool = False
+
+
 class ControllerError(Exception):
     """Whatever Gitune raises on purpose. ``hint`` is the next step for a person, one sentence."""
 

@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli import run_options
-from controller.cli.options import Asked, Rows, remembered, shared
-from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
+from controller.cli.options import ApplyOptions, GlobalOptions, PlanOptions, Rows, RunOptions, command, remembered
+from controller.errors import ControllerError
 
 app = typer.Typer(
     name="gitune",
@@ -29,9 +28,9 @@ app.callback()(remembered)
 
 
 @app.command("init")
-@shared
+@command
 def init(
-    asked: Asked,
+    asked: GlobalOptions,
     *,
     action: Annotated[
         str | None,
@@ -41,80 +40,48 @@ def init(
     ] = None,
 ) -> int:
     """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
-    from controller.cli.starting import init as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.init import init as run
 
     return run(asked, action)
 
 
 @app.command("validate")
-@shared
+@command
 def validate(
-    asked: Asked,
+    asked: GlobalOptions,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[PATH]...", help="Spec files or folders. [default: all]", show_default=False),
     ] = None,
 ) -> int:
     """Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors."""
-    from controller.cli.validating import validate as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.validate import validate as run
 
     return run(asked, tuple(paths or ()))
 
 
 @app.command("plan")
-@shared
-def plan(
-    asked: Asked,
-    *,
-    detailed: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes.", show_default=False)
-    ] = False,
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="REV", help="Show only what differs from the plan of REV.")
-    ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Ask no provider: plan from the ledger.", show_default=False)
-    ] = False,
-    explain: Annotated[
-        str | None, typer.Option("--explain", metavar="NAME", help="Show why NAME gets what it gets, rule by rule.")
-    ] = None,
-) -> int:
+@command
+def plan(asked: GlobalOptions, options: PlanOptions) -> int:
     """Show what apply would do. Reads the working tree, the ledger and the providers."""
-    from controller.cli.planning import Question  # noqa: PLC0415 - see the module's docstring
-    from controller.cli.planning import plan as run  # noqa: PLC0415 - as above
+    from controller.cli.plan import plan as run
 
-    return run(asked, Question(detailed=detailed, base=base, offline=offline, explain=explain))
+    return run(asked, options)
 
 
 @app.command("apply")
-@shared
-def apply(
-    asked: Asked,
-    *,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs until they end.", show_default=False)] = False,
-    digest: Annotated[
-        str | None, typer.Option("--plan-digest", metavar="D", help="Apply only the plan with this digest.")
-    ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="WORD", help="Pass a guard, as in delete:NAME; may be given again."),
-    ] = None,
-    worktree: Annotated[
-        bool,
-        typer.Option("--worktree", help="Apply uncommitted files, on providers that cost nothing.", show_default=False),
-    ] = False,
-) -> int:
+@command
+def apply(asked: GlobalOptions, options: ApplyOptions) -> int:
     """Bring the providers to what is committed, in one pass. Exits 3 where something waits on a person."""
-    from controller.cli.applying import apply as run  # noqa: PLC0415 - see the module's docstring
-    from controller.cli.order import Order  # noqa: PLC0415 - as above
+    from controller.cli.apply import apply as run
 
-    return run(asked, Order(wait=wait, digest=digest, allow=frozenset(allow or ()), worktree=worktree))
+    return run(asked, options)
 
 
 @app.command("status")
-@shared
+@command
 def status(
-    asked: Asked,
+    asked: GlobalOptions,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One model, with its loss curve.", show_default=False)
     ] = None,
@@ -124,15 +91,15 @@ def status(
     ] = False,
 ) -> int:
     """Show the ledger: conditions, runs and loss curves."""
-    from controller.cli.showing import status as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.status import status as run
 
     return run(asked, name, offline=offline)
 
 
 @app.command("serve")
-@shared
+@command
 def serve(
-    asked: Asked,
+    asked: GlobalOptions,
     *,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")] = 0,
@@ -147,58 +114,33 @@ def serve(
     ] = None,
 ) -> int:
     """Run the embedded tuning API. Its URL is printed as one JSON line when it answers."""
-    from controller.cli.serving import serve as run  # noqa: PLC0415 - see the module's docstring
-    from controller.server.serve import ServeOptions  # noqa: PLC0415 - as above
-    from controller.settings import home  # noqa: PLC0415 - as above
+    from controller.cli import logs
+    from controller.server.serve import CannotServe, ServeOptions
+    from controller.server.serve import serve as run
+    from controller.settings import home
 
+    logs.configure(asked)
     store = data or home() / "serve"
-    options = ServeOptions(data=store, host=host, port=port, api_key_file=api_key_file, idle_exit=idle_exit)
-    return run(asked, options)
+    try:
+        run(ServeOptions(data=store, host=host, port=port, api_key_file=api_key_file, idle_exit=idle_exit))
+    except CannotServe as fault:
+        raise ControllerError(fault.message, hint=fault.hint) from fault
+    return 0
 
 
 @app.command("run")
-@shared
-def run(
-    asked: Asked,
-    *,
-    worktree: run_options.Worktree = False,
-    repo: run_options.Repo = None,
-    branch: run_options.Branch = None,
-    repositories: run_options.Repositories = None,
-    interval: run_options.Interval = 60.0,
-    lease: run_options.Lease = LeaseKind.LEDGER,
-    lease_name: run_options.LeaseName = None,
-    listen: run_options.Listen = None,
-    webhook_secret_file: run_options.WebhookSecretFile = None,
-    notify_url_file: run_options.NotifyUrlFile = None,
-    notify_format: run_options.NotifyFormat = NoticeFormat.JSON,
-    notify_on: run_options.NotifyOn = NoticeFilter.ALL,
-) -> int:
+@command
+def run(asked: GlobalOptions, options: RunOptions) -> int:
     """Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT."""
-    from controller.cli.running import Daemon  # noqa: PLC0415 - see the module's docstring
-    from controller.cli.running import run as follow  # noqa: PLC0415 - as above
+    from controller.cli.run import run as follow
 
-    wish = Daemon(
-        worktree=worktree,
-        repo=repo,
-        branch=branch,
-        repositories=repositories,
-        interval=interval,
-        lease=lease,
-        lease_name=lease_name,
-        listen=listen,
-        webhook_secret_file=webhook_secret_file,
-        notify_url_file=notify_url_file,
-        notify_format=notify_format,
-        notify_on=notify_on,
-    )
-    return follow(asked, wish)
+    return follow(asked, options)
 
 
 @app.command("evaluate")
-@shared
+@command
 def evaluate(
-    asked: Asked,
+    asked: GlobalOptions,
     name: Name,
     rows: Annotated[
         Rows,
@@ -206,64 +148,64 @@ def evaluate(
     ] = Rows.EVALUATION,
 ) -> int:
     """Score the newest finished run. It is asked its evaluation rows, and the score is recorded."""
-    from controller.cli.acting import evaluate as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import evaluate as run
 
     return run(asked, name, rows)
 
 
 @app.command("promote")
-@shared
-def promote(asked: Asked, name: Name) -> int:
+@command
+def promote(asked: GlobalOptions, name: Name) -> int:
     """Let the finished run serve that the spec asks for. Its score does not matter."""
-    from controller.cli.acting import promote as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import promote as run
 
     return run(asked, name)
 
 
 @app.command("resolve")
-@shared
-def resolve(asked: Asked, name: Name) -> int:
+@command
+def resolve(asked: GlobalOptions, name: Name) -> int:
     """Print what callers use. That is the remote model that serves, and the prefix to send before each input."""
-    from controller.cli.acting import resolve as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import resolve as run
 
     return run(asked, name)
 
 
 @app.command("cancel")
-@shared
-def cancel(asked: Asked, name: Name) -> int:
+@command
+def cancel(asked: GlobalOptions, name: Name) -> int:
     """Stop the pending run. It is not run again until its inputs change or spec.attempt rises."""
-    from controller.cli.acting import cancel as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import cancel as run
 
     return run(asked, name)
 
 
 @app.command("approve-delete")
-@shared
-def approve_delete(asked: Asked, name: Name) -> int:
+@command
+def approve_delete(asked: GlobalOptions, name: Name) -> int:
     """End the grace period of a deletion. The next pass deletes the models of the removed spec for good."""
-    from controller.cli.acting import approve_delete as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import approve_delete as run
 
     return run(asked, name)
 
 
 @app.command("adopt")
-@shared
+@command
 def adopt(
-    asked: Asked,
+    asked: GlobalOptions,
     name: Name,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its full name: tunedModels/…", show_default=False)],
 ) -> int:
     """Take over a finished remote model. Our mark is written to it, and it serves under the spec's name."""
-    from controller.cli.acting import adopt as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import adopt as run
 
     return run(asked, name, model)
 
 
 @app.command("forget")
-@shared
+@command
 def forget(
-    asked: Asked,
+    asked: GlobalOptions,
     name: Name,
     *,
     intent: Annotated[
@@ -272,15 +214,15 @@ def forget(
     ] = False,
 ) -> int:
     """Drop a model whose spec is gone. The remote models stay."""
-    from controller.cli.acting import forget as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.model_commands import forget as run
 
     return run(asked, name, intent=intent)
 
 
 @app.command("generate")
-@shared
+@command
 def generate(
-    asked: Asked,
+    asked: GlobalOptions,
     name: Name,
     prompt: Annotated[
         str, typer.Argument(metavar="PROMPT", help="The input; `-` reads it from stdin.", show_default=False)
@@ -290,26 +232,26 @@ def generate(
     json_mode: Annotated[bool, typer.Option("--json-mode", hidden=True)] = False,
 ) -> int:
     """Ask the model that serves. Its prefix is put before the prompt."""
-    from controller.cli.acting import generate as run  # noqa: PLC0415 - see the module's docstring
-    from controller.cli.acting import refuse_what_is_not_text  # noqa: PLC0415 - as above
+    from controller.cli.model_commands import generate as run
+    from controller.cli.model_commands import refuse_what_is_not_text
 
     refuse_what_is_not_text(system, json_mode=json_mode)
     return run(asked, name, prompt)
 
 
 @app.command("doctor")
-@shared
-def doctor(asked: Asked) -> int:
+@command
+def doctor(asked: GlobalOptions) -> int:
     """Check git, the ledger and the providers. Each failure comes with its fix."""
-    from controller.cli.examining import doctor as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.doctor import doctor as run
 
     return run(asked)
 
 
 @app.command("action")
-@shared
-def action(asked: Asked) -> int:
+@command
+def action(asked: GlobalOptions) -> int:
     """Do what a GitHub workflow's event asks for. This is what action.yml calls; `--config` is a path in the commit."""
-    from controller.cli.github_action.command import action as run  # noqa: PLC0415 - see the module's docstring
+    from controller.cli.github_action.command import action as run
 
     return run(asked)

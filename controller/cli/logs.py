@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from controller.cli.options import Asked, LogFormat
+from controller.cli.options import GlobalOptions, LogFormat
 from controller.report.escape import terminal
 from controller.rest import redact
 
@@ -18,7 +18,7 @@ _LONGEST = 20_000
 _CHATTY = ("httpx", "httpcore", "asyncio", "git", "google", "watchfiles", "uvicorn")
 
 
-def configure(asked: Asked) -> None:
+def configure(asked: GlobalOptions) -> None:
     """Send structlog and the standard library's logging to stderr, as one line an event.
 
     Redaction is the last step of all, after every value has become text.

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from controller.cli.app import app
-from controller.cli.codes import Code
-from controller.cli.options import Asked, Format
-from controller.errors import ControllerError
+from controller.cli.options import Format, GlobalOptions
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -17,28 +15,14 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     given = list(arguments) or ["--help"]
     try:
-        return int(command(args=given, prog_name="gitune", standalone_mode=False) or Code.WELL)
-    except ControllerError as error:
-        from controller.cli.failures import refused  # noqa: PLC0415 - help and completion need none of it
+        return int(command(args=given, prog_name="gitune", standalone_mode=False) or 0)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door: what nobody foresaw is one line too
+        from controller.cli.exit_codes import explained  # noqa: PLC0415 - help and completion need none of it
 
-        return refused(error, glimpsed(given))
-    except typer.TyperException as error:
-        from controller.cli.failures import misused  # noqa: PLC0415 - as above
-
-        return misused(error.format_message(), _help(given), glimpsed(given))
-    except ModuleNotFoundError as error:
-        from controller.cli.failures import incomplete  # noqa: PLC0415 - as above
-
-        return incomplete(error, glimpsed(given))
-    except (KeyboardInterrupt, typer.Abort):
-        return Code.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last door: whatever was not foreseen still ends in one line
-        from controller.cli.failures import broken  # noqa: PLC0415 - as above
-
-        return broken(error, glimpsed(given))
+        return explained(error, glimpsed(given), _help(given))
 
 
-def glimpsed(arguments: Sequence[str]) -> Asked:
+def glimpsed(arguments: Sequence[str]) -> GlobalOptions:
     """What can be told of the output options of a command line that failed, perhaps before it was understood."""
     said: dict[str, str] = {}
     for position, word in enumerate(arguments):
@@ -48,7 +32,7 @@ def glimpsed(arguments: Sequence[str]) -> Asked:
         elif word.startswith("-o"):
             said["output"] = word[2:]
     form = next((f for f in Format if f == said.get("output")), None)
-    return Asked(output=form, no_color="--no-color" in arguments or None, debug="--debug" in arguments or None)
+    return GlobalOptions(output=form, no_color="--no-color" in arguments or None, debug="--debug" in arguments or None)
 
 
 def _help(arguments: Sequence[str]) -> str:

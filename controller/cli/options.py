@@ -1,4 +1,7 @@
-"""The options that every command takes, before its name or after it, to one value."""
+"""What can be typed behind each command, to one value for all of its options and one for those that every command has.
+
+It is read before every command, so nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Concatenate, ParamSpec
+from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
 
 import typer
 
 from controller import __version__
+from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
 
 P = ParamSpec("P")
 
@@ -41,16 +45,28 @@ class Rows(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GlobalOptions:
     """What the options that every command has say; None where they were not given."""
 
-    root: Path | None = None
-    config: Path | None = None
-    output: Format | None = None
-    log_format: LogFormat | None = None
-    no_color: bool | None = None
-    verbose: bool | None = None
-    debug: bool | None = None
+    root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="The repository. [default: here]")] = None
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Another gitune.yaml.")] = None
+    output: Annotated[
+        Format | None,
+        typer.Option("--output", "-o", metavar="text|json|markdown", help="How results are written. [default: text]"),
+    ] = None
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            "--log-format", metavar="console|json", help="How the log on stderr is written. [default: console]"
+        ),
+    ] = None
+    no_color: Annotated[
+        bool | None, typer.Option("--no-color", help="No colours, as with NO_COLOR.", show_default=False)
+    ] = None
+    verbose: Annotated[bool | None, typer.Option("--verbose", "-v", help="Log what happens.", show_default=False)] = (
+        None
+    )
+    debug: Annotated[bool | None, typer.Option("--debug", help="Log more; show tracebacks.", show_default=False)] = None
 
     @property
     def folder(self) -> Path:
@@ -67,52 +83,118 @@ class Asked:
         """Whether ``--no-color`` or a NO_COLOR that is not empty (https://no-color.org) asks for plain text."""
         return bool(self.no_color) or bool(os.environ.get("NO_COLOR"))
 
-    def over(self, earlier: Asked) -> Asked:
+    def over(self, earlier: GlobalOptions) -> GlobalOptions:
         """These options where they were given, else the earlier ones."""
         said = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
         return replace(earlier, **said)
 
 
-Root = Annotated[Path | None, typer.Option("--root", metavar="DIR", help="The repository. [default: here]")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Another gitune.yaml.")]
-Output = Annotated[
-    Format | None,
-    typer.Option("--output", "-o", metavar="text|json|markdown", help="How results are written. [default: text]"),
-]
-LogForm = Annotated[
-    LogFormat | None,
-    typer.Option("--log-format", metavar="console|json", help="How the log on stderr is written. [default: console]"),
-]
-NoColor = Annotated[bool | None, typer.Option("--no-color", help="No colours, as with NO_COLOR.", show_default=False)]
-Verbose = Annotated[bool | None, typer.Option("--verbose", "-v", help="Log what happens.", show_default=False)]
-Debug = Annotated[bool | None, typer.Option("--debug", help="Log more; show tracebacks.", show_default=False)]
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What `gitune plan` was asked."""
 
-SHARED: Mapping[str, object] = {
-    "root": Root,
-    "config": Config,
-    "output": Output,
-    "log_format": LogForm,
-    "no_color": NoColor,
-    "verbose": Verbose,
-    "debug": Debug,
-}
+    detailed: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes.", show_default=False)
+    ] = False
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="REV", help="Show only what differs from the plan of REV.")
+    ] = None
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no provider: plan from the ledger.", show_default=False)
+    ] = False
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="NAME", help="Show why NAME gets what it gets, rule by rule.")
+    ] = None
 
 
-def shared(command: Callable[Concatenate[Asked, P], int]) -> Callable[..., int]:
-    """The command with the shared options added to its own; it is handed what they say as its first argument."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """What `gitune apply` was asked for."""
 
-    @functools.wraps(command)
-    def with_options(ctx: typer.Context, **given: object) -> int:
-        said = _said({name: given.pop(name) for name in SHARED})
-        return command(said.over(ctx.obj or Asked()), **given)  # type: ignore[call-arg, arg-type] # typer converted them
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs until they end.", show_default=False)] = False
+    digest: Annotated[
+        str | None, typer.Option("--plan-digest", metavar="D", help="Apply only the plan with this digest.")
+    ] = None
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="WORD", help="Pass a guard, as in delete:NAME; may be given again."),
+    ] = None
+    worktree: Annotated[
+        bool,
+        typer.Option("--worktree", help="Apply uncommitted files, on providers that cost nothing.", show_default=False),
+    ] = False
 
-    return _as_typer_reads_it(with_options, own)
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `gitune run` was asked for."""
+
+    worktree: Annotated[
+        bool,
+        typer.Option(
+            "--worktree", help="Follow uncommitted files, for providers that cost nothing.", show_default=False
+        ),
+    ] = False
+    repo: Annotated[
+        str | None, typer.Option("--repo", metavar="URL", help="Follow a branch behind an address, not --root.")
+    ] = None
+    branch: Annotated[
+        str | None, typer.Option("--branch", metavar="B", help="The branch of --repo. [default: main]")
+    ] = None
+    repositories: Annotated[
+        Path | None, typer.Option("--repositories", metavar="FILE", help="Follow the repositories that a file lists.")
+    ] = None
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two checks when idle.")
+    ] = 60.0
+    lease: Annotated[
+        LeaseKind,
+        typer.Option("--lease", metavar="ledger|kubernetes|none", help="Where it says which one is at work."),
+    ] = LeaseKind.LEDGER
+    lease_name: Annotated[
+        str | None, typer.Option("--lease-name", metavar="NAME", help="The Lease in the cluster. [default: gitune]")
+    ] = None
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Serve the status page, health and metrics.")
+    ] = None
+    webhook_secret_file: Annotated[
+        Path | None, typer.Option("--webhook-secret-file", metavar="F", help="Take GitHub webhooks signed with this.")
+    ] = None
+    notify_url_file: Annotated[
+        Path | None, typer.Option("--notify-url-file", metavar="F", help="Send notices to the address in this file.")
+    ] = None
+    notify_format: Annotated[
+        NoticeFormat, typer.Option("--notify-format", metavar="json|slack", help="How notices are written.")
+    ] = NoticeFormat.JSON
+    notify_on: Annotated[
+        NoticeFilter, typer.Option("--notify-on", metavar="all|problems", help="Which notices are sent.")
+    ] = NoticeFilter.ALL
 
 
-def remembered(ctx: typer.Context, *, version: bool, **given: object) -> int:  # noqa: ARG001 - answered when it is read
+def command(function: Callable[Concatenate[GlobalOptions, P], int]) -> Callable[..., int]:
+    """The function as typer reads it: a parameter that is a dataclass is typed as one option for each of its fields.
+
+    Its first parameter are the options that every command has; they come last, and those before the name count too.
+    """
+    shared, *own = inspect.signature(function, eval_str=True).parameters.values()
+    groups = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
+    typed = [one for p in own for one in (_options(p.annotation) if p.name in groups else [p])]
+
+    @functools.wraps(function)
+    def with_options(ctx: typer.Context, **given: Any) -> int:  # noqa: ANN401 - typer converted them
+        def taken(kind: Any) -> Any:  # noqa: ANN401 - a dataclass, and a value of it
+            return kind(**{f.name: given.pop(f.name) for f in fields(kind)})
+
+        said = taken(shared.annotation).over(ctx.obj or GlobalOptions())
+        grouped = {name: taken(kind) for name, kind in groups.items()}
+        return function(said, **grouped, **given)  # type: ignore[call-arg] # the parameters that it has
+
+    return _as_typer_reads_it(with_options, [*typed, *_options(GlobalOptions)])
+
+
+def remembered(ctx: typer.Context, *, version: bool, **given: Any) -> int:  # noqa: ANN401, ARG001 - answered when it is read
     """Keep the shared options that stand before the name of the command, for the command to find."""
-    ctx.obj = _said(given)
+    ctx.obj = GlobalOptions(**given)
     return 0
 
 
@@ -122,18 +204,18 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with wh
         raise typer.Exit
 
 
-def _said(given: Mapping[str, object]) -> Asked:
-    return Asked(**given)  # type: ignore[arg-type] # typer converted each to the type of its annotation
+def _options(kind: Any) -> list[inspect.Parameter]:  # noqa: ANN401 - a dataclass of options
+    notes: Mapping[str, object] = get_type_hints(kind, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(f.name, keyword, default=f.default, annotation=notes[f.name]) for f in fields(kind)]
 
 
-def _as_typer_reads_it(function: Callable[..., int], own: list[inspect.Parameter]) -> Callable[..., int]:
-    """Typer reads a signature and annotations: give it the command's own parameters, then the shared ones."""
-    kind = inspect.Parameter.KEYWORD_ONLY
+def _as_typer_reads_it(function: Callable[..., int], parameters: list[inspect.Parameter]) -> Callable[..., int]:
+    """Typer reads a signature and annotations: give it these, behind the context."""
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    extra = [inspect.Parameter(name, kind, default=None, annotation=note) for name, note in SHARED.items()]
-    parameters = [context, *(p.replace(kind=kind) for p in own), *extra]
-    function.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined] # inspect reads it
-    function.__annotations__ = {p.name: p.annotation for p in parameters}
+    read = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters)]
+    function.__signature__ = inspect.Signature(read, return_annotation=int)  # type: ignore[attr-defined] # inspect reads it
+    function.__annotations__ = {p.name: p.annotation for p in read}
     return function
 
 
@@ -141,6 +223,5 @@ Version = Annotated[
     bool,
     typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True, show_default=False),
 ]
-_as_typer_reads_it(
-    remembered, [inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version)]
-)
+_version = inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version)
+_as_typer_reads_it(remembered, [_version, *_options(GlobalOptions)])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from controller.cli.options import Asked, Format
+from controller.cli.options import Format, GlobalOptions
 from controller.report.escape import json_text, terminal
 from controller.rest import redact
 
@@ -31,7 +31,7 @@ class Views:
 class Screen:
     """The two streams of one command: results on stdout, everything else on stderr."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: GlobalOptions) -> None:
         self.format = asked.format
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
@@ -78,7 +78,7 @@ class Screen:
             yield
 
 
-def console(asked: Asked, stream: object) -> Console:
+def console(asked: GlobalOptions, stream: object) -> Console:
     """A console that takes nothing in its texts for markup, and folds lines only where a person reads them."""
     made = Console(file=stream, markup=False, emoji=False, highlight=False)  # type: ignore[arg-type] # a text stream
     if asked.colorless or not made.is_terminal:

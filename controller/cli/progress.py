@@ -13,9 +13,9 @@ from controller.cli.options import Format
 from controller.cli.output import Screen
 from controller.plan.actions import Action, Done, Outcome
 from controller.ports import Reporter
-from controller.report.applied import outcome_text
 from controller.report.escape import terminal
-from controller.report.wording import duration, figure
+from controller.report.formatting import duration, figure
+from controller.report.render_outcomes import outcome_text
 from controller.rest import redact
 from controller.state.observed import RemoteModel, RemoteState
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from controller.cli.options import Asked
+from controller.cli.options import GlobalOptions
 from controller.errors import ControllerError
 from controller.ports import Tree
-from controller.report.wording import listed
+from controller.report.formatting import listed
 from controller.settings import SETTINGS_FILE
 from controller.source.tree import differing
-from controller.specs.patterns import spec_paths
+from controller.specs.loading import spec_paths
 from controller.state.desired import DesiredModel
 from controller.wiring import Where, source_of
 
@@ -47,7 +47,7 @@ class Compared:
 NO_COMMIT: Final = Compared(Against.NO_COMMIT)
 
 
-async def compared(asked: Asked, working: Tree, patterns: Sequence[str], more: Iterable[str] = ()) -> Compared:
+async def compared(asked: GlobalOptions, working: Tree, patterns: Sequence[str], more: Iterable[str] = ()) -> Compared:
     """How gitune.yaml, the files that fit a pattern and some ``more`` on disk stand to HEAD. Nothing is raised."""
     source = None
     try:

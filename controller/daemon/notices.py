@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.report.escape import terminal
-from controller.report.standing import condition
+from controller.report.model_state import condition
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.reasons import traits_of
 from controller.state.recorded import Record, Run, RunOutcome

@@ -13,16 +13,16 @@ from controller.daemon.view import View
 from controller.errors import Severity
 from controller.plan.actions import Action, Held, Hold, Nothing, Outcome
 from controller.report.escape import terminal
+from controller.report.formatting import duration, figure, short
+from controller.report.model_state import StateWord, latest_run, state_of
 from controller.report.phrases import permission, price, summary, training
-from controller.report.standing import Word, latest_run, standing
-from controller.report.wording import duration, figure, short
 from controller.state.reasons import Reason, traits_of
 from controller.state.recorded import Record, Run, RunOutcome
 
 MOST_MODELS: Final = 200  # on one page; what needs a person comes first
 _MOST_ACTIONS: Final = 50
 _MOST_PROBLEMS: Final = 50
-_ORDER: Final = {word: place for place, word in enumerate(Word)}
+_ORDER: Final = {word: place for place, word in enumerate(StateWord)}
 
 
 def _minute(time: str) -> str:
@@ -59,7 +59,7 @@ class Row:
     """One repository as the page of all shows it, with the number of its models by how they stand."""
 
     view: View
-    word: Word
+    word: StateWord
     counts: Mapping[str, int]
     looked: str
 
@@ -67,7 +67,7 @@ class Row:
 def index_html(view: View, now: datetime) -> str:
     """The page of all models, at most `MOST_MODELS` of them."""
     cards = sorted((_card(record, view.outcomes) for record in view.records.values()), key=_worst_first)
-    counts = {word: sum(card.word == word for card in cards) for word in Word}
+    counts = {word: sum(card.word == word for card in cards) for word in StateWord}
     return _templates.get_template("index.html").render(
         view=view,
         cards=cards[:MOST_MODELS],
@@ -87,13 +87,15 @@ def overview_html(views: Sequence[View], now: datetime) -> str:
 
 
 def _row_of(view: View, now: datetime) -> Row:
-    words = [standing(record).word for record in view.records.values()]
-    counts = {str(word): words.count(word) for word in Word if word in words}
-    worst = min((word for word in words if word is not Word.ORPHANED), key=_ORDER.__getitem__, default=Word.READY)
+    words = [state_of(record).word for record in view.records.values()]
+    counts = {str(word): words.count(word) for word in StateWord if word in words}
+    worst = min(
+        (word for word in words if word is not StateWord.ORPHANED), key=_ORDER.__getitem__, default=StateWord.READY
+    )
     if not view.is_ready or view.failures:
-        worst = Word.UNKNOWN if view.looked is None else Word.NOT_READY
+        worst = StateWord.UNKNOWN if view.looked is None else StateWord.NOT_READY
     elif view.failure:
-        worst = Word.STALLED  # a guard stands: a person has to look
+        worst = StateWord.STALLED  # a guard stands: a person has to look
     return Row(view, worst, counts, _ago(view.looked, now))
 
 
@@ -107,16 +109,16 @@ def model_html(view: View, name: str) -> str | None:
 
 
 def _worst_first(card: Card) -> tuple[int, str]:
-    return _ORDER[Word(card.word)], card.record.name
+    return _ORDER[StateWord(card.word)], card.record.name
 
 
 def _card(record: Record, outcomes: Iterable[Outcome]) -> Card:
-    stands, run = standing(record), latest_run(record)
+    stands, run = state_of(record), latest_run(record)
     hold = next((o for o in outcomes if o.action.name == record.name and _reason(o) is not None), None)
     reason = stands.reason or (str(_reason(hold)) if hold else "")
     tunes = run is not None and run.outcome is RunOutcome.TUNING
     share = _share(run) if run is not None and tunes else None
-    stalled = stands.word is Word.STALLED
+    stalled = stands.word is StateWord.STALLED
     return Card(record, str(stands.word), reason, stands.message, traits_of(reason).way_out, run, share, stalled)
 
 

@@ -24,7 +24,7 @@ from controller.daemon.painting import index_html, model_html, overview_html
 from controller.daemon.webhook import LARGEST, Deliveries, Verdict, repository_of
 from controller.ports import Clock
 from controller.report.charts import curve_svg
-from controller.report.standing import latest_run
+from controller.report.model_state import latest_run
 from controller.rest import redact
 
 log = structlog.stdlib.get_logger("gitune")

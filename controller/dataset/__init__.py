@@ -1,26 +1,22 @@
 """Bytes of a dataset file to examples, problems and a digest. Pure."""
 
-from controller.dataset.checks import check
-from controller.dataset.codes import CODES, Code
+from controller.dataset.checks import Rules, TaskType, check
 from controller.dataset.difference import Difference, difference
-from controller.dataset.digest import DIGEST_VERSION, digest
 from controller.dataset.hyperparameters import HyperparameterAdvice, advise_hyperparameters
-from controller.dataset.loading import Loaded, load, to_dataset
-from controller.dataset.reading import read_examples
-from controller.dataset.rows import Format, Layout, ReadDataset, Row
-from controller.dataset.rules import Rules, TaskType
+from controller.dataset.loading import DIGEST_VERSION, Loaded, digest, load, read_examples, to_dataset
+from controller.dataset.problems import CODES
+from controller.dataset.rows import ExampleRow, Format, Layout, ReadDataset
 
 __all__ = [
     "CODES",
     "DIGEST_VERSION",
-    "Code",
     "Difference",
+    "ExampleRow",
     "Format",
     "HyperparameterAdvice",
     "Layout",
     "Loaded",
     "ReadDataset",
-    "Row",
     "Rules",
     "TaskType",
     "advise_hyperparameters",

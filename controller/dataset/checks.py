@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from controller.dataset.codes import CODES
-from controller.dataset.findings import Findings
-from controller.dataset.repeats import contradictions, duplicates, near_labels, overlap, same_output
-from controller.dataset.rows import ReadDataset
-from controller.dataset.rules import ADVISED, FEWEST, Rules
-from controller.dataset.structure import structure
-from controller.dataset.texts import look_at_texts, outer_space, request_bytes
+import msgspec
+
+from controller.dataset.problems import CODES, FAMILIAR, Fault, Findings, listed
+from controller.dataset.rows import ExampleRow, ReadDataset
 from controller.errors import Problem
+from controller.state.desired import Example
+
+TaskType = Literal["classification", "summarization", "search", "other"]
+
+# Google's model-tuning guide of 2025 (ai.google.dev/gemini-api/docs/model-tuning): "as little as 20 examples", at most
+# 40,000 characters in and 5,000 out for each example, and these sizes for each kind of task.
+FEWEST = 20
+LONGEST_INPUT = 40_000
+LONGEST_OUTPUT = 5_000
+ADVISED: dict[TaskType, tuple[int, int | None]] = {
+    "classification": (100, None),
+    "summarization": (100, None),  # "100-500+"
+    "search": (100, None),
+    "other": (100, 500),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one dataset has to keep to.
+
+    ``inline_bytes`` caps the examples as JSON, ``output_bytes`` each output as UTF-8 (None: no cap). ``evaluation`` is
+    the set the finished run is asked, to be kept apart from this one; ``is_evaluation`` says that this is such a set,
+    which may be small.
+    """
+
+    task_type: TaskType = "other"
+    inline_bytes: int | None = None
+    evaluation: ReadDataset | None = None
+    is_evaluation: bool = False
+    output_bytes: int | None = None
 
 
 def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
@@ -20,10 +52,9 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
         return ()
     findings = Findings(read.file)
     look_at_texts(read, rules, findings)
-    found = [*findings.problems(), *_sizes(read, rules), *outer_space(read), *structure(read)]
-    found += [*duplicates(read), *contradictions(read)]
+    found = [*findings.problems(), *outer_space(read), *structure(read), *duplicates(read), *contradictions(read)]
     if not rules.is_evaluation:
-        found += same_output(read)
+        found += [*_sizes(read, rules), *same_output(read)]
     if rules.task_type == "classification":
         found += near_labels(read)
     if rules.evaluation is not None:
@@ -32,30 +63,185 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
 
 
 def _sizes(read: ReadDataset, rules: Rules) -> Iterator[Problem]:
-    if not rules.is_evaluation:
-        yield from _count(read, rules)
-    if rules.inline_bytes is not None and not rules.is_evaluation:
-        needed = request_bytes(read)
-        if needed > rules.inline_bytes:
-            message = (
-                f"the examples are {needed:,} bytes as JSON; the provider takes {rules.inline_bytes:,} in one request"
-            )
-            yield _of_file(read, "GT208", message, "shorten or drop examples")
-
-
-def _count(read: ReadDataset, rules: Rules) -> Iterator[Problem]:
+    most_bytes = rules.inline_bytes
+    if most_bytes is not None and (needed := request_bytes(read)) > most_bytes:
+        message = f"the examples are {needed:,} bytes as JSON; the provider takes {most_bytes:,} in one request"
+        yield _problem(read, "GT208", message, "shorten or drop examples")
     count = len(read.rows)
     least, most = ADVISED[rules.task_type]
     kind = "this kind of task" if rules.task_type == "other" else rules.task_type
     if count < FEWEST:
-        yield _of_file(read, "GT203", f"{count} examples; tuning takes at least {FEWEST}", "add examples")
+        yield _problem(read, "GT203", f"{count} examples; tuning takes at least {FEWEST}", "add examples")
     elif count < least:
         message = f"{count} examples; the guide advises {least} or more for {kind}"
-        yield _of_file(read, "GT204", message, "more examples, and more varied ones, help more than more epochs")
+        yield _problem(read, "GT204", message, "more examples, and more varied ones, help more than more epochs")
     elif most is not None and count > most:
         message = f"{count:,} examples; the guide advises {least} to {most} for {kind}"
-        yield _of_file(read, "GT205", message, "a smaller set of good examples costs less; keep it if all are good")
+        yield _problem(read, "GT205", message, "a smaller set of good examples costs less; keep it if all are good")
 
 
-def _of_file(read: ReadDataset, code: str, message: str, hint: str) -> Problem:
-    return Problem(read.file, 0, 0, code, message, CODES[code].severity, hint)
+# C0 and C1 without tab and line breaks, DEL, a byte-order mark; U+FFFD is what a failed conversion leaves.
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffd]")
+_FEW = 0.2  # outer white space in up to this share of the rows is a slip; in more it is a habit
+
+
+def look_at_texts(read: ReadDataset, rules: Rules, findings: Findings) -> None:
+    """Note what is wrong with single texts."""
+    name_in, name_out = read.layout.columns
+    for row, text_input in read.inputs():
+        _one(text_input, name_in, row.line, findings)
+        _one(row.example.output, name_out, row.line, findings)
+        if len(row.example.text_input) > LONGEST_INPUT:
+            message = f"column '{name_in}' is longer than {LONGEST_INPUT:,} characters"
+            findings.add(Fault("GT206", message, "shorten it, or split the example"), row.line)
+        if len(row.example.output) > LONGEST_OUTPUT:
+            message = f"column '{name_out}' is longer than {LONGEST_OUTPUT:,} characters"
+            findings.add(Fault("GT207", message, "shorten it"), row.line)
+        elif rules.output_bytes is not None and len(row.example.output.encode()) > rules.output_bytes:
+            message = f"column '{name_out}' is longer than the {rules.output_bytes:,} bytes that the provider learns"
+            findings.add(Fault("GT207", message, "shorten it"), row.line)
+
+
+def outer_space(read: ReadDataset) -> Iterator[Problem]:
+    """Advice where some texts of a column begin or end in white space and most do not."""
+    outputs = ((row.line, row.example.output) for row in read.rows)
+    inputs = ((row.line, text) for row, text in read.inputs())
+    for name, texts in zip(read.layout.columns, (inputs, outputs), strict=True):
+        lines = [line for line, text in texts if text != (stripped := text.strip()) and stripped]
+        if 0 < len(lines) <= _FEW * len(read.rows):
+            message = f"column '{name}' begins or ends in white space on {listed(lines)}, and nowhere else"
+            yield _problem(read, "GT213", message, "a model learns it as part of the text: trim it", lines[0])
+
+
+def request_bytes(read: ReadDataset) -> int:
+    """How many bytes of UTF-8 JSON the examples are in a create request."""
+    frame = len('{"textInput":,"output":},')
+    encode = msgspec.json.encode
+    texts = sum(len(encode(row.example.text_input)) + len(encode(row.example.output)) for row in read.rows)
+    return texts + frame * len(read.rows)
+
+
+def _one(text: str, column: str, line: int, findings: Findings) -> None:
+    if not text or text.isspace():
+        word = "blank" if text else "empty"
+        findings.add(Fault("GT202", f"column '{column}' is {word}", "fill it in, or remove the example"), line)
+    elif odd := _ODD.search(text):
+        findings.add(_odd(text, odd[0], column), line)
+
+
+def _odd(text: str, first: str, column: str) -> Fault:
+    if "\x00" in text:
+        return Fault("GT215", f"column '{column}' holds a NUL character", "remove it: no service accepts it")
+    if first == "\ufffd":
+        hint = "an earlier conversion lost the character: restore it from the source"
+        return Fault("GT216", f"column '{column}' holds the replacement character U+FFFD", hint)
+    return Fault(
+        "GT214", f"column '{column}' holds control characters", "remove them; only tabs and line breaks are text"
+    )
+
+
+_LABEL = re.compile(r"(?:\A|(?<=\s))([^\W\d_][\w-]{0,29}):(?=\s|\Z)")
+_MOST = 0.6  # a label belongs to the set's structure where this share of the inputs carries it
+_ENOUGH = 5  # below so many rows nothing is usual yet
+
+
+def structure(read: ReadDataset) -> Iterator[Problem]:
+    """A warning where most inputs carry the same labels in the same order and some do not."""
+    if len(read.rows) < _ENOUGH:
+        return
+    labels = [tuple(dict.fromkeys(_LABEL.findall(text))) if ":" in text else () for _, text in read.inputs()]
+    counts = Counter(label for found in labels for label in found)
+    usual = {label for label, count in counts.items() if count >= _MOST * len(read.rows)}
+    if not usual:
+        return
+    orders = [tuple(label for label in found if label in usual) for found in labels]
+    order, agreeing = Counter(orders).most_common(1)[0]
+    odd = [row.line for row, found in zip(read.rows, orders, strict=True) if found != order]
+    if odd and agreeing >= _MOST * len(read.rows):
+        message = f"most inputs are built of {_parts(order)}; {listed(odd)} {'are' if len(odd) > 1 else 'is'} not"
+        hint = "build every input in the same way: same labels, same spelling, same order"
+        yield _problem(read, "GT212", message, hint, odd[0])
+
+
+def _parts(order: tuple[str, ...]) -> str:
+    """The labels by name where they are familiar words, else how many there are: a label is text of a row."""
+    if all(label.casefold() in FAMILIAR for label in order):
+        return " then ".join(f"'{label}:'" for label in order)
+    return f"the same {len(order)} labelled parts in the same order" if len(order) > 1 else "one labelled part"
+
+
+_PAIRS = 3  # so many pairs of lines are named; the rest is counted
+_LABELS_REPEAT = 2  # fewer examples for each output than this, and outputs are answers rather than labels
+
+
+def duplicates(read: ReadDataset) -> Iterator[Problem]:
+    """Exact repeats, each with the line it repeats."""
+    first: dict[Example, ExampleRow] = {}
+    rows = [(row, first.setdefault(row.example, row)) for row in read.rows]
+    if pairs := [(late.line, early.line) for late, early in rows if late is not early]:
+        named = _named([f"line {late} repeats line {early}" for late, early in pairs])
+        yield _problem(read, "GT209", named, "remove the repeat: it counts double in training", pairs[0][0])
+
+
+def contradictions(read: ReadDataset) -> Iterator[Problem]:
+    """The same input with another output."""
+    first: dict[str, tuple[str, int]] = {}
+    pairs: list[tuple[int, int]] = []
+    for row in read.rows:
+        output, line = first.setdefault(row.example.text_input, (row.example.output, row.line))
+        if output != row.example.output:
+            pairs.append((row.line, line))
+    if pairs:
+        named = _named([f"line {late} has the input of line {early} and another output" for late, early in pairs])
+        yield _problem(read, "GT210", named, "keep the one that is right", pairs[0][0])
+
+
+def same_output(read: ReadDataset) -> Iterator[Problem]:
+    """Nothing can be learned where every answer is the same."""
+    outputs = {row.example.output for row in read.rows}
+    if len(outputs) == 1 and len(read.rows) >= FEWEST:
+        message = f"all {len(read.rows):,} examples have the same output"
+        yield _problem(read, "GT217", message, "check that the columns are the right ones", read.rows[0].line)
+
+
+def near_labels(read: ReadDataset) -> Iterator[Problem]:
+    """Labels of a classification that differ in case or white space only: the rarer spelling is a slip."""
+    spellings: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in read.rows:
+        spellings[_plain(row.example.output)][row.example.output].append(row.line)
+    if len(spellings) * _LABELS_REPEAT > len(read.rows):
+        return
+    slips: list[int] = []
+    for written in spellings.values():
+        usual = max(written, key=lambda spelling: len(written[spelling]))
+        slips += [line for spelling, lines in written.items() if spelling != usual for line in lines]
+    if slips:
+        slips.sort()
+        where = f"{listed(slips)} {'have' if len(slips) > 1 else 'has'}"
+        message = f"{where} a label that differs from a more frequent one in case or white space only"
+        yield _problem(read, "GT218", message, "write each label in one way", slips[0])
+
+
+def overlap(read: ReadDataset, evaluation: ReadDataset) -> Iterator[Problem]:
+    """Inputs of the evaluation set that are trained on, case and white space aside: their score proves nothing."""
+    asked: dict[str, int] = {}
+    for row in evaluation.rows:
+        asked.setdefault(_plain(row.example.text_input), row.line)
+    shared = [(row.line, asked[key]) for row in read.rows if (key := _plain(row.example.text_input)) in asked]
+    if shared:
+        named = _named([f"line {line} is also line {other} of {evaluation.file}" for line, other in shared])
+        yield _problem(read, "GT211", named, "remove it from one of the two files", shared[0][0])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _named(sentences: Sequence[str]) -> str:
+    rest = len(sentences) - _PAIRS
+    return "; ".join(sentences[:_PAIRS]) + (f"; and {rest:,} more" if rest > 0 else "")
+
+
+def _problem(read: ReadDataset, code: str, message: str, hint: str, line: int = 0) -> Problem:
+    """At a line, or of the file as a whole."""
+    return Problem(read.file, line, min(line, 1), code, message, CODES[code].severity, hint)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from controller.state.desired import Example
-
-_Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +26,31 @@ class Difference:
 
 
 def difference(before: Sequence[Example], after: Sequence[Example]) -> Difference:
-    """Compare two sets as multisets of (input, output)."""
-    old, new = [_pair(e) for e in before], [_pair(e) for e in after]
-    was, now = Counter(old), Counter(new)
+    """Compare two sets as multisets of examples."""
+    was, now = Counter(before), Counter(after)
     gone, come = was - now, now - was
-    edited = sum((_by_input(gone) & _by_input(come)).values())
+    edited = sum((_inputs(gone.elements()) & _inputs(come.elements())).values())
     stayed = was & now
     return Difference(
         added=come.total() - edited,
         removed=gone.total() - edited,
         edited=edited,
-        reordered=_kept(old, stayed) != _kept(new, stayed),
-        duplicates=repeats(after),
-        contradictions=_contradictions(now),
+        reordered=_kept(before, stayed) != _kept(after, stayed),
+        duplicates=now.total() - len(now),
+        contradictions=sum(count > 1 for count in _inputs(now).values()),
     )
 
 
-def repeats(examples: Sequence[Example]) -> int:
-    """How many examples repeat an earlier one exactly."""
-    return len(examples) - len({_pair(e) for e in examples})
+def _inputs(examples: Iterable[Example]) -> Counter[str]:
+    return Counter(example.text_input for example in examples)
 
 
-def _pair(example: Example) -> _Pair:
-    return example.text_input, example.output
-
-
-def _by_input(pairs: Counter[_Pair]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for (text_input, _), count in pairs.items():
-        counts[text_input] += count
-    return counts
-
-
-def _kept(pairs: list[_Pair], stayed: Counter[_Pair]) -> list[_Pair]:
+def _kept(examples: Sequence[Example], stayed: Counter[Example]) -> list[Example]:
     """Those that stayed, in order; of equal ones the first so many."""
     left = Counter(stayed)
     kept = []
-    for pair in pairs:
-        if left[pair]:
-            left[pair] -= 1
-            kept.append(pair)
+    for example in examples:
+        if left[example]:
+            left[example] -= 1
+            kept.append(example)
     return kept
-
-
-def _contradictions(pairs: Counter[_Pair]) -> int:
-    outputs: defaultdict[str, int] = defaultdict(int)
-    for text_input, _ in pairs:
-        outputs[text_input] += 1
-    return sum(count > 1 for count in outputs.values())

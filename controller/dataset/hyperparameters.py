@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.dataset.codes import CODES
-from controller.dataset.rules import TaskType
+from controller.dataset.checks import TaskType
+from controller.dataset.problems import CODES
 from controller.errors import Severity
 from controller.state.identity import Hyperparameters
 

@@ -1,17 +1,156 @@
-"""The bytes of a dataset file to the value that plans are made of, with every problem on the way."""
+"""The bytes of a dataset file and the layout its spec states, to rows, digest and problems."""
 
 from __future__ import annotations
 
+import codecs
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from posixpath import splitext
+from typing import get_args
 
-from controller.dataset.checks import check
-from controller.dataset.difference import repeats
-from controller.dataset.digest import digest
-from controller.dataset.reading import read_examples
-from controller.dataset.rows import Layout, ReadDataset
-from controller.dataset.rules import Rules
-from controller.errors import Problem
-from controller.state.desired import Dataset
+from controller.dataset.checks import Rules, check
+from controller.dataset.csv_reader import read_csv
+from controller.dataset.json_reader import read_json, read_jsonl
+from controller.dataset.problems import Fault, Findings, at_least_20
+from controller.dataset.rows import ExampleRow, Format, Layout, ReadDataset
+from controller.errors import Problem, Severity
+from controller.state.desired import Dataset, Example
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "ZIP (or an Excel workbook)"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"PAR1", "Parquet"),
+    (b"ARROW1", "Arrow"),
+    (b"SQLite format 3\x00", "SQLite"),
+    (b"%PDF-", "PDF"),
+)
+_POINTERS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
+_WIDE: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),  # begins like UTF-16's mark, so it is asked for first
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+_SAMPLE = 4096
+
+
+def decode(data: bytes, findings: Findings) -> str | None:
+    """The text without its byte-order mark; None where there is none to read, with the reason in the findings."""
+    if fault := _not_text(data):
+        findings.add(fault, 1)
+        return None
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[len(codecs.BOM_UTF8) :]
+        findings.add(Fault("GT244", "the file begins with a byte-order mark", "save it as UTF-8 without a BOM"), 1)
+    text = _utf8(data, findings)
+    if text is not None and not text.strip():
+        findings.add(at_least_20("the file is empty"), 1)
+        return None
+    return text
+
+
+def _not_text(data: bytes) -> Fault | None:
+    if data.startswith(_POINTERS):
+        return Fault(
+            "GT241",
+            "this is a Git LFS pointer, not the data",
+            "gitune reads what the commit holds, so `git lfs pull` does not help: take the path out of "
+            ".gitattributes, run `git add --renormalize` on it and commit the data as a plain file",
+        )
+    for mark, encoding in _WIDE:
+        if data.startswith(mark):
+            return _wide(encoding)
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return Fault("GT267", f"this is a {kind} file", "commit the examples as plain JSONL, JSON or CSV text")
+    sample = data[:_SAMPLE]
+    if sample.count(0) * 5 > len(sample):  # Western text in UTF-16 is half NULs, in UTF-32 three quarters
+        return _wide("UTF-16 or UTF-32")
+    return None
+
+
+def _wide(encoding: str) -> Fault:
+    return Fault(
+        "GT242",
+        f"the file is {encoding}, not UTF-8",
+        f"convert it: iconv -f {encoding.partition(' ')[0]} -t UTF-8 FILE",
+    )
+
+
+def _utf8(data: bytes, findings: Findings) -> str | None:
+    with suppress(UnicodeDecodeError):
+        return data.decode()
+    hint = "save the file as UTF-8; for older Windows files: iconv -f WINDOWS-1252 -t UTF-8 FILE"
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            findings.add(Fault("GT243", "not valid UTF-8", hint), number, len(line[: error.start].decode()) + 1)
+    return None
+
+
+_FORMATS: dict[str, Format] = {f".{name}": name for name in get_args(Format)}
+_HINTS = {
+    ".ndjson": "set dataset.format: jsonl",
+    ".jsonlines": "set dataset.format: jsonl",
+    ".tsv": "save it with commas as .csv",
+    ".xlsx": "export the sheet as CSV",
+    ".parquet": "export it as JSONL",
+}
+
+
+def read_examples(data: bytes, file: str, layout: Layout) -> ReadDataset:
+    """Every example of a file with its line, and every problem of how it is written. Nothing is raised.
+
+    ``file`` is the path that problems name, and whose suffix gives the format where the layout does not.
+    """
+    findings = Findings(file)
+    rows = _read(data, file, layout, findings)
+    if not rows and all(p.severity is not Severity.ERROR for p in findings.problems()):
+        findings.add(at_least_20("the file holds no examples"), 1)
+    return ReadDataset(tuple(rows), findings.problems(), file, layout)
+
+
+def _read(data: bytes, file: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
+    text = decode(data, findings)
+    if text is None:
+        return []
+    suffix = splitext(file)[1].lower()
+    match layout.format or _FORMATS.get(suffix):
+        case "jsonl":
+            return read_jsonl(text, layout, findings)
+        case "json":
+            return read_json(text, layout, findings)
+        case "csv":
+            return read_csv(text, layout, findings)
+        case None:
+            hint = _HINTS.get(suffix, "name it .jsonl, .json or .csv, or set dataset.format")
+            findings.add(Fault("GT240", "the format of the file is not known", hint), 0, 0)
+            return []
+
+
+DIGEST_VERSION = "gitune-examples/1"
+
+
+def digest(examples: Iterable[Example]) -> str:
+    """SHA-256 (64 hex digits) over the examples as sent.
+
+    The preimage is ``gitune-examples/1`` and a line feed; then for each example its input and its output, each as
+    UTF-8 behind its length in bytes (8 bytes, big-endian). So order counts, and no two lists share a preimage.
+    Frozen by golden vectors.
+    """
+    sha = hashlib.sha256(f"{DIGEST_VERSION}\n".encode())
+    for example in examples:
+        # Half a surrogate pair is refused by every reader; the digest of one must still be a digest, not a crash.
+        text_input = example.text_input.encode(errors="surrogatepass")
+        output = example.output.encode(errors="surrogatepass")
+        sha.update(len(text_input).to_bytes(8, "big") + text_input + len(output).to_bytes(8, "big") + output)
+    return sha.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +173,5 @@ def load(data: bytes, file: str, layout: Layout, rules: Rules | None = None) -> 
 def to_dataset(read: ReadDataset, path: str, prefix: str) -> Dataset:
     """The examples with their digest. ``prefix`` is the one the rows were read with, for callers to send too."""
     examples = read.examples
-    return Dataset(path, digest(examples), examples, prefix, repeats(examples))
+    repeats = len(examples) - len(set(examples))
+    return Dataset(path, digest(examples), examples, prefix, repeats)

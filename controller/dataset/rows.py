@@ -1,4 +1,4 @@
-"""What reading a dataset needs and gives: the layout a spec states, and rows that remember their line."""
+"""What reading a dataset needs and gives: the layout a spec states, rows that remember their line, caps on both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from controller.dataset.problems import Fault, Findings
 from controller.errors import Problem, Severity
 from controller.state.desired import Example
 
@@ -28,7 +29,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExampleRow:
     """One example as sent (prefix included), and the line of the file on which it starts."""
 
     example: Example
@@ -39,7 +40,7 @@ class Row:
 class ReadDataset:
     """The rows of one file that could be read, and what is wrong with the file."""
 
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[ExampleRow, ...] = field(repr=False)
     problems: tuple[Problem, ...]
     file: str = ""
     layout: Layout = field(default_factory=Layout)
@@ -54,7 +55,26 @@ class ReadDataset:
         """The examples in the order of the file."""
         return tuple(row.example for row in self.rows)
 
-    def inputs(self) -> Iterator[tuple[Row, str]]:
+    def inputs(self) -> Iterator[tuple[ExampleRow, str]]:
         """Each row with its input as it stands in the file, without the prefix."""
         cut = len(self.layout.prefix)
         return ((row, row.example.text_input[cut:]) for row in self.rows)
+
+
+LONGEST = 1_000_000  # characters of one example as it is written
+MOST = 1_000_000  # examples of one file
+
+
+def too_long(offset: int = 0) -> Fault:
+    """The fault for an example over the cap."""
+    return Fault(
+        "GT255", f"one example is longer than {LONGEST:,} characters", "an input takes 40,000 at the most", offset
+    )
+
+
+def too_many(rows: int, line: int, findings: Findings) -> bool:
+    """Whether the cap of rows is passed; it is noted then, and reading ends."""
+    if rows <= MOST:
+        return False
+    findings.add(Fault("GT256", f"the file has more than {MOST:,} examples", "tune on a sample of them"), line)
+    return True

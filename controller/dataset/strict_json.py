@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from controller.dataset.findings import Fault
-from controller.dataset.names import shown
+from controller.dataset.problems import Fault, shown
 
 DEPTH = 64
 BLANK = " \t\r\n"
@@ -109,7 +108,7 @@ def _repeated(text: str, start: int, key: str, expected: tuple[str, ...]) -> Fau
     # A key written with escapes is not found again: the place is then the object's own.
     keys = re.finditer(re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:", text[start:])
     again = next((m.start() for number, m in enumerate(keys) if number == 1), 0)
-    message = f"the key {name} stands twice in one object" if name.startswith("'") else "a key stands twice"
+    message = f"the key {name} is given twice in one object" if name.startswith("'") else "a key is given twice"
     return Fault("GT248", message, "keep one of the two", start + again)
 
 
@@ -121,12 +120,12 @@ def _constant_at(text: str, start: int) -> int:
 def _explain(text: str, at: int, library: str) -> Fault:
     if library.startswith("Invalid control character"):
         hint = r"write it as an escape: \n, \t or \u00XX"
-        return Fault("GT246", "a control character stands unescaped in a text", hint, at)
+        return Fault("GT246", "a control character in a text is not escaped", hint, at)
     here = skip_blank(text, at)
     if library.startswith("Unterminated string"):
-        return Fault("GT265", "the JSON ends too early", "a text is opened and never closed", here)
+        return Fault("GT265", "the JSON ends too early", "a text is not closed", here)
     if (comma := _trailing_comma(text, here)) is not None:
-        return Fault("GT247", "a comma stands before the end of an object or array", "take the comma out", comma)
+        return Fault("GT247", "there is a comma before the end of an object or array", "remove the comma", comma)
     if here >= len(text):
         return Fault("GT265", "the JSON ends too early", "the object, array or text is not closed", min(at, len(text)))
     message, hint = _syntax(text, here)
@@ -148,15 +147,15 @@ def _trailing_comma(text: str, here: int) -> int | None:
 def _syntax(text: str, here: int) -> tuple[str, str]:
     first = text[here]
     if first == "'":
-        return "not valid JSON: a single quote", 'texts and keys stand in double quotes: "…"'
+        return "not valid JSON: a single quote", 'texts and keys are in double quotes: "…"'
     if first == "\\":
         return "not valid JSON: a backslash that escapes nothing", r"a backslash is written \\"
     if first == '"':
         return "not valid JSON", 'a comma or colon is missing before this, or a quote inside a text is not written \\"'
     if first in "#/":
-        return "not valid JSON: a comment", "JSON has no comments: take it out"
+        return "not valid JSON: a comment", "JSON has no comments: remove it"
     if first == "\ufeff":
-        return "not valid JSON: a byte-order mark in mid-file", "two files were joined: take the mark out"
+        return "not valid JSON: a byte-order mark in mid-file", "two files were joined: remove the mark"
     if _WORD.match(text, here):
         return "not valid JSON: a word of another language", "JSON writes null, true and false"
     return "not valid JSON", "check quotes, commas and brackets here; write the file with a JSON library"

@@ -16,9 +16,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from controller.documents.events import Broken
-from controller.documents.scalars import NumberRefused, resolve
-from controller.documents.values import Limits, Path, Spot, Value
+from controller.documents.events import BrokenDocument
+from controller.documents.values import FileLimits, NumberRefused, Path, Spot, Value, resolve
 from controller.errors import Problem
 
 _Collection: TypeAlias = MappingStartEvent | SequenceStartEvent
@@ -53,7 +52,7 @@ class _Anchored:
 class Composition:
     """One document while it is put together, without recursion. Feed it events; read ``value`` and the rest."""
 
-    def __init__(self, file: str, first_line: int, limits: Limits) -> None:
+    def __init__(self, file: str, first_line: int, limits: FileLimits) -> None:
         self.value: Value = None
         self.places: dict[Path, Spot] = {}
         self.keys: dict[Path, Spot] = {}
@@ -67,7 +66,7 @@ class Composition:
         self._nodes = 0
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Take in a document's events. Raises `Broken` past a limit; what was built until then stays."""
+        """Take in a document's events. Raises `BrokenDocument` past a limit; what was built until then stays."""
         for event in events:
             match event:
                 case ScalarEvent():
@@ -88,7 +87,7 @@ class Composition:
         text = cast("str", event.value)
         if len(text) > self._limits.scalar:
             message = f"a single value has {len(text):,} characters, more than {self._limits.scalar:,}"
-            raise Broken(self._spot(event), "GT115", message, "put long texts into a dataset file")
+            raise BrokenDocument(self._spot(event), "GT115", message, "put long texts into a dataset file")
         plain = event.style is None and event.tag is None
         if self._wants_key():
             self._key(text, spot, plain=plain)
@@ -122,7 +121,7 @@ class Composition:
         spot = self._properties(event)
         if len(self._stack) >= self._limits.depth:
             message = f"values are nested more than {self._limits.depth} levels deep"
-            raise Broken(self._spot(event), "GT107", message, "a spec needs far less: simplify the file")
+            raise BrokenDocument(self._spot(event), "GT107", message, "a spec needs far less: simplify the file")
         is_key = self._wants_key()
         if is_key:
             self._problem(spot, "GT113", "a list or mapping cannot be a key", "write the key as text")
@@ -149,7 +148,7 @@ class Composition:
         self._aliases += 1
         if self._aliases > self._limits.aliases:
             message = f"the document uses more than {self._limits.aliases} aliases"
-            raise Broken(self._spot(event), "GT108", message, "write the values out")
+            raise BrokenDocument(self._spot(event), "GT108", message, "write the values out")
         if self._wants_key():
             self._problem(spot, "GT113", "an alias cannot be a key", "write the key as text")
             self._stack[-1].key = _NO_KEY
@@ -158,14 +157,14 @@ class Composition:
         self._count(event, found.nodes)
         if len(self._stack) + found.height > self._limits.depth:
             message = f"this alias nests values more than {self._limits.depth} levels deep"
-            raise Broken(self._spot(event), "GT107", message, "write the values out")
+            raise BrokenDocument(self._spot(event), "GT107", message, "write the values out")
         if self._stack:
             self._stack[-1].height = max(self._stack[-1].height, found.height + 1)
         self._place(found.value, spot)
 
     def _anchored(self, name: str, spot: Spot) -> _Anchored:
         if any(o.anchor == name for o in self._stack):
-            self._problem(spot, "GT109", f"the alias *{_cut(name)} stands inside its own value", "write the value out")
+            self._problem(spot, "GT109", f"the alias *{_cut(name)} is used inside its own value", "write the value out")
         elif name not in self._anchors:
             hint = f"define it before with &{_cut(name)}, or put quotes around a value that starts with *"
             self._problem(spot, "GT118", f"the alias *{_cut(name)} has no anchor", hint)
@@ -202,7 +201,7 @@ class Composition:
         self._nodes += nodes
         if self._nodes > self._limits.nodes:
             message = f"the document holds more than {self._limits.nodes:,} values, its aliases written out"
-            raise Broken(self._spot(event), "GT127", message, "a spec needs far less: simplify the file")
+            raise BrokenDocument(self._spot(event), "GT127", message, "a spec needs far less: simplify the file")
 
     def _properties(self, event: _Node) -> Spot:
         """The place of a node; a tag on it is a problem."""

@@ -1,7 +1,9 @@
-"""What a YAML file is read into: plain values, and the place of each in its file."""
+"""What a YAML file is read into: plain values, the place of each, and how much of both a file may hold."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -60,7 +62,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FileLimits:
     """What one file may hold, so that no file can use up time, memory or the stack. Sizes in bytes or characters."""
 
     size: int = 1 << 20
@@ -73,4 +75,51 @@ class Limits:
     line: int = 100_000
 
 
-LIMITS = Limits()
+LIMITS = FileLimits()
+
+
+INTEGER_DIGITS = 30  # far beyond any number a field can hold, far below where int() gets slow
+FLOAT_CHARACTERS = 64
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+# Each pattern starts where a number starts and has no nested repetition, so a match takes linear time.
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
+_OCTAL_OR_HEXADECIMAL = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_A_NUMBER = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+
+class NumberRefused(ValueError):
+    """A number that is not finite, or too long to be one that is meant."""
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """The value of an unquoted scalar (YAML 1.2.2, 10.3.2). Raises `NumberRefused`."""
+    if text in _NULL:
+        return None
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    if text[0] not in "+-.0123456789":
+        return text
+    if _NOT_A_NUMBER.fullmatch(text):
+        raise NumberRefused("is not a finite number")
+    if _DECIMAL.fullmatch(text):
+        return int(_short(text, INTEGER_DIGITS))
+    if _OCTAL_OR_HEXADECIMAL.fullmatch(text):
+        return int(_short(text, INTEGER_DIGITS), 0)
+    if _FLOAT.fullmatch(text):
+        number = float(_short(text, FLOAT_CHARACTERS))
+        if not math.isfinite(number):
+            raise NumberRefused("is too large for a number")
+        return number
+    return text
+
+
+def _short(text: str, limit: int) -> str:
+    if len(text) > limit:
+        raise NumberRefused(f"has {len(text)} characters, more than the {limit} a number may have")
+    return text

@@ -12,12 +12,10 @@ from controller.errors import Problem, Severity, Unreadable
 from controller.ports import Capabilities, Tree
 from controller.settings import Settings
 from controller.source.paths import collisions
-from controller.specs.loaded import LoadedSpec, SpecFile
-from controller.specs.loading import joined, read_file
-from controller.specs.models import FromSpec as FromSpecField
-from controller.specs.patterns import spec_paths
-from controller.specs.references import check_references, order
-from controller.specs.severities import with_severities
+from controller.specs.codes import with_severities
+from controller.specs.loaded import LoadedSpec, SpecFile, check_references, order
+from controller.specs.loading import joined, read_file, spec_paths
+from controller.specs.models import FromSpecSection
 from controller.state.desired import (
     Base,
     BaseModel,
@@ -132,7 +130,7 @@ def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:
 
 def _base(spec: LoadedSpec, reading: _Reading) -> Base | None:
     said = spec.model.spec.base_model
-    if not isinstance(said, FromSpecField):
+    if not isinstance(said, FromSpecSection):
         return BaseModel(said)
     source = reading.models.get(said.from_)
     return FromSpec(source.name, source.fingerprint, source.attempt) if source else None

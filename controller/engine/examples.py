@@ -14,7 +14,7 @@ from controller.errors import Problem, Unreadable
 from controller.ports import Capabilities, Entry, EntryKind, Tree
 from controller.source.paths import resolve
 from controller.specs.loaded import LoadedSpec
-from controller.specs.models import DatasetFile
+from controller.specs.models import DatasetFileSection
 from controller.state.desired import Dataset, Evaluation
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason
@@ -104,7 +104,7 @@ class _Asked:
     """One dataset of a spec: what the spec says of it, and where."""
 
     spec: LoadedSpec
-    file: DatasetFile
+    file: DatasetFileSection
     where: tuple[str, ...]
 
     @property

@@ -10,7 +10,7 @@ from controller.ledger.bounds import bounded
 from controller.ledger.codec import Garbled, from_plain, to_plain
 from controller.ledger.files import LARGEST_STATUS, README, drawn, is_status, status_file, status_path
 from controller.report.charts import curve_csv, curve_svg
-from controller.report.readme import readme_of, row, section
+from controller.report.readme import readme, row, section
 from controller.state.recorded import Record
 
 
@@ -18,7 +18,7 @@ def render(records: Mapping[str, Record]) -> dict[str, bytes]:
     """Every file of the ledger by its path, status files first, so that no picture is ahead of them."""
     kept = [bounded(records[name]) for name in sorted(records)]
     files = [file for record in kept for file in _files(record).items()]
-    table = readme_of([row(record) for record in kept], [section(record) for record in kept])
+    table = readme([row(record) for record in kept], [section(record) for record in kept])
     return {**dict(sorted(files, key=lambda file: not is_status(file[0]))), README: _text(table)}
 
 
@@ -84,7 +84,7 @@ class Pages:
 
 def table(pages: Mapping[str, Page]) -> bytes:
     """The README of these pages."""
-    return _text(readme_of([page.row for page in pages.values()], [page.section for page in pages.values()]))
+    return _text(readme([page.row for page in pages.values()], [page.section for page in pages.values()]))
 
 
 def _read_back(record: Record, status: bytes) -> Record | None:

@@ -62,6 +62,11 @@ def _span(shown: str) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
+def html_name(name: str) -> str:
+    """A name inside HTML, where code spans do not work: whatever could not be in a valid name becomes a dot."""
+    return "".join(c if c.isascii() and (c.isalnum() or c == "-") else "·" for c in name[:80])
+
+
 def xml(text: str, limit: int = 500) -> str:
     """Text for an XML element or attribute."""
     return "".join(_XML.get(c, c) for c in terminal(text, limit))

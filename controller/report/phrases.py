@@ -1,13 +1,48 @@
-"""The parts of an action that every plan renderer says in the same words."""
+"""What every renderer of a plan says of an action in the same words, how much training it asks for included."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
 from controller.plan.cost import DEFAULT_EPOCHS
-from controller.report.estimate import DEFAULT_BATCH, estimate
-from controller.report.wording import amount, counted, listed
+from controller.report.escape import html_name
+from controller.report.formatting import amount, counted, listed
+
+DEFAULT_BATCH = 4  # the tuning guide's, as DEFAULT_EPOCHS: https://ai.google.dev/gemini-api/docs/model-tuning
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Optimizer steps, and the characters of all epochs together.
+
+    ``assumed`` names the hyperparameters the spec does not set, for which the defaults were taken.
+    """
+
+    steps: int
+    characters: int
+    epochs: int
+    batch: int
+    assumed: tuple[str, ...] = ()
+
+
+def estimate(action: Action) -> Estimate | None:
+    """What the action would train; None for the actions that train nothing."""
+    if not isinstance(action, Tune):
+        return None
+    given, dataset = action.desired.hyperparameters, action.desired.dataset
+    epochs = given.epoch_count or DEFAULT_EPOCHS
+    batch = given.batch_size or DEFAULT_BATCH
+    unsaid = {"epochCount": given.epoch_count, "batchSize": given.batch_size}
+    return Estimate(
+        steps=-(-len(dataset.examples) * epochs // batch),
+        characters=dataset.characters * epochs,
+        epochs=epochs,
+        batch=batch,
+        assumed=tuple(name for name, value in unsaid.items() if value is None),
+    )
+
 
 _COUNTS: Mapping[str, str] = {
     "create": "to create",
@@ -22,6 +57,20 @@ _COUNTS: Mapping[str, str] = {
     "orphan": "to orphan",
     "hold": "held",
     "none": "unchanged",
+}
+SIGNS: Mapping[str, str] = {
+    "create": "🆕",
+    "retune": "🔁",
+    "wait": "⏳",
+    "promote": "⬆️",
+    "update": "✏️",
+    "reuse": "♻️",
+    "adopt": "📥",
+    "cancel": "✖️",
+    "delete": "🗑️",
+    "orphan": "🔗",
+    "hold": "✋",
+    "none": "✔️",
 }
 COSTS: Mapping[ChangeClass, str] = {
     ChangeClass.RETUNE: "re-tune",
@@ -69,3 +118,8 @@ def price(action: Action) -> str:
 def permission(guard: Guard) -> str:
     """The options that let a guarded plan through; "" where nothing does."""
     return " ".join(f"--allow {word}" for word in guard.allow)
+
+
+def folded(word: str, name: str, body: str) -> str:
+    """A ``<details>`` block of Markdown about an action, closed; ``body`` ends in a line feed."""
+    return f"<details><summary>{SIGNS[word]} {word} <code>{html_name(name)}</code></summary>\n\n{body}\n</details>\n"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from controller.report.escape import cell, code
-from controller.report.standing import Word, latest_run, standing
-from controller.report.wording import counted, figure, percent, short
+from controller.report.formatting import counted, figure, percent, short
+from controller.report.model_state import StateWord, latest_run, state_of
 from controller.state.conditions import Truth
 from controller.state.identity import NAME
 from controller.state.recorded import Record, Run
 
 _SIGNS = {
-    Word.READY: "🟢",
-    Word.RECONCILING: "🔵",
-    Word.STALLED: "🔴",
-    Word.NOT_READY: "🟠",
-    Word.ORPHANED: "⚪",
-    Word.UNKNOWN: "⚪",
+    StateWord.READY: "🟢",
+    StateWord.RECONCILING: "🔵",
+    StateWord.STALLED: "🔴",
+    StateWord.NOT_READY: "🟠",
+    StateWord.ORPHANED: "⚪",
+    StateWord.UNKNOWN: "⚪",
 }
 _HEAD = """\
 # Tuned models
@@ -31,17 +31,11 @@ _COLUMNS = (
 )
 
 
-def readme(records: Mapping[str, Record]) -> str:
-    """A table of all models with their states, then each model's conditions and loss curve, by name.
+def readme(rows: Sequence[str], sections: Sequence[str]) -> str:
+    """The page of these rows and sections, one of each for a record, in their order.
 
     The same records give the same bytes: no time is written but those of the records.
     """
-    ordered = [records[name] for name in sorted(records)]
-    return readme_of([row(record) for record in ordered], [section(record) for record in ordered])
-
-
-def readme_of(rows: Sequence[str], sections: Sequence[str]) -> str:
-    """The page of these rows and sections, in their order."""
     if not rows:
         return f"{_HEAD}\nNo model is recorded yet.\n"
     table, below = "\n".join((*_COLUMNS, *rows)), "\n".join(sections)
@@ -50,7 +44,7 @@ def readme_of(rows: Sequence[str], sections: Sequence[str]) -> str:
 
 def row(record: Record) -> str:
     """One model's line of the table."""
-    now, run = standing(record), latest_run(record)
+    now, run = state_of(record), latest_run(record)
     state = f"{_SIGNS[now.word]} {now.word}"
     if now.reason and now.reason != now.word:
         state += f" ({now.reason})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.plan.grants import parts_moved
 from controller.ports.code_host import CodeHost, Comment, Pull
-from controller.report.wording import listed
+from controller.report.formatting import listed
 from controller.review.memory import Memory, Stamp, StoryStage, read
 from controller.review.sticky import find
 from controller.review.trail import moment

@@ -16,7 +16,7 @@ from controller.plan.planner import ungranted
 from controller.plan.world import ReviewRule, World, names_of
 from controller.ports import Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
-from controller.report.wording import listed, short
+from controller.report.formatting import listed, short
 from controller.review.evidence import Evidence, evidence_of
 from controller.review.memory import StoryStage, config_digest, read
 from controller.review.sticky import ours

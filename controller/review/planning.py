@@ -12,10 +12,10 @@ from controller.plan.grants import asks_else, basis
 from controller.plan.world import ReviewRule
 from controller.ports import Opened
 from controller.ports.code_host import Annotation, Check, CheckState, CodeHost, Level, Said
-from controller.report.comment import plan_comment
-from controller.report.comment_notes import View
 from controller.report.phrases import summary
-from controller.report.problems import unreadable
+from controller.report.plan_comment import plan_comment
+from controller.report.plan_comment_details import PlanView
+from controller.report.render_problems import unreadable
 from controller.review.memory import Memory, Stamp, StoryStage, config_digest, written
 from controller.review.notes import loose_problems, notes
 from controller.review.sticky import find, publish
@@ -51,7 +51,7 @@ class Planned:
 
     reviewed: Reviewed
     head: Preview
-    view: View
+    view: PlanView
     memory: Memory
 
     @property
@@ -84,7 +84,7 @@ def plan_alone(opened: Opened, shown: Preview, *, offline: bool, job: str) -> Pl
 def _planned(opened: Opened, reviewed: Reviewed, head: Preview, beside: tuple[Preview | None, Plan]) -> Planned:
     base, plan = beside
     elsewhere = reviewed.applied if reviewed.branch != reviewed.applied else ""
-    view = View(
+    view = PlanView(
         plan=plan,
         head=reviewed.head,
         unchanged=len(head.plan.actions) - len(plan.actions),

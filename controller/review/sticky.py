@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from controller.errors import CodeHostError
 from controller.ports.code_host import CodeHost, Comment, Said
-from controller.report.comment import JOB_LINK
+from controller.report.plan_comment import JOB_LINK
 from controller.rest import redact
 from controller.review.memory import is_plan
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost, Comment, CommitStatus, Said, StatusState
-from controller.report.comment_story import Story, is_settled, story_comment
-from controller.report.standing import Word, latest_run, standing
-from controller.report.wording import figure
+from controller.report.formatting import figure
+from controller.report.model_state import StateWord, latest_run, state_of
+from controller.report.progress_comment import Story, is_settled, progress_comment
 from controller.review.applying import Applied, Applying
 from controller.review.grants import COMMENT_PAGES
 from controller.review.memory import Memory, StoryStage, read, written
@@ -98,7 +98,7 @@ def _said(story: Story, told: _Told, applied: Applied, limit: int) -> Said:
         commit = story.commit if stage is not StoryStage.REFUSED else ""
         memory = replace(memory, stage=stage, stamps=(), names=tuple(story.names), commit=commit, posted="")
     remembered = written(memory)
-    return Said(story_comment(story, limit - len(remembered) - _FRAME), remembered)
+    return Said(progress_comment(story, limit - len(remembered) - _FRAME), remembered)
 
 
 def _stage(story: Story) -> StoryStage:
@@ -115,13 +115,13 @@ async def _statuses(host: CodeHost, story: Story) -> None:
 
 
 def _status(name: str, record: Record) -> CommitStatus:
-    stands, run = standing(record), latest_run(record)
+    stands, run = state_of(record), latest_run(record)
     context = f"gitune/{name}"
     match stands.word:
-        case Word.READY:
+        case StateWord.READY:
             loss = f", final loss {figure(run.losses[-1].mean_loss)}" if run and run.losses else ""
             return CommitStatus(context, StatusState.GOOD, f"serves{loss}")
-        case Word.STALLED:
+        case StateWord.STALLED:
             return CommitStatus(context, StatusState.BAD, f"waits on a person: {stands.reason}")
         case _:
             return CommitStatus(context, StatusState.PENDING, f"{stands.reason}, {record.tenths * 10} %")

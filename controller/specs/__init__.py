@@ -1,18 +1,16 @@
 """Files to valid specs and settings, every problem with its place. Pure."""
 
-from controller.specs.codes import CODES
+from controller.specs.codes import CODES, with_severities
 from controller.specs.controller_loading import load_settings
-from controller.specs.daemon_loading import load_repositories
-from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs
+from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs, base_of, check_references, order
 from controller.specs.loading import load_specs
-from controller.specs.models import FromSpec, TunedModel
-from controller.specs.references import base_of, check_references, order
-from controller.specs.severities import with_severities
+from controller.specs.models import FromSpecSection, TunedModel
+from controller.specs.repositories import load_repositories
 
 __all__ = [
     "CODES",
     "BrokenSpec",
-    "FromSpec",
+    "FromSpecSection",
     "LoadedSpec",
     "LoadedSpecs",
     "TunedModel",

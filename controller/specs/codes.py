@@ -1,28 +1,20 @@
-"""Each problem a spec file or gitune.yaml can have: a stable code to its severity and its meaning."""
+"""Each problem a spec file or gitune.yaml can have: a code to its severity and meaning; and a team's own severities."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from controller.errors import Severity
+from controller.errors import Problem, ProblemCode, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What a code stands for. Errors keep their severity: the spec cannot be used, or the service would refuse it."""
-
-    severity: Severity
-    meaning: str
+def _error(meaning: str) -> ProblemCode:
+    return ProblemCode(Severity.ERROR, meaning)
 
 
-def _error(meaning: str) -> Code:
-    return Code(Severity.ERROR, meaning)
-
-
-def _warning(meaning: str) -> Code:
-    return Code(Severity.WARNING, meaning)
+def _warning(meaning: str) -> ProblemCode:
+    return ProblemCode(Severity.WARNING, meaning)
 
 
 _FIELDS = {
@@ -33,7 +25,7 @@ _FIELDS = {
     "GT004": _error("the apiVersion is not one that is read"),
     "GT005": _error("the kind is not one that is read here"),
     "GT006": _error("the kind is missing"),
-    "GT007": _error("specs stand in a list"),
+    "GT007": _error("specs are in a list"),
     "GT008": _error("the apiVersion is missing"),
     "GT009": _error("a value is not one of the words allowed"),
     "GT040": _error("a field has no value"),
@@ -57,7 +49,7 @@ _FIELDS = {
     "GT027": _error("the metric is not known"),
     "GT028": _error("a dataset has both a path and a uri"),
     "GT029": _error("a dataset names no file"),
-    "GT030": _error("sha256 is missing for a uri, or stands beside a path"),
+    "GT030": _error("sha256 is missing for a uri, or given with a path"),
     "GT031": _error("a dataset's uri is not an https:// or gs:// address"),
     "GT032": _error("sha256 is not 64 hex digits"),
     "GT033": _error("datasets at a uri are not built yet"),
@@ -79,7 +71,7 @@ _YAML = {
     "GT106": _error("the file is larger than 1 MiB"),
     "GT107": _error("values are nested more than 50 levels deep"),
     "GT108": _error("a document uses more than 20 aliases"),
-    "GT109": _error("an alias stands inside its own value"),
+    "GT109": _error("an alias is used inside its own value"),
     "GT110": _error("merge keys are not allowed"),
     "GT111": _error("tags are not allowed"),
     "GT112": _error("a key is there twice"),
@@ -145,8 +137,16 @@ _DAEMON = {
     "GT347": _error("a repository, or the name of one, is there twice"),
 }
 
-CODES: Mapping[str, Code] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER | _DAEMON)
+CODES: Mapping[str, ProblemCode] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER | _DAEMON)
 
 # The checks of datasets that a team may judge otherwise. The others leave rows unread, so nothing could be tuned.
 DATASET_CHECKS = frozenset(f"GT{number}" for number in (*range(202, 215), *range(216, 219), *range(231, 237), 244, 257))
 CHANGEABLE = DATASET_CHECKS | {name for name, code in CODES.items() if code.severity is not Severity.ERROR}
+
+
+def with_severities(problems: Iterable[Problem], checks: Mapping[str, Severity]) -> tuple[Problem, ...]:
+    """The problems, each with the severity ``checks`` gives its code.
+
+    `load_settings` has refused wishes that lower what protects from a crash or from the service's limits.
+    """
+    return tuple(replace(p, severity=checks[p.code]) if p.code in checks else p for p in problems)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import MappingProxyType
 
-from pydantic import ValidationError
-
-from controller.documents import Document, Spot, Value, parse
+from controller.documents import Document
 from controller.errors import Problem, Severity
 from controller.settings import (
     DEFAULT_PROVIDERS,
@@ -23,16 +21,12 @@ from controller.settings import (
     Settings,
 )
 from controller.specs.codes import CHANGEABLE, CODES
-from controller.specs.controller_model import Budget as BudgetField
-from controller.specs.controller_model import Controller, Provider
-from controller.specs.controller_model import Prices as PricesField
-from controller.specs.loading import SPEC_LIMITS
+from controller.specs.controller_model import Controller, ProviderSection
+from controller.specs.loading import problem_at, read_one
 from controller.specs.models import seconds
-from controller.specs.wording import problems as worded
 
 _ELSEWHERE = re.compile(r"GT[24][0-9]{2}")  # datasets, and what can be read: their rooms hold the tables
 _DEFAULTS = Settings()
-_KIND_HINT = "start it with `apiVersion: gitune.dev/v1alpha1` and `kind: Controller`"
 
 
 def load_settings(data: bytes | None, file: str = SETTINGS_FILE) -> tuple[Settings, tuple[Problem, ...]]:
@@ -42,54 +36,31 @@ def load_settings(data: bytes | None, file: str = SETTINGS_FILE) -> tuple[Settin
     """
     if data is None:
         return Settings(), ()
-    parsed = parse(data, file, SPEC_LIMITS)
-    found = parsed.problems
-    if len(parsed.documents) != 1:
-        if not any(p.severity is Severity.ERROR for p in found):
-            found += (_not_one(parsed.documents, file),)
-        return Settings(), tuple(sorted(found))
-    settings, more = _settings(parsed.documents[0])
-    found = tuple(sorted({*found, *more}))
-    return (Settings() if any(p.severity is Severity.ERROR for p in found) else settings), found
-
-
-def _not_one(documents: tuple[Document, ...], file: str) -> Problem:
-    spot = documents[1].place if documents else Spot(1, 1)
-    message = f"the file holds {len(documents)} documents, it must hold one"
-    return Problem(file, spot.line, spot.column, "GT310", message, hint=_KIND_HINT)
-
-
-def _settings(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
-    if not document.whole:
-        return Settings(), ()
-    if not isinstance(document.value, dict):
-        spot = document.place
-        return Settings(), (
-            Problem(document.file, spot.line, spot.column, "GT310", "this is not a mapping", hint=_KIND_HINT),
-        )
-    checks = tuple(_checks(document, document.value))
-    try:
-        model = Controller.model_validate(document.value)
-    except ValidationError as error:
-        return Settings(), (*worded(document, Controller, error), *checks)
-    found = (*worded(document, Controller, None), *checks, *_default_provider(document, model))
+    document, model, found = read_one(data, file, Controller, "GT310")
+    if document is not None:
+        found += tuple(_checks(document))
+    if document is not None and model is not None:
+        found += tuple(_default_provider(document, model))
+    found = tuple(sorted(set(found)))
+    if model is None or any(p.severity is Severity.ERROR for p in found):
+        return Settings(), found
     return _values(model), found
 
 
-def _checks(document: Document, value: Mapping[str, Value]) -> Iterator[Problem]:
+def _checks(document: Document) -> Iterator[Problem]:
     """What is wrong with the codes in ``policy.checks``; its severities are looked at with the other values."""
-    policy = value.get("policy")
+    policy = document.value.get("policy") if isinstance(document.value, dict) else None
     checks = policy.get("checks") if isinstance(policy, dict) else None
     for code, severity in checks.items() if isinstance(checks, dict) else ():
         spot = document.key_place(("policy", "checks", code))
         if code not in CODES and not _ELSEWHERE.fullmatch(code):
             close = difflib.get_close_matches(code.upper(), sorted(CHANGEABLE), 1)
             hint = f"did you mean {close[0]}?" if close else "write a code as it is printed, such as GT209"
-            yield Problem(document.file, spot.line, spot.column, "GT323", "no problem has this code", hint=hint)
+            yield problem_at(document, spot, "GT323", "no problem has this code", hint)
         elif code not in CHANGEABLE and severity != Severity.ERROR:
             message = f"the severity of {code} cannot be lowered"
             hint = "remove it here and correct what it points at: it could not be tuned as it is"
-            yield Problem(document.file, spot.line, spot.column, "GT324", message, hint=hint)
+            yield problem_at(document, spot, "GT324", message, hint)
 
 
 def _default_provider(document: Document, model: Controller) -> Iterator[Problem]:
@@ -100,7 +71,7 @@ def _default_provider(document: Document, model: Controller) -> Iterator[Problem
     spot = document.value_place(path) if model.default_provider else document.key_place(path)
     message = f"the default provider {chosen} is not among the providers"
     hint = f"write `defaultProvider: {min(model.providers)}`, or add {chosen} to providers"
-    yield Problem(document.file, spot.line, spot.column, "GT314", message, hint=hint)
+    yield problem_at(document, spot, "GT314", message, hint)
 
 
 def _values(model: Controller) -> Settings:
@@ -123,21 +94,18 @@ def _values(model: Controller) -> Settings:
             checks=MappingProxyType(dict(policy.checks)),
             delete_grace=seconds(policy.delete_grace),
             require_review=RequireReview(policy.require_review),
-            budget=_budget(policy.budget) if policy.budget else None,
+            budget=_budget(policy.budget.per_month) if policy.budget else None,
         ),
     )
 
 
-def _budget(model: BudgetField) -> Budget:
-    amount, currency = model.per_month.split(" ")
+def _budget(per_month: str) -> Budget:
+    amount, currency = per_month.split(" ")
     return Budget(float(amount), currency)
 
 
-def _prices(model: PricesField) -> Prices:
-    return Prices(model.as_of, model.currency, MappingProxyType(dict(model.per_million_tokens)))
-
-
-def _provider(key: str, model: Provider) -> ProviderSettings:
+def _provider(key: str, model: ProviderSection) -> ProviderSettings:
+    prices = model.prices
     return ProviderSettings(
         key=key,
         type=model.provider_type,
@@ -145,5 +113,7 @@ def _provider(key: str, model: Provider) -> ProviderSettings:
         api_key_env=model.api_key_env,
         max_concurrent_runs=model.max_concurrent_runs,
         requests_per_minute=model.requests_per_minute,
-        prices=_prices(model.prices) if model.prices else None,
+        prices=Prices(prices.as_of, prices.currency, MappingProxyType(dict(prices.per_million_tokens)))
+        if prices
+        else None,
     )

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from controller.errors import Severity
 from controller.settings import ProviderType
-from controller.specs.parts import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
+from controller.specs.fields import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
 
 _LATER_TYPES = frozenset(
     {"vertex", "together", "fireworks", "openai", "azure", "bedrock", "mistral", "http", "command"}
 )
 _TYPES = ("local", "gemini")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _KEY_SHAPED = re.compile(r"AIza|ya29|sk-|[A-Za-z0-9_-]{30}")
 # git-check-ref-format(1): no "..", no control character, space or any of ~^:?*[\, no "/." or "//" or ".lock" end.
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@/-]{0,199}")
@@ -55,7 +55,7 @@ def _endpoint(text: str) -> str:
 
 def _api_key_env(text: str) -> str:
     # The text is not shown: where a key was pasted in place of a name, it must not reach a log.
-    if not _VARIABLE.fullmatch(text) or (_KEY_SHAPED.match(text) and not text.isupper()):
+    if not VARIABLE.fullmatch(text) or (_KEY_SHAPED.match(text) and not text.isupper()):
         hint = "write the name of a variable, such as GEMINI_API_KEY, and never the key itself"
         raise refuse("GT318", "apiKeyEnv is not the name of an environment variable", hint)
     return text
@@ -102,7 +102,7 @@ def _no_sample_rows(wanted: bool) -> bool:  # noqa: FBT001 - pydantic calls it
     return wanted
 
 
-class Prices(Part):
+class PricesSection(Part):
     """What tuning costs, and the day on which somebody looked it up."""
 
     as_of: Annotated[
@@ -123,7 +123,7 @@ class Prices(Part):
     """The price of a million training tokens, by base model."""
 
 
-class Provider(Part):
+class ProviderSection(Part):
     """One tuning API."""
 
     type: Annotated[
@@ -142,7 +142,7 @@ class Provider(Part):
     api_key_env: Annotated[
         str,
         AfterValidator(_api_key_env),
-        Field(examples=["GEMINI_API_KEY"], json_schema_extra={"pattern": f"^{_VARIABLE.pattern}$"}),
+        Field(examples=["GEMINI_API_KEY"], json_schema_extra={"pattern": f"^{VARIABLE.pattern}$"}),
     ] = "GEMINI_API_KEY"
     """The environment variable that holds the key."""
     max_concurrent_runs: Annotated[
@@ -154,13 +154,13 @@ class Provider(Part):
     ] = None
     """How many requests may be sent in a minute."""
     prices: Annotated[
-        Prices | None,
+        PricesSection | None,
         Field(examples=[{"asOf": "2026-11-01", "currency": "USD", "perMillionTokens": {"models/tiny": 0.5}}]),
     ] = None
     """A dated price table: what plans estimate with, and what a budget is kept by."""
 
     @model_validator(mode="after")
-    def _private(self) -> Provider:
+    def _private(self) -> ProviderSection:
         if self.endpoint is None or self.type != "gemini":
             return self
         parts = urlsplit(self.endpoint)
@@ -175,7 +175,7 @@ class Provider(Part):
         return "local" if self.type == "local" else "gemini"
 
 
-class Ledger(Part):
+class LedgerSection(Part):
     """Where the record of what was done is kept."""
 
     model_config = ConfigDict(
@@ -213,7 +213,7 @@ class Ledger(Part):
     """A directory in place of a branch."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> Ledger:
+    def _one_place(self) -> LedgerSection:
         if self.directory is not None and (self.branch is not None or self.remote is not None):
             hint = "keep the directory, or the branch and its remote"
             raise refuse("GT320", "the ledger has both a directory and a branch", hint, "directory")
@@ -223,7 +223,7 @@ class Ledger(Part):
 _SeverityWord = Annotated[Severity, Field(strict=False)]
 
 
-class Budget(Part):
+class BudgetSection(Part):
     """A limit on spending."""
 
     per_month: Annotated[
@@ -234,7 +234,7 @@ class Budget(Part):
     """What may be spent in a calendar month (UTC). A run whose outcome is not known counts as spent."""
 
 
-class Policy(Part):
+class PolicySection(Part):
     """What the controller may do."""
 
     max_deletes: Annotated[
@@ -257,7 +257,7 @@ class Policy(Part):
         Coded("GT330", "write a whole number and s, m, h or d, such as 24h"),
     ] = "24h"
     """How long a model that is to be deleted still stands, so that a mistake can be taken back."""
-    budget: Annotated[Budget | None, Field(examples=[{"perMonth": "200 USD"}])] = None
+    budget: Annotated[BudgetSection | None, Field(examples=[{"perMonth": "200 USD"}])] = None
     """A limit on spending. It needs ``prices`` of every provider that costs anything."""
     require_review: Annotated[
         Literal["pullRequest", "none"],
@@ -295,7 +295,7 @@ class Controller(Part):
     ] = None
     """The provider of specs that name none; by default ``local``."""
     providers: Annotated[
-        dict[ProviderKey, Provider],
+        dict[ProviderKey, ProviderSection],
         Field(
             min_length=1,
             max_length=50,
@@ -303,9 +303,9 @@ class Controller(Part):
             json_schema_extra={"propertyNames": {"pattern": _KEY_PATTERN}},
         ),
         Coded("GT315", "write at least one provider, its key of a-z, 0-9 and -, starting with a letter"),
-    ] = Field(default_factory=lambda: {"local": Provider(type="local")})
+    ] = Field(default_factory=lambda: {"local": ProviderSection(type="local")})
     """The tuning APIs, by a key of your choice."""
-    ledger: Annotated[Ledger, Field(examples=[{"branch": "gitune-status"}])] = Ledger()
+    ledger: Annotated[LedgerSection, Field(examples=[{"branch": "gitune-status"}])] = LedgerSection()
     """Where the record of what was done is kept."""
-    policy: Annotated[Policy, Field(examples=[{"maxDeletes": 1}])] = Policy()
+    policy: Annotated[PolicySection, Field(examples=[{"maxDeletes": 1}])] = PolicySection()
     """What the controller may do."""

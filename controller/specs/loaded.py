@@ -1,13 +1,15 @@
-"""What loading gives: valid specs with their places, broken ones that still have a name, and files without one."""
+"""What loading gives, valid specs and broken ones, and which of them refer to what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.documents import Document, Path, Spot
 from controller.errors import Problem
-from controller.specs.models import TunedModel
+from controller.settings import Settings
+from controller.specs.models import FromSpecSection, TunedModel
 from controller.state.desired import Place
 
 
@@ -78,3 +80,154 @@ class LoadedSpecs:
 def placed(file: str, spot: Spot) -> Place:
     """A place in a document as a place in the repository."""
     return Place(file, spot.line, spot.column)
+
+
+_FROM: Path = ("spec", "baseModel", "from")
+
+
+def check_references(loaded: LoadedSpecs, settings: Settings) -> LoadedSpecs:
+    """The same specs, those that name a provider or a base spec that will not do moved among the broken ones."""
+    loaded = setting_aside(loaded, _provider_problems(loaded, settings))
+    loaded = setting_aside(loaded, _base_problems(loaded, settings))
+    while found := list(_fallen_bases(loaded)):
+        loaded = setting_aside(loaded, found)
+    return loaded
+
+
+def order(specs: Iterable[LoadedSpec]) -> tuple[LoadedSpec, ...]:
+    """The specs with every base before what is tuned on it, else by name; what is in a circle comes last."""
+    left = {s.name: s for s in sorted(specs, key=lambda s: s.name)}
+    done: list[LoadedSpec] = []
+    while ready := [s for s in left.values() if base_of(s) not in left]:
+        done.extend(ready)
+        for spec in ready:
+            del left[spec.name]
+    return (*done, *left.values())
+
+
+def base_of(spec: LoadedSpec) -> str | None:
+    """The name of the spec whose model this one is tuned on; None for a model of the provider."""
+    base = spec.model.spec.base_model
+    return base.from_ if isinstance(base, FromSpecSection) else None
+
+
+def setting_aside(loaded: LoadedSpecs, found: Iterable[tuple[LoadedSpec, Problem]]) -> LoadedSpecs:
+    """The same specs, those with a problem moved among the broken ones."""
+    by_name: dict[str, list[Problem]] = {}
+    for spec, problem in found:
+        by_name.setdefault(spec.name, []).append(problem)
+    if not by_name:
+        return loaded
+    fallen = tuple(
+        BrokenSpec(
+            s.name,
+            s.spot(("metadata", "name")),
+            tuple(sorted({*s.document.problems, *by_name[s.name]})),
+            s.model.metadata.former_names,
+        )
+        for s in loaded.specs
+        if s.name in by_name
+    )
+    return LoadedSpecs(
+        tuple(s for s in loaded.specs if s.name not in by_name),
+        tuple(sorted({*loaded.problems, *(p for ps in by_name.values() for p in ps)})),
+        tuple(sorted((*loaded.broken, *fallen), key=lambda b: b.name)),
+        loaded.unreadable,
+    )
+
+
+def former_name_problems(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Problem]]:
+    """Former names that are in use: by another spec, by the spec itself, or by two specs at once."""
+    places = {b.name: b.place for b in loaded.broken} | {s.name: s.spot(("metadata", "name")) for s in loaded.specs}
+    claims = Counter(f for s in loaded.specs for f in set(s.model.metadata.former_names))
+    claims.update(f for b in loaded.broken for f in set(b.former_names))
+    for spec in loaded.specs:
+        for number, name in enumerate(spec.model.metadata.former_names):
+            if name in places:
+                owner = places[name]
+                message = f"the former name {name} is the name of a spec at {owner.file}:{owner.line}"
+            elif claims[name] > 1:
+                message = f"the former name {name} is claimed by more than one spec"
+            elif name in spec.model.metadata.former_names[:number]:
+                message = f"the former name {name} is listed twice"
+            else:
+                continue
+            hint = "remove it from formerNames, unless the other one is to give the name up"
+            yield spec, _problem(spec, ("metadata", "formerNames", number), "GT302", message, hint)
+
+
+def _provider_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[LoadedSpec, Problem]]:
+    known = ", ".join(sorted(settings.providers))
+    for spec in loaded.specs:
+        provider = spec.model.spec.provider
+        if provider is not None and provider not in settings.providers:
+            message = f"there is no provider {provider} in gitune.yaml"
+            yield spec, _problem(spec, ("spec", "provider"), "GT307", message, f"the providers there are {known}")
+
+
+def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[LoadedSpec, Problem]]:
+    by_name = loaded.by_name
+    present = {*by_name, *(b.name for b in loaded.broken)}
+    circles = _circles(by_name)
+    for spec in loaded.specs:
+        base = base_of(spec)
+        if base is None:
+            continue
+        if base == spec.name:
+            yield spec, _problem(spec, _FROM, "GT304", f"{base} is to be tuned on itself", "name another spec")
+        elif base not in present:
+            names = ", ".join(sorted(present - {spec.name})[:10])
+            hint = (
+                f"the other specs are {names}"
+                if names
+                else "write a spec of that name, or take a `models/…` as the base"
+            )
+            yield spec, _problem(spec, _FROM, "GT303", f"there is no spec {base}", hint)
+        elif spec.name in circles:
+            message = f"the specs are tuned on each other in a circle: {circles[spec.name]}"
+            yield spec, _problem(spec, _FROM, "GT305", message, "give one of them a model of the provider as its base")
+        elif base in by_name and _provider(by_name[base], settings) != _provider(spec, settings):
+            message = (
+                f"{base} is tuned by {_provider(by_name[base], settings)}, this spec by {_provider(spec, settings)}"
+            )
+            yield spec, _problem(spec, _FROM, "GT306", message, "a model can only be tuned further where it is")
+
+
+def _circles(by_name: Mapping[str, LoadedSpec]) -> dict[str, str]:
+    """For each spec in a circle the whole circle, each member with its place. A spec has one base at the most."""
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for start in sorted(by_name):
+        trail: list[str] = []
+        name: str | None = start
+        while name is not None and name in by_name and name not in seen:
+            seen.add(name)
+            trail.append(name)
+            name = base_of(by_name[name])
+        if name in trail and (members := trail[trail.index(name) :])[1:]:
+            text = " → ".join(_member(by_name[m]) for m in (*members, members[0]))
+            found.update(dict.fromkeys(members, text))
+    return found
+
+
+def _member(spec: LoadedSpec) -> str:
+    place = spec.spot(_FROM)
+    return f"{spec.name} ({place.file}:{place.line})"
+
+
+def _fallen_bases(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Problem]]:
+    broken = {b.name: b for b in loaded.broken}
+    for spec in loaded.specs:
+        if (base := base_of(spec)) in broken:
+            place = broken[base].place
+            message = f"its base spec {base} at {place.file}:{place.line} is not valid"
+            yield spec, _problem(spec, _FROM, "GT308", message, f"fix {base} first")
+
+
+def _provider(spec: LoadedSpec, settings: Settings) -> str:
+    return spec.model.spec.provider or settings.default_provider
+
+
+def _problem(spec: LoadedSpec, path: Path, code: str, message: str, hint: str) -> Problem:
+    place = spec.spot(path)
+    return Problem(place.file, place.line, place.column, code, message, hint=hint)

@@ -7,21 +7,64 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TypeVar
 
 from pydantic import ValidationError
 
-from controller.documents import Document, Limits, Path, Spot, Value, parse
+from controller.documents import Document, FileLimits, Path, Spot, Value, parse
 from controller.errors import Problem, Severity
 from controller.settings import SETTINGS_FILE
-from controller.specs.loaded import BrokenSpec, LoadedSpec, LoadedSpecs, SpecFile, placed
+from controller.specs.fields import API_VERSION, GROUP, Part
+from controller.specs.loaded import (
+    BrokenSpec,
+    LoadedSpec,
+    LoadedSpecs,
+    SpecFile,
+    former_name_problems,
+    placed,
+    setting_aside,
+)
 from controller.specs.models import TunedModel
-from controller.specs.parts import API_VERSION, GROUP
-from controller.specs.references import former_name_problems, setting_aside
-from controller.specs.wording import problems as worded
+from controller.specs.validation_messages import problems as worded
 from controller.state.desired import Place
 from controller.state.identity import NAME
 
-SPEC_LIMITS = Limits(tokens=60_000, nodes=20_000, scalar=1 << 16)
+
+def spec_paths(patterns: Sequence[str], paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths that a pattern fits, sorted. ``*`` stays within a folder, ``**`` stands for any number of folders."""
+    wanted = [pattern.removeprefix("./") for pattern in patterns]
+    return tuple(sorted(path for path in paths if any(_is_fit(pattern, path) for pattern in wanted)))
+
+
+@lru_cache(maxsize=1 << 15)  # the paths of a repository are asked about at every look at it
+def _is_fit(pattern: str, path: str) -> bool:
+    return _fits(pattern.split("/"), path.split("/"))
+
+
+def _fits(pattern: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether a path fits, in steps of at most the one length times the other: patterns come from people."""
+    at, taken = 0, 0
+    last: tuple[int, int] | None = None  # behind the latest `**`, and how far it reaches so far
+    while taken < len(path):
+        part = pattern[at] if at < len(pattern) else ""
+        if part == "**":
+            at += 1
+            last = (at, taken)
+        elif part and fnmatchcase(path[taken], part):
+            at, taken = at + 1, taken + 1
+        elif last is not None:
+            last = (last[0], last[1] + 1)
+            at, taken = last
+        else:
+            return False
+    return all(part == "**" for part in pattern[at:])
+
+
+Model = TypeVar("Model", bound=Part)
+
+SPEC_LIMITS = FileLimits(tokens=60_000, nodes=20_000, scalar=1 << 16)
 _KINDS = ("TunedModel", "Controller")
 _WRITTEN_BY_US = "TunedModelStatus"  # a ledger kept in a directory may lie among the specs
 _OURS = frozenset({"baseModel", "dataset"})  # the fields that each spec has
@@ -70,6 +113,36 @@ def read_file(name: str, data: bytes) -> SpecFile:
     return SpecFile(name, tuple(reading.readings), reading.problems, reading.unreadable)
 
 
+def read_one(
+    data: bytes, file: str, model: type[Model], code: str
+) -> tuple[Document | None, Model | None, tuple[Problem, ...]]:
+    """The document of a file that holds one, by its model, and what is wrong with it. Nothing is raised.
+
+    The document is None where it cannot be read as a mapping, the model where there is none. ``code`` is that of a file
+    which is not one mapping.
+    """
+    parsed = parse(data, file, SPEC_LIMITS)
+    hint = f"start it with `apiVersion: {API_VERSION}` and `kind: {model.__name__}`"
+    if len(parsed.documents) != 1:
+        if any(p.severity is Severity.ERROR for p in parsed.problems):
+            return None, None, parsed.problems
+        spot = parsed.documents[1].place if parsed.documents else Spot(1, 1)
+        message = f"the file holds {len(parsed.documents)} documents, it must hold one"
+        wrong = Problem(file, spot.line, spot.column, code, message, hint=hint)
+        return None, None, (*parsed.problems, wrong)
+    (document,) = parsed.documents
+    if not document.whole:
+        return None, None, parsed.problems
+    if not isinstance(document.value, dict):
+        wrong = problem_at(document, document.place, code, "this is not a mapping", hint)
+        return None, None, (*parsed.problems, wrong)
+    try:
+        read = model.model_validate(document.value)
+    except ValidationError as error:
+        return document, None, (*parsed.problems, *worded(document, model, error))
+    return document, read, (*parsed.problems, *worded(document, model, None))
+
+
 class _Reading:
     """One file while its documents are taken in."""
 
@@ -113,14 +186,14 @@ def _standing(document: Document) -> Problem | None:
     value = document.value
     if isinstance(value, list) and any(_is_ours(_lowered(item)) for item in value):
         hint = "write each spec as a document of its own, with a line of --- between them"
-        return _problem(document, document.place, "GT007", "specs cannot stand in a list", hint)
+        return problem_at(document, document.place, "GT007", "specs cannot be in a list", hint)
     if not isinstance(value, dict) or not _is_ours(lowered := _lowered(value)):
         return None
     version, kind = lowered.get("apiversion"), lowered.get("kind")
     for key in ("apiVersion", "kind"):
         written = next((k for k in value if k.lower() == key.lower()), None)
         if written not in (None, key):
-            return _problem(
+            return problem_at(
                 document, document.key_place((written,)), "GT001", f"there is no field {written!r}", f"write {key}"
             )
     # gitune.yaml is read as what it is, also where a pattern for specs fits it.
@@ -128,14 +201,14 @@ def _standing(document: Document) -> Problem | None:
         return None
     if version is None:
         hint = f"add `apiVersion: {API_VERSION}`" + ("" if kind is not None else " and `kind: TunedModel`")
-        return _problem(document, document.place, "GT008", "apiVersion is missing", hint)
+        return problem_at(document, document.place, "GT008", "apiVersion is missing", hint)
     if version != API_VERSION:
         message = "this apiVersion is not one this version of Gitune reads"
-        return _problem(
+        return problem_at(
             document, document.value_place(("apiVersion",)), "GT004", message, f"write `apiVersion: {API_VERSION}`"
         )
     if kind is None:
-        return _problem(document, document.place, "GT006", "kind is missing", "add `kind: TunedModel`")
+        return problem_at(document, document.place, "GT006", "kind is missing", "add `kind: TunedModel`")
     return _kind_problem(document, kind)
 
 
@@ -144,10 +217,10 @@ def _kind_problem(document: Document, kind: Value) -> Problem | None:
         return None
     place = document.value_place(("kind",))
     if kind == "Controller":
-        return _problem(document, place, "GT005", "a Controller document is not a spec", _CONTROLLER_HINT)
+        return problem_at(document, place, "GT005", "a Controller document is not a spec", _CONTROLLER_HINT)
     close = difflib.get_close_matches(str(kind).lower(), [k.lower() for k in _KINDS], 1)
     meant = next((k for k in _KINDS if close and k.lower() == close[0]), _KINDS[0])
-    return _problem(document, place, "GT005", "there is no such kind", f"write `kind: {meant}`")
+    return problem_at(document, place, "GT005", "there is no such kind", f"write `kind: {meant}`")
 
 
 def _lowered(value: Value) -> dict[str, Value]:
@@ -200,7 +273,7 @@ def _leaving(document: Document, model: TunedModel) -> Iterator[Problem]:
         whole = posixpath.normpath(posixpath.join(posixpath.dirname(document.file), path or "."))
         if whole.startswith(".."):
             hint = "keep the dataset in the repository, next to its spec"
-            yield _problem(document, document.value_place(at), "GT035", "the path leaves the repository", hint)
+            yield problem_at(document, document.value_place(at), "GT035", "the path leaves the repository", hint)
 
 
 def _name(document: Document) -> str | None:
@@ -273,5 +346,6 @@ def _order(place: Place) -> tuple[str, int, int]:
     return place.file, place.line, place.column
 
 
-def _problem(document: Document, spot: Spot, code: str, message: str, hint: str) -> Problem:
+def problem_at(document: Document, spot: Spot, code: str, message: str, hint: str) -> Problem:
+    """A problem of a document at a place in it."""
     return Problem(document.file, spot.line, spot.column, code, message, hint=hint)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from controller.specs.parts import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
+from controller.specs.fields import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
 from controller.state.desired import DeletionPolicy, WhenSuperseded
 from controller.state.identity import NAME
 
@@ -42,7 +42,7 @@ def seconds(duration: str) -> float:
     return float(int(duration[:-1]) * _SECONDS[duration[-1]])
 
 
-class Metadata(Part):
+class MetadataSection(Part):
     """Who this is."""
 
     name: Name
@@ -59,7 +59,7 @@ class Metadata(Part):
     """Free text pairs, for people and filters."""
 
 
-class FromSpec(Part):
+class FromSpecSection(Part):
     """Another spec, on whose active run this one is tuned."""
 
     from_: Annotated[
@@ -71,14 +71,16 @@ class FromSpec(Part):
 def _base_kind(value: Any) -> str | None:  # noqa: ANN401 - called by pydantic with whatever the file holds
     if isinstance(value, str):
         return "name"
-    return "spec" if isinstance(value, (dict, FromSpec)) else None
+    return "spec" if isinstance(value, (dict, FromSpecSection)) else None
 
 
 _BaseModelName = Annotated[str, Field(pattern=r"^models/[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-_Base = Annotated[Annotated[_BaseModelName, Tag("name")] | Annotated[FromSpec, Tag("spec")], Discriminator(_base_kind)]
+_Base = Annotated[
+    Annotated[_BaseModelName, Tag("name")] | Annotated[FromSpecSection, Tag("spec")], Discriminator(_base_kind)
+]
 
 
-class Columns(Part):
+class ColumnsSection(Part):
     """The names under which a row keeps its two texts."""
 
     input: Annotated[Column, Field(examples=["text_input"]), Coded("GT042", "write the name of a column")] = (
@@ -89,14 +91,10 @@ class Columns(Part):
     """The column or key of the text that is answered."""
 
     @model_validator(mode="after")
-    def _different(self) -> Columns:
+    def _different(self) -> ColumnsSection:
         if self.input == self.output:
             raise refuse("GT042", "input and output are the same column", "name two different columns", "output")
         return self
-
-
-def _dataset_path(text: str) -> str:
-    return relative(text, "GT034")
 
 
 def _dataset_uri(text: str) -> str:
@@ -105,7 +103,7 @@ def _dataset_uri(text: str) -> str:
     return text
 
 
-class DatasetFile(Part):
+class DatasetFileSection(Part):
     """A file of examples."""
 
     model_config = ConfigDict(
@@ -118,7 +116,7 @@ class DatasetFile(Part):
     path: (
         Annotated[
             Text,
-            AfterValidator(_dataset_path),
+            AfterValidator(lambda text: relative(text, "GT034")),
             Field(examples=["datasets/next-number.jsonl"], json_schema_extra={"pattern": RELATIVE_PATTERN}),
         ]
         | None
@@ -141,11 +139,11 @@ class DatasetFile(Part):
     """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on."""
     format: Annotated[Literal["jsonl", "json", "csv"] | None, Field(examples=["jsonl"])] = None
     """How the file is written; by default its suffix says so."""
-    columns: Annotated[Columns, Field(examples=[{"input": "question", "output": "answer"}])] = Columns()
+    columns: Annotated[ColumnsSection, Field(examples=[{"input": "question", "output": "answer"}])] = ColumnsSection()
     """Which columns or keys hold the two texts of a row."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> DatasetFile:
+    def _one_source(self) -> DatasetFileSection:
         if self.path is not None and self.uri is not None:
             raise refuse("GT028", "path and uri are both given", "keep one of the two", "uri")
         if self.path is None and self.uri is None:
@@ -165,7 +163,7 @@ class DatasetFile(Part):
         raise refuse("GT033", "datasets at a uri are not built yet", hint, "uri")
 
 
-class TrainingDataset(DatasetFile):
+class TrainingDatasetSection(DatasetFileSection):
     """The examples a model is tuned on."""
 
     prefix: Annotated[
@@ -174,7 +172,7 @@ class TrainingDataset(DatasetFile):
     """Put before every input. Callers must send it too; the status records it."""
 
 
-class Hyperparameters(Part):
+class HyperparametersSection(Part):
     """How the tuning runs. What is not written the provider decides."""
 
     model_config = ConfigDict(json_schema_extra={"not": {"required": ["learningRate", "learningRateMultiplier"]}})
@@ -195,14 +193,14 @@ class Hyperparameters(Part):
     """A factor on the base model's own learning rate."""
 
     @model_validator(mode="after")
-    def _one_rate(self) -> Hyperparameters:
+    def _one_rate(self) -> HyperparametersSection:
         if self.learning_rate is not None and self.learning_rate_multiplier is not None:
             message = "learningRate and learningRateMultiplier are both given"
             raise refuse("GT011", message, "keep one of the two", "learningRateMultiplier")
         return self
 
 
-class Sampling(Part):
+class SamplingSection(Part):
     """What the tuned model answers with unless a call says otherwise."""
 
     temperature: Annotated[
@@ -215,7 +213,7 @@ class Sampling(Part):
     """How many of the likeliest tokens an answer is drawn from."""
 
 
-class Limits(Part):
+class LimitsSection(Part):
     """Where a run is stopped."""
 
     max_duration: Annotated[
@@ -226,7 +224,7 @@ class Limits(Part):
     """A run that takes longer is cancelled and the spec stalls."""
 
     @model_validator(mode="after")
-    def _not_too_long(self) -> Limits:
+    def _not_too_long(self) -> LimitsSection:
         if (self.seconds or 0) > _LONGEST:
             raise refuse("GT023", "maxDuration must be at most 30d", "write a shorter time, such as 24h", "maxDuration")
         return self
@@ -246,10 +244,10 @@ def _metric(text: str) -> str:
     raise refuse("GT027", "this metric is not known", hint)
 
 
-class Evaluation(Part):
+class EvaluationSection(Part):
     """The examination a new run has to pass before it serves."""
 
-    dataset: Annotated[DatasetFile, Field(examples=[{"path": "datasets/next-number.eval.jsonl"}])]
+    dataset: Annotated[DatasetFileSection, Field(examples=[{"path": "datasets/next-number.eval.jsonl"}])]
     """The questions and the answers expected."""
     metric: Annotated[
         str, AfterValidator(_metric), Field(examples=["exactMatch"], json_schema_extra={"enum": ["exactMatch"]})
@@ -261,7 +259,7 @@ class Evaluation(Part):
     """The share of right answers a run needs to become active."""
 
 
-class Spec(Part):
+class SpecSection(Part):
     """What is wanted."""
 
     provider: Annotated[
@@ -290,11 +288,11 @@ class Spec(Part):
         Literal["classification", "summarization", "search", "other"], Field(examples=["classification"])
     ] = "other"
     """What kind of task it is: picks the advised dataset size."""
-    dataset: Annotated[TrainingDataset, Field(examples=[{"path": "datasets/next-number.jsonl"}])]
+    dataset: Annotated[TrainingDatasetSection, Field(examples=[{"path": "datasets/next-number.jsonl"}])]
     """The examples."""
-    hyperparameters: Annotated[Hyperparameters, Field(examples=[{"epochCount": 5}])] = Hyperparameters()
+    hyperparameters: Annotated[HyperparametersSection, Field(examples=[{"epochCount": 5}])] = HyperparametersSection()
     """How the tuning runs."""
-    sampling: Annotated[Sampling, Field(examples=[{"temperature": 0.7}])] = Sampling()
+    sampling: Annotated[SamplingSection, Field(examples=[{"temperature": 0.7}])] = SamplingSection()
     """What the tuned model answers with by default."""
     attempt: Annotated[
         int, Field(ge=1, le=999_999, examples=[1]), Coded("GT020", "raise it by one to pay for the same inputs again")
@@ -310,9 +308,9 @@ class Spec(Part):
         int, Field(ge=0, le=100, examples=[2]), Coded("GT022", "2 keeps the last two models for free reverts")
     ] = 2
     """How many retired runs are kept for free reverts."""
-    limits: Annotated[Limits, Field(examples=[{"maxDuration": "24h"}])] = Limits()
+    limits: Annotated[LimitsSection, Field(examples=[{"maxDuration": "24h"}])] = LimitsSection()
     """Where a run is stopped."""
-    evaluation: Annotated[Evaluation | None, Field(examples=[{"minScore": 0.8}])] = None
+    evaluation: Annotated[EvaluationSection | None, Field(examples=[{"minScore": 0.8}])] = None
     """The examination a new run has to pass before it serves."""
 
 
@@ -323,7 +321,7 @@ class TunedModel(Part):
     """The format of this document."""
     kind: Annotated[Literal["TunedModel"], Coded("GT005", "write `kind: TunedModel`")]
     """What this document describes."""
-    metadata: Annotated[Metadata, Field(examples=[{"name": "next-number"}])]
+    metadata: Annotated[MetadataSection, Field(examples=[{"name": "next-number"}])]
     """Who this is."""
-    spec: Annotated[Spec, Field(examples=[{"baseModel": "models/tiny"}])]
+    spec: Annotated[SpecSection, Field(examples=[{"baseModel": "models/tiny"}])]
     """What is wanted."""

@@ -9,7 +9,7 @@ from controller.engine import commands
 from controller.engine.reconcile import Approval, Pass, follow, reconcile
 from controller.errors import SourceError, Transient
 from controller.ports import Capabilities, Ports
-from controller.report.problems import unreadable
+from controller.report.render_problems import unreadable
 from controller.settings import ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
 from controller.state.identity import Hyperparameters

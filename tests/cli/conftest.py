@@ -13,7 +13,7 @@ import structlog
 
 from controller.cli.logs import configure
 from controller.cli.main import run
-from controller.cli.options import Asked
+from controller.cli.options import GlobalOptions
 from tests.cli.running import Process, Ran, WriteSpec
 
 SPEC = """\
@@ -51,7 +51,7 @@ def log_setup() -> Iterator[None]:
     """Whatever a command sets up for logging is undone at the end; before it, nothing is logged."""
     root = logging.getLogger()
     handlers, level, raises = list(root.handlers), root.level, logging.raiseExceptions
-    configure(Asked())
+    configure(GlobalOptions())
     yield
     root.handlers[:] = handlers
     root.setLevel(level)

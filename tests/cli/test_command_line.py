@@ -13,7 +13,7 @@ from controller import __version__
 from controller.cli import main
 from controller.cli.app import app
 from controller.cli.main import glimpsed, run
-from controller.cli.options import Asked, Format
+from controller.cli.options import Format, GlobalOptions
 from tests.cli.running import Commit, Process, WriteSpec
 
 COMMANDS = [
@@ -114,7 +114,9 @@ def test_shared_options_may_stand_before_the_command_and_the_later_one_wins(gitu
     spec("good")
     assert json.loads(gitune("-o", "json", "validate").stdout)["problems"] == []
     assert gitune("-o", "json", "validate", "-o", "text").stdout.startswith("no problems")
-    assert Asked(verbose=True).over(Asked(output=Format.JSON)) == Asked(output=Format.JSON, verbose=True)
+    assert GlobalOptions(verbose=True).over(GlobalOptions(output=Format.JSON)) == GlobalOptions(
+        output=Format.JSON, verbose=True
+    )
 
 
 def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(
@@ -123,7 +125,7 @@ def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(
     def fails(*_: object) -> int:
         raise ZeroDivisionError("key=AIzaNotAKeyButLooksLikeOne")
 
-    monkeypatch.setattr("controller.cli.starting.init", fails)
+    monkeypatch.setattr("controller.cli.init.init", fails)
     assert main.run(["init", "--root", str(folder)]) == 1
     said = capsys.readouterr().err
     assert said.splitlines()[0] == "error: this should not have happened: ZeroDivisionError: key=***"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.app import app
-from controller.cli.codes import Code
+from controller.cli.exit_codes import ExitCode
 from controller.cli.main import run
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text("utf-8")
@@ -23,8 +23,8 @@ def test_the_page_names_the_command_and_its_options(name: str, capsys: pytest.Ca
     assert [option for option in options if f"`{option}" not in PAGE] == []
 
 
-@pytest.mark.parametrize("code", Code)
-def test_the_page_explains_the_exit_code(code: Code) -> None:
+@pytest.mark.parametrize("code", ExitCode)
+def test_the_page_explains_the_exit_code(code: ExitCode) -> None:
     assert re.search(rf"^\| {code.value} \| \S", PAGE, re.MULTILINE)
 
 

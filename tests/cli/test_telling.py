@@ -13,8 +13,8 @@ import pytest
 import structlog
 from rich.console import Console
 
-from controller.cli.failures import broken, incomplete, refused
-from controller.cli.options import Asked, Format
+from controller.cli.exit_codes import broken, explained, incomplete
+from controller.cli.options import Format, GlobalOptions
 from controller.cli.output import Screen, Views
 from controller.cli.progress import Bars, Lines, Quiet, following, progress_line
 from controller.errors import SpecInvalid, Transient
@@ -40,7 +40,7 @@ def cancelled(name: str = "numbers") -> Cancel:
 
 
 def test_a_pipe_is_told_each_tenth_of_a_run_once_and_its_end_once(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines(Screen(Asked()))
+    lines = Lines(Screen(GlobalOptions()))
     for step in (0, 5, 9, 10, 12, 31):
         lines.observed(seen(step))
     for _ in range(2):
@@ -50,7 +50,7 @@ def test_a_pipe_is_told_each_tenth_of_a_run_once_and_its_end_once(capsys: pytest
 
 
 def test_a_pipe_is_told_what_was_done_and_not_what_is_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines(Screen(Asked()))
+    lines = Lines(Screen(GlobalOptions()))
     lines.ended(Done(cancelled()))
     lines.ended(Held(cancelled(), Reason.QUOTA_EXCEEDED, "later"))
     lines.ended(Done(Nothing(name="n", provider="local", reason=Reason.UP_TO_DATE, message="")))
@@ -63,7 +63,7 @@ def test_a_line_of_progress_says_how_far_and_how_well() -> None:
 
 
 def test_a_terminal_shows_a_bar_a_run_that_reaches_its_end() -> None:
-    screen = Screen(Asked())
+    screen = Screen(GlobalOptions())
     sink = io.StringIO()
     screen.err = Console(file=sink, force_terminal=True, width=100, markup=False, emoji=False)
     know(CANARY)
@@ -83,21 +83,21 @@ def test_a_terminal_shows_a_bar_a_run_that_reaches_its_end() -> None:
 
 def test_programs_are_told_nothing_beside_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     for form in (Format.JSON, Format.MARKDOWN):
-        with following(Screen(Asked(output=form))) as quiet:
+        with following(Screen(GlobalOptions(output=form))) as quiet:
             assert type(quiet) is Quiet
             quiet.started(cancelled())
             quiet.observed(seen(10))
             quiet.ended(Done(cancelled()))
-    assert type(following(Screen(Asked()))) is Lines
+    assert type(following(Screen(GlobalOptions()))) is Lines
     assert capsys.readouterr().out == ""
 
 
 def test_no_result_and_no_error_shows_a_known_secret(capsys: pytest.CaptureFixture[str]) -> None:
     know(CANARY)
     for form in Format:
-        asked = Asked(output=form, debug=True)
+        asked = GlobalOptions(output=form, debug=True)
         Screen(asked).show(Views(lambda _: CANARY, lambda: {"a": CANARY}, lambda: f"{CANARY}\n"))
-        refused(Transient(f"m {CANARY}", hint=f"h {CANARY}"), asked)
+        explained(Transient(f"m {CANARY}", hint=f"h {CANARY}"), asked)
         broken(ValueError(CANARY), asked)
     written = capsys.readouterr()
     assert "***" in written.out
@@ -106,19 +106,19 @@ def test_no_result_and_no_error_shows_a_known_secret(capsys: pytest.CaptureFixtu
 
 
 def test_an_error_without_a_message_is_told_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert broken(KeyError(), Asked()) == 1
+    assert broken(KeyError(), GlobalOptions()) == 1
     assert capsys.readouterr().err.startswith("error: this should not have happened: KeyError\n")
-    assert refused(SpecInvalid(()), Asked()) == 1
+    assert explained(SpecInvalid(()), GlobalOptions()) == 1
     assert capsys.readouterr().err == "error: no problem named\n"
 
 
 LOGGING = f"""
 import logging, structlog, warnings
 from controller.cli.logs import configure
-from controller.cli.options import Asked, LogFormat
+from controller.cli.options import GlobalOptions, LogFormat
 from controller.rest import know
 know({CANARY!r})
-configure(Asked(log_format=LogFormat.FORMAT, verbose=True))
+configure(GlobalOptions(log_format=LogFormat.FORMAT, verbose=True))
 structlog.stdlib.get_logger("gitune").info("run.created", model="m", key={CANARY!r}, row="a\\n::error::b\\x1b[31m")
 logging.getLogger("foreign").warning("GET /x?key=%s", {CANARY!r})
 logging.getLogger("httpx").info("never shown")
@@ -162,7 +162,9 @@ def test_logging_says_nothing_by_default_and_more_when_asked(gitune: Process, sp
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_way_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert incomplete(ModuleNotFoundError("No module named 'uvicorn.config'", name="uvicorn.config"), Asked()) == 1
+    assert (
+        incomplete(ModuleNotFoundError("No module named 'uvicorn.config'", name="uvicorn.config"), GlobalOptions()) == 1
+    )
 
     told = " ".join(capsys.readouterr().err.split())
     assert "error: this command needs the package uvicorn, which is not installed" in told
@@ -170,6 +172,6 @@ def test_a_package_that_is_not_installed_is_named_with_the_way_to_get_it(capsys:
 
 
 def test_a_part_of_gitune_that_is_missing_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
-    incomplete(ModuleNotFoundError("No module named 'controller.nothing'", name="controller.nothing"), Asked())
+    incomplete(ModuleNotFoundError("No module named 'controller.nothing'", name="controller.nothing"), GlobalOptions())
 
     assert "this should not have happened" in capsys.readouterr().err

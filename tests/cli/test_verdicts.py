@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.cli.codes import Code
-from controller.cli.verdicts import of_error, of_pass, of_plan
+from controller.cli.exit_codes import ExitCode, of_error, of_pass, of_plan
 from controller.engine.reconcile import Preview, Refused
 from controller.errors import (
     ControllerError,
@@ -21,7 +20,7 @@ from controller.errors import (
 from controller.plan.actions import Done, Held, Hold, Nothing, Orphan, Plan, Wait
 from controller.plan.approval import only_new
 from controller.plan.world import World
-from controller.report.problems import unreadable
+from controller.report.render_problems import unreadable
 from controller.state.desired import Desired, InvalidModel, Place
 from controller.state.observed import Observed, ObservedProvider
 from controller.state.reasons import Reason
@@ -45,19 +44,19 @@ SILENT = ObservedProvider("gemini", complete=False, error="403")
 
 @pytest.mark.parametrize("kind", [Hold, Nothing, Wait])
 def test_what_waits_or_holds_or_is_in_order_is_no_change(kind: type[Hold | Nothing | Wait]) -> None:
-    assert of_plan(world(), Plan("r", (action(kind),)), detailed=True) is Code.WELL
+    assert of_plan(world(), Plan("r", (action(kind),)), detailed=True) is ExitCode.WELL
 
 
 def test_changes_are_2_only_where_that_was_asked_for() -> None:
     plan = Plan("r", (action(Orphan),))
-    assert of_plan(world(), plan, detailed=True) is Code.CHANGES
-    assert of_plan(world(), plan, detailed=False) is Code.WELL
+    assert of_plan(world(), plan, detailed=True) is ExitCode.CHANGES
+    assert of_plan(world(), plan, detailed=False) is ExitCode.WELL
 
 
 @pytest.mark.parametrize("seen", [world(BROKEN), world(gemini=SILENT), world(Desired("r", (), complete=False))])
 def test_half_a_picture_is_a_failure_whatever_the_plan_says(seen: World) -> None:
-    assert of_plan(seen, Plan("r", (action(Orphan),)), detailed=True) is Code.FAILED
-    assert of_pass(seen, [Done(action(Hold, Reason.RUN_FAILED))]) is Code.FAILED
+    assert of_plan(seen, Plan("r", (action(Orphan),)), detailed=True) is ExitCode.FAILED
+    assert of_pass(seen, [Done(action(Hold, Reason.RUN_FAILED))]) is ExitCode.FAILED
 
 
 def test_what_could_not_be_used_is_named() -> None:
@@ -68,24 +67,24 @@ def test_what_could_not_be_used_is_named() -> None:
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason.traits.needs_person])
 def test_a_hold_that_needs_a_person_exits_3_planned_or_met_on_the_way(reason: Reason) -> None:
-    assert of_pass(world(), [Done(action(Hold, reason))]) is Code.HOLDS
-    assert of_pass(world(), [Held(action(Orphan), reason, "")]) is Code.HOLDS
+    assert of_pass(world(), [Done(action(Hold, reason))]) is ExitCode.HOLDS
+    assert of_pass(world(), [Held(action(Orphan), reason, "")]) is ExitCode.HOLDS
 
 
 @pytest.mark.parametrize(
     "reason", [Reason.SUSPENDED, Reason.QUEUED, Reason.QUOTA_EXCEEDED, Reason.BASE_MODEL_NOT_READY]
 )
 def test_a_hold_that_ends_by_itself_or_was_wished_for_exits_0(reason: Reason) -> None:
-    assert of_pass(world(), [Done(action(Hold, reason))]) is Code.WELL
+    assert of_pass(world(), [Done(action(Hold, reason))]) is ExitCode.WELL
 
 
 def test_a_provider_that_fails_in_mid_pass_exits_1() -> None:
-    assert of_pass(world(), [Held(action(Orphan), Reason.PROVIDER_UNREADABLE, "")]) is Code.FAILED
+    assert of_pass(world(), [Held(action(Orphan), Reason.PROVIDER_UNREADABLE, "")]) is ExitCode.FAILED
 
 
 def test_a_refused_plan_exits_3_and_every_other_error_1() -> None:
     refused = Refused("no", Preview(world(), Plan("r", ())))
-    assert {of_error(refused), of_error(UnsafePlan("no"))} == {Code.HOLDS}
+    assert {of_error(refused), of_error(UnsafePlan("no"))} == {ExitCode.HOLDS}
     others: tuple[ControllerError, ...] = (
         SpecInvalid((PROBLEM,)),
         RevisionConflict("x"),
@@ -95,7 +94,7 @@ def test_a_refused_plan_exits_3_and_every_other_error_1() -> None:
         OutcomeUnknown("x"),
         ControllerError("x"),
     )
-    assert {of_error(error) for error in others} == {Code.FAILED}
+    assert {of_error(error) for error in others} == {ExitCode.FAILED}
 
 
 def test_a_plan_against_a_base_shows_what_the_base_would_not_do_by_itself() -> None:

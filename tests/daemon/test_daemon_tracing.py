@@ -193,7 +193,7 @@ def test_a_request_that_failed_is_logged_with_what_the_other_side_calls_it_and_w
 def test_nothing_of_it_is_imported_where_nobody_asked() -> None:
     script = (
         "import sys; from controller.daemon.tracing import tracing\n"
-        "import controller.cli.running\n"
+        "import controller.cli.run\n"
         "with tracing({}): pass\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('opentelemetry', 'lightkube', 'requests')])"
     )

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from controller.dataset import Layout, Rules, check, digest, read_examples
-from controller.dataset import limits as caps
+from controller.dataset import rows as caps
 
 ROW = {"text_input": "question: what is this? context: a row", "output": "answer"}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.documents import LIMITS, Limits, parse
+from controller.documents import LIMITS, FileLimits, parse
 
 N = 100_000
 # What is read, the code it ends with, and the line and column.
@@ -69,17 +69,17 @@ def test_a_hostile_text_ends_at_a_line_within_a_second_of_work(bomb: str) -> Non
 @pytest.mark.parametrize(
     ("limits", "text", "code", "line"),
     [
-        (Limits(tokens=50), "- a\n" * 100, "GT127", 26),
-        (Limits(nodes=10), "- a\n" * 100, "GT127", 10),
-        (Limits(scalar=10), "a: b\nc: |\n  12345\n  67890\n", "GT115", 2),
-        (Limits(line=10), "a: b\nc: 1234567890\n", "GT115", 2),
-        (Limits(documents=2), "--- a\n--- b\n--- c\n", "GT116", 3),
-        (Limits(size=5), "a: bcd\n", "GT106", 1),
-        (Limits(aliases=1), "- &a b\n- *a\n- *a\n", "GT108", 3),
-        (Limits(depth=2), "a:\n  b:\n    c: 1\n", "GT107", 3),
+        (FileLimits(tokens=50), "- a\n" * 100, "GT127", 26),
+        (FileLimits(nodes=10), "- a\n" * 100, "GT127", 10),
+        (FileLimits(scalar=10), "a: b\nc: |\n  12345\n  67890\n", "GT115", 2),
+        (FileLimits(line=10), "a: b\nc: 1234567890\n", "GT115", 2),
+        (FileLimits(documents=2), "--- a\n--- b\n--- c\n", "GT116", 3),
+        (FileLimits(size=5), "a: bcd\n", "GT106", 1),
+        (FileLimits(aliases=1), "- &a b\n- *a\n- *a\n", "GT108", 3),
+        (FileLimits(depth=2), "a:\n  b:\n    c: 1\n", "GT107", 3),
     ],
 )
-def test_a_caller_may_set_closer_limits(limits: Limits, text: str, code: str, line: int) -> None:
+def test_a_caller_may_set_closer_limits(limits: FileLimits, text: str, code: str, line: int) -> None:
     problems = parse(text.encode(), "f.yaml", limits).problems
 
     assert [(p.code, p.line) for p in problems] == [(code, line)]

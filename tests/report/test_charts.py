@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.report.charts import curve_csv, curve_svg, curve_text, epoch_means, sparkline
-from controller.report.scale import Scale, loss_scale, ticks
+from controller.report.charts import Scale, curve_csv, curve_svg, curve_text, epoch_means, loss_scale, sparkline, ticks
 from controller.state.observed import LossPoint
 from controller.state.recorded import Run
 

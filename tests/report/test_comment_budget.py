@@ -9,8 +9,8 @@ import pytest
 
 from controller.plan.actions import Change, ChangeClass, Create, DatasetChange, Plan
 from controller.plan.cost import Cost
-from controller.report.comment import plan_comment
-from controller.report.comment_notes import DataNote, Note, Seconds, View
+from controller.report.plan_comment import plan_comment
+from controller.report.plan_comment_details import DataNote, Note, PlanView, Seconds
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason
@@ -50,12 +50,12 @@ def create(number: int) -> Create:
 LIMIT = 65_536
 
 
-def planned(count: int) -> View:
+def planned(count: int) -> PlanView:
     actions = tuple(create(n) for n in range(count))
     data = DataNote(40, 560, added=(1, 2, 3), edited=(7,), known_before=True, lengths=(10, 20, 30))
     notes = {a.name: Note(data=data, time=Seconds(100, 200, 3)) for a in actions}
     url = "https://github.com/acme/models/actions/runs/42"
-    return View(plan=Plan("a" * 40, actions, (), "b" * 64), head="a" * 40, notes=notes, summary_url=url)
+    return PlanView(plan=Plan("a" * 40, actions, (), "b" * 64), head="a" * 40, notes=notes, summary_url=url)
 
 
 def rows(body: str) -> list[str]:

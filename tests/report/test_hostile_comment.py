@@ -12,10 +12,9 @@ import pytest
 
 from controller.errors import Problem, Severity
 from controller.plan.actions import Change, ChangeClass, Guard, Hold, Orphan, Plan
-from controller.report.comment import plan_comment
-from controller.report.comment_foreign import ForeignAction, ForeignChange, ForeignPlan, foreign_comment
-from controller.report.comment_notes import Note, View
-from controller.report.comment_story import Story, story_comment
+from controller.report.plan_comment import ForeignAction, ForeignChange, ForeignPlan, foreign_comment, plan_comment
+from controller.report.plan_comment_details import Note, PlanView
+from controller.report.progress_comment import Story, progress_comment
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome, Score, Slot
 
@@ -136,7 +135,7 @@ def faults(markdown: str) -> list[str]:
 LIMIT = 65_536
 
 
-def view(words: list[str]) -> View:
+def view(words: list[str]) -> PlanView:
     """A plan whose every text is a stranger's."""
     at = iter(words * 40)
     take = at.__next__
@@ -157,7 +156,9 @@ def view(words: list[str]) -> View:
     guard = Guard("MaxDeletes", take(), (take(),), (take(),))
     plan = Plan("a" * 40, actions, (guard,), "b" * 64)
     note = Note(problems=(problem,), advice=take(), reusable=take())
-    return View(plan=plan, head="a" * 40, notes={a.name: note for a in actions}, loose=(problem,), unreadable=(take(),))
+    return PlanView(
+        plan=plan, head="a" * 40, notes={a.name: note for a in actions}, loose=(problem,), unreadable=(take(),)
+    )
 
 
 def told(words: list[str]) -> Story:
@@ -199,7 +200,7 @@ def test_ten_thousand_hostile_strings_become_no_link_no_mention_no_image_and_no_
         seen += len(words)
         for text in (
             plan_comment(view(words), LIMIT).body,
-            story_comment(told(words), LIMIT),
+            progress_comment(told(words), LIMIT),
             foreign_comment(foreign(words), LIMIT),
         ):
             found += faults(text)

@@ -1,7 +1,7 @@
 """What people and programs read of plans, outcomes, problems and status, byte for byte."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -11,20 +11,28 @@ import pytest
 from controller.errors import Problem
 from controller.plan.actions import Change, ChangeClass, Create, Done, Guard, Held, Hold, Outcome, Plan
 from controller.ports import Finding
-from controller.report.applied import applied_markdown, applied_summary, applied_text, people_text, waiting_on_people
 from controller.report.escape import json_text
-from controller.report.estimate import estimate
-from controller.report.findings import findings_json, findings_markdown, findings_table
-from controller.report.plan_json import applied_json, as_json
-from controller.report.plan_markdown import plan_markdown
-from controller.report.plan_text import plan_text
-from controller.report.problems import problems_json, problems_markdown, problems_text
-from controller.report.readme import readme
-from controller.report.standing import Standing, Word, standing
-from controller.report.status_json import status_json
-from controller.report.status_markdown import status_markdown
-from controller.report.status_text import status_detail, status_table
-from controller.report.wording import amount, counted, duration, figure, listed, percent
+from controller.report.formatting import amount, counted, duration, figure, listed, percent
+from controller.report.model_state import StateSummary, StateWord, state_of
+from controller.report.phrases import estimate
+from controller.report.readme import readme, row, section
+from controller.report.render_outcomes import (
+    applied_markdown,
+    applied_summary,
+    applied_text,
+    people_text,
+    waiting_on_people,
+)
+from controller.report.render_plan import applied_json, as_json, plan_markdown, plan_text
+from controller.report.render_problems import (
+    findings_json,
+    findings_markdown,
+    findings_table,
+    problems_json,
+    problems_markdown,
+    problems_text,
+)
+from controller.report.render_status import status_detail, status_json, status_markdown, status_table
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason
@@ -40,6 +48,12 @@ FINDINGS = (
 ATTACK = (
     "</details>\n![p](https://evil.test/x) | `x` @octocat &#64;team Fixes #1\x1b[31m\u202e<img src=x>\n::error::owned"
 )
+
+
+def readme_of(records: Mapping[str, Record]) -> str:
+    """The README.md of some records."""
+    ordered = [records[name] for name in sorted(records)]
+    return readme([row(record) for record in ordered], [section(record) for record in ordered])
 
 
 def test_a_plan_in_a_terminal(plan: Plan, golden: Golden, drawn: Draw) -> None:
@@ -118,15 +132,15 @@ def test_no_problem_is_said_in_words(drawn: Draw) -> None:
 
 
 def test_the_ledgers_front_page(records: dict[str, Record], golden: Golden) -> None:
-    golden("readme.md", readme(records))
+    golden("readme.md", readme_of(records))
 
 
 def test_the_front_page_does_not_depend_on_the_order_of_its_records(records: dict[str, Record]) -> None:
-    assert readme(dict(reversed(records.items()))) == readme(records)
+    assert readme_of(dict(reversed(records.items()))) == readme_of(records)
 
 
 def test_the_front_page_of_an_empty_ledger() -> None:
-    assert "No model is recorded yet." in readme({})
+    assert "No model is recorded yet." in readme_of({})
 
 
 def test_all_models_in_a_terminal(records: dict[str, Record], golden: Golden, drawn: Draw) -> None:
@@ -212,7 +226,7 @@ def test_hostile_data_brings_no_link_image_mention_or_tag_into_markdown(plan: Pl
         problems_markdown([Problem(ATTACK, 1, 1, ATTACK, ATTACK, hint=ATTACK)]),
         findings_markdown([Finding(ATTACK, well=False, message=ATTACK, fix=ATTACK)]),
         status_markdown({ATTACK: record}),
-        readme({ATTACK: record}),
+        readme_of({ATTACK: record}),
     )
     for page in pages:
         reader = Links()
@@ -274,13 +288,13 @@ def test_steps_round_up(plan: Plan) -> None:
 
 
 def test_the_word_for_a_model_comes_from_its_conditions(records: dict[str, Record]) -> None:
-    assert standing(records["next-number"]).word is Word.READY
-    assert standing(records["messages"]) == Standing(Word.RECONCILING, "Tuning", "56 of 140 steps")
-    assert standing(records["faulty"]).word is Word.STALLED
-    assert standing(replace(records["faulty"], orphaned=True)).word is Word.ORPHANED
-    assert standing(replace(records["faulty"], conditions=())).word is Word.UNKNOWN
+    assert state_of(records["next-number"]).word is StateWord.READY
+    assert state_of(records["messages"]) == StateSummary(StateWord.RECONCILING, "Tuning", "56 of 140 steps")
+    assert state_of(records["faulty"]).word is StateWord.STALLED
+    assert state_of(replace(records["faulty"], orphaned=True)).word is StateWord.ORPHANED
+    assert state_of(replace(records["faulty"], conditions=())).word is StateWord.UNKNOWN
     unready = Condition(ConditionType.READY, Truth.FALSE, Reason.SUSPENDED)
-    assert standing(replace(records["faulty"], conditions=(unready,))).word is Word.NOT_READY
+    assert state_of(replace(records["faulty"], conditions=(unready,))).word is StateWord.NOT_READY
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,6 @@ def test_severities_change_by_code_and_nothing_else_does() -> None:
 
     assert changed == (Problem("a", 1, 1, "GT209", "twice", Severity.ERROR, "h"), two)
     assert specs.with_severities((one, two), {}) == (one, two)
-    assert specs.with_severities((one, two), {"GT012": Severity.ADVICE}, frozenset({"GT012"})) == (one, two)
 
 
 def test_every_problem_of_the_file_is_told_at_once() -> None:

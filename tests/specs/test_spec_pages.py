@@ -9,10 +9,9 @@ import pytest
 from controller import documents, specs
 from controller.specs.codes import CODES
 from controller.specs.controller_model import Controller
-from controller.specs.daemon_model import Daemon
-from controller.specs.fields import fields
-from controller.specs.models import Evaluation, TunedModel
-from controller.specs.parts import Part
+from controller.specs.fields import Part, fields
+from controller.specs.models import EvaluationSection, TunedModel
+from controller.specs.repositories import Daemon
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC_PAGE = (ROOT / "docs" / "spec.md").read_text("utf-8")
@@ -25,7 +24,7 @@ def leaves(part: type[Part], at: tuple[str, ...] = ()) -> Iterator[str]:
     """Every field below a model by its dotted path; ``*`` stands for a free key."""
     for name, field in fields(part).items():
         path = (*at, name, *(("*",) if name == "providers" else ()))
-        inner = [p for p in field.parts if part is not Evaluation]
+        inner = [p for p in field.parts if part is not EvaluationSection]
         if not inner or name == "baseModel":
             yield ".".join(path)
         for found in inner:

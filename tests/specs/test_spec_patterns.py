@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from controller.specs.patterns import spec_paths
+from controller.specs.loading import spec_paths
 
 
 @pytest.mark.parametrize(

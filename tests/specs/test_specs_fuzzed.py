@@ -10,8 +10,8 @@ from controller import specs
 from controller.documents import dump, parse
 from controller.errors import Severity
 from controller.settings import Settings
-from controller.specs.models import Spec, TunedModel
-from controller.specs.parts import Part
+from controller.specs.fields import Part
+from controller.specs.models import SpecSection, TunedModel
 
 WHOLE: dict[str, object] = {
     "apiVersion": "gitune.dev/v1alpha1",
@@ -141,8 +141,8 @@ def patterns(part: type[Part]) -> set[str]:
 def test_no_pattern_takes_long_over_a_long_text(text: str) -> None:
     assert patterns(TunedModel)
     start = time.process_time()
-    for field in Spec.model_fields:
-        name = Spec.model_fields[field].alias
+    for field in SpecSection.model_fields:
+        name = SpecSection.model_fields[field].alias
         value = bent(WHOLE, ("spec", str(name)), "junk", text)
         loaded = specs.load_specs({"specs/a.yaml": dump(value).encode()})  # type: ignore[arg-type] # a plain value
         assert loaded.specs == ()

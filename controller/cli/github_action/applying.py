@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from controller.cli.codes import Code
+from controller.cli.exit_codes import ExitCode, of_pass
 from controller.cli.github_action import outputs
 from controller.cli.github_action.inputs import FailOn, Inputs
 from controller.cli.github_action.planning import place_of, plan_at, plan_outputs, write_plan
-from controller.cli.options import Asked
+from controller.cli.options import GlobalOptions
 from controller.cli.progress import Quiet
-from controller.cli.verdicts import of_pass
 from controller.errors import CodeHostError, ControllerError, SourceError
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost, Pull
-from controller.report.applied import applied_markdown, applied_summary
-from controller.report.plan_markdown import plan_markdown
+from controller.report.render_outcomes import applied_markdown, applied_summary
+from controller.report.render_plan import plan_markdown
 from controller.review.applying import Applied, Applying, apply
 from controller.review.grants import ApplyOrder
 from controller.review.planning import Reviewed
@@ -35,7 +34,7 @@ class Branch:
     tip: str
 
 
-async def applied_branch(asked: Asked, inputs: Inputs, host: CodeHost) -> Branch:
+async def applied_branch(asked: GlobalOptions, inputs: Inputs, host: CodeHost) -> Branch:
     """Only this branch is ever applied: not the one that a job was started on, and not the commit it began with.
 
     Raises `ControllerError` where the clone does not have it.
@@ -56,7 +55,7 @@ async def applied_branch(asked: Asked, inputs: Inputs, host: CodeHost) -> Branch
     raise ControllerError(f"this clone does not have the branch {name}, which is what is applied", hint=hint)
 
 
-async def apply_now(asked: Asked, inputs: Inputs, host: CodeHost, order: ApplyOrder | None = None) -> int:
+async def apply_now(asked: GlobalOptions, inputs: Inputs, host: CodeHost, order: ApplyOrder | None = None) -> int:
     """One pass (with ``wait``, passes until nothing tunes), then the comments. The exit code is the pass's own.
 
     What the code host does not do stops no pass; it is raised at the end.
@@ -65,7 +64,7 @@ async def apply_now(asked: Asked, inputs: Inputs, host: CodeHost, order: ApplyOr
     return await _apply(asked, inputs, host, Applying(branch.name, branch.tip, order, inputs.wait))
 
 
-async def _apply(asked: Asked, inputs: Inputs, host: CodeHost, what: Applying) -> int:
+async def _apply(asked: GlobalOptions, inputs: Inputs, host: CodeHost, what: Applying) -> int:
     async with open_ports(place_of(asked, what.revision), Quiet()) as opened:
         applied = await apply(host, opened, what)
         failures = [applied.failure] if applied.failure is not None else []
@@ -119,11 +118,11 @@ async def _reporting(inputs: Inputs, applied: Applied) -> None:
 
 
 def _verdict(applied: Applied, fail_on: FailOn) -> int:
-    code = Code(of_pass(applied.done.world, applied.done.outcomes)) if applied.done else Code.HOLDS
+    code = ExitCode(of_pass(applied.done.world, applied.done.outcomes)) if applied.done else ExitCode.HOLDS
     if fail_on is FailOn.NEVER:
-        return Code.WELL
-    if code is Code.HOLDS and fail_on is FailOn.ERROR:
-        return Code.WELL
+        return ExitCode.WELL
+    if code is ExitCode.HOLDS and fail_on is FailOn.ERROR:
+        return ExitCode.WELL
     return code
 
 
@@ -131,7 +130,7 @@ def _verdict(applied: Applied, fail_on: FailOn) -> int:
 class StepWork:
     """What a comment may set in motion in this step."""
 
-    asked: Asked
+    asked: GlobalOptions
     inputs: Inputs
     host: CodeHost
     at: Branch
@@ -162,7 +161,7 @@ class StepWork:
     async def apply(self, order: ApplyOrder) -> bool:
         """Apply on a person's order."""
         what = Applying(self.at.name, self.at.tip, order, self.inputs.wait)
-        return await _apply(self.asked, self.inputs, self.host, what) == Code.WELL
+        return await _apply(self.asked, self.inputs, self.host, what) == ExitCode.WELL
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Opened]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.cli.github_action.inputs import Command, Inputs, read_inputs
 from controller.cli.github_action.planning import place_of
-from controller.cli.options import Asked
+from controller.cli.options import GlobalOptions
 from controller.errors import ControllerError, SourceError
 from controller.forges.github.events import PullRequest
 from controller.settings import Settings
@@ -28,12 +28,12 @@ def main() -> int:
         inputs = read_inputs(os.environ)
         if inputs.command in {Command.VALIDATE, Command.COMMENT}:
             return 0
-        return asyncio.run(_asked(inputs, Asked(config=Path(config) if config else None)))
+        return asyncio.run(_asked(inputs, GlobalOptions(config=Path(config) if config else None)))
     except ControllerError:
         return 3  # the command itself says what is wrong
 
 
-async def _asked(inputs: Inputs, asked: Asked) -> int:
+async def _asked(inputs: Inputs, asked: GlobalOptions) -> int:
     """By the configuration that the step will read: on a pull request the base branch's."""
     event = inputs.event
     revision = event.base if isinstance(event, PullRequest) else f"refs/remotes/origin/{inputs.branch}"

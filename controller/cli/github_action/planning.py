@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from controller.cli.codes import Code
+from controller.cli.exit_codes import ExitCode
 from controller.cli.github_action import outputs
 from controller.cli.github_action.inputs import FailOn, Inputs
-from controller.cli.options import Asked
+from controller.cli.options import GlobalOptions
 from controller.cli.progress import Quiet
 from controller.engine.reconcile import preview, preview_offline
 from controller.errors import CodeHostError, ControllerError, Severity, SourceError
 from controller.forges.github.events import PullRequest
 from controller.plan.actions import WORDS, Plan
 from controller.ports.code_host import CodeHost
-from controller.report.comment import plan_comment
 from controller.report.escape import json_text
 from controller.report.phrases import summary
-from controller.report.plan_json import as_json
+from controller.report.plan_comment import plan_comment
+from controller.report.render_plan import as_json
 from controller.review import fork_plan
 from controller.review.planning import (
     CHECK,
@@ -40,13 +40,13 @@ _READ_ONLY = (
 )
 
 
-def place_of(asked: Asked, revision: str | None = None) -> Where:
+def place_of(asked: GlobalOptions, revision: str | None = None) -> Where:
     """The repository at a revision. The configuration is a path in it: on a pull request the base branch's is read."""
     path = asked.config.as_posix() if asked.config is not None else SETTINGS_FILE
     return Where(asked.folder, revision=revision, settings_path=path.removeprefix("./"))
 
 
-async def plan_event(asked: Asked, inputs: Inputs, event: PullRequest, host: CodeHost | None) -> int:
+async def plan_event(asked: GlobalOptions, inputs: Inputs, event: PullRequest, host: CodeHost | None) -> int:
     """Plan, show, and say by the exit code whether it could be made whole. ``host`` None: nothing is posted.
 
     What the token may do decides how: one that may not write has no secrets beside it, and asks no provider.
@@ -82,7 +82,7 @@ async def _begin(host: CodeHost | None, event: PullRequest) -> tuple[bool | None
         return None, error
 
 
-async def plan_at(asked: Asked, inputs: Inputs, host: CodeHost, number: int, reviewed: Reviewed) -> None:
+async def plan_at(asked: GlobalOptions, inputs: Inputs, host: CodeHost, number: int, reviewed: Reviewed) -> None:
     """Plan a pull request for a command, with a token that may write, and post it. Raises `ControllerError`."""
     planned = await _planned(asked, reviewed)
     if not await show(host, number, planned):
@@ -90,19 +90,19 @@ async def plan_at(asked: Asked, inputs: Inputs, host: CodeHost, number: int, rev
     report(inputs, planned)
 
 
-async def _planned(asked: Asked, reviewed: Reviewed) -> Planned:
+async def _planned(asked: GlobalOptions, reviewed: Reviewed) -> Planned:
     async with open_ports(place_of(asked, reviewed.base), Quiet()) as opened:
         return await with_config_change(await plan_pull(opened, reviewed), opened)
 
 
-async def plan_commit(asked: Asked, inputs: Inputs) -> int:
+async def plan_commit(asked: GlobalOptions, inputs: Inputs) -> int:
     """Plan the commit that was checked out, for outputs and the job's summary alone."""
     async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
         shown = await preview(opened.ports, opened.settings)
         return _told(inputs, plan_alone(opened, shown, offline=False, job=inputs.run_url))
 
 
-async def validate_commit(asked: Asked, inputs: Inputs) -> int:
+async def validate_commit(asked: GlobalOptions, inputs: Inputs) -> int:
     """Check the commit's specs and datasets, offline; every problem becomes an annotation on its line."""
     async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
         shown = await preview_offline(opened.ports, opened.settings)
@@ -114,7 +114,7 @@ def _told(inputs: Inputs, planned: Planned) -> int:
     return verdict(planned, inputs.fail_on or FailOn.ERROR)
 
 
-async def _reviewed(asked: Asked, inputs: Inputs, event: PullRequest, *, offline: bool) -> Reviewed:
+async def _reviewed(asked: GlobalOptions, inputs: Inputs, event: PullRequest, *, offline: bool) -> Reviewed:
     """The merge that GitHub prepared, where it is checked out; else the head itself."""
     commit, base = event.head, event.base
     if inputs.sha and inputs.sha != event.head and inputs.ref.startswith("refs/pull/"):
@@ -132,7 +132,7 @@ async def _reviewed(asked: Asked, inputs: Inputs, event: PullRequest, *, offline
     )
 
 
-async def _is_there(asked: Asked, revision: str) -> bool:
+async def _is_there(asked: GlobalOptions, revision: str) -> bool:
     try:
         async with open_ports(place_of(asked, revision), Quiet()):
             return True
@@ -173,8 +173,8 @@ def verdict(planned: Planned, fail_on: FailOn) -> int:
     asked = levels.index(fail_on)
     broken = planned.head.world.desired.errors or planned.view.unreadable
     if asked >= levels.index(FailOn.ERROR) and broken:
-        return Code.FAILED
+        return ExitCode.FAILED
     if asked >= levels.index(FailOn.HOLD) and planned.view.plan.guards:
-        return Code.HOLDS
+        return ExitCode.HOLDS
     warnings = any(p.severity is Severity.WARNING for p in planned.problems)
-    return Code.FAILED if asked >= levels.index(FailOn.WARNING) and warnings else Code.WELL
+    return ExitCode.FAILED if asked >= levels.index(FailOn.WARNING) and warnings else ExitCode.WELL

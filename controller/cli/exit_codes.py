@@ -1,0 +1,120 @@
+"""What became of a command to its exit code (docs/commands.md) and, where it failed, to what is said of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from enum import IntEnum
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from controller.cli.options import Format, GlobalOptions
+from controller.cli.output import Screen
+from controller.errors import ControllerError, Problem, SpecInvalid, UnsafePlan
+from controller.plan.actions import Outcome, Plan
+from controller.plan.world import World
+from controller.report.escape import json_text, terminal
+from controller.report.render_outcomes import reason_of, waiting_on_people
+from controller.report.render_problems import problem_json, problems_text, unreadable
+from controller.state.reasons import Reason
+
+
+class ExitCode(IntEnum):
+    """2 is spoken only by ``--detailed-exitcode``: a wrong use of the command line is 1, like any failure."""
+
+    WELL = 0
+    FAILED = 1
+    CHANGES = 2
+    HOLDS = 3
+    INTERRUPTED = 130
+
+
+def of_error(error: ControllerError) -> ExitCode:
+    """A plan refused by a guard or by a moved digest waits on a person; every other error is a failure."""
+    return ExitCode.HOLDS if isinstance(error, UnsafePlan) else ExitCode.FAILED
+
+
+def of_plan(world: World, plan: Plan, *, detailed: bool) -> ExitCode:
+    """1 where a spec is invalid or a provider could not be read; 2 for changes where that was asked for."""
+    if unreadable(world):
+        return ExitCode.FAILED
+    changes = any(action.acts for action in plan.actions)
+    return ExitCode.CHANGES if detailed and changes else ExitCode.WELL
+
+
+def of_pass(world: World, outcomes: Iterable[Outcome]) -> ExitCode:
+    """1 where a spec is invalid or a provider could not be read; 3 where something holds that needs a person."""
+    results = tuple(outcomes)
+    if unreadable(world) or any(reason_of(result) is Reason.PROVIDER_UNREADABLE for result in results):
+        return ExitCode.FAILED
+    return ExitCode.HOLDS if waiting_on_people(results) else ExitCode.WELL
+
+
+_LONGEST_LINE = 2000
+ISSUES = "please report this, with what `--debug` prints"
+
+
+def explained(error: BaseException, asked: GlobalOptions, usage: str = "") -> ExitCode:
+    """Tell of whatever ended a command. ``usage`` is the hint for a command line that cannot be understood."""
+    match error:
+        case KeyboardInterrupt() | typer.Abort():
+            return ExitCode.INTERRUPTED
+        case ControllerError():
+            problems = error.problems if isinstance(error, SpecInvalid) else ()
+            _tell(asked, type(error).__name__, error.message, error.hint, problems)
+            return of_error(error)
+        case typer.TyperException():
+            _tell(asked, "UsageError", error.format_message(), usage, ())
+            return ExitCode.FAILED
+        case ModuleNotFoundError():
+            return incomplete(error, asked)
+        case _:
+            return broken(error, asked)
+
+
+def incomplete(error: ModuleNotFoundError, asked: GlobalOptions) -> ExitCode:
+    """Tell of a package that is not installed: a slim installation lacks what only some commands need."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package == "controller":
+        return broken(error, asked)
+    hint = f"`pip install gitune` brings all of them, `pip install {package}` this one."
+    _tell(asked, "NotInstalled", f"this command needs the package {package}, which is not installed", hint, ())
+    return ExitCode.FAILED
+
+
+def broken(error: BaseException, asked: GlobalOptions) -> ExitCode:
+    """Tell of an error nobody foresaw. Its traceback is for those who ask for it, since it may quote data."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    _tell(asked, "InternalError", f"this should not have happened: {said}", ISSUES, ())
+    if asked.debug:
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            Screen(asked).tell(Text(terminal(line, _LONGEST_LINE)))
+    return ExitCode.FAILED
+
+
+def error_json(name: str, message: str, hint: str, problems: tuple[Problem, ...]) -> dict[str, object]:
+    """``{class, message, hint, problems}``."""
+    return {"class": name, "message": message, "hint": hint, "problems": [problem_json(p) for p in problems]}
+
+
+def error_text(message: str, hint: str, problems: tuple[Problem, ...]) -> RenderableType:
+    """``error: …``, ``hint: …``; problems take the place of the message, which only quotes the first of them."""
+    lines: list[RenderableType] = []
+    if problems:
+        lines.append(problems_text(problems))
+    else:
+        lines.append(Text.assemble(("error: ", "bold red"), terminal(message, _LONGEST_LINE)))
+    if hint:
+        lines.append(Text.assemble(("hint: ", "bold cyan"), terminal(hint, _LONGEST_LINE)))
+    return Group(*lines)
+
+
+def _tell(asked: GlobalOptions, name: str, message: str, hint: str, problems: tuple[Problem, ...]) -> None:
+    screen = Screen(asked)
+    if asked.format is Format.JSON:
+        said = {"schemaVersion": 1, "error": error_json(name, message, hint, problems)}
+        screen.write(json_text(said) + "\n")
+    else:
+        screen.tell(error_text(message, hint, problems))

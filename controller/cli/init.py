@@ -1,0 +1,113 @@
+"""An empty folder to a repository that Gitune can apply: settings, one spec, one dataset."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.text import Text
+
+from controller.cli.exit_codes import ExitCode
+from controller.cli.github_action.workflow_files import workflows
+from controller.cli.options import GlobalOptions
+from controller.cli.output import Screen, Views
+from controller.errors import ControllerError
+from controller.git.layout import Repository, default_branch, find_repository
+from controller.report.escape import cell, terminal
+
+SETTINGS = """\
+apiVersion: gitune.dev/v1alpha1
+kind: Controller
+specs: ["specs/**/*.yaml"]
+defaultProvider: local
+providers:
+  local: {type: local}   # trains on this machine and costs nothing
+  # gemini: {type: gemini, apiKeyEnv: GEMINI_API_KEY}
+"""
+
+SPEC = """\
+apiVersion: gitune.dev/v1alpha1
+kind: TunedModel
+metadata:
+  name: sums
+spec:
+  baseModel: models/tiny
+  displayName: Sums
+  description: Adds two numbers of one digit.
+  dataset:
+    path: datasets/sums.jsonl
+  hyperparameters: {epochCount: 40, batchSize: 4, learningRate: 0.003}
+"""
+
+
+def init(asked: GlobalOptions, action: str | None = None) -> int:
+    """Write the files of `starter`, and with an ``action`` (OWNER/NAME@COMMIT) the workflows too.
+
+    They go to the top of the repository, where every other command looks for them; outside git, to the folder.
+    Raises `ControllerError`, with nothing written, where one of them exists.
+    """
+    repository = find_repository(asked.folder)
+    root = _top(asked.folder, repository)
+    branch = default_branch(repository) if repository else ""
+    files = {**starter(), **(workflows(action, branch) if action else {})}
+    taken = sorted(path for path in files if (root / path).exists() or (root / path).is_symlink())
+    if taken:
+        hint = "Move them away, or start in another folder: nothing was written."
+        raise ControllerError(f"these files are there already: {', '.join(taken)}", hint=hint)
+    for path, text in files.items():
+        _write(root / path, text)
+    made, screen = sorted(files), Screen(asked)
+    if root.resolve() != asked.folder.resolve():
+        screen.note(f"these files are at the top of the repository: {root}")
+    screen.show(
+        Views(
+            text=lambda _: _told(made, _next(root, repository)),
+            json=lambda: {"schemaVersion": 1, "written": made},
+            markdown=lambda: "".join(f"- {cell(path)}\n" for path in made),
+        )
+    )
+    return ExitCode.WELL
+
+
+def starter() -> Mapping[str, str]:
+    """What is written, by its path: 100 sums of one-digit numbers, enough for no advice on size."""
+    rows = [{"text_input": f"{a} + {b} =", "output": str(a + b)} for a in range(10) for b in range(10)]
+    return {
+        "gitune.yaml": SETTINGS,
+        "specs/sums.yaml": SPEC,
+        "specs/datasets/sums.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        hint = "See that the folder can be written to."
+        raise ControllerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
+
+
+def _top(folder: Path, repository: Repository | None) -> Path:
+    if repository is None:
+        return folder
+    if repository.top is None:
+        hint = "Start in a clone of it, and push what you commit there."
+        raise ControllerError(f"{folder} is a bare repository: it has no files of its own", hint=hint)
+    return repository.top
+
+
+def _next(root: Path, repository: Repository | None) -> list[str]:
+    """The commands that lead from the files to a model, from where the person is."""
+    there = [] if root.resolve() == Path.cwd() else [f"cd {shlex.quote(str(root))}"]
+    commit = "git add . && git commit -m 'A first model'"
+    made = f"git init -b main && {commit}" if repository is None else commit
+    return [*there, "gitune validate", made, "gitune apply --wait"]
+
+
+def _told(made: list[str], steps: list[str]) -> Text:
+    lines = [Text.assemble(("wrote ", "green"), terminal(path)) for path in made]
+    return Text("\n").join([*lines, Text(""), Text("Next:"), *(Text(f"  {terminal(step)}") for step in steps)])

@@ -1,0 +1,257 @@
+"""Where to follow what, to a daemon that does it until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from controller.cli import logs
+from controller.cli.exit_codes import ExitCode
+from controller.cli.options import GlobalOptions, RunOptions
+from controller.daemon.choices import LeaseKind
+from controller.daemon.lease import CellLease, Lease, NoLease
+from controller.daemon.life import Beside, Followed, Life, live
+from controller.daemon.metrics import Metrics
+from controller.daemon.notices import notices
+from controller.daemon.notify import Notifier, Wish, read_url
+from controller.daemon.place import Means, Workplace
+from controller.daemon.schedule import Rhythm
+from controller.daemon.tracing import tracing
+from controller.daemon.web import Web, parse_address
+from controller.daemon.webhook import Deliveries, read_secret
+from controller.errors import ControllerError, Severity, SpecInvalid
+from controller.git.layout import find_repository
+from controller.git.location import full_name, parse_location, without_userinfo
+from controller.git.names import branch_ref
+from controller.ports import Opened, Reporter
+from controller.rest import know
+from controller.settings import FollowedRepository, Settings
+from controller.source.watch import Watched, identity
+from controller.specs import load_repositories
+from controller.state.recorded import Record
+from controller.system import SystemChance, SystemClock
+from controller.wiring import Where, open_lease_cell, open_ports, read_settings
+
+_LIBRARY = "lightkube"
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Ports by way of `controller.wiring` and the lease that was chosen; ``lease_name`` is an object in the cluster."""
+
+    where: Where
+    environ: Mapping[str, str]
+    clock: SystemClock
+    chance: SystemChance
+    kind: LeaseKind = LeaseKind.LEDGER
+    lease_name: str = "gitune"
+
+    @asynccontextmanager
+    async def open(self, reporter: Reporter) -> AsyncIterator[Opened]:
+        """The ports, and the settings as they are now. Without ``--worktree`` only commits are followed."""
+        where = self.where
+        if where.repo is None and not where.worktree and find_repository(where.root) is None:
+            raise ControllerError(
+                f"{where.root} is not in a git repository", hint="With --worktree the files of a folder are followed."
+            )
+        async with open_ports(self.where, reporter, self.environ) as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def lease(self, settings: Settings) -> AsyncIterator[Lease]:
+        """Beside the ledger, on an object of the cluster, or none at all."""
+        who = f"{socket.gethostname()}/{os.getpid()}"
+        match self.kind:
+            case LeaseKind.LEDGER:
+                cell = open_lease_cell(self.where, settings.ledger, self.clock, self.environ)
+                yield CellLease(cell, who, self.clock, self.chance, _is_gone)
+            case LeaseKind.KUBERNETES:
+                from controller.daemon.cluster import open_cluster_cell  # noqa: PLC0415 - needs the extra
+
+                async with open_cluster_cell(self.lease_name, self.clock.now) as there:
+                    yield CellLease(there, who, self.clock, self.chance)
+            case LeaseKind.NONE:
+                yield NoLease(who)
+
+    def place(self) -> str:
+        """The folder and repository that ``--root`` leads to now."""
+        return "" if self.where.repo is not None else identity(self.where.root)
+
+    async def is_current(self, opened: Workplace) -> bool:
+        """Whether gitune.yaml still says the same."""
+        return await read_settings(self.where, await opened.ports.source.tree()) == opened.settings
+
+
+def check_lease(kind: LeaseKind) -> None:
+    """Raises `ControllerError` where such a lease has no library or no cluster: time fixes neither."""
+    if kind is not LeaseKind.KUBERNETES:
+        return
+    if importlib.util.find_spec(_LIBRARY) is None:
+        raise ControllerError(
+            f"--lease kubernetes needs {_LIBRARY}, which is not installed", hint="pip install 'gitune[kubernetes]'"
+        )
+    from controller.daemon.cluster import check_cluster  # noqa: PLC0415 - needs the extra
+
+    check_cluster()
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether a holder was a process of this machine and is no more."""
+    host, _, number = holder.rpartition("/")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+LARGEST_FILE: Final = 1 << 20  # bytes
+# RFC 1123 subdomains, as Kubernetes names objects, with room for a repository's name behind.
+_OBJECT: Final = re.compile(r"(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def run(asked: GlobalOptions, options: RunOptions) -> int:
+    """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
+    logs.configure(replace(asked, verbose=True))
+    with ExitStack() as stack:
+        life = _life(asked, options, stack)
+        stack.enter_context(tracing(os.environ))
+        return asyncio.run(live(life)) or ExitCode.WELL
+
+
+def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> Life:
+    """What is to be done, with nothing begun but that the address of ``--listen`` is held until the stack ends."""
+    clock, chance = SystemClock(), SystemChance()
+    _check_lease(options)
+    repositories = _listed(asked, options) if options.repositories else None
+    notifier = _notifier(options, clock, chance)
+    web = _web(options, clock)
+    ports = DaemonPorts(clock, chance, notifier)
+    if repositories is None:
+        followed = [_followed(_where(asked, options), options, ports)]
+    else:
+        followed = [_one_of(one, asked, options, ports) for one in repositories]
+    beside: list[Beside] = []
+    if web is not None:
+        # Before the first pass: a daemon that cannot be reached as asked writes and sends nothing.
+        beside.append(stack.enter_context(web.bound()))
+    if notifier is not None:
+        beside.append(lambda _: notifier.run())
+    return Life(tuple(followed), tuple(beside))
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonPorts:
+    """What all that is followed has in common."""
+
+    clock: SystemClock
+    chance: SystemChance
+    notifier: Notifier | None
+
+
+def _followed(
+    where: Where, options: RunOptions, ports: DaemonPorts, name: str = "", environ: Mapping[str, str] = os.environ
+) -> Followed:
+    """One repository; where there are several its ``name`` and the environment with its own token."""
+    watched = Watched(where.root, files=where.worktree) if where.repo is None else None
+    following = where.repo or f"{where.root}{' (working tree)' if where.worktree else ''}"
+
+    def recorded(before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
+        if ports.notifier is not None:
+            ports.notifier.put(notices(before, after, name))
+
+    lease = "-".join(filter(None, (options.lease_name or "gitune", name)))
+    opening = Following(where, environ, ports.clock, ports.chance, options.lease, lease)
+    means = Means(opening, ports.clock, ports.chance, Rhythm(interval=options.interval), Metrics(), recorded)
+    return Followed(means, without_userinfo(following), watched, name, full_name(where.repo))
+
+
+def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, ports: DaemonPorts) -> Followed:
+    where = Where(Path(one.root) if one.root else asked.folder, worktree=one.worktree, repo=one.repo, branch=one.branch)
+    environ = dict(os.environ)
+    if one.token_env is not None:
+        environ["GITHUB_TOKEN"] = environ[one.token_env]
+        know(environ["GITHUB_TOKEN"])
+    return _followed(where, replace(options, interval=one.interval or options.interval), ports, one.name, environ)
+
+
+def _listed(asked: GlobalOptions, options: RunOptions) -> tuple[FollowedRepository, ...]:
+    """The repositories of a file. Raises `SpecInvalid` with every problem in it, `ControllerError`."""
+    beside = {
+        "--root": asked.root,
+        "--config": asked.config,
+        "--repo": options.repo,
+        "--branch": options.branch,
+        "--worktree": options.worktree or None,
+    }
+    given = [option for option, value in beside.items() if value is not None]
+    if given or options.repositories is None:
+        raise ControllerError(
+            f"{given[0]} does not go with --repositories", hint="What is followed stands in the file, all of it."
+        )
+    try:
+        with options.repositories.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        message = f"{options.repositories}: {error.strerror}"
+        raise ControllerError(message, hint="Give --repositories a file that can be read.") from error
+    repositories, problems = load_repositories(data, str(options.repositories), os.environ)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise SpecInvalid(problems, hint=f"Fix {options.repositories}: none is followed until then.")
+    return repositories
+
+
+def _check_lease(options: RunOptions) -> None:
+    if options.lease_name is not None and options.lease is not LeaseKind.KUBERNETES:
+        raise ControllerError("--lease-name goes with --lease kubernetes", hint="A lease of the ledger has its own.")
+    if options.lease_name is not None and not _OBJECT.fullmatch(options.lease_name):
+        hint = "Use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit."
+        raise ControllerError(f"--lease-name {options.lease_name[:200]!r} is no name of an object", hint=hint)
+    check_lease(options.lease)
+
+
+def _web(options: RunOptions, clock: SystemClock) -> Web | None:
+    if options.listen is None:
+        if options.webhook_secret_file is not None:
+            raise ControllerError("--webhook-secret-file goes with --listen", hint="Add --listen HOST:PORT.")
+        return None
+    address = parse_address(options.listen)
+    deliveries = Deliveries(read_secret(options.webhook_secret_file)) if options.webhook_secret_file else None
+    return Web(address, clock, deliveries)
+
+
+def _notifier(options: RunOptions, clock: SystemClock, chance: SystemChance) -> Notifier | None:
+    if options.notify_url_file is None:
+        return None
+    wish = Wish(read_url(options.notify_url_file), options.notify_format, options.notify_on)
+    return Notifier(wish, clock, chance)
+
+
+def _where(asked: GlobalOptions, options: RunOptions) -> Where:
+    if options.repo is None:
+        if options.branch is not None:
+            raise ControllerError(
+                "--branch goes with --repo", hint="Of a local repository HEAD is followed, whatever it is on."
+            )
+        return Where(asked.folder, asked.config, worktree=options.worktree)
+    if options.worktree:
+        raise ControllerError("--worktree goes with --root", hint="A repository behind an address has no files here.")
+    if asked.root is not None:
+        raise ControllerError("--root does not go with --repo", hint="Name one of the two: one repository is followed.")
+    branch = options.branch or "main"
+    # Time fixes neither; that there is nothing at an address yet is another matter.
+    parse_location(options.repo)
+    branch_ref(branch)
+    return Where(asked.folder, asked.config, repo=options.repo, branch=branch)

@@ -1,0 +1,150 @@
+"""Files on disk to every problem they have, each with its place; nothing is sent anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Group
+from rich.text import Text
+
+from controller.cli import logs
+from controller.cli.exit_codes import ExitCode
+from controller.cli.options import GlobalOptions
+from controller.cli.output import Screen, Views
+from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
+from controller.engine.desire import read_desired
+from controller.errors import ControllerError, Problem, Severity, SpecInvalid
+from controller.ports import Entry, Tree
+from controller.providers.opening import capabilities
+from controller.report.formatting import counted
+from controller.report.render_problems import problems_json, problems_markdown, problems_text
+from controller.settings import SETTINGS_FILE
+from controller.source.tree import top_of
+from controller.specs.loading import spec_paths
+from controller.state.desired import Desired, DesiredModel
+from controller.wiring import Where, read_settings, source_of
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What was wrong, how much was looked at, the patterns of spec files, and how the files stand to HEAD."""
+
+    problems: tuple[Problem, ...]
+    specs: int = 0
+    examples: int = 0
+    patterns: tuple[str, ...] = ()
+    files: Compared = NO_COMMIT
+
+
+def validate(asked: GlobalOptions, paths: Sequence[Path]) -> int:
+    """Show the problems of all specs, or of those below some paths and of their datasets."""
+    logs.configure(asked)
+    screen = Screen(asked)
+    with screen.waiting("reading specs and datasets"):
+        found = asyncio.run(_findings(asked, paths))
+    screen.show(
+        Views(
+            text=lambda _: Group(problems_text(found.problems), Text(_looked_at(found), "dim")),
+            json=lambda: problems_json(found.problems),
+            markdown=lambda: problems_markdown(found.problems),
+        )
+    )
+    if told := found.files.sentence("this is about"):
+        screen.note(told)
+    wrong = any(problem.severity is Severity.ERROR for problem in found.problems)
+    return ExitCode.FAILED if wrong else ExitCode.WELL
+
+
+async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
+    where = Where(asked.folder, asked.config, worktree=True)
+    tree = await source_of(where).tree()
+    try:
+        settings = await read_settings(where, tree)
+    except SpecInvalid as error:
+        return Validated(error.problems, files=await compared(asked, tree, ()))
+    can = {key: capabilities(one) for key, one in settings.providers.items()}
+    if not paths:
+        desired = await read_desired(tree, settings, can)
+        files = await compared(asked, tree, settings.specs, datasets(desired.models))
+        return replace(_whole(desired), patterns=settings.specs, files=files)
+    asked_for = _patterns(asked.folder, paths)
+    entries = [entry.path for entry in await tree.entries()]
+    for path, pattern in zip(paths, asked_for, strict=True):
+        if not spec_paths((pattern,), entries):
+            message = f"there is no spec at {path}"
+            raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
+    wider = replace(settings, specs=(*settings.specs, *asked_for))
+    read_already = _configuration(asked) - set(spec_paths(settings.specs, entries))
+    desired = await read_desired(_Without(tree, read_already), wider, can)
+    below = set(spec_paths(asked_for, entries))
+    files = await compared(asked, tree, asked_for, datasets(_in(desired, below)))
+    return replace(_below(desired, below), files=files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Without:
+    """A tree in which some files are not listed."""
+
+    tree: Tree
+    unlisted: frozenset[str]
+
+    @property
+    def revision(self) -> str | None:
+        return self.tree.revision
+
+    async def entries(self) -> Sequence[Entry]:
+        return [entry for entry in await self.tree.entries() if entry.path not in self.unlisted]
+
+    async def read(self, path: str, limit: int) -> bytes:
+        return await self.tree.read(path, limit)
+
+
+def _configuration(asked: GlobalOptions) -> frozenset[str]:
+    """Where the configuration lies in the tree: it was read as what it is, and is no spec whoever names it."""
+    top = top_of(asked.folder).resolve()
+    given = asked.config.resolve() if asked.config else top / SETTINGS_FILE
+    return frozenset({SETTINGS_FILE, *([given.relative_to(top).as_posix()] if given.is_relative_to(top) else [])})
+
+
+def _whole(desired: Desired) -> Validated:
+    return Validated(desired.problems, len(desired.names), sum(len(m.dataset.examples) for m in desired.models))
+
+
+def _in(desired: Desired, files: set[str]) -> list[DesiredModel]:
+    return [model for model in desired.models if model.place.file in files]
+
+
+def _below(desired: Desired, files: set[str]) -> Validated:
+    """Only what concerns these spec files: their own problems, and those of the datasets they name."""
+    models = _in(desired, files)
+    broken = [model for model in desired.invalid if model.place.file in files]
+    concerned = files.union(datasets(models))
+    own = {problem for model in broken for problem in model.problems}
+    kept = tuple(p for p in desired.problems if p.file in concerned or p in own)
+    return Validated(kept, len(models) + len(broken), sum(len(m.dataset.examples) for m in models))
+
+
+def _patterns(folder: Path, paths: Sequence[Path]) -> tuple[str, ...]:
+    return tuple(_pattern(top_of(folder), folder, path) for path in paths)
+
+
+def _pattern(top: Path, folder: Path, path: Path) -> str:
+    """A path as typed to a pattern of the tree. A path is relative to where the command runs, or to ``--root``."""
+    for start in (Path.cwd(), folder):
+        whole = (start / path).resolve()
+        if whole.exists() and whole.is_relative_to(top.resolve()):
+            inside = whole.relative_to(top.resolve()).as_posix()
+            if whole.is_dir():
+                return "**/*.y*ml" if inside == "." else f"{inside}/**/*.y*ml"
+            return inside
+    raise ControllerError(f"{path} is not in {top}", hint="Name a file or folder of the repository.")
+
+
+def _looked_at(found: Validated) -> str:
+    """The count; where there is nothing to count, where a spec was looked for: it may be the wrong folder."""
+    if not found.specs and not found.problems and found.patterns:
+        return f"0 specs: none was found in {' or '.join(found.patterns)}"
+    return f"{counted(found.specs, 'spec')}, {counted(found.examples, 'example')}"

@@ -1,0 +1,169 @@
+"""CSV (RFC 4180: commas, double quotes, a header) to rows, with the line on which each record starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, plain, shown
+from controller.dataset.rows import LONGEST, ExampleRow, Layout, too_long, too_many
+from controller.state.desired import Example
+
+# The csv module is not asked: it knows no columns, and its cap on a field is one for the whole process.
+_FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^",\r\n]*+))(,|\r\n|\n|\Z)')
+_QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
+_BARE = re.compile(r'[^",\r\n]*+')
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    line: int
+    fields: list[str]
+    length: int
+
+    @property
+    def blank(self) -> bool:
+        return len(self.fields) == 1 and not self.fields[0].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    line: int
+    column: int
+    fault: Fault
+
+
+def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
+    """Every row that could be read; what could not is in the findings."""
+    if text.lstrip()[:1] in ("{", "["):
+        findings.add(
+            Fault("GT245", "the file holds JSON, not CSV", "name it .jsonl or .json, or set dataset.format"), 1
+        )
+        return []
+    records = _records(text.rstrip("\r\n"))
+    header = _header(records, findings)
+    if header is None or (places := _places(header, layout, findings)) is None:
+        return []
+    rows: list[ExampleRow] = []
+    for record in records:
+        if isinstance(record, _Broken):
+            findings.add(record.fault, record.line, record.column)
+        elif fault := _record_fault(record, len(header.fields)):
+            findings.add(fault, record.line)
+        else:
+            text_input, output = (record.fields[place] for place in places)
+            rows.append(ExampleRow(Example(layout.prefix + text_input, output), record.line))
+        if too_many(len(rows), record.line, findings):
+            break
+    return rows
+
+
+def _header(records: Iterator[_Record | _Broken], findings: Findings) -> _Record | None:
+    """The first record that is not blank; None where it cannot be read."""
+    header = next(records)
+    while isinstance(header, _Record) and header.blank:
+        findings.add(BLANK_LINE, header.line)
+        header = next(records, _Broken(header.line, 1, at_least_20("the file holds no examples")))
+    if isinstance(header, _Record):
+        return header
+    findings.add(header.fault, header.line, header.column)
+    return None
+
+
+def _records(text: str) -> Iterator[_Record | _Broken]:
+    """The records one after the other; behind one that cannot be read it goes on at the next line."""
+    at, line, more = 0, 1, True
+    while more:
+        found = _fields(text, at)
+        if isinstance(found, Fault):
+            place = line + text.count("\n", at, found.offset)
+            yield _Broken(place, found.offset - text.rfind("\n", 0, found.offset), found)
+            end = text.find("\n", found.offset) + 1
+            more = found.code != "GT261" and end > 0
+        else:
+            fields, end, more = found
+            yield _Record(line, fields, end - at)
+        line += text.count("\n", at, end)
+        at = end
+
+
+def _fields(text: str, at: int) -> tuple[list[str], int, bool] | Fault:
+    """One record's fields, the offset behind it, and whether a line break ended it."""
+    fields: list[str] = []
+    while match := _FIELD.match(text, at):
+        quoted, bare, end = match.groups()
+        fields.append(bare if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+        if end != ",":
+            return fields, at, bool(end)
+    return _explain(text, at)
+
+
+def _explain(text: str, at: int) -> Fault:
+    """Why no field can be read at an offset."""
+    whole = (_QUOTED if text[at] == '"' else _BARE).match(text, at)
+    if whole is None:
+        return Fault("GT261", "a quote is not closed", "close it, or double a quote that is text", at)
+    if text[whole.end()] == "\r":
+        return carriage_return(whole.end())
+    if text[at] == '"' and text[whole.end()] in _DELIMITERS:
+        return _other_delimiter(text[whole.end()], whole.end())
+    if text[at] == '"':
+        return Fault("GT262", "text follows a closing quote", 'a quote that is text is doubled: ""', at)
+    hint = 'put the whole field in quotes, no space before the first, and double those inside: "say ""hi"""'
+    return Fault("GT262", "there is a quote inside a field without quotes", hint, whole.end())
+
+
+def _places(record: _Record, layout: Layout, findings: Findings) -> tuple[int, int] | None:
+    """Where the two columns stand; None, with the reason in the findings, where they do not."""
+    faults = tuple(_header_faults(record, layout))
+    for fault in faults:
+        findings.add(fault, record.line)
+    return None if faults else (record.fields.index(layout.columns_input), record.fields.index(layout.columns_output))
+
+
+def _header_faults(record: _Record, layout: Layout) -> Iterator[Fault]:
+    if fault := _another_format(record, layout):
+        yield fault
+        return
+    for name in layout.columns:
+        if name not in record.fields:
+            hint = f"the header has {shown(record.fields, layout.columns)}; {_missing(name, record)}"
+            yield Fault("GT258", f"the header has no column '{name}'", hint)
+        elif record.fields.count(name) > 1:
+            yield Fault("GT259", f"the header names the column '{name}' twice", "rename one of the two")
+
+
+def _missing(name: str, record: _Record) -> str:
+    if plain(name) in {plain(field) for field in record.fields}:
+        return "names are taken to the letter, case and white space included"
+    return "add a header line, or name the columns in dataset.columns"
+
+
+def _another_format(record: _Record, layout: Layout) -> Fault | None:
+    for sign in _DELIMITERS:
+        if set(layout.columns) <= {part.strip(' "') for part in ",".join(record.fields).split(sign)}:
+            return _other_delimiter(sign, 0)
+    return None
+
+
+def _other_delimiter(sign: str, offset: int) -> Fault:
+    message = f"the columns are separated by {_DELIMITERS[sign]}"
+    return Fault("GT263", message, "save it with commas between the columns", offset)
+
+
+def _record_fault(record: _Record, width: int) -> Fault | None:
+    if record.blank:
+        return BLANK_LINE
+    if record.length > LONGEST:
+        return too_long()
+    if len(record.fields) == width:
+        return None
+    more = len(record.fields) > width
+    return Fault(
+        "GT260",
+        f"the row has {'more' if more else 'fewer'} fields than the header's {width:,}",
+        "put a text that holds commas or line breaks in quotes" if more else "write every column, empty ones too",
+    )

@@ -1,0 +1,182 @@
+"""What can be wrong with a dataset: each code with its severity, and faults of many rows gathered to few problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from controller.errors import Problem, ProblemCode, Severity
+
+
+# A fixed code says that rows are missing, or that the service would refuse them.
+def _error(meaning: str) -> ProblemCode:
+    return ProblemCode(Severity.ERROR, meaning)
+
+
+def _fixed(meaning: str) -> ProblemCode:
+    return ProblemCode(Severity.ERROR, meaning, fixed=True)
+
+
+def _warning(meaning: str) -> ProblemCode:
+    return ProblemCode(Severity.WARNING, meaning)
+
+
+def _advice(meaning: str) -> ProblemCode:
+    return ProblemCode(Severity.ADVICE, meaning)
+
+
+CODES: Mapping[str, ProblemCode] = MappingProxyType(
+    {
+        # what the examples say
+        "GT201": _fixed("the file holds no examples"),
+        "GT202": _error("an input or an output is empty or blank"),
+        "GT203": _error("fewer than 20 examples"),
+        "GT204": _advice("fewer examples than the guide advises for this kind of task"),
+        "GT205": _advice("more examples than the guide advises for this kind of task"),
+        "GT206": _error("an input is longer than 40,000 characters"),
+        "GT207": _error("an output is longer than 5,000 characters, or than the provider learns"),
+        "GT208": _error("the examples together are more than the provider takes in one request"),
+        "GT209": _warning("an example is in the file twice"),
+        "GT210": _warning("one input has two different outputs"),
+        "GT211": _warning("an input of the evaluation set is also trained on"),
+        "GT212": _warning("the inputs are not all built in the same way"),
+        "GT213": _advice("there is white space before or after some texts only"),
+        "GT214": _warning("a text holds control characters"),
+        "GT215": _fixed("a text holds a NUL character"),
+        "GT216": _warning("a text holds the replacement character that a failed conversion leaves"),
+        "GT217": _warning("every example has the same output"),
+        "GT218": _warning("two labels of a classification differ only in case or white space"),
+        # hyperparameters, with the number of examples in mind
+        "GT231": _advice("epochCount is far from what the guide starts with"),
+        "GT232": _advice("batchSize does not suit the number of examples"),
+        "GT233": _advice("the learning rate is high for so few examples"),
+        "GT234": _advice("the learning rate is far from what the guide starts with"),
+        "GT235": _advice("the run takes very many steps"),
+        "GT236": _advice("the run takes very few steps"),
+        # how the file is written
+        "GT240": _fixed("the format of the file is not known"),
+        "GT241": _fixed("the file is a Git LFS pointer, not the data"),
+        "GT242": _fixed("the file is UTF-16 or UTF-32"),
+        "GT243": _fixed("the file is not valid UTF-8"),
+        "GT244": _warning("the file begins with a byte-order mark"),
+        "GT245": _fixed("the file holds another format than its name or spec says"),
+        "GT246": _fixed("the text is not valid JSON"),
+        "GT247": _fixed("there is a comma before the end of an object or array"),
+        "GT248": _fixed("a key is given twice in one object"),
+        "GT249": _fixed("NaN and Infinity are not JSON"),
+        "GT250": _fixed("a text holds half of a surrogate pair"),
+        "GT251": _fixed("an example is not a JSON object"),
+        "GT252": _fixed("an example lacks a column"),
+        "GT253": _fixed("a column holds something else than text"),
+        "GT254": _fixed("the JSON is nested too deep"),
+        "GT255": _fixed("one example is longer than 1,000,000 characters"),
+        "GT256": _fixed("the file has more than 1,000,000 examples"),
+        "GT257": _warning("there is a blank line between examples"),
+        "GT258": _fixed("the CSV header lacks a column"),
+        "GT259": _fixed("the CSV header names a column twice"),
+        "GT260": _fixed("a CSV row has more or fewer fields than the header"),
+        "GT261": _fixed("a quote is not closed"),
+        "GT262": _fixed("there is a quote where CSV allows none"),
+        "GT263": _fixed("the CSV is separated by something else than commas"),
+        "GT264": _fixed("lines end in a carriage return alone"),
+        "GT265": _fixed("the JSON ends too early"),
+        "GT266": _fixed("more text follows where one JSON value should end"),
+        "GT267": _fixed("the file is compressed or binary"),
+    }
+)
+
+
+_LINES_NAMED = 5  # so many lines are named; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong. ``offset`` counts characters from the start of the text that was looked at.
+
+    ``message`` and ``hint`` never hold text of a row: columns, counts and kinds only.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    offset: int = 0
+
+
+BLANK_LINE = Fault("GT257", "there is a blank line between examples", "remove it")
+
+
+class Findings:
+    """Faults gathered by kind, in the order in which the kinds were first met."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._places: dict[tuple[str, str, str], tuple[int, list[int]]] = {}
+
+    def add(self, fault: Fault, line: int, column: int = 1) -> None:
+        """Note a fault; one of the same code and words joins those before it."""
+        key = (fault.code, fault.message, fault.hint)
+        _, lines = self._places.setdefault(key, (column, []))
+        lines.append(line)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """One problem per kind."""
+        return tuple(
+            Problem(self._file, lines[0], column, code, message + _also(lines), CODES[code].severity, hint)
+            for (code, message, hint), (column, lines) in self._places.items()
+        )
+
+
+def at_least_20(message: str, offset: int = 0) -> Fault:
+    """The fault of a file without examples."""
+    return Fault("GT201", message, "commit at least 20 examples", offset)
+
+
+def carriage_return(offset: int) -> Fault:
+    """The fault of lines that end as nothing ends them any more."""
+    hint = "save the file with line feeds: tr '\\r' '\\n' < FILE"
+    return Fault("GT264", "lines end in a carriage return alone", hint, offset)
+
+
+def listed(lines: Sequence[int]) -> str:
+    """``line 3``, ``lines 3, 17, 20, 21, 22 and 41 more``."""
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    named = [str(line) for line in lines[:_LINES_NAMED]]
+    last = f"{len(lines) - _LINES_NAMED:,} more" if len(lines) > _LINES_NAMED else named.pop()
+    return f"lines {', '.join(named)} and {last}"
+
+
+def _also(lines: list[int]) -> str:
+    unique = list(dict.fromkeys(lines))
+    return f": {listed(unique)}" if len(unique) > 1 else ""
+
+
+# A file's own words are only ever repeated when they are one of these or of the spec's: anything else may be a row.
+FAMILIAR = frozenset(
+    (
+        *("answer", "answers", "category", "class", "completion", "content", "context", "document", "expected"),
+        *("input", "inputs", "instruction", "instructions", "label", "labels", "messages", "output", "outputs"),
+        *("prompt", "prompts", "query", "question", "questions", "response", "responses", "summary", "target"),
+        *("text", "text_input", "text_output", "textinput"),
+    )
+)
+
+_WORDS_NAMED = 6
+
+
+def shown(words: Iterable[str], expected: Iterable[str]) -> str:
+    """The familiar and the expected ones among the words, quoted, and how many others there are; "" for no words."""
+    wanted = {plain(name) for name in expected} | FAMILIAR
+    found = list(words)
+    named = [f"'{word.strip()}'" for word in found if plain(word) in wanted][:_WORDS_NAMED]
+    others = len(found) - len(named)
+    if not others:
+        return ", ".join(named)
+    rest = f"{others:,} other name{'s' if others > 1 else ''}"
+    return f"{', '.join(named)} and {rest}" if named else rest
+
+
+def plain(word: str) -> str:
+    """A name without case and outer white space."""
+    return word.strip().casefold()

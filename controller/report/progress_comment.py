@@ -1,0 +1,212 @@
+"""A merged pull request's records to the comment that tells how its tuning went, turning point by turning point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controller.report.charts import epoch_means
+from controller.report.escape import cell, code, html_name
+from controller.report.formatting import counted, figure, percent, short
+from controller.report.model_state import StateWord, latest_run, state_of
+from controller.state.observed import LossPoint
+from controller.state.reasons import Reason
+from controller.state.recorded import Record, Run, RunOutcome
+from controller.state.reviews import Decision
+
+_SIGNS = {
+    StateWord.STALLED: "⛔",
+    StateWord.ORPHANED: "🔗",
+    StateWord.RECONCILING: "⏳",
+    StateWord.NOT_READY: "⚠️",
+    StateWord.READY: "✅",
+    StateWord.UNKNOWN: "❔",
+}
+_CHART_POINTS = 40
+_SETTLED = frozenset({StateWord.READY, StateWord.STALLED, StateWord.ORPHANED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What pull request ``pull`` merged and what became of it.
+
+    ``refusal`` says why nothing at all was applied, "" where something was. ``refused`` are the models that were not
+    reviewed as they are, each with the reason. ``curves_url`` is the folder of
+    the loss curves on the ledger's branch as the code host shows it, "" where unknown.
+    """
+
+    pull: int
+    commit: str
+    names: Sequence[str]
+    records: Mapping[str, Record]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    curves_url: str = ""
+
+
+def is_settled(story: Story) -> bool:
+    """Whether nothing more will happen by itself."""
+    return all(_settled(story, name) for name in story.names)
+
+
+def _settled(story: Story, name: str) -> bool:
+    """At an end, gone from the record after a pass, or told to stand still."""
+    record = story.records.get(name)
+    return record is None or _word(story, name) in _SETTLED or state_of(record).reason == Reason.SUSPENDED
+
+
+def progress_comment(story: Story, limit: int) -> str:
+    """A text of at most ``limit`` bytes; it changes only where a model reaches another state, never with progress."""
+    head = "\n".join([*_head(story), ""])
+    rows = "".join(_row(story, name) for name in story.names)
+    foot = f"\n<sub>applied at {code(short(story.commit))} · `/gitune help` lists what can be said here</sub>\n"
+    body = f"{head}| | model | state | result |\n|---|---|---|---|\n{rows}\n"
+    for name in story.names:
+        part = "".join(f"{line}\n" for line in _details(story, name))
+        if part and len(f"{body}{part}{foot}".encode()) <= limit:
+            body += part
+    whole = f"{body}{foot}"
+    return whole if len(whole.encode()) <= limit else _cut(head, story, foot, limit)
+
+
+def _cut(head: str, story: Story, foot: str, limit: int) -> str:
+    """Rows without results, as many as fit: only hundreds of models come to this."""
+    body = f"{head}| | model | state |\n|---|---|---|\n"
+    for number, name in enumerate(story.names):
+        word = _word(story, name)
+        row = f"| {_SIGNS[word]} | {cell(name, 40)} | {word} |\n"
+        if len(f"{body}{row}{foot}".encode()) > limit - 200:
+            return f"{body}\n_{counted(len(story.names) - number, 'more model')}: `gitune status` shows all._\n{foot}"
+        body += row
+    return body + foot
+
+
+def _head(story: Story) -> Iterator[str]:
+    yield f"### {_title(story)}"
+    yield ""
+    if story.refusal:
+        yield f"> ⛔ {code(story.refusal, 1000)}"
+        yield ""
+    for name, why in sorted(story.refused.items()):
+        yield f"> ⛔ {code(name)}: {code(why, 500)}"
+        yield ""
+    if story.refusal or story.refused:
+        yield "> Nothing was paid for these. `/gitune apply` by somebody who may write applies them as they are now."
+        yield ""
+
+
+def _title(story: Story) -> str:
+    if story.refusal or story.refused:
+        return "Gitune did not apply this"
+    words = [_word(story, name) for name in story.names]
+    if any(word is StateWord.STALLED for word in words):
+        return "Gitune: a model waits on a person"
+    if is_settled(story):
+        return "Gitune: all is as merged"
+    return "Gitune is tuning"
+
+
+def _word(story: Story, name: str) -> StateWord:
+    if name in story.refused:
+        return StateWord.STALLED
+    record = story.records.get(name)
+    return state_of(record).word if record else StateWord.UNKNOWN
+
+
+def _row(story: Story, name: str) -> str:
+    word, record = _word(story, name), story.records.get(name)
+    return f"| {_SIGNS[word]} | {cell(name, 60)} | {word} | {_result(record) or '–'} |\n"
+
+
+def _result(record: Record | None) -> str:
+    if record is None:
+        return ""
+    stands, run = state_of(record), latest_run(record)
+    if stands.word is StateWord.READY and run is not None:
+        return ", ".join(_facts(run))
+    if stands.word is StateWord.RECONCILING:
+        return f"{stands.reason}"
+    return f"{stands.reason}: {cell(stands.message, 200)}" if stands.message else stands.reason
+
+
+def _facts(run: Run) -> Iterator[str]:
+    if run.losses and run.outcome is not RunOutcome.TUNING:
+        yield f"final loss {figure(run.losses[-1].mean_loss)}"
+    if run.advice is not None and run.advice.epochs is not None:
+        yield f"{counted(run.advice.epochs, 'epoch')} advised"
+    if run.score is not None:
+        yield f"{cell(run.score.metric, 40)} {percent(run.score.value)}"
+
+
+def _details(story: Story, name: str) -> Iterator[str]:
+    record = story.records.get(name)
+    run = latest_run(record) if record else None
+    granted = _granted(record, story.pull) if record else ""
+    if record is None or run is None or run.outcome is RunOutcome.TUNING:
+        return
+    yield f"<details><summary>{_SIGNS[_word(story, name)]} <code>{html_name(name)}</code></summary>"
+    yield ""
+    if granted:
+        yield f"- granted: {granted}"
+    if record.active:
+        yield f"- serves: {code(record.active.model)}"
+    yield f"- run: {code(run.model)}, {run.outcome}, inputs {code(short(run.fingerprint))}, attempt {run.attempt}"
+    if run.error:
+        yield f"- the provider says: {code(run.error, 300)}"
+    if run.score is not None:
+        right = f"{run.score.right:,} of {run.score.asked:,} right"
+        yield f"- evaluation: {code(run.score.metric, 40)} {percent(run.score.value)} ({right})"
+    if run.advice is not None:
+        yield f"- advice: {code(run.advice.because, 400)}"
+    stands = state_of(record)
+    if stands.message:
+        yield f"- {stands.reason}: {code(stands.message, 400)}"
+    if story.curves_url and run.losses:
+        yield f"- [loss curve]({story.curves_url}/{html_name(name)}.svg)"
+    yield ""
+    yield from loss_chart(run)
+    yield "</details>"
+
+
+def _granted(record: Record, pull: int) -> str:
+    """Who let it be paid for, and when: the last grant of this pull request."""
+    grants = [r for r in record.reviews if r.verdict is Decision.GRANTED and r.pull == pull]
+    if not grants:
+        return ""
+    last = grants[-1]
+    by = f" by {code(last.by, 100)}" if last.by else ""
+    return f"{code(last.why, 200)}{by}, {code(last.at, 40)}"
+
+
+def loss_chart(run: Run) -> Iterator[str]:
+    """The loss by epoch as a Mermaid chart, which GitHub draws itself; nothing where there are fewer than two."""
+    points = [p for p in epoch_means(run.losses) if math.isfinite(p.mean_loss)]
+    if len(points) < 2:  # noqa: PLR2004 - a line has two ends
+        return
+    shown = _thin(points)
+    top = max(p.mean_loss for p in shown)
+    yield "```mermaid"
+    yield "---"
+    yield "config:"
+    yield "  themeVariables:"
+    yield "    xyChart:"
+    yield '      plotColorPalette: "#1f77b4"'
+    yield "---"
+    yield "xychart-beta"
+    yield '  title "mean loss by epoch"'
+    yield f'  x-axis "epoch" [{", ".join(str(p.epoch + 1) for p in shown)}]'
+    yield f'  y-axis "loss" 0 --> {_decimal(top * 1.05 or 1.0)}'
+    yield f"  line [{', '.join(_decimal(p.mean_loss) for p in shown)}]"
+    yield "```"
+    yield ""
+
+
+def _thin(points: Sequence[LossPoint]) -> Sequence[LossPoint]:
+    step = math.ceil(len(points) / _CHART_POINTS)
+    return points if step == 1 else [*points[:-1:step], points[-1]]
+
+
+def _decimal(value: float) -> str:
+    """Mermaid reads no exponents."""
+    return f"{value:.6f}".rstrip("0").rstrip(".") or "0"

@@ -1,0 +1,125 @@
+"""Problems of files, and the findings of `gitune doctor`, to styled lines, Markdown and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from controller.errors import Problem, Severity
+from controller.plan.world import World
+from controller.ports import Finding
+from controller.report.escape import cell, terminal
+from controller.report.formatting import counted, listed
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
+_MARKDOWN_ROWS = 200
+
+
+def problems_text(problems: Sequence[Problem]) -> Text:
+    """``file:line:column: CODE severity message`` as editors link it, each with its hint, then the counts."""
+    return Text("\n").join([*_lines(problems), Text(counts(problems), "dim" if problems else "green")])
+
+
+def problems_markdown(problems: Sequence[Problem]) -> str:
+    """A table of the problems, the first two hundred of them; all data in code spans."""
+    lines = [f"**{counts(problems)}**", ""]
+    if problems:
+        lines.extend(("| where | | what | hint |", "|---|---|---|---|"))
+    for p in problems[:_MARKDOWN_ROWS]:
+        where = cell(f"{p.file}:{p.line}:{p.column}")
+        lines.append(f"| {where} | {p.severity} {cell(p.code)} | {cell(p.message)} | {cell(p.hint) or '–'} |")
+    if len(problems) > _MARKDOWN_ROWS:
+        lines.extend(("", f"_and {len(problems) - _MARKDOWN_ROWS:,} more: `gitune validate -o json` has all._"))
+    return "\n".join(lines) + "\n"
+
+
+def problems_json(problems: Sequence[Problem]) -> dict[str, object]:
+    """``{schemaVersion, problems: […], summary: {errors, warnings, advice}}``."""
+    return {
+        "schemaVersion": 1,
+        "problems": [problem_json(p) for p in problems],
+        "summary": {
+            "errors": _count(problems, Severity.ERROR),
+            "warnings": _count(problems, Severity.WARNING),
+            "advice": _count(problems, Severity.ADVICE),
+        },
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, object]:
+    """``{file, line, column, code, severity, message, hint}``."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def counts(problems: Sequence[Problem]) -> str:
+    """``2 errors and 1 warning``, or ``no problems``."""
+    parts = [
+        counted(_count(problems, Severity.ERROR), "error"),
+        counted(_count(problems, Severity.WARNING), "warning"),
+        counted(_count(problems, Severity.ADVICE), "piece of advice", "pieces of advice"),
+    ]
+    return listed([part for part in parts if not part.startswith("0 ")]) or "no problems"
+
+
+def _count(problems: Sequence[Problem], severity: Severity) -> int:
+    return sum(p.severity is severity for p in problems)
+
+
+def _lines(problems: Sequence[Problem]) -> Iterator[Text]:
+    for problem in problems:
+        place = f"{terminal(problem.file)}:{problem.line}:{problem.column}: "
+        severity = (f"{problem.severity} ", _STYLES[problem.severity])
+        yield Text.assemble((place, "bold"), f"{terminal(problem.code)} ", severity, terminal(problem.message))
+        if problem.hint:
+            yield Text.assemble(("  hint: ", "dim"), terminal(problem.hint))
+
+
+def unreadable(world: World) -> tuple[str, ...]:
+    """What of the two outer sides could not be used: invalid specs by name, providers by key."""
+    broken = [f"spec {model.name} is invalid" for model in world.desired.invalid]
+    if world.desired.errors and not broken:
+        broken.append(f"{world.desired.errors[0].file} is invalid")
+    if not world.desired.complete and not broken:
+        broken.append("not every spec could be read")
+    silent = [f"provider {key} cannot be read" for key, seen in world.observed.providers.items() if seen.error]
+    return (*broken, *silent)
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """One row a check; a fix stands below the message of whatever is not well."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for finding in findings:
+        sign = Text("ok", "green") if finding.well else Text("FAIL", "bold red")
+        message = Text(terminal(finding.message))
+        if finding.fix:
+            message.append(f"\nfix: {terminal(finding.fix)}", "cyan")
+        table.add_row(sign, Text(terminal(finding.subject), "bold"), message)
+    return table
+
+
+def findings_markdown(findings: Sequence[Finding]) -> str:
+    """A table with a code span for everything a provider or a file said."""
+    rows = [
+        f"| {'✅' if f.well else '❌'} | {cell(f.subject)} | {cell(f.message) or '–'} | {cell(f.fix) or '–'} |"
+        for f in findings
+    ]
+    return "\n".join(["| | what | found | fix |", "|---|---|---|---|", *rows, ""])
+
+
+def findings_json(findings: Sequence[Finding]) -> dict[str, object]:
+    """``{schemaVersion, well, findings: [{subject, well, message, fix}]}``."""
+    return {
+        "schemaVersion": 1,
+        "well": all(f.well for f in findings),
+        "findings": [{"subject": f.subject, "well": f.well, "message": f.message, "fix": f.fix} for f in findings],
+    }

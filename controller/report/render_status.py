@@ -1,0 +1,275 @@
+"""Records to tables and loss curves for a terminal, to a Markdown table, and to JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controller.report.charts import curve_text, sparkline
+from controller.report.escape import cell, terminal
+from controller.report.formatting import counted, figure, percent, short
+from controller.report.model_state import StateWord, latest_run, state_of
+from controller.state.conditions import Condition, ConditionType, Truth
+from controller.state.identity import Hyperparameters
+from controller.state.observed import LossPoint
+from controller.state.recorded import Advice, Record, Run, Score, Slot
+
+_STYLES = {
+    StateWord.READY: "green",
+    StateWord.RECONCILING: "blue",
+    StateWord.STALLED: "bold red",
+    StateWord.NOT_READY: "yellow",
+    StateWord.ORPHANED: "dim",
+    StateWord.UNKNOWN: "dim",
+}
+_WIDEST_CURVE = 100
+_NARROW = 72  # below it the table leaves out what `gitune status NAME` says too
+
+
+def status_table(records: Mapping[str, Record], width: int = 100) -> RenderableType:
+    """All models by name: state, why, what serves, how far the latest run is, its losses."""
+    if not records:
+        return Text("No model is recorded yet: `gitune apply` starts.", "dim")
+    wide = width >= _NARROW
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("MODEL", "STATE", "RUN", "LOSS", *(("SERVING",) if wide else ())):
+        table.add_column(title, overflow="fold")
+    for name in sorted(records):
+        table.add_row(*_row(records[name], wide=wide))
+    return table
+
+
+def status_detail(record: Record, width: int = 100) -> RenderableType:
+    """One model: conditions, slots, runs, the loss curve of its latest run, and what that suggests."""
+    parts: list[RenderableType] = [_title(record), *_conditions(record), *_slots(record)]
+    if record.prefix:
+        parts.append(_pair("prefix", f'"{terminal(record.prefix)}"  (callers send it before each input)'))
+    if record.applied:
+        parts.append(_pair("applied", short(record.applied)))
+    if record.runs:
+        parts.extend((Text(), _runs(record)))
+    run = latest_run(record)
+    if run is not None:
+        parts.extend(_curve(run, min(width, _WIDEST_CURVE)))
+    return Group(*parts)
+
+
+def _row(record: Record, *, wide: bool) -> list[Text]:
+    now, run = state_of(record), latest_run(record)
+    state = Text(now.word, _STYLES[now.word])
+    if now.reason and now.reason not in (now.word, "UpToDate"):
+        state.append(f" {now.reason}", "dim")
+    serving = terminal(record.active.model) if record.active else "–"
+    cells = [Text(terminal(record.name), "bold"), state, Text(_progress(record, run)), Text(_losses(run))]
+    return [*cells, Text(serving)] if wide else cells
+
+
+def _progress(record: Record, run: Run | None) -> str:
+    if run is None:
+        return "–"
+    if record.pending and record.pending.model == run.model and run.total_steps:
+        return f"{run.outcome} {run.completed_steps:,}/{run.total_steps:,}"
+    return str(run.outcome)
+
+
+def _losses(run: Run | None) -> str:
+    if run is None or not run.losses:
+        return "–"
+    return f"{sparkline(run.losses, 12)} {figure(run.losses[-1].mean_loss)}"
+
+
+def _title(record: Record) -> Text:
+    now = state_of(record)
+    return Text.assemble((terminal(record.name), "bold"), "  ", (now.word, _STYLES[now.word]))
+
+
+def _conditions(record: Record) -> Iterator[Table]:
+    for condition in record.conditions:
+        bad = condition.type is ConditionType.STALLED or condition.status is not Truth.TRUE
+        said = Text.assemble((f"{condition.status:<8}", "yellow" if bad else "green"), str(condition.reason))
+        yield _pair(condition.type, said.append(f"  {terminal(condition.message)}" if condition.message else "", "dim"))
+
+
+def _slots(record: Record) -> Iterator[Table]:
+    named: list[tuple[str, Slot | None]] = [("active", record.active), ("pending", record.pending)]
+    named.extend(("retired", slot) for slot in record.retired)
+    for label, slot in named:
+        if slot is not None:
+            facts = f"{terminal(slot.model)}  {terminal(slot.state)}, attempt {slot.attempt}, {short(slot.fingerprint)}"
+            yield _pair(label, f"{facts}, to be deleted (decided {terminal(slot.doomed)})" if slot.doomed else facts)
+
+
+def _pair(label: str, value: Text | str) -> Table:
+    """A label, and what belongs to it beside it, however often that is folded."""
+    pair = Table.grid(padding=(0, 1))
+    pair.add_column(width=len(ConditionType.RECONCILING) + 3, no_wrap=True)
+    pair.add_column(overflow="fold")
+    pair.add_row(Text(f"  {label}", "dim"), value if isinstance(value, Text) else Text(value))
+    return pair
+
+
+def _runs(record: Record) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("RUN", "OUTCOME", "STEPS", "LOSS", "SCORE", "STARTED"):
+        table.add_column(title, overflow="fold")
+    for run in record.runs:
+        first = f"{figure(run.losses[0].mean_loss)} → {figure(run.losses[-1].mean_loss)}" if run.losses else "–"
+        score = f"{percent(run.score.value)} of {run.score.asked:,}" if run.score else "–"
+        steps = f"{run.completed_steps:,}/{run.total_steps:,}"
+        cells = (
+            terminal(run.model.rpartition("/")[2]),
+            str(run.outcome),
+            steps,
+            first,
+            score,
+            terminal(run.started) or "–",
+        )
+        table.add_row(*(Text(c) for c in cells))
+    return table
+
+
+def _curve(run: Run, width: int) -> Iterator[Text]:
+    yield Text()
+    yield Text.assemble("mean loss of ", (terminal(run.model), "bold"), f"  {_settings(run.resolved)}")
+    lines = curve_text(run.losses, width)
+    if not lines:
+        yield Text("no losses reported yet", "dim")
+    for line in lines:
+        yield Text(line, "blue", no_wrap=True)
+    if run.error:
+        yield Text.assemble(("error ", "bold red"), terminal(run.error))
+    if run.advice is not None:
+        epochs = f"{counted(run.advice.epochs, 'epoch')}: " if run.advice.epochs else ""
+        yield Text.assemble(("advice ", "bold cyan"), epochs, terminal(run.advice.because))
+
+
+def _settings(given: Hyperparameters) -> str:
+    parts = [
+        counted(given.epoch_count, "epoch") if given.epoch_count else "",
+        f"batch {given.batch_size}" if given.batch_size else "",
+        f"learning rate {given.learning_rate:g}" if given.learning_rate else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def status_markdown(records: Mapping[str, Record]) -> str:
+    """One row a model, by name; all data in code spans, no links."""
+    if not records:
+        return "No model is recorded yet.\n"
+    rows = [_markdown_row(records[name]) for name in sorted(records)]
+    return "\n".join(["| model | state | why | serving | loss | advice |", "|---|---|---|---|---|---|", *rows, ""])
+
+
+def _markdown_row(record: Record) -> str:
+    now, run = state_of(record), latest_run(record)
+    loss = figure(run.losses[-1].mean_loss) if run and run.losses else "–"
+    advice = cell(run.advice.because) if run and run.advice else "–"
+    serving = cell(record.active.model) if record.active else "–"
+    why = f"{now.reason}: {cell(now.message)}" if now.message else now.reason or "–"
+    return f"| {cell(record.name)} | {now.word} | {why} | {serving} | {loss} | {advice} |"
+
+
+JsonObject = dict[str, object]
+
+
+def status_json(records: Mapping[str, Record]) -> JsonObject:
+    """``{schemaVersion, models: […]}``, by name."""
+    return {"schemaVersion": 1, "models": [_model(records[name]) for name in sorted(records)]}
+
+
+def condition_json(condition: Condition) -> JsonObject:
+    """``{type, status, reason, message}``."""
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+    }
+
+
+def score_json(score: Score | None) -> JsonObject | None:
+    """``{metric, digest, right, asked, value}``; null where nothing was evaluated."""
+    if score is None:
+        return None
+    return {
+        "metric": score.metric,
+        "digest": score.digest,
+        "right": score.right,
+        "asked": score.asked,
+        "value": score.value,
+    }
+
+
+def _model(record: Record) -> JsonObject:
+    latest = latest_run(record)
+    return {
+        "name": record.name,
+        "provider": record.provider,
+        "conditions": [condition_json(c) for c in record.conditions],
+        "attempted": record.attempted,
+        "applied": record.applied,
+        "active": _slot(record.active),
+        "pending": _slot(record.pending),
+        "retired": [_slot(slot) for slot in record.retired],
+        "runs": [_run(run) for run in record.runs],
+        "advice": _advice(latest.advice) if latest else None,
+        "prefix": record.prefix,
+        "orphaned": record.orphaned,
+        "deletionPolicy": record.deletion_policy,
+    }
+
+
+def _slot(slot: Slot | None) -> JsonObject | None:
+    if slot is None:
+        return None
+    return {
+        "model": slot.model,
+        "fingerprint": slot.fingerprint,
+        "attempt": slot.attempt,
+        "state": slot.state,
+        "provider": slot.provider,
+        "doomed": slot.doomed,
+    }
+
+
+def _run(run: Run) -> JsonObject:
+    return {
+        "model": run.model,
+        "fingerprint": run.fingerprint,
+        "attempt": run.attempt,
+        "base": run.base,
+        "revision": run.revision,
+        "started": run.started,
+        "ended": run.ended,
+        "outcome": run.outcome,
+        "error": run.error,
+        "totalSteps": run.total_steps,
+        "completedSteps": run.completed_steps,
+        "hyperparameters": {"written": _hyperparameters(run.written), "resolved": _hyperparameters(run.resolved)},
+        "losses": [_loss(point) for point in run.losses],
+        "advice": _advice(run.advice),
+        "score": score_json(run.score),
+    }
+
+
+def _hyperparameters(given: Hyperparameters) -> JsonObject:
+    return {
+        "epochCount": given.epoch_count,
+        "batchSize": given.batch_size,
+        "learningRate": given.learning_rate,
+        "learningRateMultiplier": given.learning_rate_multiplier,
+    }
+
+
+def _loss(point: LossPoint) -> JsonObject:
+    # JSON has no NaN: a run that diverged says null there.
+    mean = point.mean_loss if math.isfinite(point.mean_loss) else None
+    return {"step": point.step, "epoch": point.epoch, "meanLoss": mean, "time": point.time}
+
+
+def _advice(advice: Advice | None) -> JsonObject | None:
+    return None if advice is None else {"epochs": advice.epochs, "because": advice.because}
