@@ -14,14 +14,12 @@ from typing import NoReturn
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
 from controller.forges.github.client import PUBLIC, GitHub
 from controller.git.layout import find_repository
-from controller.ledger.cell import BranchCell, FileCell
-from controller.ledger.opening import open_cell, open_ledger
+from controller.ledger.opening import BranchCell, FileCell, open_cell, open_ledger
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers.opening import Doors, open_provider
 from controller.rest import Secret
 from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
-from controller.source.remote import open_remote
-from controller.source.repo import CommitSource
+from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, top_of
 from controller.specs.controller_loading import load_settings
 from controller.system import SystemChance, SystemClock

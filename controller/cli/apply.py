@@ -15,7 +15,8 @@ from controller.cli import logs
 from controller.cli.exit_codes import ExitCode, error_json, error_text, of_pass
 from controller.cli.options import ApplyOptions, GlobalOptions
 from controller.cli.output import Screen, Views
-from controller.cli.progress import Quiet, following
+from controller.cli.progress import following
+from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import ControllerError, RevisionConflict
 from controller.plan.actions import Done, Hold, Nothing, Outcome, Tune, Wait
@@ -72,7 +73,7 @@ def apply(asked: GlobalOptions, options: ApplyOptions) -> int:
                 done, before = asyncio.run(_whole(asked, options, telling))
         else:
             with screen.waiting("one pass over specs, ledger and providers"):
-                done, before = asyncio.run(_whole(asked, options, Quiet()))
+                done, before = asyncio.run(_whole(asked, options, LogReporter()))
     except Refused as refusal:
         return _show_refusal(screen, refusal)
     screen.show(

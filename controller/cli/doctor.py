@@ -11,7 +11,7 @@ from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
 from controller.cli.output import Screen, Views
-from controller.cli.progress import Quiet
+from controller.daemon.reporter import LogReporter
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import check_writable, described
@@ -35,7 +35,7 @@ async def _findings(asked: GlobalOptions) -> tuple[Finding, ...]:
     python = f"Gitune {__version__} on Python {platform.python_version()}, {sys.platform}"
     first = Finding("gitune", well=True, message=python)
     try:
-        async with open_ports(Where(asked.folder, asked.config), Quiet()) as opened:
+        async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
             checks = (_repository(opened), _ledger(opened), _providers(opened))
             return (first, *[finding for check in checks for finding in await check])
     except ControllerError as error:

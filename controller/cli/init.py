@@ -14,7 +14,7 @@ from controller.cli.github_action.workflow_files import workflows
 from controller.cli.options import GlobalOptions
 from controller.cli.output import Screen, Views
 from controller.errors import ControllerError
-from controller.git.layout import Repository, default_branch, find_repository
+from controller.git.layout import RepositoryLayout, default_branch, find_repository
 from controller.report.escape import cell, terminal
 
 SETTINGS = """\
@@ -91,7 +91,7 @@ def _write(path: Path, text: str) -> None:
         raise ControllerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 
-def _top(folder: Path, repository: Repository | None) -> Path:
+def _top(folder: Path, repository: RepositoryLayout | None) -> Path:
     if repository is None:
         return folder
     if repository.top is None:
@@ -100,7 +100,7 @@ def _top(folder: Path, repository: Repository | None) -> Path:
     return repository.top
 
 
-def _next(root: Path, repository: Repository | None) -> list[str]:
+def _next(root: Path, repository: RepositoryLayout | None) -> list[str]:
     """The commands that lead from the files to a model, from where the person is."""
     there = [] if root.resolve() == Path.cwd() else [f"cd {shlex.quote(str(root))}"]
     commit = "git add . && git commit -m 'A first model'"

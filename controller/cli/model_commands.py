@@ -13,7 +13,7 @@ from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions, Rows
 from controller.cli.output import Screen, Views
-from controller.cli.progress import Quiet
+from controller.daemon.reporter import LogReporter
 from controller.engine import commands
 from controller.errors import ControllerError
 from controller.ports import Opened
@@ -108,7 +108,7 @@ def _from_stdin() -> str:
 
 def _done(asked: GlobalOptions, act: Callable[[Opened], Awaitable[T]]) -> T:
     async def whole() -> T:
-        async with open_ports(Where(asked.folder, asked.config), Quiet()) as opened:
+        async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
             return await act(opened)
 
     logs.configure(asked)

@@ -13,8 +13,8 @@ from controller.cli import logs
 from controller.cli.exit_codes import of_plan
 from controller.cli.options import GlobalOptions, PlanOptions
 from controller.cli.output import Screen, Views
-from controller.cli.progress import Quiet
 from controller.cli.uncommitted import Against, Compared, compared, datasets
+from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
 from controller.plan.approval import only_new
@@ -70,7 +70,7 @@ async def _opened(asked: GlobalOptions, base: str | None) -> AsyncIterator[Opene
     not choose the providers that it is judged with.
     """
     where = Where(asked.folder, asked.config, worktree=base is None, revision=base)
-    async with open_ports(where, Quiet()) as opened:
+    async with open_ports(where, LogReporter()) as opened:
         yield opened
 
 

@@ -5,49 +5,21 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-import structlog
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
 from controller.cli.options import Format
 from controller.cli.output import Screen
-from controller.plan.actions import Action, Done, Outcome
-from controller.ports import Reporter
+from controller.daemon.reporter import LogReporter
+from controller.plan.actions import Done, Outcome
 from controller.report.escape import terminal
 from controller.report.formatting import duration, figure
 from controller.report.render_outcomes import outcome_text
 from controller.rest import redact
 from controller.state.observed import RemoteModel, RemoteState
 
-log = structlog.stdlib.get_logger("gitune")
 
-
-class Quiet:
-    """Log events only: for JSON and Markdown, where a program reads the result."""
-
-    def __enter__(self) -> Self:
-        """Nothing to open."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Nothing to close."""
-
-    def started(self, action: Action) -> None:
-        """One event."""
-        log.info("action.started", action=action.word, name=action.name, model=action.model)
-
-    def ended(self, outcome: Outcome) -> None:
-        """One event."""
-        action = outcome.action
-        log.info("action.ended", action=action.word, name=action.name, outcome=type(outcome).__name__.lower())
-
-    def observed(self, model: RemoteModel) -> None:
-        """One event."""
-        done, total = model.progress.completed_steps, model.progress.total_steps
-        log.info("run.observed", model=model.name, state=str(model.state), steps=done, of=total)
-
-
-class Lines(Quiet):
+class Lines(LogReporter):
     """A line an action, and one a tenth of each run: for files, pipes and CI logs."""
 
     def __init__(self, screen: Screen) -> None:
@@ -71,7 +43,7 @@ class Lines(Quiet):
         self._tenths[model.name] = tenth if model.state is RemoteState.CREATING else -1
 
 
-class Bars(Quiet):
+class Bars(LogReporter):
     """A bar a run, with steps, loss and the time that is left."""
 
     def __init__(self, screen: Screen) -> None:
@@ -131,10 +103,10 @@ class Remaining(ProgressColumn):
         return Text(f"{duration(left)} left", "cyan")
 
 
-def following(screen: Screen) -> Quiet | Lines | Bars:
+def following(screen: Screen) -> LogReporter | Lines | Bars:
     """The way to tell of runs that fits the format and the terminal."""
     if screen.format is not Format.TEXT:
-        return Quiet()
+        return LogReporter()
     return Bars(screen) if screen.err.is_terminal else Lines(screen)
 
 
@@ -155,6 +127,3 @@ def progress_line(model: RemoteModel) -> str:
     if model.state is not RemoteState.CREATING:
         return f"{terminal(model.name)}: {model.state}, {progress_words(model)}"
     return f"{terminal(model.name)}: {int(model.progress.share * 100)} %, {progress_words(model)}"
-
-
-_: type[Reporter] = Quiet  # mypy holds that these are what the engine asks for

@@ -18,19 +18,18 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions, RunOptions
 from controller.daemon.choices import LeaseKind
 from controller.daemon.lease import CellLease, Lease, NoLease
-from controller.daemon.life import Beside, Followed, Life, live
-from controller.daemon.metrics import Metrics
-from controller.daemon.notices import notices
-from controller.daemon.notify import Notifier, Wish, read_url
-from controller.daemon.place import Means, Workplace
+from controller.daemon.notices import Notifier, Wish, notices, read_url
 from controller.daemon.schedule import Rhythm
+from controller.daemon.session import Means
+from controller.daemon.supervisor import Beside, Followed, Supervised, supervise
 from controller.daemon.tracing import tracing
-from controller.daemon.web import Web, parse_address
-from controller.daemon.webhook import Deliveries, read_secret
+from controller.daemon.web.metrics import Metrics
+from controller.daemon.web.server import Web, parse_address
+from controller.daemon.web.webhook import Deliveries, read_secret
 from controller.errors import ControllerError, Severity, SpecInvalid
 from controller.git.layout import find_repository
 from controller.git.location import full_name, parse_location, without_userinfo
-from controller.git.names import branch_ref
+from controller.git.parsing import branch_ref
 from controller.ports import Opened, Reporter
 from controller.rest import know
 from controller.settings import FollowedRepository, Settings
@@ -81,11 +80,11 @@ class Following:
             case LeaseKind.NONE:
                 yield NoLease(who)
 
-    def place(self) -> str:
+    def location(self) -> str:
         """The folder and repository that ``--root`` leads to now."""
         return "" if self.where.repo is not None else identity(self.where.root)
 
-    async def is_current(self, opened: Workplace) -> bool:
+    async def is_current(self, opened: Opened) -> bool:
         """Whether gitune.yaml still says the same."""
         return await read_settings(self.where, await opened.ports.source.tree()) == opened.settings
 
@@ -128,10 +127,10 @@ def run(asked: GlobalOptions, options: RunOptions) -> int:
     with ExitStack() as stack:
         life = _life(asked, options, stack)
         stack.enter_context(tracing(os.environ))
-        return asyncio.run(live(life)) or ExitCode.WELL
+        return asyncio.run(supervise(life)) or ExitCode.WELL
 
 
-def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> Life:
+def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> Supervised:
     """What is to be done, with nothing begun but that the address of ``--listen`` is held until the stack ends."""
     clock, chance = SystemClock(), SystemChance()
     _check_lease(options)
@@ -149,7 +148,7 @@ def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> Life:
         beside.append(stack.enter_context(web.bound()))
     if notifier is not None:
         beside.append(lambda _: notifier.run())
-    return Life(tuple(followed), tuple(beside))
+    return Supervised(tuple(followed), tuple(beside))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
 from controller.cli.output import Screen, Views
-from controller.cli.progress import Quiet
+from controller.daemon.reporter import LogReporter
 from controller.errors import ControllerError
 from controller.ledger.opening import open_ledger
 from controller.ports import Ledger, Opened
@@ -41,7 +41,7 @@ def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
 
 
 async def _records(asked: GlobalOptions, *, offline: bool) -> Mapping[str, Record]:
-    async with open_ports(Where(asked.folder, asked.config), Quiet()) as opened:
+    async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
         ledger = _here(asked, opened) if offline else opened.ports.ledger
         return (await ledger.load()).records
 

@@ -1,4 +1,4 @@
-"""Who may have effects just now: one daemon of many, for efficiency. What is paid for never rests on it."""
+"""Who may have effects just now: one daemon of many; and the check before each effect that nothing ended or moved."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from controller.errors import RevisionConflict
-from controller.ports import Chance, Clock
+from controller.errors import ControllerError, Interrupted, RevisionConflict
+from controller.ports import Chance, Clock, Source
 
 LASTS: Final = 30.0  # seconds without a sign of life after which a lease is anybody's
 _RENEWED: Final = LASTS / 3
@@ -22,27 +22,6 @@ class Cell(Protocol):
 
     async def write(self, tip: str | None, text: str) -> str:
         """Put a text where it stands at ``tip``; the new tip. Raises `RevisionConflict`, `ControllerError`."""
-        ...
-
-
-class Lease(Protocol):
-    """What a daemon holds while it has something to do."""
-
-    @property
-    def holder(self) -> str:
-        """Who held it when it was last looked at; "" for nobody."""
-        ...
-
-    async def take(self) -> bool:
-        """Have it, or renew it; False where another one has it. Raises `ControllerError`."""
-        ...
-
-    async def still_held(self) -> bool:
-        """Whether it is ours, at this moment. Raises `ControllerError`."""
-        ...
-
-    async def release(self) -> None:
-        """Let others have it at once. Nothing is raised where that cannot be written: it runs out by itself."""
         ...
 
 
@@ -134,3 +113,40 @@ class NoLease:
 
     async def release(self) -> None:
         """Nothing to let go of."""
+
+
+Lease = CellLease | NoLease
+
+
+class Fence:
+    """Stands before every request that changes something. A pause of any length may lie before the check, none after.
+
+    The window between check and request stays open for as long as a request takes to leave; what closes it is the
+    ledger and the id that names the run, never the lease.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._source: Source | None = None
+        self._tip = ""
+        self.ending = False
+
+    def begin(self, source: Source, tip: str) -> None:
+        """A pass decides on what the source gives at this tip."""
+        self._source, self._tip = source, tip
+
+    async def check(self) -> None:
+        """Raises `Interrupted` where the pass may have no further effect."""
+        if self.ending:
+            raise Interrupted("the daemon was ending", hint="The next one goes on.")
+        if self._source is None:
+            raise Interrupted("no pass has begun")
+        try:
+            held = await self._lease.still_held()
+            moved = await self._source.tip() != self._tip
+        except ControllerError as error:
+            raise Interrupted(f"before this could be done: {error.message}", hint=error.hint) from error
+        if not held:
+            raise Interrupted("another daemon took the lease", hint="That one goes on.")
+        if moved:
+            raise Interrupted("what is followed moved while the plan was carried out", hint="It is decided again.")

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from controller.daemon.bell import Bell, Cause
-from controller.daemon.gate import Spared
-from controller.daemon.metrics import Metrics
-from controller.daemon.place import Means, Place, open_place
-from controller.daemon.schedule import backoff, is_interrupted, is_moving, jittered, next_look
-from controller.daemon.settled import Settled, settled_by
-from controller.daemon.telling import Telling
-from controller.daemon.view import View, as_seen
+from controller.daemon.provider_guard import RecentFailures
+from controller.daemon.reporter import LoopReporter
+from controller.daemon.schedule import Settled, backoff, is_interrupted, is_moving, jittered, next_look, settled_by
+from controller.daemon.session import Means, Session, open_session
+from controller.daemon.triggers import Cause, Triggers
+from controller.daemon.view import StatusView, as_seen
+from controller.daemon.web.metrics import Metrics
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
 from controller.spans import Span, span
@@ -41,17 +40,17 @@ class Turn:
 
 
 class Loop:
-    """One followed repository, pass by pass. `run` ends when the bell does."""
+    """One followed repository, pass by pass. `run` ends when its triggers do."""
 
-    def __init__(self, means: Means, bell: Bell, following: str, name: str = "", full_name: str = "") -> None:
+    def __init__(self, means: Means, triggers: Triggers, following: str, name: str = "", full_name: str = "") -> None:
         """``name`` is "" where it is the only one; ``full_name`` is what a forge calls it, "" where that is unknown."""
-        self.bell = bell
-        self.view = View(following, name=name)
+        self.triggers = triggers
+        self.view = StatusView(following, name=name)
         self.full_name = full_name
         self._means = means
-        self._telling = Telling(means.clock, means.rhythm)
-        self._spared = Spared()
-        self._place: Place | None = None
+        self._reporter = LoopReporter(means.clock, means.rhythm)
+        self._failures = RecentFailures(means.clock, means.chance, means.rhythm)
+        self._session: Session | None = None
         self._settled: Settled | None = None
         self._waiting_since: float | None = None
         self._done_tip = ""
@@ -64,11 +63,11 @@ class Loop:
         return self._means.metrics
 
     async def run(self, wait: float = 0.0) -> None:
-        """Passes until the bell ends, the first in ``wait`` seconds. Raises nothing that a later pass could mend."""
+        """Passes until its triggers end, the first in ``wait`` seconds. Raises nothing that a later pass could fix."""
         until = self._now() + wait
         try:
-            while not self.bell.over:
-                if causes := await self.bell.wait(until):
+            while not self.triggers.over:
+                if causes := await self.triggers.wait(until):
                     self._means.metrics.woke(causes)
                     self._reopen |= Cause.RELOAD in causes
                     began, turn = self._now(), await self.turn(causes)
@@ -78,13 +77,13 @@ class Loop:
 
     def end(self) -> None:
         """No further effect, no further pass; the one that runs comes to its end."""
-        if self._place is not None:
-            self._place.fence.ending = True
-        self.bell.end()
+        if self._session is not None:
+            self._session.fence.ending = True
+        self.triggers.end()
 
     def is_alive(self) -> bool:
         """Whether a look came to its end lately, or an action of the one that runs was begun."""
-        return self._now() - max(self._ended, self._telling.last) < self._means.rhythm.interval + _LONGEST_PASS
+        return self._now() - max(self._ended, self._reporter.last) < self._means.rhythm.interval + _LONGEST_PASS
 
     def age(self) -> float:
         """Seconds since the oldest commit was seen that no pass has brought to an end."""
@@ -128,26 +127,26 @@ class Loop:
         await self._leave()
 
     async def _pass(self) -> tuple[str, float]:
-        place = await self._opened()
-        tip = await place.ports.source.tip()
+        session = await self._opened()
+        tip = await session.ports.source.tip()
         if tip != self._done_tip and self._waiting_since is None:
             self._waiting_since = self._now()
-        if tip != self._done_tip and not await self._means.opening.is_current(place.opened):
-            place = await self._opened_again()
-        self._settled = await self._settled.still(place.ports, tip) if self._settled is not None else None
+        if tip != self._done_tip and not await self._means.opening.is_current(session.opened):
+            session = await self._opened_again()
+        self._settled = await self._settled.still(session.ports, tip) if self._settled is not None else None
         if self._settled is not None:
             self._show(failures=0, failure="", hint="", looked=self._means.clock.now(), standby="")
             return "unchanged", self._interval()
-        if not await place.lease.take():
-            return await self._stand_by(place)
-        return "changed", await self._reconcile(place, tip)
+        if not await session.lease.take():
+            return await self._stand_by(session)
+        return "changed", await self._reconcile(session, tip)
 
-    async def _reconcile(self, place: Place, tip: str) -> float:
-        place.fence.begin(place.opened.ports.source, tip)
-        self._telling.begin()
+    async def _reconcile(self, session: Session, tip: str) -> float:
+        session.fence.begin(session.opened.ports.source, tip)
+        self._reporter.begin()
         self._means.metrics.led(held=True)
-        done = await reconcile(place.ports, place.opened.settings, Approval())
-        self._settled = await settled_by(done, place.ports, tip, self._means.rhythm)
+        done = await reconcile(session.ports, session.opened.settings, Approval())
+        self._settled = await settled_by(done, session.ports, tip, self._means.rhythm)
         self._done_tip, self._waiting_since = tip, None
         self._account(done)
         if self._settled is not None:
@@ -156,9 +155,9 @@ class Loop:
 
     async def _release(self) -> None:
         """Nothing is left to do: others may look. What cannot be given back runs out by itself."""
-        if self._place is not None:
+        if self._session is not None:
             with suppress(ControllerError, TimeoutError):
-                await asyncio.wait_for(self._place.lease.release(), _LONGEST_FAREWELL)
+                await asyncio.wait_for(self._session.lease.release(), _LONGEST_FAREWELL)
         self._means.metrics.led(held=False)
 
     def _next(self, done: Pass) -> float:
@@ -169,7 +168,7 @@ class Loop:
             times.append(_SOON)
         if is_interrupted(done.outcomes):
             times.append(_RACE)
-        times += [due - now for due in (self._telling.next_poll(), self._spared.due(now)) if due is not None]
+        times += [due - now for due in (self._reporter.next_poll(), self._failures.due()) if due is not None]
         return max(0.05, min(times))
 
     def _account(self, done: Pass) -> None:
@@ -191,13 +190,13 @@ class Loop:
             passed=now,
         )
 
-    async def _stand_by(self, place: Place) -> tuple[str, float]:
+    async def _stand_by(self, session: Session) -> tuple[str, float]:
         """Another one is at work: show what it writes, and look again before its lease can be over."""
-        holder = place.lease.holder
+        holder = session.lease.holder
         if self.view.standby != holder:
             log.info("lease.elsewhere", holder=holder)
         self._means.metrics.led(held=False)
-        recorded = await place.ports.ledger.load()
+        recorded = await session.ports.ledger.load()
         self._means.metrics.recorded(recorded.records)
         self._show(records=recorded.records, standby=holder, failures=0, failure="", looked=self._means.clock.now())
         return "standby", self._means.chance.uniform(1.0, 3.0)
@@ -240,25 +239,25 @@ class Loop:
     def _show(self, **changes: object) -> None:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
 
-    async def _opened(self) -> Place:
-        if self._place is None or self._reopen or self._place.where != self._means.opening.place():
+    async def _opened(self) -> Session:
+        if self._session is None or self._reopen or self._session.where != self._means.opening.location():
             return await self._opened_again()
-        return self._place
+        return self._session
 
-    async def _opened_again(self) -> Place:
+    async def _opened_again(self) -> Session:
         """The ports as the settings now ask for them."""
         await self._leave()
         self._reopen, self._settled, self._done_tip = False, None, ""
-        self._place = place = await open_place(self._means, self._telling, self._spared)
-        place.fence.ending = self.bell.over
-        log.info("ports.opened", following=self.view.following, providers=sorted(place.ports.providers))
-        return place
+        self._session = session = await open_session(self._means, self._reporter, self._failures)
+        session.fence.ending = self.triggers.over
+        log.info("ports.opened", following=self.view.following, providers=sorted(session.ports.providers))
+        return session
 
     async def _leave(self) -> None:
         await self._release()
-        place, self._place = self._place, None
-        if place is not None:
-            await place.stack.aclose()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.stack.aclose()
 
     def _interval(self) -> float:
         return jittered(self._means.rhythm.interval, self._means.chance.uniform(0.0, 1.0))

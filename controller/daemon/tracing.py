@@ -1,17 +1,17 @@
-"""The OTEL_* variables of an environment to who listens to spans; nothing is imported for what is not wanted."""
+"""The OTEL_* variables of an environment to who listens to spans: the log, and OpenTelemetry where it is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 import structlog
 
-from controller.daemon.request_log import RequestLog
 from controller.rest import know
-from controller.spans import listen
+from controller.spans import SILENT, Fact, Span, Tracer, listen
 
 if TYPE_CHECKING:
     from controller.daemon.otel import Telemetry
@@ -22,6 +22,41 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_E
 _HEADERS: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _SPOKEN: Final = "http/protobuf"
+
+
+def _with_requests(onward: Tracer | None) -> Tracer:
+    """Spans to ``onward``; a request's is logged when it ends, at a level for those who debug where it went well."""
+
+    def span(name: str, facts: Mapping[str, Fact]) -> AbstractContextManager[Span]:
+        inner = SILENT if onward is None else onward(name, facts)
+        return _logged(inner, facts) if name == "request" else inner
+
+    return span
+
+
+class _Told:
+    """What was told of one request."""
+
+    def __init__(self, inner: Span, facts: Mapping[str, Fact]) -> None:
+        self._inner = inner
+        self.facts = dict(facts)
+
+    def tell(self, **facts: Fact) -> None:
+        """Kept, and handed on."""
+        self.facts |= facts
+        self._inner.tell(**facts)
+
+
+@contextmanager
+def _logged(outer: AbstractContextManager[Span], facts: Mapping[str, Fact]) -> Iterator[Span]:
+    with outer as inner:
+        told = _Told(inner, facts)
+        yield told
+    known = {name: fact for name, fact in told.facts.items() if fact not in {"", 0}}
+    if told.facts.get("outcome") == "success" or told.facts.get("status") == HTTPStatus.NOT_FOUND:
+        log.debug("request.done", **known)  # that something is not there is an answer like any other
+    else:
+        log.info("request.failed", **known)
 
 
 def is_wanted(environ: Mapping[str, str]) -> bool:
@@ -49,7 +84,7 @@ def tracing(environ: Mapping[str, str]) -> Iterator[None]:
     Nothing that goes wrong with traces ends a daemon.
     """
     telemetry = _telemetry(environ) if is_wanted(environ) else None
-    listen(RequestLog(telemetry.span if telemetry else None).span)
+    listen(_with_requests(telemetry.span if telemetry else None))
     try:
         yield
     finally:

@@ -36,7 +36,7 @@ def _as_seen(record: Record, observed: Observed) -> Record:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class StatusView:
     """``following`` is fit to show; ``name`` is what the repository is called where there are several, else "".
 
     ``failure`` is why the last pass failed or was refused, "" where it did not.

@@ -8,6 +8,9 @@ GitFailed           git answered with an error, or not in time
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from controller.errors import ControllerError
 
 
@@ -25,3 +28,13 @@ class NotFound(GitFailed):
 
 class SwapLost(GitFailed):
     """The ref moved, appeared or vanished since it was read."""
+
+
+@contextmanager
+def translated(other: type[ControllerError], lost: type[ControllerError] | None = None) -> Iterator[None]:
+    """What git does not do in the block, as an error of the caller's own; ``lost`` is the one of a lost race."""
+    try:
+        yield
+    except GitFailed as error:
+        kind = lost if lost is not None and isinstance(error, SwapLost) else other
+        raise kind(error.message, hint=error.hint) from error

@@ -1,4 +1,4 @@
-"""A folder to the repository it belongs to, found by reading files: no git is started where others can write."""
+"""A folder to the repository it belongs to and what names it, by reading files: no git runs where others write."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.git.failures import NoRepository
+from controller.git.location import LocalPath, Location, NetworkUrl, parse_location
 from controller.git.process import Ask, run_well
 
 _LARGEST_CONFIG = 1024 * 1024
@@ -14,7 +15,7 @@ _LONGEST_POINTER = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class RepositoryLayout:
     """Where a repository's parts are.
 
     ``top`` is the root of the working tree (None for a bare one), ``git_dir`` holds HEAD, ``common`` refs and objects.
@@ -30,7 +31,7 @@ class Repository:
         return self.common / "objects"
 
 
-def find_repository(folder: Path) -> Repository | None:
+def find_repository(folder: Path) -> RepositoryLayout | None:
     """The repository the folder is in, or is; None outside git. Raises `NoRepository` for one that is broken.
 
     A bare repository is taken only where the folder itself is one: one planted inside a tree is never found from
@@ -46,18 +47,18 @@ def find_repository(folder: Path) -> Repository | None:
         raise NoRepository(f"{folder} is a link that leads to itself", hint="Let it lead to a folder.") from error
 
 
-def _find(start: Path) -> Repository | None:
+def _find(start: Path) -> RepositoryLayout | None:
     for top in (start, *start.parents):
         if os.path.lexists(top / ".git"):
             found = _with_work_tree(top)
             _same_owner(found.git_dir, start)
             return found
         if top == start and _is_git_dir(top):
-            return Repository(None, top, top)
+            return RepositoryLayout(None, top, top)
     return None
 
 
-def open_repository(folder: Path) -> Repository:
+def open_repository(folder: Path) -> RepositoryLayout:
     """As `find_repository`, for a place that must be a repository. Raises `NoRepository`."""
     if not folder.is_dir():
         raise NoRepository(f"{folder} is not a folder")
@@ -66,13 +67,13 @@ def open_repository(folder: Path) -> Repository:
     raise NoRepository(f"{folder} is not in a git repository", hint="Run `git init` there and commit the specs.")
 
 
-def head(repository: Repository) -> str:
+def head(repository: RepositoryLayout) -> str:
     """What HEAD says: ``refs/heads/…`` or a commit id. Raises `NoRepository`."""
     text = _pointer(repository.git_dir / "HEAD")
     return text.removeprefix("ref:").strip() if text.startswith("ref:") else text
 
 
-def default_branch(repository: Repository) -> str:
+def default_branch(repository: RepositoryLayout) -> str:
     """What a clone knows as the default branch of its origin, else the branch HEAD is on; "" where it is on none.
 
     Raises `NoRepository`.
@@ -84,7 +85,7 @@ def default_branch(repository: Repository) -> str:
     return on.removeprefix("refs/heads/") if on.startswith("refs/heads/") else ""
 
 
-def checked_out(repository: Repository) -> frozenset[str]:
+def checked_out(repository: RepositoryLayout) -> frozenset[str]:
     """The refs that some working tree of this repository stands on."""
     worktrees = repository.common / "worktrees"
     heads = [repository.git_dir / "HEAD", *(worktrees.glob("*/HEAD") if worktrees.is_dir() else ())]
@@ -94,13 +95,13 @@ def checked_out(repository: Repository) -> frozenset[str]:
     return frozenset(t.removeprefix("ref:").strip() for t in texts if t.startswith("ref:"))
 
 
-def shallow_commits(repository: Repository) -> frozenset[str]:
+def shallow_commits(repository: RepositoryLayout) -> frozenset[str]:
     """The commits whose parents were left out of a shallow clone; empty for a whole one."""
     path = repository.common / "shallow"
     return frozenset(path.read_text("ascii").split()) if path.is_file() else frozenset()
 
 
-async def config(repository: Repository) -> dict[str, tuple[str, ...]]:
+async def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
     """Its own configuration file as keys (section and name in lower case) to values; no include is followed.
 
     Raises `NoRepository` where the file is not one.
@@ -121,7 +122,7 @@ async def config(repository: Repository) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def refuse_unsupported(repository: Repository, settings: dict[str, tuple[str, ...]]) -> None:
+def refuse_unsupported(repository: RepositoryLayout, settings: dict[str, tuple[str, ...]]) -> None:
     """Raises `NoRepository` for a storage this program cannot read: reftable, SHA-256 object names."""
     if settings.get("extensions.refstorage", ("files",))[-1].lower() != "files":
         raise NoRepository(
@@ -135,7 +136,7 @@ def refuse_unsupported(repository: Repository, settings: dict[str, tuple[str, ..
         )
 
 
-def _with_work_tree(top: Path) -> Repository:
+def _with_work_tree(top: Path) -> RepositoryLayout:
     """From ``.git``: a folder, or the one-line file of a linked working tree or a submodule."""
     git_dir = top / ".git"
     if git_dir.is_file():
@@ -149,7 +150,7 @@ def _with_work_tree(top: Path) -> Repository:
     git_dir, common = git_dir.resolve(), common.resolve()
     if not _is_git_dir(common) or not (git_dir / "HEAD").is_file():
         raise NoRepository(f"{top / '.git'} is not a whole repository", hint="Look at it with `git status`.")
-    return Repository(top, git_dir, common)
+    return RepositoryLayout(top, git_dir, common)
 
 
 def _is_git_dir(path: Path) -> bool:
@@ -174,3 +175,21 @@ def _pointer(path: Path) -> str:
     if not text or "\n" in text or "\0" in text:
         raise NoRepository(f"{path} is not what git writes there")
     return text
+
+
+async def remote_location(repository: RepositoryLayout, remote: str) -> Location | None:
+    """Where a named remote of the repository is; None where it has no such remote. Raises `NoRepository`."""
+    urls = (await config(repository)).get(f"remote.{remote}.url")
+    return parse_location(urls[0]) if urls else None
+
+
+async def network_identity(repository: RepositoryLayout) -> str | None:
+    """``host/path`` of ``origin``; None where it is no network address."""
+    try:
+        match await remote_location(repository, "origin"):
+            case NetworkUrl() as url:
+                return url.identity
+            case LocalPath() | None:
+                return None
+    except NoRepository:
+        return None

@@ -9,11 +9,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from controller.git.entries import LANDED_FORMAT, LandedCommit, TreeEntry, parse_landings, parse_tree
 from controller.git.failures import GitFailed, NotFound
-from controller.git.layout import Repository, config, head, refuse_unsupported
-from controller.git.names import is_commit_id, split_revision
-from controller.git.process import Answer, Ask, run, run_well
+from controller.git.layout import RepositoryLayout, config, head, refuse_unsupported, shallow_commits
+from controller.git.parsing import (
+    LANDED_FORMAT,
+    LandedCommit,
+    TreeEntry,
+    is_commit_id,
+    parse_landings,
+    parse_tree,
+    split_revision,
+)
+from controller.git.process import Ask, GitOutput, run, run_well
 
 if TYPE_CHECKING:
     from controller.git.objects import ObjectReader
@@ -47,16 +54,16 @@ class Mirror:
     configuration nor hook of the foreign repository is ever looked at.
     """
 
-    def __init__(self, path: Path, repository: Repository | None = None) -> None:
+    def __init__(self, path: Path, repository: RepositoryLayout | None = None) -> None:
         self.path = path
         self.repository = repository
         self._reader: ObjectReader | None = None
 
-    async def ask(self, *words: str, stdin: bytes = b"") -> Answer:
+    async def ask(self, *words: str, stdin: bytes = b"") -> GitOutput:
         """A git command here, whatever its exit code."""
         return await run(Ask(words, self.path, stdin=stdin))
 
-    async def ask_well(self, *words: str, stdin: bytes = b"") -> Answer:
+    async def ask_well(self, *words: str, stdin: bytes = b"") -> GitOutput:
         """A git command here. Raises `GitFailed` for an exit code other than 0."""
         return await run_well(Ask(words, self.path, stdin=stdin))
 
@@ -65,15 +72,18 @@ class Mirror:
         name, steps = split_revision(revision)
         if name == "HEAD" and self.repository is not None:
             name = head(self.repository)
-        answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}{steps}^{{commit}}")
-        if answer.code == 0 and is_commit_id(answer.text):
-            return answer.text
+        if found := await self._resolve(f"{name}{steps}^{{commit}}"):
+            return found
         if revision == "HEAD" and name.startswith("refs/"):
             raise NotFound(f"the branch {name.removeprefix('refs/heads/')} has no commit yet", hint="Commit the specs.")
         raise NotFound(
             f"there is no commit {revision!r} here",
             hint="A shallow clone has only a few: fetch the branch or commit first, or use a whole clone.",
         )
+
+    async def _resolve(self, name: str) -> str | None:
+        answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        return answer.text if answer.code == 0 and is_commit_id(answer.text) else None
 
     async def is_ancestor(self, first: str, second: str) -> bool:
         """Whether one commit is among the ancestors of another; False too where either is not here."""
@@ -93,17 +103,27 @@ class Mirror:
 
     async def knows(self, commit: str) -> bool:
         """Whether a commit is here; its tree may be missing, as in a partial clone."""
-        name = f"{commit}^{{commit}}"
-        return (await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)).code == 0
+        return await self._resolve(f"{commit}^{{commit}}") is not None
+
+    async def root_commit(self) -> str | None:
+        """The id of the commit that HEAD's chain of first parents starts with; None where it is not here."""
+        try:
+            start = await self.commit("HEAD")
+        except NotFound:
+            return None
+        answer = await self.ask("rev-list", "--first-parent", "--max-parents=0", "--end-of-options", start)
+        root = answer.text.split("\n")[-1] if answer.code == 0 else ""
+        if self.repository is None or not is_commit_id(root) or root in shallow_commits(self.repository):
+            return None
+        return root
 
     async def ref(self, ref: str) -> str | None:
         """The commit id a full ref name stands on; None where there is no such ref."""
-        answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
-        return answer.text if answer.code == 0 and is_commit_id(answer.text) else None
+        return await self._resolve(ref)
 
     async def has(self, commit: str) -> bool:
         """Whether a commit and its tree are here."""
-        return (await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")).code == 0
+        return await self._resolve(f"{commit}^{{tree}}") is not None
 
     async def tree(self, commit: str) -> tuple[TreeEntry, ...]:
         """Every path of a commit. Raises `GitFailed`; looks twice, since objects move while somebody packs them."""
@@ -146,7 +166,7 @@ class Mirror:
             self._reader.close()
 
 
-async def mirror_of(repository: Repository, home: Path) -> Mirror:
+async def mirror_of(repository: RepositoryLayout, home: Path) -> Mirror:
     """Our view of a local repository, made where it is not there yet. Raises `NoRepository`, `GitFailed`."""
     refuse_unsupported(repository, await config(repository))
     if any(c in str(repository.objects) for c in '"\n'):

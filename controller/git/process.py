@@ -37,7 +37,7 @@ _SETTINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GitOutput:
     """What a git command said. ``err`` has no user or password in its URLs and is cut to a sane length."""
 
     code: int
@@ -95,7 +95,7 @@ def environment(git_dir: Path, protocols: str, settings: tuple[tuple[str, str], 
     return given
 
 
-async def run(ask: Ask) -> Answer:
+async def run(ask: Ask) -> GitOutput:
     """Run it to its end. Raises `GitFailed` where git is missing, too slow or too loud; an exit code is an answer."""
     process = await _start(ask)
     reading = asyncio.create_task(_read(process.stdout, LARGEST_OUTPUT))
@@ -115,10 +115,10 @@ async def run(ask: Ask) -> Answer:
     finally:
         if not ended:
             await _end(process, (reading, *others))
-    return Answer(code, out, _fit_to_show(err))
+    return GitOutput(code, out, _fit_to_show(err))
 
 
-async def run_well(ask: Ask) -> Answer:
+async def run_well(ask: Ask) -> GitOutput:
     """As `run`, but any exit code except 0 raises `GitFailed` with what git said."""
     answer = await run(ask)
     if answer.code != 0:
@@ -126,7 +126,7 @@ async def run_well(ask: Ask) -> Answer:
     return answer
 
 
-def failed(ask: Ask, answer: Answer) -> GitFailed:
+def failed(ask: Ask, answer: GitOutput) -> GitFailed:
     """The error of a command that ended badly: its name and git's last words."""
     ended = f"was killed by signal {-answer.code}" if answer.code < 0 else f"failed with exit code {answer.code}"
     return GitFailed(f"git {ask.words[0]} {ended}" + (f": {answer.err}" if answer.err else ""))

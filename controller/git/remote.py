@@ -17,14 +17,17 @@ from urllib.parse import urlsplit
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.location import NetworkUrl
 from controller.git.mirror import Mirror
-from controller.git.names import is_commit_id
-from controller.git.process import NETWORK_SECONDS, Answer, Ask, failed, run
+from controller.git.parsing import is_commit_id
+from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, failed, run
 from controller.spans import span
 
 _SSH: Final = (
     "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ControlMaster=no -o ControlPath=none "
     "-o ForwardAgent=no -o ClearAllForwardings=yes"
 )
+_ALONE: Final = ("--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance")
+_FETCH: Final = ("fetch", "--quiet", *_ALONE)
+_PUSH: Final = ("push", "--quiet", "--porcelain", "--no-verify", "--no-signed", "--recurse-submodules=no")
 _FETCHED: Final = "refs/gitune/fetched"
 _LOCK_SECONDS = 60.0
 _ACCESS: Final = (
@@ -58,15 +61,8 @@ class Remote:
 
     async def fetch(self, ref: str, *, history: bool = False) -> str:
         """The commit a ref stands on, brought here with its files. Raises `NotFound`, `GitFailed`."""
-        words: tuple[str, ...] = (
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            *(() if history else ("--depth=1",)),
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
-        )
-        words += ("--no-auto-maintenance", "--end-of-options", self.url.url, f"+{ref}:{_FETCHED}")
+        depth = () if history else ("--depth=1",)
+        words = (*_FETCH, *depth, "--end-of-options", self.url.url, f"+{ref}:{_FETCHED}")
         async with self._alone() as lock:
             with span("git.fetch", ref=ref, host=self.url.host):
                 await self._well(*words, lock=lock)
@@ -81,15 +77,7 @@ class Remote:
 
         An answer that was lost is looked for before anything is called failed. Raises `SwapLost`, `GitFailed`.
         """
-        words: tuple[str, ...] = (
-            "push",
-            "--quiet",
-            "--porcelain",
-            "--no-verify",
-            "--no-signed",
-            "--recurse-submodules=no",
-        )
-        words += (f"--force-with-lease={ref}:{old or ''}", "--end-of-options", self.url.url, f"{new}:{ref}")
+        words = (*_PUSH, f"--force-with-lease={ref}:{old or ''}", "--end-of-options", self.url.url, f"{new}:{ref}")
         async with self._alone() as lock:
             ask = self._asked(words, lock)
             try:
@@ -119,7 +107,7 @@ class Remote:
                 (self.mirror.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         return True
 
-    async def _well(self, *words: str, lock: int | None = None) -> Answer:
+    async def _well(self, *words: str, lock: int | None = None) -> GitOutput:
         ask = self._asked(words, lock)
         answer = await run(ask)
         if answer.code != 0:
@@ -171,7 +159,7 @@ def _way_out(message: str) -> str:
     return _ACCESS
 
 
-def _refusal(ask: Ask, answer: Answer) -> GitFailed:
+def _refusal(ask: Ask, answer: GitOutput) -> GitFailed:
     """What ``push --porcelain`` says of the ref, beside git's last words."""
     said = [line.split("\t")[-1] for line in answer.text.splitlines() if line.startswith("!")]
     error = failed(ask, answer)

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from controller.git.entries import TreeEntry, blob_id
 from controller.git.failures import GitFailed, SwapLost
 from controller.git.mirror import Mirror
-from controller.git.process import Answer, Ask, failed, run, run_well
+from controller.git.parsing import TreeEntry, blob_id
+from controller.git.process import Ask, GitOutput, failed, run, run_well
 
 NOBODY: Final = "0" * 40
 _WHO: Final = {"NAME": "Gitune", "EMAIL": "gitune@users.noreply.localhost"}
@@ -27,7 +27,7 @@ _MOST_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class CommitDraft:
     """What a commit is to hold: ``kept`` entries of its parent as they are, and ``files`` with their bytes."""
 
     files: Mapping[str, bytes]
@@ -37,14 +37,14 @@ class Draft:
     when: datetime
 
 
-def is_same(draft: Draft, tree: tuple[TreeEntry, ...]) -> bool:
+def is_same(draft: CommitDraft, tree: tuple[TreeEntry, ...]) -> bool:
     """Whether the draft would give the very tree that is there."""
     there = {entry.path: (entry.mode, entry.oid) for entry in tree}
     wanted = {path.encode(): (FILE_MODE, blob_id(content)) for path, content in draft.files.items()}
     return there == wanted | {entry.path: (entry.mode, entry.oid) for entry in draft.kept}
 
 
-async def write_commit(mirror: Mirror, draft: Draft, known: frozenset[str]) -> str:
+async def write_commit(mirror: Mirror, draft: CommitDraft, known: frozenset[str]) -> str:
     """The id of a new commit, written with its objects; the ids in ``known`` are there already.
 
     Into the store of the local repository a mirror stands for, else into our own. Raises `GitFailed`.
@@ -98,7 +98,7 @@ def _is_open(device: int, inode: int) -> bool:
     return False
 
 
-async def _swap(mirror: Mirror, ref: str, old: str | None, new: str) -> Answer:
+async def _swap(mirror: Mirror, ref: str, old: str | None, new: str) -> GitOutput:
     ask = _asked(mirror, "update-ref", "--no-deref", "--end-of-options", ref, new, old or NOBODY)
     return await run(ask)
 
@@ -140,7 +140,7 @@ def _kind(mode: str) -> str:
     return {"040000": "tree", "160000": "commit"}.get(mode, "blob")
 
 
-async def _write_commit(mirror: Mirror, tree: str, draft: Draft) -> str:
+async def _write_commit(mirror: Mirror, tree: str, draft: CommitDraft) -> str:
     parents = ("-p", draft.parent) if draft.parent else ()
     when = f"{int(draft.when.timestamp())} +0000"
     who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in _WHO.items()}

@@ -1,9 +1,11 @@
-"""A record to one that stays small for ever: curves thinned, old runs cut to what `never pay twice` rests on. Pure."""
+"""A record to one that stays small for ever, and the losses of a run to one text with a line each, and back. Pure."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Final
+from urllib.parse import quote, unquote
 
 from controller.state.observed import LossPoint
 from controller.state.recorded import Record, Run
@@ -47,3 +49,31 @@ def _small(run: Run) -> Run:
 
 def _bare(run: Run) -> Run:
     return replace(run, losses=(), advice=None, error="", total_steps=0, completed_steps=0)
+
+
+_HEAD: Final = "step,epoch,meanLoss,time"
+
+
+def write_losses(points: tuple[LossPoint, ...]) -> str:
+    """A head, then a line a point. A float's text reads back as the same float; a time that is none is escaped."""
+    lines = (f"{p.step},{p.epoch},{float(p.mean_loss)!r},{quote(p.time, safe=':+')}" for p in points)
+    return "\n".join((_HEAD, *lines, ""))
+
+
+def read_losses(text: str) -> tuple[LossPoint, ...]:
+    """The points again. Raises `ValueError` for a text that `write_losses` did not write."""
+    head, *lines = text.removesuffix("\n").split("\n")
+    if head != _HEAD:
+        raise ValueError(f"the losses do not start with {_HEAD}")
+    return tuple(_point(line) for line in lines)
+
+
+def _point(line: str) -> LossPoint:
+    try:
+        step, epoch, loss, time = line.split(",")
+        point = LossPoint(int(step), int(epoch), float(loss), unquote(time, errors="strict"))
+    except ValueError:
+        raise ValueError(f"a line of the losses is not {_HEAD}") from None
+    if not math.isfinite(point.mean_loss):
+        raise ValueError("a mean loss is not a finite number")
+    return point

@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import Protocol
 
 from controller.errors import LedgerError, RevisionConflict
 from controller.failpoints import point
-from controller.git.entries import TreeEntry
-from controller.git.failures import GitFailed, SwapLost
+from controller.git.failures import GitFailed, SwapLost, translated
 from controller.git.mirror import Mirror
-from controller.git.names import is_commit_id
-from controller.git.writing import FILE_MODE, Draft, is_same, write_commit
-from controller.ledger.files import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
-from controller.ledger.pages import Page, Pages, table
+from controller.git.parsing import TreeEntry, is_commit_id
+from controller.git.writing import FILE_MODE, CommitDraft, is_same, write_commit
+from controller.ledger.codec import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
+from controller.ledger.refs import BranchRef, Now
+from controller.ledger.rendering import Page, Pages, table
+from controller.spans import span
 from controller.state.recorded import Record, Recorded
-
-Now = Callable[[], datetime]
-
-
-class Place(Protocol):
-    """Where the branch is: in a local repository, or behind an address."""
-
-    async def open(self) -> Mirror:
-        """The repository of ours that its objects are read and written through."""
-        ...
-
-    async def tip(self) -> str | None:
-        """The commit the branch stands on; None where there is no such branch."""
-        ...
-
-    async def fetched(self) -> str | None:
-        """As `tip`, with the commit and its files at hand."""
-        ...
-
-    async def repair(self) -> bool:
-        """Throw away a damaged copy of what can be fetched again; whether there was one."""
-        ...
-
-    async def swap(self, old: str | None, new: str) -> None:
-        """Move the branch. Raises `SwapLost` where it is not at ``old``, `GitFailed`."""
-        ...
-
-    async def check(self) -> None:
-        """Raises `GitFailed` where the branch could not be moved, as far as that shows without moving it."""
-        ...
 
 
 class BranchLedger:
-    """The record on a branch. The tip is the id of its commit. ``find`` gives its place, on first use."""
+    """The record on a branch. The tip is the id of its commit. ``find`` gives that branch, on first use."""
 
-    def __init__(self, find: Callable[[], Awaitable[Place]], now: Now) -> None:
+    def __init__(self, find: Callable[[], Awaitable[BranchRef]], now: Now) -> None:
         self._find = find
         self._now = now
-        self._found: Place | None = None
+        self._found: BranchRef | None = None
         self._read: dict[str, Record] = {}
         self._loaded = Recorded()  # what the last commit that was read or written holds; a commit never says else
         self._pages = Pages()
@@ -62,23 +31,19 @@ class BranchLedger:
 
     async def tip(self) -> str | None:
         """The commit the branch stands on. Raises `LedgerError`."""
-        try:
-            return await (await self._place()).tip()
-        except GitFailed as error:
-            raise LedgerError(error.message, hint=error.hint) from error
+        with translated(LedgerError):
+            return await (await self._ref()).tip()
 
     async def load(self) -> Recorded:
         """The record as it is now. Raises `LedgerError`."""
-        try:
-            place = await self._place()
+        with translated(LedgerError):
+            ref = await self._ref()
             try:
-                return await self._load(place)
+                return await self._load(ref)
             except GitFailed:
-                if not await place.repair():
+                if not await ref.repair():
                     raise
-                return await self._load(place)
-        except GitFailed as error:
-            raise LedgerError(error.message, hint=error.hint) from error
+                return await self._load(ref)
 
     async def save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         """Commit the record on top of ``tip`` and return the new one; nothing is committed where no file differs.
@@ -87,32 +52,31 @@ class BranchLedger:
         """
         if tip is not None and not is_commit_id(tip):
             raise RevisionConflict("the ledger was last read from somewhere else", hint="Read it again.")
-        try:
-            return await self._save(records, tip, message)
-        except SwapLost as error:
-            raise RevisionConflict(error.message, hint=error.hint) from error
-        except GitFailed as error:
-            self._loaded, self._same = Recorded(), None  # the next `load` looks at what is there, and mends it
-            raise LedgerError(error.message, hint=error.hint) from error
+        with translated(LedgerError, RevisionConflict), span("ledger.save", records=len(records)) as told:
+            try:
+                new = await self._save(records, tip, message)
+            except GitFailed:
+                self._loaded, self._same = Recorded(), None  # the next `load` looks at what is there, and repairs it
+                raise
+            told.tell(written=new != tip)
+        return new
 
     async def check(self) -> None:
         """Raises `LedgerError` where `save` could not write, as far as that shows before. Nothing is left behind."""
-        try:
-            await (await self._place()).check()
-        except GitFailed as error:
-            raise LedgerError(error.message, hint=error.hint) from error
+        with translated(LedgerError):
+            await (await self._ref()).check()
 
-    async def _place(self) -> Place:
+    async def _ref(self) -> BranchRef:
         if self._found is None:
             self._found = await self._find()
         return self._found
 
-    async def _load(self, place: Place) -> Recorded:
-        tip = await place.fetched()
+    async def _load(self, ref: BranchRef) -> Recorded:
+        tip = await ref.fetched()
         if tip is None:
             return Recorded()
         if tip != self._loaded.tip:
-            mirror = await place.open()
+            mirror = await ref.open()
             try:
                 self._loaded = Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
             finally:
@@ -120,11 +84,11 @@ class BranchLedger:
         return self._loaded
 
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
-        place = await self._place()
-        mirror = await place.open()
+        ref = await self._ref()
+        mirror = await ref.open()
         is_known = self._same == (tip, records)
         pages = {} if is_known else self._pages.of(records)
-        if await place.fetched() != tip:
+        if await ref.fetched() != tip:
             raise SwapLost("the ledger was written by somebody else", hint="Read it again.")
         if is_known or (tip is None and not records):
             return tip
@@ -136,13 +100,15 @@ class BranchLedger:
         point("ledger.objects")
         new = await write_commit(mirror, draft, frozenset(entry.oid for entry in tree))
         point("ledger.update")
-        await place.swap(tip, new)
+        await ref.swap(tip, new)
         point("ledger.updated")
         self._same = (new, dict(records))
         self._remember(new, pages)
         return new
 
-    def _draft(self, pages: Mapping[str, Page], tree: tuple[TreeEntry, ...], tip: str | None, message: str) -> Draft:
+    def _draft(
+        self, pages: Mapping[str, Page], tree: tuple[TreeEntry, ...], tip: str | None, message: str
+    ) -> CommitDraft:
         """The files that differ from the tree's, with their bytes, and the entries that stay as they are."""
         kept = [entry for entry in tree if not is_ours(_text(entry))]
         there = {_text(entry): entry for entry in tree}
@@ -154,7 +120,7 @@ class BranchLedger:
                     kept.append(entry)
                 else:
                     files[path] = self._pages.content(name, path)
-        return Draft({**files, README: table(pages)}, tuple(kept), tip, message, self._now())
+        return CommitDraft({**files, README: table(pages)}, tuple(kept), tip, message, self._now())
 
     def _remember(self, tip: str, pages: Mapping[str, Page]) -> None:
         """Nobody need read back what was just written; what does not read back is found so by who reads it."""

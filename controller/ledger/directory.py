@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import LedgerError, RevisionConflict
-from controller.ledger.files import LARGEST_STATUS, README, is_status, read_status
-from controller.ledger.pages import render
-from controller.ledger.probing import WRITABLE_HINT, probe
+from controller.ledger.codec import LARGEST_STATUS, README, is_status, read_status
+from controller.ledger.refs import WRITABLE_HINT, probe
+from controller.ledger.rendering import render
+from controller.spans import span
 from controller.state.recorded import Record, Recorded
 
 _LOCK: Final = ".lock"
@@ -50,7 +51,10 @@ class DirectoryLedger:
         Raises `RevisionConflict` where the files are no longer those of the tip, `LedgerError`.
         """
         del message
-        return await asyncio.to_thread(self._save, records, tip)
+        with span("ledger.save", records=len(records)) as told:
+            new = await asyncio.to_thread(self._save, records, tip)
+            told.tell(written=new != tip)
+        return new
 
     async def check(self) -> None:
         """Raises `LedgerError` where `save` could not write. Nothing is left behind."""

@@ -13,14 +13,14 @@ from controller.providers.embedded import Address, Embedded
 from controller.providers.gemini import Gemini
 from controller.providers.local import Local
 from controller.providers.unusable import Unusable
-from controller.rest import ApiKey, Credentials, Limits, Repeat, Rest, Timing, Transport
+from controller.rest import ApiKey, ClientLimits, Credentials, Repeat, Rest, Timing, Transport
 from controller.settings import ProviderSettings
 
 # The tuning guide's "4 MB per file", as JSON in the create's body; the embedded server takes what fits in a request,
 # and its base model learns outputs of at most 256 bytes.
 _GEMINI = Capabilities(inline_bytes=4_000_000)
 _LOCAL = Capabilities(inline_bytes=None, output_bytes=256, free=True)
-_PING = Limits(deadline=3.0, connect=1.0, tries=1)
+_PING = ClientLimits(deadline=3.0, connect=1.0, tries=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +90,5 @@ def _key(address: Address) -> ApiKey:
 
 
 def _rest(settings: ProviderSettings, endpoint: str, credentials: Credentials, doors: Doors) -> Rest:
-    limits = Limits(requests_per_minute=settings.requests_per_minute)
+    limits = ClientLimits(requests_per_minute=settings.requests_per_minute)
     return Rest(endpoint, credentials, limits, doors.transport, doors.timing)

@@ -1,31 +1,28 @@
 """JSON over HTTP: the only importer of httpx, where every foreign error becomes one of ours."""
 
-from controller.rest.backoff import retry_after
 from controller.rest.body import JSON, BadBody, parse_json
-from controller.rest.client import Answered, Call, Rest, Transport
-from controller.rest.credentials import ApiKey, Credentials, NoAuth
-from controller.rest.oauth import OAuth
-from controller.rest.origin import checked_endpoint, is_loopback
-from controller.rest.repeat import Repeat, lost
-from controller.rest.secrets import Secret, know, redact
-from controller.rest.status import SCOPE, Answer, Asked
-from controller.rest.texts import said
-from controller.rest.timing import Limits, Timing
+from controller.rest.client import Answered, ApiCall, Rest, Transport
+from controller.rest.credentials import ApiKey, Credentials, NoAuth, OAuth
+from controller.rest.endpoint import checked_endpoint, is_loopback
+from controller.rest.failures import Repeat, lost
+from controller.rest.redaction import Secret, know, redact, said
+from controller.rest.status import SCOPE, RawResponse, RequestFacts
+from controller.rest.timing import ClientLimits, Timing, retry_after
 
 __all__ = [
     "JSON",
     "SCOPE",
-    "Answer",
     "Answered",
+    "ApiCall",
     "ApiKey",
-    "Asked",
     "BadBody",
-    "Call",
+    "ClientLimits",
     "Credentials",
-    "Limits",
     "NoAuth",
     "OAuth",
+    "RawResponse",
     "Repeat",
+    "RequestFacts",
     "Rest",
     "Secret",
     "Timing",

@@ -17,16 +17,12 @@ import httpx
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.failpoints import point
-from controller.rest.backoff import backoff
 from controller.rest.body import JSON, BadBody, parse_json, read_bounded
 from controller.rest.credentials import Credentials
-from controller.rest.foreign import FOREIGN, meaning, translate
-from controller.rest.origin import checked_endpoint
-from controller.rest.pace import Pace
-from controller.rest.repeat import Repeat, garbled, lost
-from controller.rest.route import request_id, route_of
-from controller.rest.status import Answer, Asked, refusal
-from controller.rest.timing import Limits, Timing
+from controller.rest.endpoint import checked_endpoint, request_id, route_of
+from controller.rest.failures import FOREIGN, Repeat, garbled, lost, meaning, translate
+from controller.rest.status import RawResponse, RequestFacts, refusal
+from controller.rest.timing import ClientLimits, Pace, Timing, backoff
 from controller.spans import span
 
 Transport = httpx.AsyncBaseTransport
@@ -46,18 +42,20 @@ _BUSY = frozenset({429, 503})
 
 @dataclass(slots=True)
 class _Attempt:
-    """One try. ``sent`` is False only while it is known that no byte of the request has left.
+    """One try of a request whose body is ``content``.
 
-    ``code`` is 0 until there is an answer; ``request_id`` is what the answer calls the request, "" where it does not.
+    ``sent`` is False only while it is known that no byte has left. ``code`` is 0 until there is an answer;
+    ``request_id`` is what the answer calls the request, "" where it does not.
     """
 
+    content: bytes | None = field(repr=False)
     sent: bool = True
     code: int = 0
     request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """One request. ``headers`` (lower case) are sent beside the credentials' own."""
 
     method: str
@@ -77,19 +75,7 @@ class Answered:
     value: JSON = field(repr=False)
 
 
-Refuse = Callable[[Answer, Asked], ProviderError]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """One request as asked for; ``content`` is the body's bytes, which are nobody's to print."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    content: bytes | None = field(repr=False)
-    repeat: Repeat
+Refuse = Callable[[RawResponse, RequestFacts], ProviderError]
 
 
 class Rest:
@@ -102,7 +88,7 @@ class Rest:
         self,
         endpoint: str,
         credentials: Credentials,
-        limits: Limits,
+        limits: ClientLimits,
         transport: Transport | None,
         timing: Timing,
         *,
@@ -146,31 +132,25 @@ class Rest:
         ``deadline`` (seconds, default the limits') holds for all tries together, not for waiting for our turn.
         Raises `Transient`, `Rejected` or, for `Repeat.ONCE` only, `OutcomeUnknown`.
         """
-        call = Call(method=method, path=path, query=query or {}, body=body, repeat=repeat)
+        call = ApiCall(method=method, path=path, query=query or {}, body=body, repeat=repeat)
         return (await self.exchange(call, deadline)).value
 
-    async def exchange(self, call: Call, deadline: float | None = None) -> Answered:
+    async def exchange(self, call: ApiCall, deadline: float | None = None) -> Answered:
         """As `request`, with the answer's code and headers."""
-        asked = _Request(
-            method=call.method,
-            path=_checked_path(call.path),
-            query=call.query,
-            headers=call.headers,
-            content=_encoded(call.body),
-            repeat=call.repeat,
-        )
+        _check_path(call.path)
+        content = _encoded(call.body)
         async with self._pace.seat():
-            return await self._tries(asked, self._timing.monotonic() + (deadline or self._limits.deadline))
+            return await self._tries(call, content, self._timing.monotonic() + (deadline or self._limits.deadline))
 
     async def close(self) -> None:
         """Let go of all connections."""
         await self._transport.aclose()
 
-    async def _tries(self, asked: _Request, end: float) -> Answered:
+    async def _tries(self, asked: ApiCall, content: bytes | None, end: float) -> Answered:
         tries, fresh = 0, False
         while True:
             tries += 1
-            attempt = _Attempt()
+            attempt = _Attempt(content)
             with span("request", method=asked.method, route=route_of(asked.path), resend=tries - 1) as told:
                 answer = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
                 told.tell(host=self._host, status=attempt.code, request_id=attempt.request_id, outcome=_word(answer))
@@ -192,9 +172,7 @@ class Rest:
             return None
         return backoff(tries, error.retry_after, self._limits, self._timing)
 
-    async def _try(
-        self, asked: _Request, attempt: _Attempt, seconds: float, *, fresh: bool
-    ) -> Answered | ProviderError:
+    async def _try(self, asked: ApiCall, attempt: _Attempt, seconds: float, *, fresh: bool) -> Answered | ProviderError:
         """One try's answer, or its error.
 
         Errors are returned and not raised: an exception raised while a foreign one is handled would carry that one
@@ -218,12 +196,14 @@ class Rest:
             return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent)
         return self._understood(answer, asked.repeat)
 
-    async def _exchange(self, asked: _Request, attempt: _Attempt, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def _exchange(
+        self, asked: ApiCall, attempt: _Attempt, headers: Mapping[str, str], seconds: float
+    ) -> RawResponse:
         request = httpx.Request(
             asked.method,
             _url(self.endpoint, asked.path, tuple(asked.query.items())),
-            content=asked.content,
-            headers={**_HEADERS, **(_JSON_BODY if asked.content is not None else {}), **asked.headers, **headers},
+            content=attempt.content,
+            headers={**_HEADERS, **(_JSON_BODY if attempt.content is not None else {}), **asked.headers, **headers},
             extensions={
                 # It counts for TCP and again for TLS, and both must end before the total does: a handshake that is
                 # cancelled from outside leaves its socket open (httpcore's start_tls).
@@ -246,15 +226,15 @@ class Rest:
         finally:
             await response.aclose()
         point("response.body")
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+        return RawResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
-    def _understood(self, answer: Answer, repeat: Repeat) -> Answered | ProviderError:
+    def _understood(self, answer: RawResponse, repeat: Repeat) -> Answered | ProviderError:
         if answer.code == httpx.codes.NOT_MODIFIED and repeat is Repeat.READ:
             return Answered(answer.code, answer.headers, {})
         if not 200 <= answer.code < 300:  # noqa: PLR2004 - the class of successes
             return self._refuse(
                 answer,
-                Asked(self.endpoint, repeat, self._credentials.name, self._credentials.hint, self._timing.now()),
+                RequestFacts(self.endpoint, repeat, self._credentials.name, self._credentials.hint, self._timing.now()),
             )
         if answer.code == httpx.codes.NO_CONTENT or (repeat is Repeat.HARMLESS and not answer.body.strip()):
             return Answered(answer.code, answer.headers, {})
@@ -301,10 +281,9 @@ def _trust(endpoint: str) -> ssl.SSLContext | bool:
     return _nobody() if endpoint.startswith("http://") else True
 
 
-def _checked_path(path: str) -> str:
+def _check_path(path: str) -> None:
     if not _PATH.fullmatch(path) or ".." in path:
         raise Rejected("a path that leads elsewhere was refused", kind=RejectedKind.INVALID)
-    return path
 
 
 def _encoded(body: JSON) -> bytes | None:

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
-from controller.rest.backoff import retry_after, retry_delay
 from controller.rest.body import JSON, BadBody, looks_like_html, parse_json
-from controller.rest.repeat import LOOK_FIRST, Repeat, lost
-from controller.rest.texts import said
+from controller.rest.failures import LOOK_FIRST, Repeat, lost
+from controller.rest.redaction import said
+from controller.rest.timing import retry_after, retry_delay
 
 SCOPE = "https://www.googleapis.com/auth/generative-language.tuning"
 _STATUS = re.compile(r"[A-Z_]{1,40}")
@@ -37,7 +37,7 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawResponse:
     """A whole answer. Header names are lower case; ``body`` is unpacked."""
 
     code: int
@@ -46,8 +46,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the answer is an answer to. ``access`` names the credentials in words, ``access_hint`` how to mend them."""
+class RequestFacts:
+    """What the answer is an answer to. ``access`` names the credentials in words, ``access_hint`` how to fix them."""
 
     endpoint: str
     repeat: Repeat
@@ -79,7 +79,7 @@ def complaint(body: bytes) -> Complaint:
     )
 
 
-def refusal(answer: Answer, asked: Asked) -> ProviderError:
+def refusal(answer: RawResponse, asked: RequestFacts) -> ProviderError:
     """The error that a status other than 2xx becomes."""
     what = complaint(answer.body)
     if 300 <= answer.code < 400:  # noqa: PLR2004 - the class of redirects
@@ -97,7 +97,7 @@ _UNSURE = frozenset({408, 499})
 _UNPROCESSED = frozenset({501, 505})
 
 
-def _redirect(answer: Answer, asked: Asked) -> ProviderError:
+def _redirect(answer: RawResponse, asked: RequestFacts) -> ProviderError:
     there = urlsplit(answer.headers.get("location", "")[:2000])
     to = f" to {said(f'{there.scheme}://{there.hostname}', 120)}" if there.hostname else ""
     return Rejected(
@@ -107,27 +107,31 @@ def _redirect(answer: Answer, asked: Asked) -> ProviderError:
     )
 
 
-def _too_many(answer: Answer, asked: Asked, what: Complaint) -> Transient:
-    waits = [w for w in (what.retry, retry_after(answer.headers.get("retry-after"), asked.now)) if w is not None]
+def _too_many(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Transient:
     used = f" ({', '.join(what.quotas)})" if what.quotas else ""
     return Transient(
         _sentence(asked, "the quota is used up", answer, what) + used,
         hint=_helped("Wait, or ask for more quota; requestsPerMinute in gitune.yaml slows Gitune down.", what),
-        retry_after=max(waits, default=None),
+        retry_after=_wait(answer, asked, what),
         quota=True,
     )
 
 
-def _unsure(answer: Answer, asked: Asked, what: Complaint) -> ProviderError:
+def _wait(answer: RawResponse, asked: RequestFacts, what: Complaint) -> float | None:
+    """Seconds until it may be asked again, as header or body say; the longer of both."""
+    waits = [w for w in (what.retry, retry_after(answer.headers.get("retry-after"), asked.now)) if w is not None]
+    return max(waits, default=None)
+
+
+def _unsure(answer: RawResponse, asked: RequestFacts, what: Complaint) -> ProviderError:
     message = _sentence(asked, "the API failed", answer, what)
-    error = lost(message, asked.repeat, sent=True, hint="Nothing to mend here: it is asked again on the next pass.")
+    error = lost(message, asked.repeat, sent=True, hint="Nothing to fix here: it is asked again on the next pass.")
     if isinstance(error, Transient):
-        waits = [w for w in (what.retry, retry_after(answer.headers.get("retry-after"), asked.now)) if w is not None]
-        error.retry_after = max(waits, default=None)
+        error.retry_after = _wait(answer, asked, what)
     return error
 
 
-def _rejected(answer: Answer, asked: Asked, what: Complaint) -> ProviderError:
+def _rejected(answer: RawResponse, asked: RequestFacts, what: Complaint) -> ProviderError:
     if answer.code == HTTPStatus.CONFLICT and what.status == "ABORTED":
         message = _sentence(asked, "somebody else was changing it", answer, what)
         return (
@@ -139,7 +143,7 @@ def _rejected(answer: Answer, asked: Asked, what: Complaint) -> ProviderError:
     return Rejected(_sentence(asked, words, answer, what), kind=kind, hint=_helped(hint, what))
 
 
-def _verdict(answer: Answer, asked: Asked, what: Complaint) -> tuple[RejectedKind, str, str]:
+def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> tuple[RejectedKind, str, str]:
     if _about_access(answer, what):
         return _access(answer, asked, what)
     match answer.code:
@@ -168,7 +172,7 @@ _PRECONDITION_HINT = (
 _ACCESS_STATUSES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 
 
-def _about_access(answer: Answer, what: Complaint) -> bool:
+def _about_access(answer: RawResponse, what: Complaint) -> bool:
     # Google answers 400, not 401, to a key it does not know.
     return (
         answer.code in {401, 403, 407}
@@ -178,7 +182,7 @@ def _about_access(answer: Answer, what: Complaint) -> bool:
     )
 
 
-def _access(answer: Answer, asked: Asked, what: Complaint) -> tuple[RejectedKind, str, str]:
+def _access(answer: RawResponse, asked: RequestFacts, what: Complaint) -> tuple[RejectedKind, str, str]:
     if answer.code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return RejectedKind.UNAUTHENTICATED, "a proxy asks for a sign-in", CHECK_ENDPOINT
     if answer.code == HTTPStatus.FORBIDDEN or what.status == "PERMISSION_DENIED":
@@ -188,7 +192,7 @@ def _access(answer: Answer, asked: Asked, what: Complaint) -> tuple[RejectedKind
     return RejectedKind.UNAUTHENTICATED, f"{asked.access} is not valid", asked.access_hint
 
 
-def _forbidden(asked: Asked, what: Complaint) -> tuple[RejectedKind, str, str]:
+def _forbidden(asked: RequestFacts, what: Complaint) -> tuple[RejectedKind, str, str]:
     if "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in what.reasons or "insufficient authentication scopes" in what.message:
         return RejectedKind.FORBIDDEN, f"{asked.access} lacks a scope", f"Grant it the scope {SCOPE}."
     if "CONSUMER_SUSPENDED" in what.reasons:
@@ -204,7 +208,7 @@ def _forbidden(asked: Asked, what: Complaint) -> tuple[RejectedKind, str, str]:
     )
 
 
-def _sentence(asked: Asked, words: str, answer: Answer, what: Complaint) -> str:
+def _sentence(asked: RequestFacts, words: str, answer: RawResponse, what: Complaint) -> str:
     code = f"{answer.code} {what.status}".strip()
     if what.message:
         return f"{words}: {what.message} ({code})"

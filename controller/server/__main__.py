@@ -22,17 +22,8 @@ def main() -> int:
         "--idle-exit", type=float, help="seconds without a request and without training after which to end"
     )
     parser.add_argument("--runs", type=int, help="how many runs train at once; default: the number of cores")
-    asked = parser.parse_args()
-    options = ServeOptions(
-        data=asked.data,
-        host=asked.host,
-        port=asked.port,
-        api_key_file=asked.api_key_file,
-        idle_exit=asked.idle_exit,
-        runs=asked.runs,
-    )
     try:
-        serve(options)
+        serve(ServeOptions(**vars(parser.parse_args())))
     except CannotServe as fault:
         sys.stderr.write(f"{fault.message}\n{fault.hint}\n")
         return 2

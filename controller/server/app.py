@@ -13,12 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from controller.server.base import BASES
+from controller.server.base_models import BASES
 from controller.server.payload import camel, parse
-from controller.server.status import Code, Json, Refused, Violation, envelope, invalid
+from controller.server.status import ApiError, Json, StatusCode, Violation, envelope, invalid
 from controller.server.tuning import Tuning
-
-__all__ = ["make_app"]
 
 BODY_LIMIT: Final = 16 * 2**20
 _EVERYWHERE: Final = frozenset(
@@ -75,7 +73,7 @@ def make_app(tuning: Tuning, *, cancel_on_v1beta: bool = True) -> Starlette:
     """
     app = Starlette(
         routes=[*_model_routes(tuning), *_operation_routes(tuning, cancel_on_v1beta=cancel_on_v1beta), *_base_routes()],
-        exception_handlers={Refused: _answer_refused, HTTPException: _answer_http, Exception: _answer_bug},
+        exception_handlers={ApiError: _answer_refused, HTTPException: _answer_http, Exception: _answer_bug},
     )
     app.router.redirect_slashes = False  # a path with a slash too many is not found, as on Google's service
     return app
@@ -166,22 +164,24 @@ async def _base_model(request: Request) -> Response:
     _query(request)
     name = f"models/{request.path_params['id']}"
     if name not in BASES:
-        raise Refused(Code.NOT_FOUND, f"Model {name} does not exist.")
+        raise ApiError(StatusCode.NOT_FOUND, f"Model {name} does not exist.")
     return JSONResponse(BASES[name].render())
 
 
 async def _untuned(request: Request) -> Response:
     name = f"models/{request.path_params['id']}"
     if name not in BASES:
-        raise Refused(Code.NOT_FOUND, f"Model {name} does not exist.")
-    raise Refused(
-        Code.FAILED_PRECONDITION, f"{name} is untuned and has no weights to serve; tune it, then ask the tuned model."
+        raise ApiError(StatusCode.NOT_FOUND, f"Model {name} does not exist.")
+    raise ApiError(
+        StatusCode.FAILED_PRECONDITION,
+        f"{name} is untuned and has no weights to serve; tune it, then ask the tuned model.",
     )
 
 
 async def _unbuilt(request: Request) -> Response:
-    raise Refused(
-        Code.UNIMPLEMENTED, f"{request.method} {request.url.path} is part of Google's API, but not of this server."
+    raise ApiError(
+        StatusCode.UNIMPLEMENTED,
+        f"{request.method} {request.url.path} is part of Google's API, but not of this server.",
     )
 
 
@@ -195,12 +195,14 @@ async def _body(request: Request) -> Json:
     async for piece in request.stream():
         body += piece
         if len(body) > BODY_LIMIT:
-            raise Refused(Code.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413)
+            raise ApiError(
+                StatusCode.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413
+            )
     return await run_in_threadpool(parse, bytes(body))
 
 
 def _query(request: Request, *known: str) -> Mapping[str, str]:
-    """The query parameters, snake_case ones under their camelCase names. Raises `Refused` for unknown ones."""
+    """The query parameters, snake_case ones under their camelCase names. Raises `ApiError` for unknown ones."""
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         key = name if name in _EVERYWHERE else camel(name)
@@ -219,7 +221,7 @@ def _page_size(query: Mapping[str, str], default: int) -> int:
 
 
 async def _answer_refused(_: Request, refused: Exception) -> Response:
-    if not isinstance(refused, Refused):
+    if not isinstance(refused, ApiError):
         raise refused
     return JSONResponse(envelope(refused), status_code=refused.http)
 
@@ -229,13 +231,15 @@ async def _answer_http(request: Request, fault: Exception) -> Response:
     if not isinstance(fault, HTTPException):
         raise fault
     if fault.status_code == 405:  # noqa: PLR2004 -- the HTTP status
-        refused = Refused(Code.UNIMPLEMENTED, f"{request.method} is not allowed on {request.url.path}.", http=405)
+        refused = ApiError(
+            StatusCode.UNIMPLEMENTED, f"{request.method} is not allowed on {request.url.path}.", http=405
+        )
     else:
-        refused = Refused(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
+        refused = ApiError(StatusCode.NOT_FOUND, f"There is nothing at {request.url.path}.")
     return JSONResponse(envelope(refused), status_code=refused.http, headers=fault.headers)
 
 
 async def _answer_bug(_: Request, __: Exception) -> Response:
     return JSONResponse(
-        envelope(Refused(Code.INTERNAL, "An internal error has occurred; the server's log says more.")), 500
+        envelope(ApiError(StatusCode.INTERNAL, "An internal error has occurred; the server's log says more.")), 500
     )

@@ -9,13 +9,11 @@ from typing import Final
 import numpy as np
 
 from controller.server import tiny
-from controller.server.base import Base
+from controller.server.base_models import TunableModel
+from controller.server.models import SamplingDefaults
 from controller.server.payload import Node
 from controller.server.status import Json
-from controller.server.text import END, Encoded, Floats, bag_of, collate
-from controller.server.values import Sampling
-
-__all__ = ["Answer", "Prompt", "answer", "read_prompt", "render_answer"]
+from controller.server.tiny import END, Encoded, Floats, bag_of, collate
 
 PROMPT_LIMIT: Final = 40_000
 _REFUSED: Final = {
@@ -43,14 +41,14 @@ class Prompt:
     """What is asked, and how the answer is to be drawn; ``limit`` in bytes."""
 
     text: str = field(repr=False)
-    sampling: Sampling
+    sampling: SamplingDefaults
     limit: int
     stops: tuple[bytes, ...]
     seed: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Completion:
     """The answer, whether it ended by itself, and the sizes of both sides in bytes."""
 
     text: str = field(repr=False)
@@ -59,7 +57,7 @@ class Answer:
     answer_bytes: int
 
 
-def read_prompt(raw: Json, base: Base, own: Sampling) -> Prompt:
+def read_prompt(raw: Json, base: TunableModel, own: SamplingDefaults) -> Prompt:
     """The request, settled against the model's own sampling and the base model's. Raises `Refused`."""
     node = Node(raw)
     for name, why in _REFUSED.items():
@@ -99,7 +97,7 @@ def _read_contents(node: Node) -> str:
     return whole
 
 
-def _read_settings(settings: Node, text: str, base: Base, own: Sampling) -> Prompt:
+def _read_settings(settings: Node, text: str, base: TunableModel, own: SamplingDefaults) -> Prompt:
     for name, why in _REFUSED_SETTINGS.items():
         if settings.has(name):
             settings.fault(name, why)
@@ -108,12 +106,12 @@ def _read_settings(settings: Node, text: str, base: Base, own: Sampling) -> Prom
         settings.fault("responseMimeType", "must be text/plain: a tuned model has no JSON mode")
     if (settings.integer("candidateCount") or 1) != 1:
         settings.fault("candidateCount", "must be 1")
-    sampling = Sampling(
-        _first(_between(settings, "temperature", 1), own.temperature, base.temperature),
-        _first(_between(settings, "topP", 1), own.top_p, base.top_p),
-        _whole(settings, "topK") or own.top_k or base.top_k,
+    sampling = SamplingDefaults(
+        _first(settings.share("temperature"), own.temperature, base.temperature),
+        _first(settings.share("topP"), own.top_p, base.top_p),
+        settings.positive_integer("topK") or own.top_k or base.top_k,
     )
-    limit = min(_whole(settings, "maxOutputTokens") or base.output_bytes, base.output_bytes)
+    limit = min(settings.positive_integer("maxOutputTokens") or base.output_bytes, base.output_bytes)
     stops = settings.strings("stopSequences") or ()
     seed = settings.integer("seed")
     settings.close()
@@ -124,21 +122,7 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def _between(node: Node, name: str, high: float) -> float | None:
-    value = node.number(name)
-    if value is not None and not 0 <= value <= high:
-        node.fault(name, f"must be between 0 and {high}")
-    return value
-
-
-def _whole(node: Node, name: str) -> int | None:
-    value = node.integer(name)
-    if value is not None and value < 1:
-        node.fault(name, "must be at least 1")
-    return value
-
-
-def answer(weights: Floats, prompt: Prompt, base: Base) -> Answer:
+def answer(weights: Floats, prompt: Prompt, base: TunableModel) -> Completion:
     """The answer, byte by byte. Without a seed the prompt seeds the draw: the same question has the same answer."""
     named = tiny.unpack(weights)
     source = prompt.text.encode()[-base.input_bytes :]
@@ -157,10 +141,10 @@ def answer(weights: Floats, prompt: Prompt, base: Base) -> Answer:
         if stop is not None:
             drawn, finished = drawn[: -len(stop)], True
             break
-    return Answer(drawn.decode(errors="replace"), finished, len(prompt.text.encode()), len(drawn))
+    return Completion(drawn.decode(errors="replace"), finished, len(prompt.text.encode()), len(drawn))
 
 
-def _draw(scores: Floats, sampling: Sampling, chance: np.random.Generator) -> int:
+def _draw(scores: Floats, sampling: SamplingDefaults, chance: np.random.Generator) -> int:
     """The next token: the likeliest at temperature 0, else drawn among the topK likeliest that make up topP."""
     if not sampling.temperature:
         return int(np.argmax(scores))
@@ -172,7 +156,7 @@ def _draw(scores: Floats, sampling: Sampling, chance: np.random.Generator) -> in
     return int(chance.choice(order[: len(odds)], p=odds))
 
 
-def render_answer(given: Answer, model_name: str) -> dict[str, Json]:
+def render_answer(given: Completion, model_name: str) -> dict[str, Json]:
     """The GenerateContentResponse message."""
     return {
         "candidates": [

@@ -12,9 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
-from controller.server.status import Code, Json, Refused, Violation, invalid
-
-__all__ = ["Node", "camel", "parse"]
+from controller.server.status import ApiError, Json, StatusCode, Violation, invalid
 
 T = TypeVar("T")
 
@@ -30,7 +28,7 @@ def camel(name: str) -> str:
 
 
 def parse(body: bytes) -> Json:
-    """The JSON value of a request body; an empty body is an empty object. Raises `Refused` where it is no JSON."""
+    """The JSON value of a request body; an empty body is an empty object. Raises `ApiError` where it is no JSON."""
     if not body.strip():
         return {}
     try:
@@ -54,8 +52,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _no_json(why: str) -> Refused:
-    return Refused(Code.INVALID_ARGUMENT, f"Invalid JSON payload received. {why}")
+def _no_json(why: str) -> ApiError:
+    return ApiError(StatusCode.INVALID_ARGUMENT, f"Invalid JSON payload received. {why}")
 
 
 class Node:
@@ -131,6 +129,20 @@ class Node:
         """A whole number within int32, also one in a string or written 5.0."""
         return self._read(name, lambda value: _to_integer(value, _INT32))
 
+    def share(self, name: str) -> float | None:
+        """A number from 0 to 1."""
+        value = self.number(name)
+        if value is not None and not 0 <= value <= 1:
+            self.fault(name, "must be between 0 and 1")
+        return value
+
+    def positive_integer(self, name: str) -> int | None:
+        """A whole number of at least 1."""
+        value = self.integer(name)
+        if value is not None and value < 1:
+            self.fault(name, "must be at least 1")
+        return value
+
     def integers(self, name: str) -> tuple[int, ...] | None:
         """A list of int64, which JSON clients write as strings."""
         return self._read(name, lambda value: tuple(_to_integer(item, _INT64) for item in _to_list(value)))
@@ -157,7 +169,7 @@ class Node:
                 )
 
     def check(self) -> None:
-        """Raises `Refused` with the faults noted so far, if any."""
+        """Raises `ApiError` with the faults noted so far, if any."""
         if self.faults:
             raise invalid(*self.faults[:20])
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from controller.server.base import BASES, Base
+from controller.server.base_models import BASES, TunableModel
+from controller.server.models import Model, ModelState, Snapshot
 from controller.server.status import Json, status
-from controller.server.values import Model, ModelState, Snapshot
-
-__all__ = ["render_model", "render_operation"]
 
 _TYPES: Final = "type.googleapis.com/google.ai.generativelanguage.v1beta."
 
@@ -40,7 +38,7 @@ def _origin(model: Model) -> dict[str, Json]:
     return {"tunedModelSource": {"tunedModel": model.source, "baseModel": model.base_model}}
 
 
-def _render_sampling(model: Model, base: Base) -> dict[str, Json]:
+def _render_sampling(model: Model, base: TunableModel) -> dict[str, Json]:
     asked = model.sampling
     return {
         "temperature": base.temperature if asked.temperature is None else asked.temperature,

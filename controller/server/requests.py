@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from controller.server.base import BASES, Base
+from controller.server.base_models import BASES, TunableModel
+from controller.server.models import Model, RunHyperparameters, SamplingDefaults, TrainingExample
 from controller.server.payload import Node, camel
 from controller.server.status import Json, Violation, invalid
-from controller.server.values import Example, Hyperparameters, Model, Sampling
-
-__all__ = ["MUTABLE", "Creation", "Draft", "Edit", "read_creation", "read_edit", "resolve"]
 
 MODEL_ID: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 DISPLAY_NAME_LIMIT: Final = 40
@@ -32,13 +30,13 @@ class Draft:
     description: str | None
     base_model: str | None
     source: str | None
-    sampling: Sampling
+    sampling: SamplingDefaults
     readers: tuple[int, ...] | None
     epoch_count: int | None
     batch_size: int | None
     learning_rate: float | None
     multiplier: float | None
-    examples: tuple[Example, ...] | None = field(repr=False)
+    examples: tuple[TrainingExample, ...] | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class Creation:
 
     id: str | None
     draft: Draft
-    examples: tuple[Example, ...] = field(repr=False)
+    examples: tuple[TrainingExample, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,7 @@ class Edit:
 
     display_name: str
     description: str
-    sampling: Sampling
+    sampling: SamplingDefaults
     readers: tuple[int, ...]
 
 
@@ -82,12 +80,12 @@ def read_creation(model_id: str | None, raw: Json) -> Creation:
     return Creation(id=model_id, draft=draft, examples=draft.examples or ())
 
 
-def resolve(draft: Draft, base: Base) -> Hyperparameters:
+def resolve(draft: Draft, base: TunableModel) -> RunHyperparameters:
     """What the run trains with: what was asked for, else the base model's defaults."""
     rate = draft.learning_rate
     if rate is None:
         rate = base.learning_rate * (1.0 if draft.multiplier is None else draft.multiplier)
-    return Hyperparameters(
+    return RunHyperparameters(
         epoch_count=base.epoch_count if draft.epoch_count is None else draft.epoch_count,
         batch_size=base.batch_size if draft.batch_size is None else draft.batch_size,
         learning_rate=rate,
@@ -106,9 +104,7 @@ def _read_draft(node: Node) -> Draft:
         description=node.string("description"),
         base_model=base_model,
         source=source,
-        sampling=Sampling(
-            _within(node, "temperature", 0, 1), _within(node, "topP", 0, 1), _positive_integer(node, "topK")
-        ),
+        sampling=SamplingDefaults(node.share("temperature"), node.share("topP"), node.positive_integer("topK")),
         readers=node.integers("readerProjectNumbers"),
         epoch_count=epochs,
         batch_size=batch,
@@ -133,7 +129,7 @@ def _read_source(node: Node | None) -> str | None:
     return source
 
 
-_Task = tuple[int | None, int | None, float | None, float | None, tuple[Example, ...] | None]
+_Task = tuple[int | None, int | None, float | None, float | None, tuple[TrainingExample, ...] | None]
 
 
 def _read_task(node: Node) -> _Task:
@@ -141,7 +137,7 @@ def _read_task(node: Node) -> _Task:
     asked, data = node.node("hyperparameters"), node.node("trainingData")
     epochs = batch = rate = multiplier = None
     if asked is not None:
-        epochs, batch = _positive_integer(asked, "epochCount"), _positive_integer(asked, "batchSize")
+        epochs, batch = asked.positive_integer("epochCount"), asked.positive_integer("batchSize")
         rate, multiplier = _positive(asked, "learningRate"), _positive(asked, "learningRateMultiplier")
         if rate is not None and multiplier is not None:
             asked.fault("learningRateMultiplier", "cannot be given together with learningRate")
@@ -151,7 +147,7 @@ def _read_task(node: Node) -> _Task:
     return epochs, batch, rate, multiplier, examples
 
 
-def _read_examples(data: Node) -> tuple[Example, ...]:
+def _read_examples(data: Node) -> tuple[TrainingExample, ...]:
     wrapper = data.node("examples")
     data.close()
     if wrapper is None:
@@ -161,7 +157,7 @@ def _read_examples(data: Node) -> tuple[Example, ...]:
     return tuple(_read_example(row) for row in rows)
 
 
-def _read_example(row: Node) -> Example:
+def _read_example(row: Node) -> TrainingExample:
     text, output = row.string("textInput"), row.string("output")
     if text is None and not row.has("textInput"):
         row.fault("textInput", "is required")
@@ -172,7 +168,7 @@ def _read_example(row: Node) -> Example:
     _at_most(row, "textInput", text, INPUT_LIMIT)
     _at_most(row, "output", output, OUTPUT_LIMIT)
     row.close()
-    return Example(text or "", output or "")
+    return TrainingExample(text or "", output or "")
 
 
 def _at_most(node: Node, name: str, text: str | None, limit: int) -> None:
@@ -180,24 +176,10 @@ def _at_most(node: Node, name: str, text: str | None, limit: int) -> None:
         node.fault(name, f"has {len(text)} characters; the limit is {limit}")
 
 
-def _within(node: Node, name: str, low: float, high: float) -> float | None:
-    value = node.number(name)
-    if value is not None and not low <= value <= high:
-        node.fault(name, f"must be between {low} and {high}")
-    return value
-
-
 def _positive(node: Node, name: str) -> float | None:
     value = node.number(name)
     if value is not None and value <= 0:
         node.fault(name, "must be greater than 0")
-    return value
-
-
-def _positive_integer(node: Node, name: str) -> int | None:
-    value = node.integer(name)
-    if value is not None and value < 1:
-        node.fault(name, "must be at least 1")
     return value
 
 
@@ -215,7 +197,7 @@ def read_edit(model: Model, mask: str | None, raw: Json) -> Edit:
         display_name=(draft.display_name or "") if "displayName" in paths else model.display_name,
         description=(draft.description or "") if "description" in paths else model.description,
         readers=(draft.readers or ()) if "readerProjectNumbers" in paths else model.readers,
-        sampling=Sampling(
+        sampling=SamplingDefaults(
             temperature=(draft if "temperature" in paths else model).sampling.temperature,
             top_p=(draft if "topP" in paths else model).sampling.top_p,
             top_k=(draft if "topK" in paths else model).sampling.top_k,

@@ -21,13 +21,11 @@ from typing import Final
 import uvicorn
 
 from controller.server.app import make_app
-from controller.server.gate import Gate, Idleness
-from controller.server.journal import Journal, open_journal
+from controller.server.authentication import Authentication, Idleness
+from controller.server.log import Log
 from controller.server.store import Store, StoreUnreadable
 from controller.server.trainers import ONE_THREAD, Trainers
 from controller.server.tuning import Tuning
-
-__all__ = ["CannotServe", "ServeOptions", "announce_on_stdout", "serve"]
 
 _LOCK_WAIT: Final = 10.0  # seconds; trainers of a killed server are gone within one
 _TICK: Final = 0.1
@@ -81,12 +79,12 @@ def serve(options: ServeOptions) -> None:
 
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], lock: int) -> None:
-    journal, folder = open_journal(), options.data.resolve()
+    log, folder = Log(sys.stderr), options.data.resolve()
     store = Store(folder)
-    trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, journal)
+    trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, log)
     tuning = Tuning(store, trainers)
     try:
-        asyncio.run(_Life(options, keys, tuning, journal).run(listener))
+        asyncio.run(_Life(options, keys, tuning, log).run(listener))
     finally:
         trainers.close()
         store.close()
@@ -167,11 +165,11 @@ def _url(host: str, port: int) -> str:
 class _Life:
     """One life of the server, from the first request to the last."""
 
-    def __init__(self, options: ServeOptions, keys: list[str], tuning: Tuning, journal: Journal) -> None:
+    def __init__(self, options: ServeOptions, keys: list[str], tuning: Tuning, log: Log) -> None:
         self._options, self._tuning = options, tuning
         self._idleness = Idleness()
-        app = Gate(make_app(tuning, cancel_on_v1beta=options.cancel_on_v1beta), keys, self._idleness, journal)
-        # Uvicorn's access log would show ?key=, so there is none; the gate keeps one.
+        app = Authentication(make_app(tuning, cancel_on_v1beta=options.cancel_on_v1beta), keys, self._idleness, log)
+        # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,

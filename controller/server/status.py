@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-__all__ = ["Code", "Json", "Refused", "Violation", "envelope", "invalid", "status"]
-
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
-class Code(Enum):
+class StatusCode(Enum):
     """The codes of google.rpc.Code in use here: (number, HTTP status)."""
 
     CANCELLED = (1, 499)
@@ -43,11 +41,11 @@ class Violation:
     description: str
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A request that is answered with an error; ``http`` differs from the code's own only for 405 and 413."""
 
     def __init__(
-        self, code: Code, message: str, *, details: Sequence[Mapping[str, Json]] = (), http: int | None = None
+        self, code: StatusCode, message: str, *, details: Sequence[Mapping[str, Json]] = (), http: int | None = None
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -56,17 +54,17 @@ class Refused(Exception):
         self.http = code.http if http is None else http
 
 
-def invalid(*violations: Violation) -> Refused:
+def invalid(*violations: Violation) -> ApiError:
     """The refusal of a malformed request: every fault in the message, and each with its field as BadRequest details."""
     details: dict[str, Json] = {
         "@type": "type.googleapis.com/google.rpc.BadRequest",
         "fieldViolations": [{"field": v.field, "description": v.description} for v in violations],
     }
     message = "\n".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
-    return Refused(Code.INVALID_ARGUMENT, message, details=[details])
+    return ApiError(StatusCode.INVALID_ARGUMENT, message, details=[details])
 
 
-def envelope(refused: Refused) -> dict[str, Json]:
+def envelope(refused: ApiError) -> dict[str, Json]:
     """The body of an error answer."""
     error: dict[str, Json] = {"code": refused.http, "message": refused.message, "status": refused.code.name}
     if refused.details:

@@ -15,11 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from controller.server.models import Model, ModelState, RunHyperparameters, SamplingDefaults, Snapshot, TrainingExample
 from controller.server.requests import Edit
-from controller.server.status import Code
-from controller.server.values import Example, Hyperparameters, Model, ModelState, Sampling, Snapshot
-
-__all__ = ["FILE_NAME", "Run", "Store", "StoreUnreadable"]
+from controller.server.status import StatusCode
 
 FILE_NAME: Final = "tuning.sqlite3"
 _SCHEMA_VERSION: Final = 1
@@ -84,11 +82,11 @@ class StoreUnreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StoredRun:
     """What a trainer starts or goes on from."""
 
     model: Model
-    examples: tuple[Example, ...] = field(repr=False)
+    examples: tuple[TrainingExample, ...] = field(repr=False)
     start: bytes | None = field(repr=False)
     checkpoint: bytes | None = field(repr=False)
 
@@ -150,7 +148,7 @@ class Store:
 
     # Models
 
-    def add(self, model: Model, examples: Sequence[Example], start: bytes | None) -> bool:
+    def add(self, model: Model, examples: Sequence[TrainingExample], start: bytes | None) -> bool:
         """Keeps a new model, its operation, its rows and the weights it starts from; False where the id is taken."""
         try:
             with self._transaction() as connection:
@@ -226,7 +224,7 @@ class Store:
             self._connection.execute("UPDATE models SET start_time = coalesce(start_time, ?) WHERE seq = ?", (now, seq))
             return True
 
-    def run(self, operation: str) -> Run | None:
+    def run(self, operation: str) -> StoredRun | None:
         """What a trainer needs to start or go on, None where the run has ended or is gone."""
         with self._turn:
             found = self._rows(f"{_SELECT} WHERE o.id = ? AND m.state = 'CREATING'", operation)
@@ -236,8 +234,8 @@ class Store:
                 "SELECT text_input, output FROM examples WHERE operation = ? ORDER BY position", operation
             )
             kept = {row["kind"]: row["body"] for row in self._rows(_WEIGHTS, operation)}
-        examples = tuple(Example(*row) for row in rows)
-        return Run(_to_model(found[0]), examples, kept.get("start"), kept.get("checkpoint"))
+        examples = tuple(TrainingExample(*row) for row in rows)
+        return StoredRun(_to_model(found[0]), examples, kept.get("start"), kept.get("checkpoint"))
 
     def advance(self, operation: str, snapshots: Sequence[Snapshot], checkpoint: bytes) -> bool:
         """Keeps new snapshots and the checkpoint after the last, both or neither; False where the run was ended."""
@@ -260,7 +258,7 @@ class Store:
             self._connection.execute("INSERT INTO weights VALUES (?, 'final', ?)", (operation, weights))
             return True
 
-    def fail(self, operation: str, code: Code, message: str, now: str) -> bool:
+    def fail(self, operation: str, code: StatusCode, message: str, now: str) -> bool:
         """Ends a run with an error, and the model is FAILED; False where it had ended already."""
         with self._running(operation) as seq:
             if seq is None:
@@ -327,23 +325,8 @@ def _columns(model: Model) -> dict[str, object]:
 
 def _to_model(row: sqlite3.Row) -> Model:
     value: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-    return Model(
-        seq=value["seq"],
-        id=value["id"],
-        display_name=value["display_name"],
-        description=value["description"],
-        base_model=value["base_model"],
-        source=value["source"],
-        sampling=Sampling(value["temperature"], value["top_p"], value["top_k"]),
-        readers=tuple(json.loads(value["readers"])),
-        hyperparameters=Hyperparameters(value["epoch_count"], value["batch_size"], value["learning_rate"]),
-        examples=value["examples"],
-        state=ModelState(value["state"]),
-        create_time=value["create_time"],
-        update_time=value["update_time"],
-        start_time=value["start_time"],
-        complete_time=value["complete_time"],
-        operation=value["operation"],
-        error_code=value["error_code"],
-        error_message=value["error_message"],
-    )
+    del value["model"]
+    sampling = SamplingDefaults(*(value.pop(name) for name in ("temperature", "top_p", "top_k")))
+    asked = RunHyperparameters(*(value.pop(name) for name in ("epoch_count", "batch_size", "learning_rate")))
+    readers, state = tuple(json.loads(value["readers"])), ModelState(value["state"])
+    return Model(**value | {"sampling": sampling, "hyperparameters": asked, "readers": readers, "state": state})

@@ -11,12 +11,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from controller.server.clock import now
-from controller.server.journal import Journal
-from controller.server.status import Code
+from controller.server.log import Log, now
+from controller.server.status import StatusCode
 from controller.server.store import Store
-
-__all__ = ["ONE_THREAD", "Trainers"]
 
 # Runs share the cores among themselves; threads inside one of them would only fight over the same cores.
 ONE_THREAD: Final = dict.fromkeys(
@@ -36,12 +33,12 @@ _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 class Trainers:
     """The processes of the runs; further runs than ``limit`` wait in the store, oldest first."""
 
-    def __init__(self, store: Store, folder: Path, lock: int, limit: int, journal: Journal) -> None:
+    def __init__(self, store: Store, folder: Path, lock: int, limit: int, log: Log) -> None:
         """``lock`` is the descriptor of the data folder's lock: each process shares it, so that the folder stays locked
         until the last of them is gone.
         """
         self._store, self._folder, self._lock, self._limit = store, folder, lock, limit
-        self._journal = journal
+        self._log = log
         self._turn = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._closed = False
@@ -57,7 +54,7 @@ class Trainers:
                         self._start(model.operation)
                     except OSError as fault:
                         why = f"Training failed: its process could not be started: {fault.strerror}."
-                        self._store.fail(model.operation, Code.INTERNAL, why, now())
+                        self._store.fail(model.operation, StatusCode.INTERNAL, why, now())
 
     def _start(self, operation: str) -> None:
         known = os.environ.get("PYTHONPATH")
@@ -67,7 +64,7 @@ class Trainers:
                 sys.executable,
                 "-P",
                 "-m",
-                "controller.server.train",
+                "controller.server.training_run",
                 "--data",
                 str(self._folder),
                 "--operation",
@@ -82,7 +79,7 @@ class Trainers:
             | {"PYTHONPATH": os.pathsep.join([str(_PACKAGE_ROOT), *([known] if known else [])])},
         )
         self._processes[operation] = process
-        self._journal.note("run.started", operation=operation, pid=process.pid)
+        self._log.note("run.started", operation=operation, pid=process.pid)
         threading.Thread(target=self._follow, args=(operation, process), daemon=True).start()
 
     def _follow(self, operation: str, process: subprocess.Popen[bytes]) -> None:
@@ -91,7 +88,7 @@ class Trainers:
             process.stdin.close()
         if self._closed:
             return
-        self._journal.note("run.ended", operation=operation, exit_code=code)
+        self._log.note("run.ended", operation=operation, exit_code=code)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         self._give_up(operation, f"Training failed: its process {how}.")
         with self._turn:  # only now: a run without a process that has not ended is one to start
@@ -105,9 +102,9 @@ class Trainers:
         """
         while not self._closed:
             try:
-                self._store.fail(operation, Code.INTERNAL, why, now())
+                self._store.fail(operation, StatusCode.INTERNAL, why, now())
             except sqlite3.OperationalError as fault:
-                self._journal.note("store.unwritable", operation=operation, why=str(fault))
+                self._log.note("store.unwritable", operation=operation, why=str(fault))
                 time.sleep(1)
             else:
                 return

@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from controller.server.base import BASES
-from controller.server.clock import fresh_letters, now
-from controller.server.course import WeightsUnfit, load_weights
+from controller.server.base_models import BASES
 from controller.server.generate import answer, read_prompt, render_answer
+from controller.server.log import fresh_letters, now
+from controller.server.models import Model, ModelState
 from controller.server.render import render_model, render_operation
 from controller.server.requests import Creation, read_creation, read_edit, resolve
-from controller.server.status import Code, Json, Refused, Violation, invalid
+from controller.server.status import ApiError, Json, StatusCode, Violation, invalid
 from controller.server.store import Store
-from controller.server.text import Floats
+from controller.server.tiny import Floats
 from controller.server.trainers import Trainers
-from controller.server.values import Model, ModelState
-
-__all__ = ["Tuning"]
+from controller.server.training_run import WeightsUnfit, load_weights
 
 _ID_ATTEMPTS: Final = 8
 _MODELS_KEPT: Final = 16
@@ -37,7 +35,7 @@ class _Ground:
 
 
 class Tuning:
-    """Every method of the API about tuned models. All raise `Refused`, and may be called from several threads."""
+    """Every method of the API about tuned models. All raise `ApiError`, and may be called from several threads."""
 
     def __init__(self, store: Store, trainers: Trainers) -> None:
         self._store, self._trainers = store, trainers
@@ -62,8 +60,8 @@ class Tuning:
                 self._trainers.start_due()
                 return render_operation(self._get(model.id), ())
             if asked.id is not None:
-                raise Refused(Code.ALREADY_EXISTS, f"Tuned model {model.name} exists already.")
-        raise Refused(Code.INTERNAL, "No free id was found for the model; name one with tunedModelId.")
+                raise ApiError(StatusCode.ALREADY_EXISTS, f"Tuned model {model.name} exists already.")
+        raise ApiError(StatusCode.INTERNAL, "No free id was found for the model; name one with tunedModelId.")
 
     def _ground(self, asked: Creation) -> _Ground:
         source = asked.draft.source
@@ -71,15 +69,16 @@ class Tuning:
             name = asked.draft.base_model or ""
             if name not in BASES:
                 known = ", ".join(BASES)
-                raise Refused(
-                    Code.NOT_FOUND, f"Base model {name} does not exist or cannot be tuned; there is: {known}."
+                raise ApiError(
+                    StatusCode.NOT_FOUND, f"Base model {name} does not exist or cannot be tuned; there is: {known}."
                 )
             return _Ground(name, None)
         model = self._get(source.removeprefix("tunedModels/"))
         weights = self._store.weights(model.operation)
         if weights is None:
-            raise Refused(
-                Code.FAILED_PRECONDITION, f"{model.name} is {model.state.value}; only an ACTIVE one can be tuned on."
+            raise ApiError(
+                StatusCode.FAILED_PRECONDITION,
+                f"{model.name} is {model.state.value}; only an ACTIVE one can be tuned on.",
             )
         return _Ground(model.base_model, weights)
 
@@ -91,7 +90,7 @@ class Tuning:
     def _get(self, model_id: str) -> Model:
         model = self._store.model(model_id)
         if model is None:
-            raise Refused(Code.NOT_FOUND, f"Tuned model tunedModels/{model_id} does not exist.")
+            raise ApiError(StatusCode.NOT_FOUND, f"Tuned model tunedModels/{model_id} does not exist.")
         return model
 
     def list(self, size: int, token: str | None, query: str | None) -> Json:
@@ -110,7 +109,7 @@ class Tuning:
         """Removes the model and all that belongs to it; a run that still trains is ended first."""
         model = self._get(model_id)
         if not self._store.delete(model.seq):
-            raise Refused(Code.NOT_FOUND, f"Tuned model {model.name} does not exist.")
+            raise ApiError(StatusCode.NOT_FOUND, f"Tuned model {model.name} does not exist.")
         self._trainers.stop(model.operation)
         return {}
 
@@ -122,7 +121,9 @@ class Tuning:
     def _with_operation(self, model_id: str, operation: str) -> Model:
         model = self._store.model(model_id)
         if model is None or model.operation != operation:
-            raise Refused(Code.NOT_FOUND, f"Operation tunedModels/{model_id}/operations/{operation} does not exist.")
+            raise ApiError(
+                StatusCode.NOT_FOUND, f"Operation tunedModels/{model_id}/operations/{operation} does not exist."
+            )
         return model
 
     def operations(self, model_id: str) -> Json:
@@ -136,7 +137,7 @@ class Tuning:
         What becomes of the model Google does not document; here it is FAILED, since it has no weights to answer from.
         """
         model = self._with_operation(model_id, operation)
-        if self._store.fail(model.operation, Code.CANCELLED, "The tuning was cancelled.", now()):
+        if self._store.fail(model.operation, StatusCode.CANCELLED, "The tuning was cancelled.", now()):
             self._trainers.stop(model.operation)
             self._trainers.start_due()
         return {}
@@ -147,8 +148,8 @@ class Tuning:
         base = BASES[model.base_model]
         prompt = read_prompt(raw, base, model.sampling)
         if model.state is not ModelState.ACTIVE:
-            raise Refused(
-                Code.FAILED_PRECONDITION,
+            raise ApiError(
+                StatusCode.FAILED_PRECONDITION,
                 f"{model.name} is {model.state.value}; only an ACTIVE model has weights to answer from.",
             )
         weights = self._weights(model.operation)
@@ -158,11 +159,11 @@ class Tuning:
     def _load_weights(self, operation: str) -> Floats:
         body = self._store.weights(operation)
         if body is None:
-            raise Refused(Code.NOT_FOUND, "The tuned model was deleted.")
+            raise ApiError(StatusCode.NOT_FOUND, "The tuned model was deleted.")
         try:
             return load_weights(body)
         except WeightsUnfit as unfit:
-            raise Refused(Code.FAILED_PRECONDITION, str(unfit)) from unfit
+            raise ApiError(StatusCode.FAILED_PRECONDITION, str(unfit)) from unfit
 
 
 def _new_model(asked: Creation, ground: _Ground) -> Model:

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 from controller.errors import SourceError, Unreadable
-from controller.git.entries import TreeEntry
-from controller.git.failures import GitFailed, NotFound
-from controller.git.identity import network_identity, root_commit
-from controller.git.layout import open_repository, shallow_commits
-from controller.git.mirror import Mirror, mirror_of
-from controller.git.names import is_commit_id
-from controller.ports import Entry, EntryKind, Landing, Relation
+from controller.git.failures import GitFailed, NotFound, translated
+from controller.git.layout import network_identity, open_repository, shallow_commits
+from controller.git.location import LocalPath, NetworkUrl, parse_location
+from controller.git.mirror import Mirror, mirror_for, mirror_of
+from controller.git.parsing import TreeEntry, branch_ref, is_commit_id
+from controller.git.remote import Remote
+from controller.ports import Entry, EntryKind, Landing, Relation, Source
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
 _KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": EntryKind.SYMLINK}
@@ -88,27 +88,23 @@ class CommitSource:
 
     async def tree(self, revision: str | None = None) -> CommitTree:
         """The tree at a branch, tag or commit. Raises `SourceError`."""
-        try:
+        with translated(SourceError):
             mirror = await self._open()
             commit = await mirror.commit(revision or self._followed)
             self._tree = await tree_of(mirror, commit, self._tree)
-        except GitFailed as error:
-            raise SourceError(error.message, hint=error.hint) from error
         return self._tree
 
     async def tip(self) -> str:
         """The commit that is followed, as it is now. Raises `SourceError`."""
-        try:
+        with translated(SourceError):
             return await (await self._open()).commit(self._followed)
-        except GitFailed as error:
-            raise SourceError(error.message, hint=error.hint) from error
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """How a commit stands to each of the others. Raises `SourceError`.
 
         One that is not here is unknown to a whole clone; to a shallow one, and to an origin, it stands apart.
         """
-        try:
+        with translated(SourceError):
             mirror = await self._open()
             for other in others - {known for first, known in self._relations if first == revision}:
                 found = await relation(mirror, revision, other)
@@ -117,30 +113,24 @@ class CommitSource:
                         continue  # unknown, and not kept: a fetch may bring it while HEAD stays
                     found = await relation(mirror, revision, other)  # it may have come just now
                 self._relations[revision, other] = found
-        except GitFailed as error:
-            raise SourceError(error.message, hint=error.hint) from error
         self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
         return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
 
     async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
         """The first-parent history of a commit. Raises `SourceError`, also for a shallow clone, which lacks most."""
-        try:
+        with translated(SourceError):
             mirror = await self._open()
             if mirror.repository is not None and shallow_commits(mirror.repository):
                 raise SourceError("a shallow clone does not say what changed a spec", hint="Use `fetch-depth: 0`.")
             return await landings_of(mirror, revision, since, paths, most)
-        except GitFailed as error:
-            raise SourceError(error.message, hint=error.hint) from error
 
     async def identity(self) -> str | None:
         """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.
 
         None where there is neither: no commit yet, or a shallow clone. Raises `SourceError`.
         """
-        try:
-            return await network_identity(open_repository(self._root)) or await root_commit(await self._open())
-        except GitFailed as error:
-            raise SourceError(error.message, hint=error.hint) from error
+        with translated(SourceError):
+            return await network_identity(open_repository(self._root)) or await (await self._open()).root_commit()
 
     async def close(self) -> None:
         """End the process that reads objects."""
@@ -192,3 +182,76 @@ def _entry(found: TreeEntry) -> Entry:
         return Entry(path, EntryKind.SUBMODULE, 0)
     kind = _KINDS.get(found.mode, EntryKind.OTHER)
     return Entry(path, kind, found.size or 0, found.oid if kind is EntryKind.FILE else "")
+
+
+class RemoteSource:
+    """The commits of one branch behind https or ssh, with its whole history: deletions rest on it."""
+
+    def __init__(self, url: NetworkUrl, branch: str, home: Path, environ: Mapping[str, str]) -> None:
+        self._ref = branch_ref(branch)
+        self._identity = url.identity
+        # A keep of its own for each branch: what the ledger fetches, without history, lies elsewhere.
+        self._remote = Remote(url, mirror_for(f"{url.url} {self._ref}", home), environ)
+        self._tree: CommitTree | None = None  # the last one, as in `CommitSource`
+        self._relations: dict[tuple[str, str], Relation] = {}
+
+    async def tip(self) -> str:
+        """The commit the branch stands on there, without fetching it. Raises `SourceError`."""
+        with translated(SourceError):
+            tip = await self._remote.tip(self._ref)
+        if tip is None:
+            raise SourceError(
+                f"{self._remote.url} has no branch {self._ref.removeprefix('refs/heads/')}",
+                hint="A branch that is gone removes nothing: name another one with --branch, or push it again.",
+            )
+        return tip
+
+    async def tree(self, revision: str | None = None) -> CommitTree:
+        """The tree at a commit, by default the branch as it is there now. Raises `SourceError`."""
+        wanted = revision or await self.tip()
+        mirror = self._remote.mirror
+        try:
+            if not await mirror.has(wanted):
+                await self._remote.fetch(self._ref, history=True)
+            commit = await mirror.commit(wanted)
+            self._tree = await tree_of(mirror, commit, self._tree)
+        except GitFailed as error:
+            await self._repaired()
+            raise SourceError(error.message, hint=error.hint) from error
+        return self._tree
+
+    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        """How a commit stands to each of the others; one that is not in our mirror stands apart."""
+        for other in others - {known for first, known in self._relations if first == revision}:
+            self._relations[revision, other] = await relation(self._remote.mirror, revision, other)
+        self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
+        return {other: self._relations[revision, other] for other in others}
+
+    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
+        """The first-parent history of a commit, as far as it was fetched: all of it. Raises `SourceError`."""
+        with translated(SourceError):
+            return await landings_of(self._remote.mirror, revision, since, paths, most)
+
+    async def identity(self) -> str | None:
+        """``host/path`` of its address."""
+        return self._identity
+
+    async def close(self) -> None:
+        """End the process that reads objects."""
+        self._remote.mirror.close()
+
+    async def _repaired(self) -> None:
+        """A damaged mirror is thrown away, so that the next pass fetches it again; nothing is acted on meanwhile."""
+        self._tree = None
+        with translated(SourceError):
+            await self._remote.repair()
+
+
+def open_remote(address: str, branch: str, home: Path, environ: Mapping[str, str]) -> Source:
+    """The source of a branch; a path or ``file://`` address is read where it lies. Raises `SourceError`."""
+    with translated(SourceError):
+        match parse_location(address):
+            case NetworkUrl() as url:
+                return RemoteSource(url, branch, home, environ)
+            case LocalPath(path):
+                return CommitSource(Path(path).absolute(), home, branch_ref(branch), origin=True)

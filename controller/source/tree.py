@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import ControllerError, SourceError, Unreadable
-from controller.git.entries import blob_id
 from controller.git.layout import find_repository
+from controller.git.parsing import blob_id
 from controller.ports import Entry, EntryKind, Landing, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 

@@ -13,7 +13,7 @@ from typing import Final
 from watchfiles import Change, awatch
 
 from controller.errors import ControllerError
-from controller.git.layout import Repository, find_repository, head
+from controller.git.layout import RepositoryLayout, find_repository, head
 
 # Some 40 ms to the hint (the defaults of watchfiles take 100). Each step is a look by a thread: more of them, and more
 # watches than one, are felt by a machine on which nothing happens.
@@ -28,7 +28,7 @@ _UNSEEN: Final = (OSError, RuntimeError, ControllerError)
 _JUNK_ENDS: Final = (".swp", ".swx", ".swo", "~", ".tmp", ".lock")
 _JUNK_NAMES: Final = frozenset({"4913", ".DS_Store"})
 
-Ring = Callable[[], None]
+OnChange = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,17 @@ def identity(root: Path) -> str:
         return ""
 
 
-async def watch(what: Watched, ring: Ring) -> None:
-    """Ring whenever something may have changed, for ever; also each time the folder turns out to be another one."""
+async def watch(what: Watched, on_change: OnChange) -> None:
+    """Call back whenever something may have changed, for ever; also when the folder turns out to be another one."""
     while True:
         try:
             armed = _armed(what)
         except _UNSEEN:
             armed = _Armed("", None, ())
-        ring()  # nobody looked while the watch was not set
+        on_change()  # nobody looked while the watch was not set
         if armed.places:
             with suppress(*_UNSEEN):  # gone again while the watch was set: it is set anew
-                await _until_moved(what, armed, ring)
+                await _until_moved(what, armed, on_change)
         await asyncio.sleep(_REARM_SECONDS)
 
 
@@ -72,7 +72,7 @@ class _Armed:
     """What a watch is set on. ``repository`` None: the files below the one place."""
 
     identity: str
-    repository: Repository | None
+    repository: RepositoryLayout | None
     places: tuple[Path, ...]
 
 
@@ -88,9 +88,9 @@ def _armed(what: Watched) -> _Armed:
     return _Armed(known, repository, tuple(dict.fromkeys((repository.git_dir, repository.common, ref))))
 
 
-async def _until_moved(what: Watched, armed: _Armed, ring: Ring) -> None:
+async def _until_moved(what: Watched, armed: _Armed, on_change: OnChange) -> None:
     over = asyncio.Event()
-    work = _watch_refs(armed, ring, over) if armed.repository else _watch_files(what, ring, over)
+    work = _watch_refs(armed, on_change, over) if armed.repository else _watch_files(what, on_change, over)
     task = asyncio.create_task(work)
     try:
         while _armed(what) == armed and not task.done():
@@ -101,7 +101,7 @@ async def _until_moved(what: Watched, armed: _Armed, ring: Ring) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _watch_files(what: Watched, ring: Ring, over: asyncio.Event) -> None:
+async def _watch_files(what: Watched, on_change: OnChange, over: asyncio.Event) -> None:
     root = what.root.resolve()
 
     def counts(_change: Change, path: str) -> bool:
@@ -110,12 +110,12 @@ async def _watch_files(what: Watched, ring: Ring, over: asyncio.Event) -> None:
         return not (what.ignored & set(inside) or name.endswith(_JUNK_ENDS) or name in _JUNK_NAMES)
 
     async for _ in awatch(root, watch_filter=counts, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over):
-        ring()
+        on_change()
 
 
-async def _watch_refs(armed: _Armed, ring: Ring, over: asyncio.Event) -> None:
+async def _watch_refs(armed: _Armed, on_change: OnChange, over: asyncio.Event) -> None:
     assert armed.repository is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
-    told = _Told(armed.repository, ring)
+    told = _Told(armed.repository, on_change)
     stream = awatch(
         *armed.places, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over, recursive=False
     )
@@ -124,21 +124,21 @@ async def _watch_refs(armed: _Armed, ring: Ring, over: asyncio.Event) -> None:
 
 
 class _Told:
-    """What HEAD stood on when it last rang; the ledger, fetches and locks move other refs, and nobody need wake."""
+    """What HEAD stood on when last told; the ledger, fetches and locks move other refs, and nobody need wake."""
 
-    def __init__(self, repository: Repository, ring: Ring) -> None:
+    def __init__(self, repository: RepositoryLayout, on_change: OnChange) -> None:
         self._repository = repository
-        self._ring = ring
+        self._on_change = on_change
         self._seen = _stand(repository)
 
     def look(self) -> None:
         now = _stand(self._repository)
         if now != self._seen:
             self._seen = now
-            self._ring()
+            self._on_change()
 
 
-def _stand(repository: Repository) -> tuple[str, ...]:
+def _stand(repository: RepositoryLayout) -> tuple[str, ...]:
     """HEAD, the ref it names, and the file of packed refs, as bytes on disk: no git is started for a hint."""
     try:
         name = head(repository)

@@ -13,7 +13,7 @@ from controller.documents import Document
 from controller.errors import Problem, Severity
 from controller.git.failures import GitFailed
 from controller.git.location import LocalPath, NetworkUrl, parse_location
-from controller.git.names import branch_ref
+from controller.git.parsing import branch_ref
 from controller.settings import FollowedRepository
 from controller.specs.controller_model import VARIABLE
 from controller.specs.fields import API_VERSION, Coded, Part, Text, refuse

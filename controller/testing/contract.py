@@ -1,6 +1,6 @@
 """A way to make providers to nothing, or to the promise of the Provider port that one of them breaks.
 
-``check_provider`` needs no test framework: it raises `Broken`. Every check makes a provider of its own.
+``check_provider`` needs no test framework: it raises `ContractBroken`. Every check makes a provider of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MARK = Mark("contract/checks", "contract-check", 1, "0" * 64)
 _EXAMPLES = tuple(Example(f"number {n}", str(n + 1)) for n in range(20))
 
 
-class Broken(AssertionError):
+class ContractBroken(AssertionError):
     """A promise of the Provider port that does not hold."""
 
 
@@ -41,7 +41,7 @@ Check = Callable[[Subject], Awaitable[None]]
 
 
 async def check_provider(make: Make) -> None:
-    """Raises `Broken` for the first promise that does not hold."""
+    """Raises `ContractBroken` for the first promise that does not hold."""
     for check in CHECKS:
         async with make() as subject:
             await check(subject)
@@ -181,17 +181,17 @@ async def _until_settled(subject: Subject, name: str) -> AsyncIterator[RemoteMod
     for _ in range(_MOST_LOOKS):
         seen = await _observe(subject, name)
         if name not in seen.models:
-            raise Broken(f"{name} vanished while it was tuned ({seen.error})")
+            raise ContractBroken(f"{name} vanished while it was tuned ({seen.error})")
         yield seen.models[name]
         if seen.models[name].state not in {RemoteState.CREATING, RemoteState.UNKNOWN}:
             return
         await subject.settle()
-    raise Broken(f"{name} never came to an end")
+    raise ContractBroken(f"{name} never came to an end")
 
 
 def _demand(holds: bool, promise: str) -> None:  # noqa: FBT001 - the one thing it is given
     if not holds:
-        raise Broken(f"not so: {promise}")
+        raise ContractBroken(f"not so: {promise}")
 
 
 async def _demand_rejected(asked: Awaitable[object], kind: RejectedKind | None, what: str) -> None:
@@ -200,7 +200,7 @@ async def _demand_rejected(asked: Awaitable[object], kind: RejectedKind | None, 
     except Rejected as error:
         _demand(kind in {None, error.kind}, f"{what} is Rejected for {kind}, and was for {error.kind} ({error})")
         return
-    raise Broken(f"not so: {what} is Rejected")
+    raise ContractBroken(f"not so: {what} is Rejected")
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ FREE = Capabilities(free=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """One call that reached the provider; ``model`` is "" for a listing."""
 
     operation: OperationWord
@@ -62,7 +62,7 @@ class MemoryProvider:
         self.answers: dict[str, dict[str, str]] = {}
         self.hidden: set[str] = set()
         self.paid: Counter[str] = Counter()
-        self.calls: list[Call] = []
+        self.calls: list[RecordedCall] = []
         self._failures: dict[OperationWord, list[_Failure]] = {}
 
     @property
@@ -76,7 +76,7 @@ class MemoryProvider:
         return self._capabilities
 
     @property
-    def mutations(self) -> list[Call]:
+    def mutations(self) -> list[RecordedCall]:
         """The calls that ask for a change: what must stay empty once everything has settled."""
         return [call for call in self.calls if call.operation in {"create", "update", "cancel", "delete"}]
 
@@ -104,7 +104,7 @@ class MemoryProvider:
 
     async def observe(self, want: Want) -> ObservedProvider:
         """All models; those ``hidden`` only by id, those wanted and not there as absent."""
-        self.calls.append(Call("observe", ""))
+        self.calls.append(RecordedCall("observe", ""))
         broken = self._next("observe")
         listed = {} if broken else {n: m for n, m in self.models.items() if n not in self.hidden}
         by_id = {n: self.models[n] for n in want.models if n in self.models}
@@ -189,7 +189,7 @@ class MemoryProvider:
         return queue.pop(0) if queue else None
 
     def _enter(self, operation: OperationWord, model: str) -> _Failure | None:
-        self.calls.append(Call(operation, model))
+        self.calls.append(RecordedCall(operation, model))
         failure = self._next(operation)
         if failure and not failure.after:
             raise failure.error

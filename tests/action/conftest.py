@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from controller.forges.github.markers import split
-from controller.ledger.files import read_status
+from controller.forges.github.client import split
+from controller.ledger.codec import read_status
 from controller.review.memory import Memory, read
 from controller.state.recorded import Record
 from tests.action.workflow import Step, Workflow, bare_and_clone

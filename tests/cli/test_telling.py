@@ -16,7 +16,8 @@ from rich.console import Console
 from controller.cli.exit_codes import broken, explained, incomplete
 from controller.cli.options import Format, GlobalOptions
 from controller.cli.output import Screen, Views
-from controller.cli.progress import Bars, Lines, Quiet, following, progress_line
+from controller.cli.progress import Bars, Lines, following, progress_line
+from controller.daemon.reporter import LogReporter
 from controller.errors import SpecInvalid, Transient
 from controller.plan.actions import Cancel, Done, Held, Nothing
 from controller.rest import know
@@ -84,7 +85,7 @@ def test_a_terminal_shows_a_bar_a_run_that_reaches_its_end() -> None:
 def test_programs_are_told_nothing_beside_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     for form in (Format.JSON, Format.MARKDOWN):
         with following(Screen(GlobalOptions(output=form))) as quiet:
-            assert type(quiet) is Quiet
+            assert type(quiet) is LogReporter
             quiet.started(cancelled())
             quiet.observed(seen(10))
             quiet.ended(Done(cancelled()))

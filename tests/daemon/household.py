@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from controller.daemon.bell import Bell, Cause
 from controller.daemon.lease import CellLease, Lease
 from controller.daemon.loop import Loop, Turn
-from controller.daemon.metrics import Metrics
-from controller.daemon.place import Means, Workplace
 from controller.daemon.schedule import Rhythm
+from controller.daemon.session import Means
+from controller.daemon.triggers import Cause, Triggers
+from controller.daemon.web.metrics import Metrics
 from controller.errors import RevisionConflict
-from controller.ports import Ports, Reporter
+from controller.ports import Opened, Ports, Reporter
 from controller.settings import Settings
 from controller.state.recorded import Record
 from controller.testing import FakeClock, MemoryLedger, MemoryProvider, MemorySource, SeededChance
@@ -38,12 +38,6 @@ class MemoryCell:
         self.writes += 1
         self.text = text
         return str(self.writes)
-
-
-@dataclass(frozen=True)
-class Opened:
-    ports: Ports
-    settings: Settings
 
 
 def two_specs() -> MemorySource:
@@ -75,7 +69,7 @@ class Household:
         self._chance = chance
         self.metrics = Metrics()
         means = Means(self, self.clock, chance, Rhythm(), self.metrics, lambda *pair: self.told.append(pair))
-        self.loop = Loop(means, Bell(self.clock), "here")
+        self.loop = Loop(means, Triggers(self.clock), "here")
 
     @asynccontextmanager
     async def open(self, reporter: Reporter) -> AsyncIterator[Opened]:
@@ -91,10 +85,10 @@ class Household:
     async def lease(self, _settings: Settings) -> AsyncIterator[Lease]:
         yield CellLease(self.cell, self.who, self.clock, self._chance)
 
-    def place(self) -> str:
+    def location(self) -> str:
         return "here"
 
-    async def is_current(self, opened: Workplace) -> bool:
+    async def is_current(self, opened: Opened) -> bool:
         return opened.settings == self.settings
 
     async def turn(self) -> Turn:

@@ -10,8 +10,7 @@ from threading import Thread
 import pytest
 
 from controller.daemon.choices import NoticeFilter, NoticeFormat
-from controller.daemon.notices import Grade, Notice, notices
-from controller.daemon.notify import Notifier, Wish, as_body, read_url
+from controller.daemon.notices import Grade, Notice, Notifier, Wish, as_body, notices, read_url
 from controller.errors import ControllerError, Rejected
 from controller.rest import redact
 from controller.state.conditions import Condition, ConditionType, Truth

@@ -19,14 +19,13 @@ from structlog.testing import capture_logs
 
 from controller.cli.main import run
 from controller.daemon.choices import NoticeFormat
-from controller.daemon.life import Followed, Life, live
 from controller.daemon.loop import Loop
-from controller.daemon.metrics import Gathered, Metrics
-from controller.daemon.notices import Grade, Notice
-from controller.daemon.notify import as_body
-from controller.daemon.painting import overview_html
-from controller.daemon.view import View
-from controller.daemon.webhook import repository_of
+from controller.daemon.notices import Grade, Notice, as_body
+from controller.daemon.supervisor import Followed, Supervised, supervise
+from controller.daemon.view import StatusView
+from controller.daemon.web.html import overview_html
+from controller.daemon.web.metrics import Gathered, Metrics
+from controller.daemon.web.webhook import repository_of
 from controller.git.location import full_name
 from controller.testing.clock import START
 from tests.daemon.conftest import Yard
@@ -188,11 +187,11 @@ class Faulty(Household):
 
     faults = 2
 
-    def place(self) -> str:
+    def location(self) -> str:
         if self.faults:
             self.faults -= 1
             raise ZeroDivisionError("a-very-private-row")
-        return super().place()
+        return super().location()
 
 
 async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again() -> None:
@@ -209,24 +208,24 @@ async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again() ->
 
     followed = tuple(Followed(h.loop._means, h.who, None, h.who) for h in (broken, well))
     with capture_logs() as said:
-        assert await asyncio.wait_for(live(Life(followed, (look,))), 20) == 0
+        assert await asyncio.wait_for(supervise(Supervised(followed, (look,))), 20) == 0
     assert [loop.view.name for loop in loops] == ["one", "two"]
     assert broken.faults == 0
     (first, *_) = [event for event in said if event["event"] == "repository.failed"]
-    assert (first["kind"], first["at"].rpartition(" ")[2]) == ("ZeroDivisionError", "place")
+    assert (first["kind"], first["at"].rpartition(" ")[2]) == ("ZeroDivisionError", "location")
     assert "a-very-private-row" not in str(said)
 
 
 async def test_what_nobody_foresaw_ends_a_daemon_that_has_one() -> None:
     broken = Faulty()
     with pytest.raises(ZeroDivisionError):
-        await live(Life((Followed(broken.loop._means, "here", None),)))
+        await supervise(Supervised((Followed(broken.loop._means, "here", None),)))
 
 
 def test_numbers_of_several_are_one_family_each() -> None:
     parts = {"a": Metrics(), "b": Metrics()}
-    parts["a"].created("local")
-    parts["b"].created("local")
+    parts["a"].asked("local", "create", "success")
+    parts["b"].asked("local", "create", "success")
     text = Gathered(parts).text().decode()
     assert 'gitune_creates_total{provider="local",repository="a"} 1.0' in text
     assert 'gitune_creates_total{provider="local",repository="b"} 1.0' in text
@@ -238,9 +237,9 @@ def test_numbers_of_several_are_one_family_each() -> None:
 def test_the_page_of_all_shows_what_waits_on_a_person_first_and_runs_nothing() -> None:
     nasty = "<script>alert(1)</script>"
     views = [
-        View("https://host/well", name="well", looked=START, passed=START),
-        View(nasty, name="held", looked=START, passed=START, failure=nasty, hint=nasty),
-        View("new", name="new"),
+        StatusView("https://host/well", name="well", looked=START, passed=START),
+        StatusView(nasty, name="held", looked=START, passed=START, failure=nasty, hint=nasty),
+        StatusView("new", name="new"),
     ]
     html = overview_html(views, START)
     assert html.index("/repositories/held/") < html.index("/repositories/well/")

@@ -79,7 +79,7 @@ def test_events_that_never_cease_do_not_keep_a_pass_away_for_ever() -> None:
 
 @given(seconds, seconds, seconds)
 def test_a_storm_of_ten_seconds_is_two_passes(start: float, spacing: float, length: float) -> None:
-    """Passes counted as the bell takes them, for a storm with an event every few milliseconds."""
+    """Passes counted as `Triggers` takes them, for a storm with an event every few milliseconds."""
     step, until = 0.001 + spacing % 0.2, start + length % 9.0
     passes, began, first, last, now = 0, None, None, start, start
     while now <= until + 1.0:

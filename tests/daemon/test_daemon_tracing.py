@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.daemon.tracing import is_wanted
-from controller.rest.route import request_id, route_of
+from controller.rest.endpoint import request_id, route_of
 from controller.spans import span
 from tests.daemon.collector import Collector, Taken
 from tests.daemon.conftest import Yard

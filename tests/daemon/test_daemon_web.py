@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.daemon.bell import Cause
 from controller.daemon.loop import Loop
-from controller.daemon.painting import MOST_MODELS, index_html, model_html
-from controller.daemon.view import View
-from controller.daemon.web import Address, Web, parse_address
-from controller.daemon.webhook import LARGEST, Deliveries
+from controller.daemon.triggers import Cause
+from controller.daemon.view import StatusView
+from controller.daemon.web.html import MOST_MODELS, index_html, model_html
+from controller.daemon.web.server import ListenAddress, Web, parse_address
+from controller.daemon.web.webhook import LARGEST, Deliveries
 from controller.errors import ControllerError, Problem
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
@@ -61,7 +61,7 @@ class Served:
 async def serving(house: Household, *, webhooks: bool = True) -> AsyncIterator[Served]:
     known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     deliveries = Deliveries(SECRET) if webhooks else None
-    web = Web(Address("127.0.0.1", 0), SystemClock(), deliveries, known.set_result)
+    web = Web(ListenAddress("127.0.0.1", 0), SystemClock(), deliveries, known.set_result)
     with web.bound() as answer:
         task = asyncio.create_task(answer([house.loop]))
         try:
@@ -78,7 +78,7 @@ def delivery(body: bytes = b"{}", number: int = 1, secret: bytes = SECRET) -> di
 
 async def causes(loop: Loop) -> frozenset[Cause]:
     """What rings now; only time where nothing does."""
-    return await loop.bell.wait(0.0)
+    return await loop.triggers.wait(0.0)
 
 
 async def test_health_readiness_and_numbers_follow_the_loop() -> None:
@@ -134,9 +134,9 @@ async def test_the_page_shows_the_models_and_lets_nothing_in() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/../painting.py",
+        "/static/../html.py",
         "/static/%2e%2e%2fframe.html",
-        "/static/..%2f..%2fpainting.py",
+        "/static/..%2f..%2fhtml.py",
         "/models/nobody",
         "/models/..%2fetc",
         "/curves/nobody.svg",
@@ -214,7 +214,7 @@ async def test_a_head_that_is_too_large_is_refused() -> None:
 
 
 async def test_who_sends_slowly_is_let_go_and_others_are_answered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.daemon.web._LONGEST_CONNECTION", 0.5)
+    monkeypatch.setattr("controller.daemon.web.server._LONGEST_CONNECTION", 0.5)
     async with serving(Household()) as served:
         parts = urlsplit(served.url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -225,8 +225,8 @@ async def test_who_sends_slowly_is_let_go_and_others_are_answered_meanwhile(monk
         writer.close()
 
 
-def view_of(record: Record) -> View:
-    return View(NASTY, revision="a" * 40, records={record.name: record}, failure=NASTY, hint=NASTY)
+def view_of(record: Record) -> StatusView:
+    return StatusView(NASTY, revision="a" * 40, records={record.name: record}, failure=NASTY, hint=NASTY)
 
 
 def test_data_can_do_nothing_in_a_page() -> None:
@@ -271,7 +271,7 @@ def test_a_page_of_ten_thousand_models_shows_the_worst_and_counts_the_rest() -> 
     ready = Condition(ConditionType.READY, Truth.TRUE, Reason.UP_TO_DATE, "")
     records = {f"m{n}": Record(name=f"m{n}", provider="local", conditions=(ready,)) for n in range(10_000)}
     records["zz"] = Record(name="zz", provider="local", conditions=(stalled,))
-    html = index_html(View("here", records=records), START)
+    html = index_html(StatusView("here", records=records), START)
     assert html.index("/models/zz") < html.index("/models/m0")
     assert f"And {10_001 - MOST_MODELS} more" in html
     assert len(html) < 300_000
@@ -294,6 +294,6 @@ async def test_an_address_that_is_taken_is_a_clear_error() -> None:
     house = Household()
     async with serving(house) as served:
         port = int(urlsplit(served.url).port or 0)
-        web = Web(Address("127.0.0.1", port), SystemClock())
+        web = Web(ListenAddress("127.0.0.1", port), SystemClock())
         with pytest.raises(ControllerError, match="cannot be bound"), web.bound():
             pass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.daemon.webhook import LARGEST, Deliveries, Verdict, read_secret
+from controller.daemon.web.webhook import LARGEST, Deliveries, DeliveryVerdict, read_secret
 from controller.errors import ControllerError
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -23,12 +23,12 @@ def signed(body: bytes = BODY, secret: bytes = SECRET, **headers: str) -> dict[s
 
 @pytest.mark.parametrize("event", ["push", "pull_request"])
 def test_a_signed_delivery_wakes(event: str) -> None:
-    assert Deliveries(SECRET).judge(signed(x_github_event=event), BODY) is Verdict.WAKES
+    assert Deliveries(SECRET).judge(signed(x_github_event=event), BODY) is DeliveryVerdict.WAKES
 
 
 @pytest.mark.parametrize("event", ["ping", "issues", "", "PUSH"])
 def test_other_events_are_taken_and_wake_nobody(event: str) -> None:
-    assert Deliveries(SECRET).judge(signed(x_github_event=event), BODY) is Verdict.KNOWN
+    assert Deliveries(SECRET).judge(signed(x_github_event=event), BODY) is DeliveryVerdict.KNOWN
 
 
 @pytest.mark.parametrize(
@@ -45,45 +45,45 @@ def test_other_events_are_taken_and_wake_nobody(event: str) -> None:
 )
 def test_a_delivery_without_the_right_signature_is_forged(headers: dict[str, str]) -> None:
     named = {"x-github-event": "push", "x-github-delivery": "d1"} | headers
-    assert Deliveries(SECRET).judge(named, BODY) is Verdict.FORGED
+    assert Deliveries(SECRET).judge(named, BODY) is DeliveryVerdict.FORGED
 
 
 def test_the_signature_is_over_the_bytes_not_over_what_they_mean() -> None:
-    assert Deliveries(SECRET).judge(signed(), BODY.replace(b" ", b"  ")) is Verdict.FORGED
+    assert Deliveries(SECRET).judge(signed(), BODY.replace(b" ", b"  ")) is DeliveryVerdict.FORGED
 
 
 def test_another_secret_is_forged() -> None:
-    assert Deliveries(SECRET).judge(signed(secret=b"another-secret-of-some-length"), BODY) is Verdict.FORGED
+    assert Deliveries(SECRET).judge(signed(secret=b"another-secret-of-some-length"), BODY) is DeliveryVerdict.FORGED
 
 
 def test_a_replayed_delivery_wakes_nobody() -> None:
     deliveries = Deliveries(SECRET)
     verdicts = [deliveries.judge(signed(), BODY) for _ in range(3)]
-    assert verdicts == [Verdict.WAKES, Verdict.KNOWN, Verdict.KNOWN]
+    assert verdicts == [DeliveryVerdict.WAKES, DeliveryVerdict.KNOWN, DeliveryVerdict.KNOWN]
 
 
 def test_a_forged_delivery_does_not_use_up_the_id_of_a_true_one() -> None:
     deliveries = Deliveries(SECRET)
     deliveries.judge(signed(secret=b"another-secret-of-some-length"), BODY)
-    assert deliveries.judge(signed(), BODY) is Verdict.WAKES
+    assert deliveries.judge(signed(), BODY) is DeliveryVerdict.WAKES
 
 
 def test_a_delivery_without_an_id_is_malformed() -> None:
-    assert Deliveries(SECRET).judge(signed(x_github_delivery=""), BODY) is Verdict.MALFORMED
-    assert Deliveries(SECRET).judge(signed(x_github_delivery="d" * 129), BODY) is Verdict.MALFORMED
+    assert Deliveries(SECRET).judge(signed(x_github_delivery=""), BODY) is DeliveryVerdict.MALFORMED
+    assert Deliveries(SECRET).judge(signed(x_github_delivery="d" * 129), BODY) is DeliveryVerdict.MALFORMED
 
 
 def test_what_is_too_large_is_not_even_hashed() -> None:
     body = b"x" * (LARGEST + 1)
-    assert Deliveries(SECRET).judge(signed(body), body) is Verdict.TOO_LARGE
+    assert Deliveries(SECRET).judge(signed(body), body) is DeliveryVerdict.TOO_LARGE
 
 
 def test_ids_are_kept_within_bounds() -> None:
     deliveries = Deliveries(SECRET)
     for number in range(5000):
         deliveries.judge(signed(x_github_delivery=f"d{number}"), BODY)
-    assert deliveries.judge(signed(x_github_delivery="d4999"), BODY) is Verdict.KNOWN
-    assert deliveries.judge(signed(x_github_delivery="d0"), BODY) is Verdict.WAKES
+    assert deliveries.judge(signed(x_github_delivery="d4999"), BODY) is DeliveryVerdict.KNOWN
+    assert deliveries.judge(signed(x_github_delivery="d0"), BODY) is DeliveryVerdict.WAKES
 
 
 def test_more_requests_than_anybody_sends_are_refused_and_admitted_again_later() -> None:
@@ -97,7 +97,7 @@ def test_more_requests_than_anybody_sends_are_refused_and_admitted_again_later()
 @given(st.binary(max_size=2000), st.text(max_size=100))
 def test_no_bytes_and_no_signature_raise(body: bytes, signature: str) -> None:
     headers = {"x-hub-signature-256": signature, "x-github-event": "push", "x-github-delivery": "d"}
-    assert Deliveries(SECRET).judge(headers, body) is Verdict.FORGED
+    assert Deliveries(SECRET).judge(headers, body) is DeliveryVerdict.FORGED
 
 
 def test_a_secret_is_read_without_its_line_feed(tmp_path: Path) -> None:

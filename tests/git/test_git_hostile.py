@@ -13,8 +13,8 @@ from controller.git.failures import GitFailed, NotFound
 from controller.git.layout import find_repository, open_repository
 from controller.git.location import LocalPath, NetworkUrl, parse_location
 from controller.git.mirror import mirror_of
-from controller.git.names import branch_ref, is_ref_name
-from controller.git.writing import Draft, swap_ref, write_commit
+from controller.git.parsing import branch_ref, is_ref_name
+from controller.git.writing import CommitDraft, swap_ref, write_commit
 from tests.git.repositories import Trap, Work, arm
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ async def test_reading_and_writing_an_armed_repository_runs_nothing_of_it(trap: 
     commit = await mirror.commit("HEAD")
     tree = await mirror.tree(commit)
     contents = [await mirror.blob(entry) for entry in tree]
-    draft = Draft({"README.md": b"hello", "status/a.yaml": b"x"}, (), None, "first", NOW)
+    draft = CommitDraft({"README.md": b"hello", "status/a.yaml": b"x"}, (), None, "first", NOW)
     new = await write_commit(mirror, draft, frozenset())
     await swap_ref(mirror, "refs/heads/gitune-status", None, new, NOW)
     mirror.close()

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from controller.git.entries import blob_id
 from controller.git.failures import GitFailed, NoRepository, NotFound
-from controller.git.identity import network_identity, root_commit
-from controller.git.layout import Repository, checked_out, default_branch, find_repository, head, open_repository
+from controller.git.layout import (
+    RepositoryLayout,
+    checked_out,
+    default_branch,
+    find_repository,
+    head,
+    network_identity,
+    open_repository,
+)
 from controller.git.mirror import Mirror, mirror_of
+from controller.git.parsing import blob_id
 from tests.git.repositories import Work, clone
 
 Make = Callable[..., Work]
@@ -137,8 +144,8 @@ async def test_a_shallow_clone_reads_its_commits_and_names_what_it_lacks(
         with pytest.raises(NotFound) as caught:
             await mirror.commit(gone)
         assert "shallow" in caught.value.hint
-    assert await root_commit(mirror) is None
-    assert await root_commit(await view(work.root, gitune_home)) == first
+    assert await mirror.root_commit() is None
+    assert await (await view(work.root, gitune_home)).root_commit() == first
 
 
 async def test_content_that_a_partial_clone_left_out_is_never_fetched_behind_our_back(
@@ -282,7 +289,7 @@ def test_the_repository_is_found_from_below(make: Make) -> None:
     work = make()
     (work.root / "a" / "b").mkdir(parents=True)
 
-    assert find_repository(work.root / "a" / "b") == Repository(work.root, work.root / ".git", work.root / ".git")
+    assert find_repository(work.root / "a" / "b") == RepositoryLayout(work.root, work.root / ".git", work.root / ".git")
 
 
 async def test_a_data_folder_that_others_can_write_is_refused(make: Make, gitune_home: Path) -> None:

@@ -13,7 +13,7 @@ from controller.git.failures import GitFailed, NoRepository, NotFound, SwapLost
 from controller.git.location import NetworkUrl, parse_location
 from controller.git.mirror import mirror_for
 from controller.git.remote import Remote
-from controller.git.writing import Draft, write_commit
+from controller.git.writing import CommitDraft, write_commit
 from tests.git.forges import CodeHost, forge, stand_in_ssh
 from tests.git.repositories import Work, clone, new_work
 
@@ -49,7 +49,7 @@ def remote(url: str, home: Path, environ: dict[str, str] | None = None) -> Remot
 
 
 async def commit(to: Remote, text: str, parent: str | None = None) -> str:
-    return await write_commit(to.mirror, Draft({"README.md": text.encode()}, (), parent, text, NOW), frozenset())
+    return await write_commit(to.mirror, CommitDraft({"README.md": text.encode()}, (), parent, text, NOW), frozenset())
 
 
 async def test_a_branch_is_made_moved_and_fetched_again(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:

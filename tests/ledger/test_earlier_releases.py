@@ -9,9 +9,9 @@ from unittest import mock
 import pytest
 
 from controller.errors import LedgerError
-from controller.ledger import files
-from controller.ledger.files import read_status, status_file, status_path
-from controller.ledger.pages import render
+from controller.ledger import codec
+from controller.ledger.codec import read_status, status_file, status_path
+from controller.ledger.rendering import render
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
@@ -84,9 +84,9 @@ def test_what_an_older_release_would_write_away_raises_the_schema_and_is_refused
     assert b"\nschemaVersion: 2\n" in written
     assert read_status(status_path(given.name), written) == given
     with (
-        mock.patch.object(files, "SCHEMA_VERSION", 1),  # as the first release reads
-        mock.patch.object(files, "_VERSIONS", (1,)),
-        mock.patch.object(files, "_WRITTEN", frozenset({"1"})),
+        mock.patch.object(codec, "SCHEMA_VERSION", 1),  # as the first release reads
+        mock.patch.object(codec, "_VERSIONS", (1,)),
+        mock.patch.object(codec, "_WRITTEN", frozenset({"1"})),
         pytest.raises(LedgerError, match="newer Gitune") as caught,
     ):
         read_status(status_path(given.name), written)

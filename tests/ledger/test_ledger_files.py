@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from controller.errors import LedgerError
 from controller.ledger.bounds import DETAILED_RUNS, LOSS_POINTS, bounded, thinned
-from controller.ledger.files import SCHEMA_VERSION, read_status, status_file, status_path
-from controller.ledger.pages import render
+from controller.ledger.codec import SCHEMA_VERSION, read_status, status_file, status_path
+from controller.ledger.rendering import render
 from controller.state.observed import LossPoint
 from controller.state.recorded import Record, Run
 from tests.ledger.records import points, record, records, run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.ledger.files import read_status, status_file
+from controller.ledger.codec import read_status, status_file
 from controller.state.recorded import Advice, Intent, Record, Run, Score, Slot
 
 PAGE = (Path(__file__).parents[2] / "docs" / "status.md").read_text("utf-8")

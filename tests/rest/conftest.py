@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.rest import ApiKey, Limits, Rest, Secret, Timing
+from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
 from controller.testing import FakeClock, SeededChance
 
-LIMITS = Limits(deadline=5.0)
+LIMITS = ClientLimits(deadline=5.0)
 CANARY = "canary-9f8e7d6c5b4a-key"
 
 
@@ -31,7 +31,7 @@ def timing(clock: FakeClock) -> Timing:
 
 @pytest.fixture
 async def connect(timing: Timing) -> AsyncIterator[Callable[..., Rest]]:
-    """Makes a `Rest`; keyword arguments are `Limits`."""
+    """Makes a `Rest`; keyword arguments are `ClientLimits`."""
     made: list[Rest] = []
 
     def make(url: str, **limits: float) -> Rest:

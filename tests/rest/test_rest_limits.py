@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import Rejected, RejectedKind
-from controller.rest import Limits, NoAuth, Repeat, Rest, Timing, checked_endpoint
-from controller.rest.backoff import backoff, retry_after, retry_delay
-from controller.rest.pace import Pace
+from controller.rest import ClientLimits, NoAuth, Repeat, Rest, Timing, checked_endpoint
+from controller.rest.timing import Pace, backoff, retry_after, retry_delay
 from controller.testing import FakeClock
 from controller.testing.wire import answer, listening
 
@@ -68,7 +67,7 @@ def test_any_other_endpoint_is_refused_with_advice(endpoint: str) -> None:
     ["", "v1beta", "//evil.test/x", "/v1beta/../x", "/v1beta/x?key=1", "/v1beta/x#y", "/a b", "/%2e%2e/x", "/x/"],
 )
 async def test_a_path_that_leads_elsewhere_is_refused_before_anything_is_sent(timing: Timing, path: str) -> None:
-    rest = Rest("http://127.0.0.1:9", NoAuth(), Limits(), None, timing)
+    rest = Rest("http://127.0.0.1:9", NoAuth(), ClientLimits(), None, timing)
     with pytest.raises(Rejected):
         await rest.request("GET", path, repeat=Repeat.READ)
     await rest.close()
@@ -76,7 +75,7 @@ async def test_a_path_that_leads_elsewhere_is_refused_before_anything_is_sent(ti
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
 async def test_what_json_has_no_form_for_is_refused_without_being_shown(timing: Timing, value: object) -> None:
-    rest = Rest("http://127.0.0.1:9", NoAuth(), Limits(), None, timing)
+    rest = Rest("http://127.0.0.1:9", NoAuth(), ClientLimits(), None, timing)
     with pytest.raises(Rejected) as caught:
         await rest.request("POST", "/x", None, {"x": ["row of somebody", value]}, repeat=Repeat.ONCE)  # type: ignore[list-item]  # each is one
     await rest.close()
@@ -93,12 +92,12 @@ def test_no_text_of_a_server_makes_us_wait_longer_than_a_day(text: str) -> None:
 def test_a_wait_is_never_shorter_than_what_was_asked(tries: int, asked: float | None) -> None:
     for chance in (min, max):
         timing = Timing(lambda: NOW, lambda: 0.0, asyncio.sleep, chance)
-        wait = backoff(tries, asked, Limits(), timing)
-        assert (asked or 0.0) <= wait <= (asked or 0.0) + Limits().longest_backoff
+        wait = backoff(tries, asked, ClientLimits(), timing)
+        assert (asked or 0.0) <= wait <= (asked or 0.0) + ClientLimits().longest_backoff
 
 
 async def test_a_minute_never_sees_more_requests_than_allowed(timing: Timing, clock: FakeClock) -> None:
-    pace, starts = Pace(Limits(requests_per_minute=3), timing), []
+    pace, starts = Pace(ClientLimits(requests_per_minute=3), timing), []
     for _ in range(10):
         async with pace.seat():
             starts.append(clock.monotonic())
@@ -108,7 +107,7 @@ async def test_a_minute_never_sees_more_requests_than_allowed(timing: Timing, cl
 
 
 async def test_only_so_many_requests_run_at_once(timing: Timing) -> None:
-    pace, running, most = Pace(Limits(at_once=2), timing), 0, 0
+    pace, running, most = Pace(ClientLimits(at_once=2), timing), 0, 0
 
     async def one() -> None:
         nonlocal running, most
@@ -124,7 +123,7 @@ async def test_only_so_many_requests_run_at_once(timing: Timing) -> None:
 
 async def test_waiting_for_our_turn_does_not_count_against_the_deadline(timing: Timing, clock: FakeClock) -> None:
     async with listening(answer({})) as wire:
-        rest = Rest(wire.url, NoAuth(), Limits(deadline=5.0, requests_per_minute=1), None, timing)
+        rest = Rest(wire.url, NoAuth(), ClientLimits(deadline=5.0, requests_per_minute=1), None, timing)
         for _ in range(3):
             await rest.request("GET", "/x", repeat=Repeat.READ)
         await rest.close()
@@ -134,7 +133,7 @@ async def test_waiting_for_our_turn_does_not_count_against_the_deadline(timing: 
 
 async def test_a_request_that_is_given_up_at_any_moment_keeps_no_place_from_the_next(timing: Timing) -> None:
     async with listening(answer({}), answer({})) as wire:
-        rest = Rest(wire.url, NoAuth(), Limits(at_once=1), None, timing)
+        rest = Rest(wire.url, NoAuth(), ClientLimits(at_once=1), None, timing)
         for moments in range(12):
             asked = asyncio.create_task(rest.request("GET", "/v1/models", repeat=Repeat.READ))
             for _ in range(moments):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.forges.github.markers import joined, split
+from controller.forges.github.client import joined, split
 from controller.ports.code_host import Said
 from controller.review.memory import Memory, Stamp, StoryStage, config_digest, is_plan, read, written
 from controller.settings import Policy, ProviderSettings, Settings

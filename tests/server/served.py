@@ -82,7 +82,7 @@ class Served:
                     arguments = (entry / "cmdline").read_bytes().decode().split("\0")
                 except OSError:
                     continue
-                if "controller.server.train" in arguments and str(self.data) in arguments:
+                if "controller.server.training_run" in arguments and str(self.data) in arguments:
                     found.append(int(entry.name))
         return found
 

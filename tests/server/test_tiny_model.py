@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 
 from controller.server import tiny
-from controller.server.adam import rate_at
-from controller.server.base import TINY
-from controller.server.course import Course, Progress, WeightsUnfit, dump_weights, load_weights
-from controller.server.text import collate, encode
-from controller.server.values import Example, Hyperparameters
+from controller.server.base_models import TINY
+from controller.server.models import RunHyperparameters, TrainingExample
+from controller.server.tiny import collate, encode
+from controller.server.training_run import TrainingRun, TrainingState, WeightsUnfit, dump_weights, load_weights, rate_at
 
-ROWS = tuple(Example(text, output) for text, output in [("1", "2"), ("nineteen", "twenty"), ("XIV", "XV")])
-ASKED = Hyperparameters(epoch_count=4, batch_size=2, learning_rate=0.003)
+ROWS = tuple(TrainingExample(text, output) for text, output in [("1", "2"), ("nineteen", "twenty"), ("XIV", "XV")])
+ASKED = RunHyperparameters(epoch_count=4, batch_size=2, learning_rate=0.003)
 
 
-def fresh() -> Progress:
-    return Course("seed", ROWS, ASKED).start(None)
+def fresh() -> TrainingState:
+    return TrainingRun("seed", ROWS, ASKED).start(None)
 
 
 def test_the_model_is_small() -> None:
@@ -43,32 +42,32 @@ def test_a_row_scores_the_same_alone_and_padded_in_a_batch() -> None:
 
 def test_an_output_byte_does_not_see_those_after_it() -> None:
     weights = tiny.unpack(fresh().weights)
-    one, other = (tiny.scores(weights, collate([encode(Example("a", output))]))[0] for output in ("bcd", "bcx"))
+    one, other = (tiny.scores(weights, collate([encode(TrainingExample("a", output))]))[0] for output in ("bcd", "bcx"))
     np.testing.assert_array_equal(one[:3], other[:3])
     assert not np.allclose(one[3], other[3])
 
 
 def test_a_long_input_keeps_its_end() -> None:
-    row = encode(Example("x" * 300 + "the end", "y"))
+    row = encode(TrainingExample("x" * 300 + "the end", "y"))
     assert len(row.source) == TINY.input_bytes
     assert row.source.endswith(b"the end")
 
 
 def test_a_course_through_checkpoints_is_the_course_without() -> None:
-    course = Course("seed", ROWS, ASKED)
+    course = TrainingRun("seed", ROWS, ASKED)
     straight, broken = course.start(None), course.start(None)
     curve = [course.advance(straight) for _ in range(course.steps)]
     again = []
     for _ in range(course.steps):
-        broken = Progress.load(broken.dump())
-        again.append(Course("seed", ROWS, ASKED).advance(broken))
+        broken = TrainingState.load(broken.dump())
+        again.append(TrainingRun("seed", ROWS, ASKED).advance(broken))
     assert again == curve
     assert broken.weights.tobytes() == straight.weights.tobytes()
     assert broken.step == course.steps == 6
 
 
 def test_another_id_shuffles_and_starts_otherwise() -> None:
-    assert not np.array_equal(fresh().weights, Course("other", ROWS, ASKED).start(None).weights)
+    assert not np.array_equal(fresh().weights, TrainingRun("other", ROWS, ASKED).start(None).weights)
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing() -> None:

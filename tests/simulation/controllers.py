@@ -13,7 +13,7 @@ from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
 from controller.ports import Capabilities, Ports, Provider
 from controller.providers.gemini import Gemini
-from controller.rest import ApiKey, Limits, Rest, Secret, Timing
+from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
 from controller.settings import Budget, Policy, Prices, ProviderSettings, RequireReview, Settings
 from controller.testing.reporter import SilentReporter
 from tests.simulation.chance import Draw, SimChance
@@ -185,7 +185,7 @@ def _provider(shape: Shape, line: Line, clock: SimClock, chance: SimChance) -> P
         return Gemini(PROVIDER, DirectRest(line), _CAPABILITIES)  # type: ignore[arg-type]  # a Rest by its shape
     timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
     key = ApiKey(Secret(KEY), "GEMINI_API_KEY")
-    rest = Rest("http://127.0.0.1:9", key, Limits(), SimTransport(line), timing)
+    rest = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(line), timing)
     return Gemini(PROVIDER, rest, _CAPABILITIES)
 
 

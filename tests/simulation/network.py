@@ -12,7 +12,7 @@ import httpx
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.rest import JSON, Repeat
-from controller.rest.repeat import lost
+from controller.rest.failures import lost
 from tests.simulation.chance import Draw
 from tests.simulation.events import Asked
 from tests.simulation.faults import Faults

@@ -85,7 +85,7 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "a lost create is a failed one",
-        "rest/repeat.py",
+        "rest/failures.py",
         "    if sent and repeat is Repeat.ONCE:",
         "    if False:",
         ("S11", "S1", "L1", "S4"),

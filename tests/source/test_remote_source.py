@@ -8,8 +8,7 @@ import pytest
 
 from controller.errors import SourceError
 from controller.ports import Relation
-from controller.source.remote import RemoteSource, open_remote
-from controller.source.repo import CommitSource
+from controller.source.repo import CommitSource, RemoteSource, open_remote
 from tests.git.forges import CodeHost, forge
 from tests.git.repositories import Work, clone, new_work
 

@@ -17,8 +17,7 @@ import pytest
 
 from controller.errors import SourceError, Unreadable
 from controller.ports import Entry, EntryKind, Relation, Tree
-from controller.source.remote import open_remote
-from controller.source.repo import CommitSource
+from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, differing
 from tests.git.repositories import Trap, Work, clone
 

@@ -10,7 +10,7 @@ import pytest
 
 from controller.ports import CreateRequest, InPlace, Want
 from controller.state.observed import ObservedProvider, RemoteModel, RemoteState
-from controller.testing import CHECKS, Broken, MemoryProvider, Subject, check_provider, closing
+from controller.testing import CHECKS, ContractBroken, MemoryProvider, Subject, check_provider, closing
 
 
 def subject(make: Callable[[], MemoryProvider]) -> Callable[[], AbstractAsyncContextManager[Subject]]:
@@ -70,5 +70,5 @@ class Jumping(MemoryProvider):
 
 @pytest.mark.parametrize("broken", [Twice, Forgetful, Overwriting, Undead, Clinging, Stuck, Jumping])
 async def test_a_provider_that_breaks_a_promise_is_noticed(broken: type[MemoryProvider]) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(ContractBroken):
         await check_provider(subject(broken))

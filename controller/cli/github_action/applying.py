@@ -11,7 +11,7 @@ from controller.cli.github_action import outputs
 from controller.cli.github_action.inputs import FailOn, Inputs
 from controller.cli.github_action.planning import place_of, plan_at, plan_outputs, write_plan
 from controller.cli.options import GlobalOptions
-from controller.cli.progress import Quiet
+from controller.daemon.reporter import LogReporter
 from controller.errors import CodeHostError, ControllerError, SourceError
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost, Pull
@@ -47,7 +47,7 @@ async def applied_branch(asked: GlobalOptions, inputs: Inputs, host: CodeHost) -
         revisions.insert(0, await host.tip(name))
     for revision in revisions:
         try:
-            async with open_ports(place_of(asked, revision), Quiet()) as opened:
+            async with open_ports(place_of(asked, revision), LogReporter()) as opened:
                 return Branch(name, await opened.ports.source.tip())
         except SourceError:
             continue
@@ -65,7 +65,7 @@ async def apply_now(asked: GlobalOptions, inputs: Inputs, host: CodeHost, order:
 
 
 async def _apply(asked: GlobalOptions, inputs: Inputs, host: CodeHost, what: Applying) -> int:
-    async with open_ports(place_of(asked, what.revision), Quiet()) as opened:
+    async with open_ports(place_of(asked, what.revision), LogReporter()) as opened:
         applied = await apply(host, opened, what)
         failures = [applied.failure] if applied.failure is not None else []
         steps = (_telling(opened, inputs, host, what, applied), _reporting(inputs, applied))
@@ -166,5 +166,5 @@ class StepWork:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Opened]:
         """Ports at the tip."""
-        async with open_ports(place_of(self.asked, self.at.tip), Quiet()) as opened:
+        async with open_ports(place_of(self.asked, self.at.tip), LogReporter()) as opened:
             yield opened

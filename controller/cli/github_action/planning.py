@@ -9,7 +9,7 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.github_action import outputs
 from controller.cli.github_action.inputs import FailOn, Inputs
 from controller.cli.options import GlobalOptions
-from controller.cli.progress import Quiet
+from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import preview, preview_offline
 from controller.errors import CodeHostError, ControllerError, Severity, SourceError
 from controller.forges.github.events import PullRequest
@@ -91,20 +91,20 @@ async def plan_at(asked: GlobalOptions, inputs: Inputs, host: CodeHost, number: 
 
 
 async def _planned(asked: GlobalOptions, reviewed: Reviewed) -> Planned:
-    async with open_ports(place_of(asked, reviewed.base), Quiet()) as opened:
+    async with open_ports(place_of(asked, reviewed.base), LogReporter()) as opened:
         return await with_config_change(await plan_pull(opened, reviewed), opened)
 
 
 async def plan_commit(asked: GlobalOptions, inputs: Inputs) -> int:
     """Plan the commit that was checked out, for outputs and the job's summary alone."""
-    async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
+    async with open_ports(place_of(asked, inputs.sha or None), LogReporter()) as opened:
         shown = await preview(opened.ports, opened.settings)
         return _told(inputs, plan_alone(opened, shown, offline=False, job=inputs.run_url))
 
 
 async def validate_commit(asked: GlobalOptions, inputs: Inputs) -> int:
     """Check the commit's specs and datasets, offline; every problem becomes an annotation on its line."""
-    async with open_ports(place_of(asked, inputs.sha or None), Quiet()) as opened:
+    async with open_ports(place_of(asked, inputs.sha or None), LogReporter()) as opened:
         shown = await preview_offline(opened.ports, opened.settings)
         return _told(inputs, plan_alone(opened, shown, offline=True, job=inputs.run_url))
 
@@ -134,7 +134,7 @@ async def _reviewed(asked: GlobalOptions, inputs: Inputs, event: PullRequest, *,
 
 async def _is_there(asked: GlobalOptions, revision: str) -> bool:
     try:
-        async with open_ports(place_of(asked, revision), Quiet()):
+        async with open_ports(place_of(asked, revision), LogReporter()):
             return True
     except SourceError:
         return False

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from controller.errors import CodeHostError, OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
-from controller.forges.github.credentials import Token
+from controller.forges.github.api import Token, refuse
 from controller.forges.github.fields import Object, at, flag, number, objects, text
-from controller.forges.github.markers import joined, split
-from controller.forges.github.refusal import refuse
 from controller.ports.code_host import (
     Annotation,
     Authored,
@@ -24,7 +22,29 @@ from controller.ports.code_host import (
     Sign,
     StatusState,
 )
-from controller.rest import JSON, Answered, Call, Limits, Repeat, Rest, Secret, Timing, Transport
+from controller.rest import JSON, Answered, ApiCall, ClientLimits, Repeat, Rest, Secret, Timing, Transport
+
+_MEMORY = re.compile(r"\{(?:[!-,./-;=?-~ ]|-(?!-)){1,60000}\}")  # printable ASCII without < > and without --
+_LINE = re.compile(rf"<!-- gitune: ({_MEMORY.pattern}) -->(?:\r?\n|$)")
+
+
+def joined(said: Said) -> str:
+    """The body: one HTML comment on a line of its own, which GitHub does not show, then the text.
+
+    Raises `CodeHostError` for a memory that an HTML comment cannot hold.
+    """
+    if not said.memory:
+        return said.body
+    if not _MEMORY.fullmatch(said.memory):
+        raise CodeHostError("what a comment is to remember cannot be hidden in it", hint="Please report it.")
+    return f"<!-- gitune: {said.memory} -->\n{said.body}"
+
+
+def split(body: str) -> Said:
+    """The text of a body, and what it remembers, "" where its first line is no memory."""
+    found = _LINE.match(body)
+    return Said(body, "") if found is None else Said(body[found.end() :], found[1])
+
 
 PUBLIC = "https://api.github.com"
 WORKFLOW_LOGIN = "github-actions[bot]"  # who a workflow's own token writes as; it may not ask GET /user
@@ -40,7 +60,7 @@ _DESCRIPTION = 140  # characters of a commit status
 _WRITERS = frozenset({"admin", "maintain", "write"})
 _COMMENT_LIMIT = 65_536  # characters; kept in bytes, which are never fewer
 _MOST_COMMITS = 3  # pages of a hundred: GitHub lists 250 commits of a pull request
-LIMITS = Limits(deadline=150.0, longest_backoff=20.0, at_once=4)
+LIMITS = ClientLimits(deadline=150.0, longest_backoff=20.0, at_once=4)
 
 _REACTIONS = {Sign.SEEN: "eyes", Sign.DONE: "+1", Sign.FAILED: "-1", Sign.NOT_ALLOWED: "confused"}
 _STATES = {StatusState.PENDING: "pending", StatusState.GOOD: "success", StatusState.BAD: "failure"}
@@ -116,12 +136,8 @@ class GitHub:
 
     async def comment(self, number: int) -> Comment | None:
         """One comment as it is now; None where it is gone."""
-        try:
-            return _comment(await self._get(f"{self._path}/issues/comments/{number}"))
-        except CodeHostError as error:
-            if error.missing:
-                return None
-            raise
+        found = await self._get_if_there(f"{self._path}/issues/comments/{number}")
+        return None if found is None else _comment(found)
 
     async def comments(self, pull: int) -> Sequence[Comment]:
         """Every comment of its conversation, the oldest first."""
@@ -165,24 +181,14 @@ class GitHub:
         """Whether somebody may push. A login no person can have may not."""
         if not _LOGIN.fullmatch(login):
             return False
-        try:
-            found = await self._get(f"{self._path}/collaborators/{login}/permission")
-        except CodeHostError as error:
-            if error.missing:
-                return False
-            raise
-        return text(found, "permission") in _WRITERS
+        return (
+            text(await self._get_if_there(f"{self._path}/collaborators/{login}/permission"), "permission") in _WRITERS
+        )
 
     async def begin(self, check: str, head: str) -> bool:
         """Show that a check is being made; False where GitHub says that this token may not write."""
         try:
-            ours = await self._ours(check, _checked(head))
-            body: JSON = {"status": "in_progress", "external_id": check}
-            if ours:
-                await self._send("PATCH", f"{self._path}/check-runs/{number(ours[0], 'id')}", body, Repeat.HARMLESS)
-            else:
-                new: JSON = {"name": check, "head_sha": head, "status": "in_progress", "external_id": check}
-                await self._send("POST", f"{self._path}/check-runs", new, Repeat.HARMLESS)
+            await self._write_run(check, head, {"status": "in_progress"})
         except CodeHostError as error:
             if error.forbidden:
                 return False
@@ -191,24 +197,21 @@ class GitHub:
 
     async def publish(self, check: Check) -> None:
         """Show a check; one of ours with the same name is written over, annotations go out fifty at a time."""
-        commit, name = _checked(check.head), check.name
-        ours = await self._ours(name, commit)
-        batches = [check.annotations[i : i + _ANNOTATIONS] for i in range(0, len(check.annotations), _ANNOTATIONS)]
-        first: JSON = {**_run(check, batches[0] if batches else ()), "external_id": name}
-        path = f"{self._path}/check-runs"
+        notes = check.annotations
+        first, *others = [notes[i : i + _ANNOTATIONS] for i in range(0, len(notes), _ANNOTATIONS)] or [()]
+        run = await self._write_run(check.name, check.head, _run(check, first))
+        for batch in others:
+            await self._send("PATCH", f"{self._path}/check-runs/{run}", _run(check, batch), Repeat.HARMLESS)
+
+    async def _write_run(self, name: str, head: str, body: Mapping[str, JSON]) -> int:
+        """Change our run of a check on a commit, or make one; its id."""
+        path, body = f"{self._path}/check-runs", {**body, "external_id": name}
+        ours = await self._ours(name, _checked(head))
         if ours:
             run = number(ours[0], "id")
-            await self._send("PATCH", f"{path}/{run}", first, Repeat.HARMLESS)
-        else:
-            made = await self._send(
-                "POST",
-                path,
-                {**_run(check, batches[0] if batches else ()), "name": name, "head_sha": commit, "external_id": name},
-                Repeat.HARMLESS,
-            )
-            run = number(made, "id")
-        for batch in batches[1:]:
-            await self._send("PATCH", f"{path}/{run}", _run(check, batch), Repeat.HARMLESS)
+            await self._send("PATCH", f"{path}/{run}", body, Repeat.HARMLESS)
+            return run
+        return number(await self._send("POST", path, {**body, "name": name, "head_sha": head}, Repeat.HARMLESS), "id")
 
     async def _ours(self, check: str, commit: str) -> list[Object]:
         found = await self._get(f"{self._path}/commits/{commit}/check-runs", {"check_name": check, "filter": "latest"})
@@ -240,12 +243,20 @@ class GitHub:
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> JSON:
         return (await self._read(path, query or {})).value
 
+    async def _get_if_there(self, path: str) -> JSON:
+        try:
+            return await self._get(path)
+        except CodeHostError as error:
+            if error.missing:
+                return None
+            raise
+
     async def _read(self, path: str, query: Mapping[str, str]) -> Answered:
         """An answer; one that has not changed since it was last read costs nothing of the rate limit."""
         key = (path, repr(sorted(query.items())))
         known = self._seen.get(key)
         headers = {"if-none-match": known.headers["etag"]} if known else {}
-        call = Call(method="GET", path=path, query=query, headers=headers, repeat=Repeat.READ)
+        call = ApiCall(method="GET", path=path, query=query, headers=headers, repeat=Repeat.READ)
         answer = await self._ask(call)
         if answer.code == 304 and known:  # noqa: PLR2004 - not modified
             return Answered(known.code, {**known.headers, **answer.headers}, known.value)
@@ -254,9 +265,9 @@ class GitHub:
         return answer
 
     async def _send(self, method: str, path: str, body: JSON, repeat: Repeat) -> JSON:
-        return (await self._ask(Call(method=method, path=path, body=body, repeat=repeat))).value
+        return (await self._ask(ApiCall(method=method, path=path, body=body, repeat=repeat))).value
 
-    async def _ask(self, call: Call) -> Answered:
+    async def _ask(self, call: ApiCall) -> Answered:
         try:
             return await self._rest.exchange(call)
         except ProviderError as error:
