@@ -91,7 +91,7 @@ class ClusterCell:
             self._known = seen
             return self._tip(seen)
         if seen == HTTPStatus.CONFLICT or (tip is not None and seen == HTTPStatus.NOT_FOUND):
-            raise RevisionConflict(f"the lease {self._place} was written by somebody else", hint="Read it again.")
+            raise RevisionConflict(f"the lease {self._place} was changed by another process", hint="Read it again.")
         raise self._refused(operation, seen)
 
     @property
@@ -136,10 +136,10 @@ class ClusterCell:
 
 _NOT_KUBERNETES: Final = "Is that address the API server of a Kubernetes cluster?"
 _HINTS: Final[dict[int, str]] = {
-    HTTPStatus.UNAUTHORIZED: "The pod's token is not taken: is its ServiceAccount there, and its token mounted?",
+    HTTPStatus.UNAUTHORIZED: "The pod's token is not accepted: is there a ServiceAccount, and is its token mounted?",
     HTTPStatus.FORBIDDEN: "The ServiceAccount needs `get` and `update` on this lease, and `create` where it is not "
     "there: apply role.yaml and lease.yaml of deploy/kubernetes.",
-    HTTPStatus.NOT_FOUND: "Is the namespace there?",
+    HTTPStatus.NOT_FOUND: "Does the namespace exist?",
 }
 
 
@@ -157,7 +157,7 @@ async def open_cluster_cell(
         client = AsyncClient(_cluster(account), timeout=httpx2.Timeout(_DEADLINE), trust_env=False)
     except _BROKEN as error:
         raise ControllerError(
-            f"what tells of the cluster cannot be used ({type(error).__name__})",
+            f"the configuration of the cluster cannot be used ({type(error).__name__})",
             hint=f"Look at {account} and the pod's KUBERNETES_SERVICE_HOST and _PORT, or at the file in KUBECONFIG.",
         ) from None  # its text may quote a token
     try:

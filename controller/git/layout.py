@@ -40,11 +40,9 @@ def find_repository(folder: Path) -> RepositoryLayout | None:
     try:
         return _find(folder.resolve())
     except OSError as error:
-        raise NoRepository(
-            f"{folder} cannot be looked at: {error.strerror}", hint="Look at its permissions."
-        ) from error
+        raise NoRepository(f"{folder} cannot be read: {error.strerror}", hint="Check its permissions.") from error
     except RuntimeError as error:  # before Python 3.13
-        raise NoRepository(f"{folder} is a link that leads to itself", hint="Let it lead to a folder.") from error
+        raise NoRepository(f"{folder} is a symbolic link to itself", hint="Point it at a folder.") from error
 
 
 def _find(start: Path) -> RepositoryLayout | None:
@@ -173,7 +171,7 @@ def _pointer(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise NoRepository(f"{path} cannot be read") from error
     if not text or "\n" in text or "\0" in text:
-        raise NoRepository(f"{path} is not what git writes there")
+        raise NoRepository(f"{path} is not a file that git wrote")
     return text
 
 

@@ -109,7 +109,7 @@ async def run(ask: Ask) -> GitOutput:
             ended = True
     except TimeoutError as error:
         raise GitFailed(
-            f"git {ask.words[0]} was stopped after {ask.seconds:g} s without an end",
+            f"git {ask.words[0]} was stopped after {ask.seconds:g} s without finishing",
             hint="Look at the network, the credentials and the disk, then try again.",
         ) from error
     finally:
@@ -168,7 +168,7 @@ async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
     while stream is not None and (chunk := await stream.read(_CHUNK)):
         kept += chunk
         if len(kept) > limit:
-            raise GitFailed(f"git said more than {limit} bytes", hint="The repository is larger than Gitune reads.")
+            raise GitFailed(f"git printed more than {limit} bytes", hint="The repository is larger than Gitune reads.")
     return bytes(kept)
 
 

@@ -89,7 +89,7 @@ class BranchLedger:
         is_known = self._same == (tip, records)
         pages = {} if is_known else self._pages.of(records)
         if await ref.fetched() != tip:
-            raise SwapLost("the ledger was written by somebody else", hint="Read it again.")
+            raise SwapLost("the ledger was changed by another process", hint="Read it again.")
         if is_known or (tip is None and not records):
             return tip
         tree = await mirror.tree(tip) if tip else ()

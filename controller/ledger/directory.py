@@ -89,7 +89,7 @@ class DirectoryLedger:
         with self._locked(fcntl.LOCK_EX), _as_ledger_error(self._path):
             if _digest(self._status()) != tip:
                 raise RevisionConflict(
-                    f"the ledger in {self._path} was written by somebody else", hint="Read it again."
+                    f"the ledger in {self._path} was changed by another process", hint="Read it again."
                 )
             if not records and tip is None and not (self._path / README).exists():
                 return None  # a table of nothing begins no ledger; one that was emptied has its table already

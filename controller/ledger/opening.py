@@ -95,7 +95,7 @@ class FileCell:
                     return _digest(text), text
                 expected, new = change
                 if _digest(text) != expected:
-                    raise RevisionConflict(f"{self._path} was written by somebody else", hint="Read it again.")
+                    raise RevisionConflict(f"{self._path} was changed by another process", hint="Read it again.")
                 file.seek(0)
                 file.truncate()
                 file.write(new.encode())

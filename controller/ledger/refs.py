@@ -21,7 +21,9 @@ from controller.git.remote import Remote
 from controller.git.writing import swap_ref
 
 Now = Callable[[], datetime]
-WRITABLE_HINT: Final = "Let the user who runs Gitune write there: without a record nothing is sent to a provider."
+WRITABLE_HINT: Final = (
+    "Give the user who runs Gitune write permission there: without a record nothing is sent to a provider."
+)
 
 
 def probe(folders: Iterable[Path]) -> None:

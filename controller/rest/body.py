@@ -76,7 +76,7 @@ def _decompressor(encoding: str) -> zlib._Decompress | None:
         case "deflate":
             return zlib.decompressobj()
         case _:
-            raise BadBody("the answer is packed in a way that was not asked for", broken=False)
+            raise BadBody("the answer has a content encoding that was not asked for", broken=False)
 
 
 def _pieces(unpack: zlib._Decompress | None, part: bytes) -> Iterator[bytes]:

@@ -133,7 +133,7 @@ def _unsure(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Provid
 
 def _rejected(answer: RawResponse, asked: RequestFacts, what: Complaint) -> ProviderError:
     if answer.code == HTTPStatus.CONFLICT and what.status == "ABORTED":
-        message = _sentence(asked, "somebody else was changing it", answer, what)
+        message = _sentence(asked, "another request was changing it at the same time", answer, what)
         return (
             OutcomeUnknown(message, hint=LOOK_FIRST)
             if asked.repeat is Repeat.ONCE
@@ -150,7 +150,7 @@ def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> tuple
         case HTTPStatus.NOT_FOUND if what.spoken:
             return RejectedKind.NOT_FOUND, "there is no such thing", ""
         case HTTPStatus.CONFLICT:
-            return RejectedKind.EXISTS, "the name is taken", "Look at what has it."
+            return RejectedKind.EXISTS, "the name is taken", "See what already uses that name."
         case HTTPStatus.BAD_REQUEST if what.status == "FAILED_PRECONDITION":
             return RejectedKind.PRECONDITION, "the API refuses in this state", _PRECONDITION_HINT
         case HTTPStatus.NOT_IMPLEMENTED | HTTPStatus.METHOD_NOT_ALLOWED:

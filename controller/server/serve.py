@@ -152,7 +152,7 @@ def _bind(options: ServeOptions) -> socket.socket:
             unbound.pop_all()
     except OSError as fault:
         message = f"{options.host} port {options.port} cannot be bound: {fault.strerror}"
-        raise CannotServe(message, hint="Is it taken? Choose another.") from fault
+        raise CannotServe(message, hint="Another program may be using it: choose another port.") from fault
     return listener
 
 

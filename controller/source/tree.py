@@ -122,7 +122,7 @@ class WorktreeTree:
         if error.errno == errno.ELOOP:  # a link took the place of what was just looked at
             return of_kind(path, EntryKind.SYMLINK)
         return Unreadable(
-            f"{quoted(path)} cannot be read: {error.strerror}", code="GT409", hint="Look at its permissions."
+            f"{quoted(path)} cannot be read: {error.strerror}", code="GT409", hint="Check its permissions."
         )
 
     def _known(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def test_a_port_that_is_taken_is_one_error_with_a_hint_and_exits_1(gitune: Proce
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         f"error: 127.0.0.1 port {taken} cannot be bound: Address already in use",
-        "hint: Is it taken? Choose another.",
+        "hint: Another program may be using it: choose another port.",
     ]
 
 
@@ -36,7 +36,7 @@ def test_an_error_is_the_document_where_json_was_asked_for(gitune: Process, tmp_
         "error": {
             "class": "ControllerError",
             "message": f"127.0.0.1 port {taken} cannot be bound: Address already in use",
-            "hint": "Is it taken? Choose another.",
+            "hint": "Another program may be using it: choose another port.",
             "problems": [],
         },
     }

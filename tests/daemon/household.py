@@ -34,7 +34,7 @@ class MemoryCell:
 
     async def write(self, tip: str | None, text: str) -> str:
         if tip != (str(self.writes) if self.writes else None):
-            raise RevisionConflict("the cell was written by somebody else")
+            raise RevisionConflict("the cell was changed by another process")
         self.writes += 1
         self.text = text
         return str(self.writes)

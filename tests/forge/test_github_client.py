@@ -130,7 +130,7 @@ async def test_what_a_comment_remembers_is_hidden_in_it_and_comes_back(stand: St
 
     assert stand.bodies(7) == ['<!-- gitune: {"v":2} -->\nseen by all']
     assert (made.body, made.memory, made.updated) == ("seen by all", '{"v":2}', "2026-11-02T12:00:01Z")
-    with pytest.raises(CodeHostError, match="cannot be hidden"):
+    with pytest.raises(CodeHostError, match="cannot be stored in an HTML comment"):
         await github.create_comment(7, Said("x", '{"-->"}'))
 
 

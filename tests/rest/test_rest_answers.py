@@ -181,7 +181,7 @@ REFUSALS = [
     ),
     (google_error(403, "PERMISSION_DENIED", "You do not have permission"), RejectedKind.FORBIDDEN, "owner"),
     (google_error(404, "NOT_FOUND", "Tuned model x does not exist."), RejectedKind.NOT_FOUND, ""),
-    (google_error(409, "ALREADY_EXISTS", "exists"), RejectedKind.EXISTS, "Look"),
+    (google_error(409, "ALREADY_EXISTS", "exists"), RejectedKind.EXISTS, "See what"),
     (google_error(400, "FAILED_PRECONDITION", "User location is not supported"), RejectedKind.PRECONDITION, "region"),
     (google_error(400, "INVALID_ARGUMENT", "bad batch size", HELP), RejectedKind.INVALID, "https://example.com/help"),
     (google_error(501, "UNIMPLEMENTED", "no such method"), RejectedKind.UNSUPPORTED, "endpoint"),

@@ -92,7 +92,8 @@ def _bound(address: ListenAddress) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         raise ControllerError(
-            f"{address.host} port {address.port} cannot be bound: {error.strerror}", hint="Is it taken? Choose another."
+            f"{address.host} port {address.port} cannot be bound: {error.strerror}",
+            hint="Another program may be using it: choose another port.",
         ) from error
 
 

@@ -95,7 +95,7 @@ def read_secret(path: Path) -> bytes:
     except OSError as error:
         raise ControllerError(
             f"the webhook secret in {path} cannot be read: {error.strerror}",
-            hint="Without a secret the endpoint is not opened: anybody could knock.",
+            hint="Without a secret the endpoint is not opened: anybody could send to it.",
         ) from error
     if len(secret) < _SHORTEST_SECRET:
         raise ControllerError(

@@ -54,7 +54,7 @@ _KINDS: Mapping[int, tuple[RejectedKind, str]] = {
     400: (RejectedKind.INVALID, "GitHub refuses the request"),
     401: (RejectedKind.UNAUTHENTICATED, "GitHub does not know the token"),
     403: (RejectedKind.FORBIDDEN, "the token may not do this"),
-    404: (RejectedKind.NOT_FOUND, "GitHub shows no such thing to this token"),
+    404: (RejectedKind.NOT_FOUND, "GitHub has no such resource, or does not show it to this token"),
     409: (RejectedKind.EXISTS, "GitHub sees a conflict"),
     410: (RejectedKind.NOT_FOUND, "it is gone from GitHub"),
     422: (RejectedKind.INVALID, "GitHub refuses the request"),

@@ -36,7 +36,7 @@ def joined(said: Said) -> str:
     if not said.memory:
         return said.body
     if not _MEMORY.fullmatch(said.memory):
-        raise CodeHostError("what a comment is to remember cannot be hidden in it", hint="Please report it.")
+        raise CodeHostError("the data of a comment cannot be stored in an HTML comment", hint="Please report it.")
     return f"<!-- gitune: {said.memory} -->\n{said.body}"
 
 
