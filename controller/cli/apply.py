@@ -154,12 +154,8 @@ def _tell_what_is_left(screen: Screen, world: World, done: Pass) -> None:
         screen.tell(Text(f"  {terminal(str(problem))}"))
     if names := waiting_on_people(done.outcomes):
         screen.tell(Text(people_text(names), "yellow"))
-    if any(map(_tunes, done.outcomes)):
+    if any(isinstance(o, Done) and isinstance(o.action, Tune | Wait) for o in done.outcomes):
         screen.note(
             "runs go on tuning: `gitune apply --wait` follows them to their end; `gitune status` shows them "
             "as this pass saw them, until another `gitune apply`, or `gitune run`, looks again"
         )
-
-
-def _tunes(outcome: Outcome) -> bool:
-    return isinstance(outcome, Done) and isinstance(outcome.action, Tune | Wait)

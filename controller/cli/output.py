@@ -80,17 +80,15 @@ class Screen:
 
 def console(asked: GlobalOptions, stream: object) -> Console:
     """A console that takes nothing in its texts for markup, and folds lines only where a person reads them."""
-    made = Console(file=stream, markup=False, emoji=False, highlight=False)  # type: ignore[arg-type] # a text stream
-    if asked.colorless or not made.is_terminal:
-        plain = None if made.is_terminal else _UNFOLDED
-        made = Console(
-            file=stream,  # type: ignore[arg-type] # a text stream
-            markup=False,
-            emoji=False,
-            highlight=False,
-            color_system=None,
-            width=plain,
-        )
+    is_terminal = Console(file=stream).is_terminal  # type: ignore[arg-type] # a text stream
+    made = Console(
+        file=stream,  # type: ignore[arg-type] # a text stream
+        markup=False,
+        emoji=False,
+        highlight=False,
+        color_system="auto" if is_terminal and not asked.colorless else None,
+        width=None if is_terminal else _UNFOLDED,
+    )
     made.width = max(made.width, _LEAST_WIDTH)
     return made
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from rich.text import Text
@@ -19,7 +17,6 @@ from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
 from controller.plan.approval import only_new
 from controller.plan.planner import explained
-from controller.ports import Opened
 from controller.report.escape import terminal
 from controller.report.formatting import listed
 from controller.report.render_explanation import explanation_json, explanation_text
@@ -50,7 +47,9 @@ def plan(asked: GlobalOptions, options: PlanOptions) -> int:
 
 
 async def _look(asked: GlobalOptions, options: PlanOptions) -> tuple[Preview, Compared]:
-    async with _opened(asked, options.base) as opened:
+    # With a base the ports are those of its own gitune.yaml: a change must not choose the providers it is judged with.
+    where = Where(asked.folder, asked.config, worktree=options.base is None, revision=options.base)
+    async with open_ports(where, LogReporter()) as opened:
         ask = preview_offline if options.offline else preview
         working = source_of(Where(asked.folder, worktree=True))
         try:
@@ -62,16 +61,6 @@ async def _look(asked: GlobalOptions, options: PlanOptions) -> tuple[Preview, Co
             return shown, await compared(asked, await working.tree(), opened.settings.specs, rests_on)
         finally:
             await working.close()
-
-
-@asynccontextmanager
-async def _opened(asked: GlobalOptions, base: str | None) -> AsyncIterator[Opened]:
-    """Ports for the working tree, or, with a base, as the base's own gitune.yaml has them: a change proposed to it must
-    not choose the providers that it is judged with.
-    """
-    where = Where(asked.folder, asked.config, worktree=base is None, revision=base)
-    async with open_ports(where, LogReporter()) as opened:
-        yield opened
 
 
 def _remark(screen: Screen, shown: Preview, files: Compared, options: PlanOptions) -> None:

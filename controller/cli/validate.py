@@ -70,7 +70,7 @@ async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
         desired = await read_desired(tree, settings, can)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
         return replace(_whole(desired), patterns=settings.specs, files=files)
-    asked_for = _patterns(asked.folder, paths)
+    asked_for = tuple(_pattern(top_of(asked.folder), asked.folder, path) for path in paths)
     entries = [entry.path for entry in await tree.entries()]
     for path, pattern in zip(paths, asked_for, strict=True):
         if not spec_paths((pattern,), entries):
@@ -125,10 +125,6 @@ def _below(desired: Desired, files: set[str]) -> Validated:
     own = {problem for model in broken for problem in model.problems}
     kept = tuple(p for p in desired.problems if p.file in concerned or p in own)
     return Validated(kept, len(models) + len(broken), sum(len(m.dataset.examples) for m in models))
-
-
-def _patterns(folder: Path, paths: Sequence[Path]) -> tuple[str, ...]:
-    return tuple(_pattern(top_of(folder), folder, path) for path in paths)
 
 
 def _pattern(top: Path, folder: Path, path: Path) -> str:

@@ -2,18 +2,16 @@
 
 from controller.dataset.checks import Rules, TaskType, check
 from controller.dataset.difference import Difference, difference
-from controller.dataset.hyperparameters import HyperparameterAdvice, advise_hyperparameters
-from controller.dataset.loading import DIGEST_VERSION, Loaded, digest, load, read_examples, to_dataset
+from controller.dataset.hyperparameters import advise_hyperparameters
+from controller.dataset.loading import DIGEST_VERSION, Loaded, digest, load, read_examples
 from controller.dataset.problems import CODES
-from controller.dataset.rows import ExampleRow, Format, Layout, ReadDataset
+from controller.dataset.rows import Format, Layout, ReadDataset
 
 __all__ = [
     "CODES",
     "DIGEST_VERSION",
     "Difference",
-    "ExampleRow",
     "Format",
-    "HyperparameterAdvice",
     "Layout",
     "Loaded",
     "ReadDataset",
@@ -25,5 +23,4 @@ __all__ = [
     "digest",
     "load",
     "read_examples",
-    "to_dataset",
 ]

@@ -121,7 +121,8 @@ def _more(line: str, end: int, after: int) -> Fault:
 
 def _not_json_lines(lines: list[str], layout: Layout) -> Fault | None:
     first = lines[0].strip(BLANK)
-    if first.startswith("[") and not _closes(first):
+    # Lines that are arrays of texts are judged line by line; an array of objects is another format.
+    if first.startswith("[") and not (first.endswith("]") and "{" not in first):
         return Fault(
             "GT245",
             "the file is one JSON array, not JSON Lines",
@@ -133,11 +134,6 @@ def _not_json_lines(lines: list[str], layout: Layout) -> Fault | None:
     if first[:1] not in ("{", "[") and all(name in first for name in layout.columns):
         return Fault("GT245", "the file looks like CSV, not JSON Lines", "name it .csv or set dataset.format: csv")
     return None
-
-
-def _closes(first: str) -> bool:
-    # Lines that are arrays of texts are judged line by line; an array of objects is another format.
-    return first.endswith("]") and "{" not in first
 
 
 _SECOND_OBJECT = re.compile(r"\}[ \t]*\r?\n\s*\{")

@@ -166,12 +166,8 @@ def load(data: bytes, file: str, layout: Layout, rules: Rules | None = None) -> 
     """Read and check in one go. Whether an error of the checks holds the spec is the caller's policy."""
     read = read_examples(data, file, layout)
     problems = (*read.problems, *check(read, rules or Rules()))
-    dataset = to_dataset(read, file, layout.prefix) if read.whole and read.rows else None
-    return Loaded(read, dataset, problems)
-
-
-def to_dataset(read: ReadDataset, path: str, prefix: str) -> Dataset:
-    """The examples with their digest. ``prefix`` is the one the rows were read with, for callers to send too."""
+    if not read.whole or not read.rows:
+        return Loaded(read, None, problems)
     examples = read.examples
     repeats = len(examples) - len(set(examples))
-    return Dataset(path, digest(examples), examples, prefix, repeats)
+    return Loaded(read, Dataset(file, digest(examples), examples, layout.prefix, repeats), problems)

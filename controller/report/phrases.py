@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
 from controller.plan.cost import DEFAULT_EPOCHS
 from controller.report.escape import html_name
-from controller.report.formatting import amount, counted, listed
+from controller.report.formatting import amount, counted, listed, short
 
 DEFAULT_BATCH = 4  # the tuning guide's, as DEFAULT_EPOCHS: https://ai.google.dev/gemini-api/docs/model-tuning
 
@@ -113,6 +113,20 @@ def price(action: Action) -> str:
         return ""
     cost = action.cost
     return f"{amount(cost.low)} to {amount(cost.high)} {cost.currency}, at the prices of {cost.as_of}"
+
+
+def facts(action: Action, shown: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """What an action is about, label by label; ``shown`` is how words of files and providers are written."""
+    if action.model:
+        yield "model", shown(action.model)
+    if action.fingerprint:
+        yield "inputs", f"{shown(short(action.fingerprint))}, attempt {action.attempt}"
+    if action.dataset:
+        yield "dataset", dataset(action.dataset)
+    if steps := training(action):
+        yield "training", steps
+    if cost := price(action):
+        yield "price", shown(cost)
 
 
 def permission(guard: Guard) -> str:

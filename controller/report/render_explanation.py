@@ -42,10 +42,10 @@ def _lines(why: Explanation) -> Iterator[RenderableType]:
         yield Text(f"{terminal(why.name)}: nothing")
     yield Text()
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("rule", "situation", "why not"):
+    for title in ("rule", "why not", "situation"):
         rows.add_column(title, overflow="fold")
     for tried in why.tried:
         situation = tried.situation.replace("`", "")
         style, said = ("dim", terminal(tried.why_not)) if tried.why_not else ("bold", "decides")
-        rows.add_row(tried.row, terminal(situation), said, style=style)
+        rows.add_row(tried.row, said, terminal(situation), style=style)
     yield rows

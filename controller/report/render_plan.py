@@ -90,16 +90,8 @@ def _facts(action: Action) -> Iterator[Text]:
         yield _change(change)
     if isinstance(action, Nothing):
         return
-    if action.model:
-        yield _fact("model", action.model)
-    if action.fingerprint:
-        yield _fact("inputs", f"{short(action.fingerprint)}, attempt {action.attempt}")
-    if action.dataset:
-        yield _fact("dataset", phrases.dataset(action.dataset))
-    if training := phrases.training(action):
-        yield _fact("training", training)
-    if price := phrases.price(action):
-        yield _fact("price", price)
+    for label, value in phrases.facts(action, str):
+        yield _fact(label, value)
 
 
 def _change(change: Change) -> Text:
@@ -197,16 +189,7 @@ def _details(action: Action) -> str:
 def _bullets(action: Action) -> Iterable[tuple[str, str]]:
     if action.provider:
         yield "provider", code(action.provider)
-    if action.model:
-        yield "model", code(action.model)
-    if action.fingerprint:
-        yield "inputs", f"{code(short(action.fingerprint))}, attempt {action.attempt}"
-    if action.dataset:
-        yield "dataset", phrases.dataset(action.dataset)
-    if training := phrases.training(action):
-        yield "training", training
-    if price := phrases.price(action):
-        yield "price", code(price)
+    yield from phrases.facts(action, code)
     if action.digest:
         yield "digest", code(short(action.digest))
 

@@ -249,7 +249,7 @@ async def write_reviews(opened: Opened, decided: Decided, claim: Claim | None = 
         for name, reviews in decided.reviews.items():
             record = _held(records, decided.holders.get(name, name), opened)
             for review in reviews:
-                record = with_review(record, review)
+                record = record if _was_refused_since(record, review) else with_review(record, review)
             records[record.name] = record
         if claim is not None:
             for name in claim.holders:
@@ -264,6 +264,12 @@ async def write_reviews(opened: Opened, decided: Decided, claim: Claim | None = 
                 raise
         else:
             return
+
+
+def _was_refused_since(record: Record, review: Review) -> bool:
+    """Commits of no pull request grant only what is not refused, be it by somebody who looked at the same time."""
+    is_commit = review.verdict is Decision.GRANTED and review.origin is Origin.COMMIT
+    return is_commit and standing_refusal(record.reviews, review.basis) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final
 from controller.engine.desire import Kept, read_desired
 from controller.errors import SourceError
 from controller.plan.grants import ABSENT, INVALID, asked_by
+from controller.plan.rules.removal import never_ran
 from controller.ports import Capabilities, Landing, Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
 from controller.state.desired import Desired, FromSpec
@@ -98,7 +99,7 @@ class History:
 
     async def _was_there(self, record: Record | None, landing: Landing) -> bool:
         """Whether an old record, which does not say what was acted on, had this landing in its history then."""
-        if record is None or record.asked or not record.attempted:
+        if record is None or record.asked or not record.attempted or never_ran(record):
             return False
         relations = await self._opened.ports.source.relations(record.attempted, frozenset({landing.commit}))
         return relations[landing.commit] in {Relation.AHEAD, Relation.SAME}

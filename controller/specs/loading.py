@@ -35,16 +35,13 @@ from controller.state.identity import NAME
 def spec_paths(patterns: Sequence[str], paths: Iterable[str]) -> tuple[str, ...]:
     """The paths that a pattern fits, sorted. ``*`` stays within a folder, ``**`` stands for any number of folders."""
     wanted = [pattern.removeprefix("./") for pattern in patterns]
-    return tuple(sorted(path for path in paths if any(_is_fit(pattern, path) for pattern in wanted)))
+    return tuple(sorted(path for path in paths if any(_fits(pattern, path) for pattern in wanted)))
 
 
-@lru_cache(maxsize=1 << 15)  # the paths of a repository are asked about at every look at it
-def _is_fit(pattern: str, path: str) -> bool:
-    return _fits(pattern.split("/"), path.split("/"))
-
-
-def _fits(pattern: Sequence[str], path: Sequence[str]) -> bool:
+@lru_cache(maxsize=1 << 15)  # the same paths are compared in every pass
+def _fits(wanted: str, asked: str) -> bool:
     """Whether a path fits, in steps of at most the one length times the other: patterns come from people."""
+    pattern, path = wanted.split("/"), asked.split("/")
     at, taken = 0, 0
     last: tuple[int, int] | None = None  # behind the latest `**`, and how far it reaches so far
     while taken < len(path):

@@ -218,7 +218,7 @@ def _name(path: Path) -> str:
         return "the document"
     if isinstance(path[-1], int):
         return f"entry {path[-1] + 1} of {_name(path[:-1])}"
-    return path[-1] if len(path[-1]) <= _SHOWN else path[-1][: _SHOWN - 1] + "…"
+    return _cut(path[-1])
 
 
 def _in(path: Path) -> str:
@@ -265,10 +265,12 @@ def _kind(value: Value) -> str:
 def _shown(value: Value) -> str:
     if not isinstance(value, (str, int, float, bool)):
         return _kind(value)
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if not isinstance(value, str):
-        return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+    text = _cut(str(value).lower() if isinstance(value, bool) else str(value))
+    return repr(text) if isinstance(value, str) else text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _plain(name: str) -> str:

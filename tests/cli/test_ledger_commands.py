@@ -353,7 +353,7 @@ def doctor_and_apply_fail(gitune: Process, folder: Path) -> None:
     code, found = doctor_of_the_ledger(gitune)
     assert (code, found["well"]) == (1, False)
     assert str(found["message"]).startswith(f"the ledger cannot be written: {folder}")
-    assert str(found["fix"]).startswith("Let the user who runs Gitune write there")
+    assert str(found["fix"]).startswith("Give the user who runs Gitune write permission there")
     assert sorted(folder.rglob("*")) == before
     assert gitune("apply").returncode == 1
     folder.chmod(0o700)

@@ -22,8 +22,8 @@ def test_a_held_spec_is_shown_with_the_rule_that_holds_it(gitune: Process) -> No
     head, _, titles, decides, *stages = done.stdout.splitlines()
     assert done.returncode == 0
     assert head.split()[:4] == ["!", "hold", "numbers", "Suspended"]
-    assert re.split(r"  +", titles) == ["rule", "situation", "why not"]
-    assert re.split(r"  +", decides) == ["suspended", "suspend: true", "decides"]
+    assert re.split(r"  +", titles) == ["rule", "why not", "situation"]
+    assert re.split(r"  +", decides) == ["suspended", "decides", "suspend: true"]
     assert [line.split()[0] for line in stages] == [
         "listed_whole",
         "reviewed",

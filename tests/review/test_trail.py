@@ -9,12 +9,14 @@ import pytest
 from controller.errors import SourceError
 from controller.ports import Opened
 from controller.review.trail import History, Step
-from controller.state.recorded import Record
+from controller.state.recorded import Record, Slot
 from controller.testing import MemorySource
 from tests.e2e.stand import rows, spec
 from tests.engine.stage import Stage
 
 FILES = {"specs/numbers.yaml": spec(), "specs/rows.jsonl": rows(), "README.md": "read me"}
+
+RUN = Slot("tunedModels/numbers-1", "f" * 64, 1, "Active")
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ async def test_a_move_of_a_spec_or_of_its_data_is_no_step(stage: Stage) -> None:
 
 async def test_a_spec_that_was_moved_and_then_removed_is_followed_all_the_same(stage: Stage) -> None:
     first = stage.source.head
-    record = Record(name="numbers", provider="local", attempted=first or "")
+    record = Record(name="numbers", provider="local", active=RUN, attempted=first or "")
     stage.source.edit({"specs/numbers.yaml": None, "specs/b.yaml": spec()})
     stage.source.edit({"README.md": "read me again"})
     removed = stage.source.edit({"specs/b.yaml": None})
@@ -81,7 +83,7 @@ async def test_what_was_acted_on_last_ends_the_trail(stage: Stage) -> None:
 
 async def test_a_record_of_an_older_release_is_followed_back_to_the_commit_it_was_acted_on(stage: Stage) -> None:
     third = stage.source.edit({"specs/numbers.yaml": spec(epochs=3)})
-    record = Record(name="numbers", provider="local", attempted=third)
+    record = Record(name="numbers", provider="local", active=RUN, attempted=third)
     assert await steps(stage, record) == [third]
     fourth = stage.source.edit({"specs/numbers.yaml": spec(epochs=4)})
 
@@ -107,3 +109,11 @@ async def test_a_history_that_cannot_be_read_is_an_error(stage: Stage) -> None:
 
     with pytest.raises(SourceError):
         await reading.steps(stage.source.head or "", ("numbers",), None)
+
+
+async def test_a_record_that_never_ran_was_not_acted_on_whatever_revision_it_names(stage: Stage) -> None:
+    first = await first_of(stage)
+    second = stage.source.edit({"specs/numbers.yaml": spec(epochs=3)})
+    record = Record(name="numbers", provider="local", attempted=second)
+
+    assert await steps(stage, record) == [second, first]

@@ -254,5 +254,14 @@ DIRECTED_REVIEW: tuple[Directed, ...] = (
             service=replace(service_of(), price=10.0),
         ),
     ),
+    *(
+        _one(
+            f"two jobs of one plan at once, {seed}",
+            (0.0, "pull:epochs", "alpha", 1),
+            shape=replace(_HOSTED, seed=seed),
+            faults=("job#5:job.doubled", "job#6:job.doubled"),
+        )
+        for seed in (4, 28, 48)
+    ),
     *_RACES,
 )

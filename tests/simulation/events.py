@@ -67,13 +67,14 @@ class JobEnded:
 class Posted:
     """A comment of ours stands on a pull request from now on; ``rows`` are (name, word) of the models in its table.
 
-    ``rows`` None: the comment is gone.
+    ``rows`` None: the comment is gone. ``helps``: it only says what can be said.
     """
 
     by: str
     pull: int
     comment: int
-    rows: frozenset[tuple[str, str]] | None
+    rows: tuple[tuple[str, str], ...] | None
+    helps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Allowed:
     """A person at a terminal lets these names pass without a review."""
 
     by: str
-    names: frozenset[str]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,8 @@ class Forge:
         remark = replace(remark, updated=self.now())
         self.remarks[remark.id] = remark
         self.written += 1
-        self.log(Posted(by, remark.pull, remark.id, None if remark.gone else shown(remark.body)))
+        rows, helps = None if remark.gone else tuple(sorted(shown(remark.body))), '"purpose":"help"' in remark.memory
+        self.log(Posted(by, remark.pull, remark.id, rows, helps))
         return remark
 
     def may(self, who: str, *, may: bool) -> None:

@@ -4,8 +4,8 @@ Names are those of the list of invariants: S1 never twice, S2 only ours, S3 not 
 S5 the status claims what was seen, S7 nothing wanted is cancelled or deleted, S8 the budget, S9 nothing leaks, S10 what
 was approved, S11 few requests and no blind create, S12 few commits; P3 the deletion policy; L1 it settles, L2 it is
 then quiet, L4 one bad spec stops no other. S6 (nobody's refs are rewritten) has no port here: the source cannot be
-written at all, and the real git is held to it in tests/ledger. L3 is the loop's step cap. Comments (a part of S12) do
-not exist yet.
+written at all, and the real git is held to it in tests/ledger. L3 is the loop's step cap. R1 to R5, who reviewed what,
+are kept in an account of their own (`review_oracle`).
 """
 
 from __future__ import annotations

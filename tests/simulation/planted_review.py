@@ -29,7 +29,7 @@ REVIEWS: tuple[Planted, ...] = (
     Planted(
         "a refusal is not written",
         "review/grants.py",
-        "                record = with_review(record, review)\n",
+        "                record = record if _was_refused_since(record, review) else with_review(record, review)\n",
         "                record = with_review(record, review) if review.verdict is Decision.GRANTED else record\n",
         ("R2", "R1"),
     ),
@@ -123,6 +123,13 @@ REVIEWS: tuple[Planted, ...] = (
         "    return pull.is_open and (pull.head, pull.base_branch) == (head, branch)",
         "    return True",
         ("R5", "R1"),
+    ),
+    Planted(
+        "two jobs that race leave two comments",
+        "review/sticky.py",
+        "    if not younger or first.id == made.id:",
+        "    if True:",
+        ("S12",),
     ),
     Planted(
         "a plan grants what it does not name",

@@ -103,7 +103,7 @@ class Reviews:
 
     def __post_init__(self) -> None:
         """Nothing has happened yet."""
-        self._plans: dict[int, _Plan | None] = {}
+        self._plans: dict[int, dict[int, _Plan | None]] = defaultdict(dict)  # by pull request and comment
         self._planning: dict[str, JobBegan] = {}
         self._jobs: dict[str, _Job] = defaultdict(_Job)
         self._rights = {"ann", "bob", "dan"}
@@ -118,7 +118,6 @@ class Reviews:
         self._allowed: dict[str, frozenset[str]] = {}
         self._intents: set[str] = set()
         self._tombstones: set[tuple[str, str]] = set()  # a model, and since when it is to go
-        self._first: dict[str, str] = {}
         self._untold_often: Counter[tuple[str, Ask]] = Counter()
         self._said_at: dict[int, float] = {}
         self._merged_at: dict[int, float] = {}
@@ -156,7 +155,7 @@ class Reviews:
             case Obeyed():
                 self._obeyed(event.by, event.comment)
             case Allowed():
-                self._allowed[event.by] = event.names
+                self._allowed[event.by] = frozenset(event.names)
             case _:
                 pass
 
@@ -197,14 +196,15 @@ class Reviews:
     # Plans and merges
 
     def _posted(self, event: Posted) -> None:
-        if event.rows is None:
-            if self._first.get(str(event.pull)) == str(event.comment):
-                self._plans[event.pull] = None
+        there = self._plans[event.pull]
+        if event.helps:
             return
-        self._first[str(event.pull)] = str(event.comment)
+        if event.rows is None:
+            there.pop(event.comment, None)
+            return
         began = self._planning.get(event.by)
         if began is None or began.pull != event.pull:
-            self._plans[event.pull] = None  # what a fork's own job says, or a story
+            there[event.comment] = None  # what a fork's own job says, or a story
             return
         if self._is_old(began):
             self.say("R5", f"{event.by} posted a plan of {began.head[:8]} on {event.pull}, which had moved on")
@@ -212,7 +212,7 @@ class Reviews:
         firm = frozenset(self.lineage(name) for name, word in event.rows if word not in _VAGUE)
         vague = frozenset(self.lineage(name) for name, word in event.rows if word in _VAGUE)
         since = self._planned_at[event.by]
-        self._plans[event.pull] = _Plan(began.head, began.branch, asks, firm - vague, since)
+        there[event.comment] = _Plan(began.head, began.branch, asks, firm - vague, since)
 
     def _moved_on(self, event: Merged | Moved) -> None:
         if isinstance(event, Merged):
@@ -231,7 +231,8 @@ class Reviews:
         if event.branch != MAIN:
             return
         self._landed[event.pull] = event.landed
-        plan = self._plans.get(event.pull)
+        there = self._plans[event.pull]
+        plan = there[min(there)] if there else None  # of two, the younger one goes
         if plan is None or plan.head != event.head or plan.branch != MAIN:
             return
         for lineage, ask in plan.asks.items():
@@ -333,7 +334,7 @@ class Reviews:
         pull, ask = self._pull_of(step), self.ask(step.revision, lineage)
         if not pull:
             return not self.strict
-        return ask == BROKEN or any((g.pull, g.lineage, g.ask) == (pull, lineage, ask) for g in self.grants)
+        return ask == BROKEN or any((g.lineage, g.ask) == (lineage, ask) for g in self.grants)
 
     def _obeyed(self, by: str, comment: int) -> None:
         """R3: no second job acts on one comment, and none on the word of somebody who may not give it."""
@@ -375,13 +376,15 @@ class Reviews:
         if self.strict or self._is_refused(lineage, ask, job.since):
             return False
         acted = self._acted.get(lineage)
-        newest = True
+        newest, whole = True, {0}  # the pull requests of which the last commit was reviewed: a rebase leaves all
         for step in self._steps(job.revision, lineage):
-            if newest and (self._pull_of(step) or self.ask(step.revision, lineage) != ask):
+            pull = self._pull_of(step)
+            if newest and (pull or self.ask(step.revision, lineage) != ask):
                 return False
-            if not self._may_land(step, lineage):
+            if (not pull or pull not in whole) and not self._may_land(step, lineage):
                 return False
             newest = False
+            whole.add(pull)
             before = self.ask(step.parent, lineage) if step.parent else ABSENT
             if acted in {before, ask}:
                 return True
@@ -553,10 +556,7 @@ class Reviews:
         there = [review for heir in heirs for review in heir.reviews]
         refusals = [r for r in record.reviews if r.verdict is Decision.REFUSED]
         for review in refusals if len(refusals) < _MOST_REFUSALS else ():
-            if (
-                not any(_is_about(other, review) and other not in record.reviews for other in there)
-                and review not in there
-            ):
+            if not any(_ends(other, review) and other not in record.reviews for other in there) and review not in there:
                 self.say("R2", f"the refusal of {record.name} ({review.why}) is gone, and nobody granted it")
 
     def _there_again(self, job: _Job) -> None:
@@ -575,9 +575,11 @@ class Reviews:
             grant.spent = False
 
 
-def _is_about(other: Review, refused: Review) -> bool:
+def _ends(other: Review, refused: Review) -> bool:
+    """Whether one review takes the place of a refusal: another refusal, or a grant that somebody gave."""
     one, two = other.basis, refused.basis
-    return one.asked == two.asked or (one.fingerprint, one.attempt) == (two.fingerprint, two.attempt)
+    same = one.asked == two.asked or (one.fingerprint, one.attempt) == (two.fingerprint, two.attempt)
+    return same and (other.verdict is Decision.REFUSED or other.origin is not Origin.COMMIT)
 
 
 def _ask(wish: Wish) -> Ask:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _PATIENCE = 900.0  # seconds that a careful person waits for a plan before leaving it alone
+_READING = 2.0  # seconds that it takes at least to read one
 WAYS = ("merge", "squash", "rebase")
 _INNER = ("epochs", "epochs", "epochs", "rows", "display", "describe", "attempt", "add", "add", "remove", "remove")
 _RARE = ("rename", "break", "doom", "move", "finish", "suspend")
@@ -111,7 +112,8 @@ async def _merge_well(act: Act, way: str, forge: Forge) -> None:
 def _is_planned(number: int, forge: Forge) -> bool:
     head = forge.pulls[number].head[:7]
     mine = [one for one in forge.remarks.values() if one.pull == number and one.author == BOT and not one.gone]
-    return any(head in one.body and "Gitune plan" in one.body for one in mine)
+    read = [one for one in mine if one.updated < forge.now() - _READING]
+    return any(head in one.body and "Gitune plan" in one.body for one in read)
 
 
 def _close(act: Act, more: str, forge: Forge) -> None:

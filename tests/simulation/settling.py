@@ -10,12 +10,14 @@ from controller.engine.commands import forget_intent
 from controller.engine.reconcile import Approval
 from controller.errors import ControllerError
 from controller.ports import Ports
+from controller.review.memory import is_plan
 from controller.state.observed import RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
 from controller.state.reviews import Decision
 from tests.simulation.controllers import Controller
 from tests.simulation.events import Allowed, Person, Stands
+from tests.simulation.forge import BOT
 from tests.simulation.jobs import Task
 from tests.simulation.lives import CURRENT
 from tests.simulation.oracle import stalled
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 PASSES = 5
 # Longer than any run, any window of visibility and any grace of the runs here: after it nothing is still on its way.
 LONG = 4000.0
+_ONLY_JOBS = frozenset({"job.dropped", "job.late", "job.doubled", "job.again", "job.read-only"})
 _ALL = frozenset({"behind", "empty", "creates", "delete:alpha", "delete:beta", "delete:gamma"})
 
 
@@ -59,9 +62,21 @@ async def settle(world: World) -> None:
     if not world.result.violations:  # else it was left off before it could settle
         for fault in faults_of(world):
             world.oracle.say("L1", fault)
+    _one_comment(world)
     if not world.result.violations:
         await _quiet(world, controller, ports, allowed)
     controller.life.die("the end")
+
+
+def _one_comment(world: World) -> None:
+    """S12: a pull request has one comment of ours, unless a job was killed before it could see to that."""
+    if world.forge is None or any(kind not in _ONLY_JOBS for kind in world.result.faults):
+        return
+    for number in world.forge.pulls:
+        there = [r for r in world.forge.remarks.values() if r.pull == number and r.author == BOT and not r.gone]
+        plans = [one for one in there if is_plan(one.memory)]
+        if len(plans) > 1:
+            world.oracle.say("S12", f"{len(plans)} comments of ours stand on pull request {number}")
 
 
 async def _job(world: World) -> Mapping[str, str]:
@@ -89,7 +104,7 @@ def _approval(world: World, controller: Controller, allowed: frozenset[str]) -> 
         return Approval(allow=allowed)
     records, head = world.place.records, world.repository.head
     names = frozenset({*head.wishes, *(name for name, r in records.items() if _is_refused(r))})
-    world.log(Allowed(controller.life.label, names))
+    world.log(Allowed(controller.life.label, tuple(sorted(names))))
     return Approval(allow=allowed | {f"review:{name}" for name in names}, by="ann")
 
 

@@ -95,6 +95,7 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
 
 
 HOST_EVERY = 3  # of so many seeds one has a code host
+_FEW = 10
 
 
 def _hosted(shape: Shape, names: tuple[str, ...]) -> Shape:
@@ -110,6 +111,8 @@ def _hosted(shape: Shape, names: tuple[str, ...]) -> Shape:
         schedule = replace(schedule, categories=frozenset())
     return replace(
         shape,
+        stack="direct" if shape.stack == "http" and draw.chance(0.7) else shape.stack,  # two looks a job: be quick
+        quiet_passes=25 if shape.quiet_passes > _FEW else 2,
         hosted=True,
         orderly=orderly,
         controllers=draw.one((0, 0, 1)),
