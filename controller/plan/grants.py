@@ -192,8 +192,11 @@ def with_review(record: Record, review: Review) -> Record:
 
 
 def _is_same(known: Review, review: Review) -> bool:
+    """Whether this is known. A commit that brings back what was granted before is granted anew."""
     this = (review.verdict, review.origin, review.pull, review.head, review.comment, review.basis)
-    return (known.verdict, known.origin, known.pull, known.head, known.comment, known.basis) == this
+    same = (known.verdict, known.origin, known.pull, known.head, known.comment, known.basis) == this
+    anew = known.commit != review.commit or (known.spent and review.origin is Origin.ALLOWED)
+    return same and (review.verdict is Decision.REFUSED or not anew)
 
 
 def _bounded(reviews: Sequence[Review]) -> tuple[Review, ...]:

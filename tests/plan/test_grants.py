@@ -256,6 +256,15 @@ def test_a_refusal_binds_who_asks_no_code_host_until_it_is_granted_or_allowed() 
     assert [r.verdict for r in record.reviews] == [Decision.GRANTED]
 
 
+def test_a_commit_that_brings_back_what_was_granted_before_is_granted_anew() -> None:
+    (pay,) = shown(world_of(spec()))
+    by_commit = replace(review(pay, spent=True), origin=Origin.COMMIT, pull=0, head="", commit="a" * 40)
+    record = with_review(Record(name="numbers", provider="local"), by_commit)
+
+    assert with_review(record, replace(by_commit, spent=False)) is record
+    assert len(with_review(record, replace(by_commit, spent=False, commit="b" * 40)).reviews) == 2
+
+
 def test_what_says_nothing_new_is_not_written() -> None:
     (pay,) = shown(world_of(spec()))
     record = with_review(Record(name="numbers", provider="local"), review(pay, Decision.REFUSED, why="no plan", at="1"))

@@ -243,6 +243,17 @@ DIRECTED_REVIEW: tuple[Directed, ...] = (
         shape=_GOING,
     ),
     _early("words that changed while it tuned, unreviewed", *_unreviewed("display", at=-0.0)),
+    _one(
+        "asked for without a pull request, something else, and the same again, where no money is left for it",
+        (0.0, "rows", "keeper", 1),
+        (700.0, "rows", "keeper", 0),
+        shape=replace(
+            _HOSTED,
+            wishes=(replace(ALPHA, epochs=4), replace(KEEPER, epochs=4)),
+            budget=0.0095,
+            service=replace(service_of(), price=10.0),
+        ),
+    ),
     directed(
         "allowed where no money is left for it",
         (),

@@ -167,6 +167,13 @@ REVIEWS: tuple[Planted, ...] = (
         ("R4",),
     ),
     Planted(
+        "what a commit asked for once is never granted again",
+        "plan/grants.py",
+        "    return same and (review.verdict is Decision.REFUSED or not anew)",
+        "    return same",
+        ("R2", "L2"),
+    ),
+    Planted(
         "any grant covers whatever else is asked for",
         "plan/grants.py",
         "    if granted.asked != wanted.asked:",
