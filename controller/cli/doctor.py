@@ -15,9 +15,9 @@ from controller.daemon.reporter import LogReporter
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import check_writable, described
-from controller.ports import Finding, Opened
+from controller.ports import CheckResult, Opened
 from controller.report.formatting import counted
-from controller.report.render_problems import counts, findings_json, findings_markdown, findings_table
+from controller.report.render_problems import checks_json, checks_markdown, checks_table, counts
 from controller.wiring import Where, open_ports
 
 
@@ -26,14 +26,14 @@ def doctor(asked: GlobalOptions) -> int:
     logs.configure(asked)
     screen = Screen(asked)
     with screen.waiting("looking at git, the ledger and the providers"):
-        found = asyncio.run(_findings(asked))
-    screen.show(Views(lambda _: findings_table(found), lambda: findings_json(found), lambda: findings_markdown(found)))
+        found = asyncio.run(_results(asked))
+    screen.show(Views(lambda _: checks_table(found), lambda: checks_json(found), lambda: checks_markdown(found)))
     return ExitCode.WELL if all(finding.well for finding in found) else ExitCode.FAILED
 
 
-async def _findings(asked: GlobalOptions) -> tuple[Finding, ...]:
+async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
     python = f"Gitune {__version__} on Python {platform.python_version()}, {sys.platform}"
-    first = Finding("gitune", well=True, message=python)
+    first = CheckResult("gitune", well=True, message=python)
     try:
         async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
             checks = (_repository(opened), _ledger(opened), _providers(opened))
@@ -42,7 +42,7 @@ async def _findings(asked: GlobalOptions) -> tuple[Finding, ...]:
         return (first, _failed("repository", error))
 
 
-async def _repository(opened: Opened) -> tuple[Finding, ...]:
+async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
     try:
         tree = await opened.ports.source.tree()
         can = {key: provider.capabilities for key, provider in opened.ports.providers.items()}
@@ -53,10 +53,10 @@ async def _repository(opened: Opened) -> tuple[Finding, ...]:
     whole = f"{commit}, known to providers as {opened.ports.instance}"
     specs = f"{counted(len(desired.names), 'name')}, {counts(desired.problems)}"
     fix = "gitune validate shows every problem" if desired.errors else ""
-    return (Finding("repository", well=True, message=whole), Finding("specs", not desired.errors, specs, fix))
+    return (CheckResult("repository", well=True, message=whole), CheckResult("specs", not desired.errors, specs, fix))
 
 
-async def _ledger(opened: Opened) -> tuple[Finding, ...]:
+async def _ledger(opened: Opened) -> tuple[CheckResult, ...]:
     try:
         recorded = await opened.ports.ledger.load()
         await check_writable(opened.ports.ledger)
@@ -64,11 +64,11 @@ async def _ledger(opened: Opened) -> tuple[Finding, ...]:
         return (_failed("ledger", error),)
     where = described(opened.ports.ledger, opened.settings.ledger)
     state = f"{counted(len(recorded.records), 'model')} recorded" if recorded.records else "nothing recorded yet"
-    return (Finding("ledger", well=True, message=f"{where}: {state}"),)
+    return (CheckResult("ledger", well=True, message=f"{where}: {state}"),)
 
 
-async def _providers(opened: Opened) -> tuple[Finding, ...]:
-    found: list[Finding] = []
+async def _providers(opened: Opened) -> tuple[CheckResult, ...]:
+    found: list[CheckResult] = []
     for key, provider in opened.ports.providers.items():
         try:
             found.extend(await provider.check())
@@ -77,5 +77,5 @@ async def _providers(opened: Opened) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _failed(subject: str, error: ControllerError) -> Finding:
-    return Finding(subject, well=False, message=error.message, fix=error.hint)
+def _failed(subject: str, error: ControllerError) -> CheckResult:
+    return CheckResult(subject, well=False, message=error.message, fix=error.hint)

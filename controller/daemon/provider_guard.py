@@ -10,7 +10,16 @@ from controller.daemon.lease import Fence
 from controller.daemon.schedule import Rhythm, backoff
 from controller.daemon.web.metrics import Metrics
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, Transient
-from controller.ports import Capabilities, Chance, Clock, CreateRequest, Finding, InPlace, Provider, Want
+from controller.ports import (
+    Capabilities,
+    Chance,
+    CheckResult,
+    Clock,
+    CreateRequest,
+    ModelPatch,
+    ObserveRequest,
+    Provider,
+)
 from controller.state.observed import ObservedProvider, RemoteModel
 
 T = TypeVar("T")
@@ -79,7 +88,7 @@ class ProviderGuard:
         """What it can do."""
         return self._provider.capabilities
 
-    async def observe(self, want: Want) -> ObservedProvider:
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """All its models; counted as failed where they were not read whole."""
         seen = await self._provider.observe(want)
         self._metrics.asked(self.key, "observe", "success" if seen.complete and not seen.error else "failed")
@@ -91,7 +100,7 @@ class ProviderGuard:
             "create", request.model or request.description, lambda: self._provider.create(request)
         )
 
-    async def update(self, model: str, change: InPlace) -> RemoteModel:
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         """Fenced, delayed after failures, and counted."""
         return await self._guarded("update", model, lambda: self._provider.update(model, change))
 
@@ -107,7 +116,7 @@ class ProviderGuard:
         """Counted."""
         return await self._counted("generate", lambda: self._provider.generate(model, prompt))
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self) -> tuple[CheckResult, ...]:
         """As it is."""
         return await self._provider.check()
 

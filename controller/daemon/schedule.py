@@ -9,7 +9,7 @@ from typing import Final
 from controller.engine.reconcile import Pass
 from controller.engine.snapshot import observe, wanted
 from controller.plan.actions import Done, Held, Hold, Nothing, Outcome
-from controller.ports import Ports, Want
+from controller.ports import ObserveRequest, Ports
 from controller.state.observed import Observed, Progress
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
@@ -145,7 +145,7 @@ class Settled:
 
     tip: str
     ledger: str | None
-    wants: Mapping[str, Want]
+    wants: Mapping[str, ObserveRequest]
     observed: Observed
     rhythm: Rhythm
     until: float

@@ -41,7 +41,7 @@ from controller.plan.actions import (
 )
 from controller.plan.matching import find_fit, settle_bases, with_former_names
 from controller.plan.world import World, names_of
-from controller.ports import CreateRequest, InPlace, Ports, Provider, Want
+from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Ports, Provider
 from controller.spans import SILENT, Span, span
 from controller.state.desired import DeletionPolicy, Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
@@ -169,7 +169,7 @@ async def _recorded_now(world: World, ports: Ports) -> Recorded:
 
 async def _look_for(action: Tune, world: World, provider: Provider, held: Held) -> Outcome:
     """The model a create may have made: ours if its mark and fingerprint say so, else the outcome given."""
-    seen = await provider.observe(Want(frozenset({action.model} if action.model else ())))
+    seen = await provider.observe(ObserveRequest(frozenset({action.model} if action.model else ())))
     found = replace(world, observed=Observed({action.provider: seen}))
     ours = found.marked(action.provider, names_of(action.desired), action.fingerprint, action.attempt)
     if ours and action.model in {"", ours[0].name}:
@@ -203,7 +203,7 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
     if desired is None or _is_wanted(action, desired, world):
         return Held(action, Reason.SUPERSEDED, f"{action.model} is wanted again, or may be: it stays")
     provider = stage.ports.providers[action.provider]
-    seen = await provider.observe(Want(frozenset({action.model})))
+    seen = await provider.observe(ObserveRequest(frozenset({action.model})))
     remote = seen.models.get(action.model)
     if remote is None:
         gone = seen.presence(action.model) is Presence.ABSENT
@@ -305,7 +305,7 @@ async def _update(action: Update, provider: Provider) -> Outcome:
     changed = {change.field for change in action.changes}
     remote = await provider.update(
         action.model,
-        InPlace(
+        ModelPatch(
             display_name=action.desired.display_name if "displayName" in changed else None,
             description=action.description,
             sampling=_sampling(action.desired, changed),

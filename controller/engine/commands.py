@@ -14,7 +14,7 @@ from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
 from controller.plan.runs import retire_finished, stopped
 from controller.plan.world import World, names_of, slot_provider
-from controller.ports import InPlace, Ports, Provider
+from controller.ports import ModelPatch, Ports, Provider
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
@@ -169,7 +169,7 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
             else f"If that was you, say `instance: {remote.mark.instance}` in gitune.yaml; else rename the spec."
         )
         raise _refusal(f"{full_name} is marked as {marked_as}", hint)
-    marked = await provider.update(full_name, InPlace(description=with_mark(remote.description, mark)))
+    marked = await provider.update(full_name, ModelPatch(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     slot = Slot(full_name, mark.fingerprint, mark.attempt, marked.state, marked.operation, model.provider)
     earlier = (record.active, *record.retired) if record.active else record.retired

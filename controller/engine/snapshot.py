@@ -12,7 +12,7 @@ from types import MappingProxyType
 from controller.engine.desire import read_desired
 from controller.plan.matching import with_former_names
 from controller.plan.world import World, slot_provider
-from controller.ports import Ports, Relation, Want
+from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
@@ -65,7 +65,7 @@ async def with_history(world: World, ports: Ports) -> World:
     return replace(world, behind=behind, lost=lost, rewritten=rewritten, ahead=ahead)
 
 
-def wanted(world: World) -> dict[str, Want]:
+def wanted(world: World) -> dict[str, ObserveRequest]:
     """By provider key: the models that slots, intents and specs name, and the base models of specs.
 
     A provider that chooses ids is listed for an open intent, which names no model: the mark alone tells what it made.
@@ -77,7 +77,9 @@ def wanted(world: World) -> dict[str, Want]:
     for model in world.desired.models:
         if isinstance(model.base, BaseModel):
             bases.setdefault(model.provider, set()).add(model.base.name)
-    return {key: Want(frozenset(models.get(key, ())), frozenset(bases.get(key, ()))) for key in models | bases}
+    return {
+        key: ObserveRequest(frozenset(models.get(key, ())), frozenset(bases.get(key, ()))) for key in models | bases
+    }
 
 
 def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
@@ -103,7 +105,7 @@ def _desired_models(world: World) -> Iterator[tuple[str, str]]:
             yield model.provider, name
 
 
-async def observe(ports: Ports, wants: Mapping[str, Want]) -> Observed:
+async def observe(ports: Ports, wants: Mapping[str, ObserveRequest]) -> Observed:
     """Ask every provider that something is wanted of, side by side."""
     known = {key: want for key, want in wants.items() if key in ports.providers}
     answers = await asyncio.gather(*(ports.providers[key].observe(want) for key, want in known.items()))

@@ -20,24 +20,24 @@ from controller.state.recorded import Record, Recorded
 __all__ = [
     "Capabilities",
     "Chance",
+    "CheckResult",
     "Clock",
     "CodeHost",
     "CreateRequest",
     "Entry",
     "EntryKind",
-    "Finding",
-    "InPlace",
     "Landing",
     "Ledger",
+    "ModelPatch",
+    "ObserveRequest",
     "Opened",
     "Ports",
     "Provider",
-    "Reading",
     "Relation",
     "Reporter",
     "Source",
+    "SpecReader",
     "Tree",
-    "Want",
 ]
 
 
@@ -139,7 +139,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class ObserveRequest:
     """What a pass needs to know: models by full name (read by id where a listing does not prove them), base models."""
 
     models: frozenset[str] = frozenset()
@@ -160,7 +160,7 @@ class CreateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InPlace:
+class ModelPatch:
     """What an update changes; None leaves a field alone."""
 
     display_name: str | None = None
@@ -169,7 +169,7 @@ class InPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check of `gitune doctor`: what was looked at, whether it is well, and the fix where it is not."""
 
     subject: str
@@ -191,7 +191,7 @@ class Provider(Protocol):
         """What it can do; known offline."""
         ...
 
-    async def observe(self, want: Want) -> ObservedProvider:
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """All its models, with progress of those wanted. A failure to read is in the answer, not raised."""
         ...
 
@@ -202,7 +202,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def update(self, model: str, change: InPlace) -> RemoteModel:
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         """Change what can be changed in place. Raises `ProviderError`."""
         ...
 
@@ -218,7 +218,7 @@ class Provider(Protocol):
         """One answer of a tuned model. Raises `ProviderError`."""
         ...
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self) -> tuple[CheckResult, ...]:
         """Reachable, credentials, scopes, tunable base models: for `gitune doctor`."""
         ...
 
@@ -290,7 +290,7 @@ class Reporter(Protocol):
         ...
 
 
-class Reading(Protocol):
+class SpecReader(Protocol):
     """How a tree becomes what is desired; a daemon keeps what it has read."""
 
     async def __call__(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
@@ -312,7 +312,7 @@ class Ports:
     chance: Chance
     reporter: Reporter
     instance: str
-    reading: Reading | None = None
+    reading: SpecReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

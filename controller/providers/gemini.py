@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controller.errors import ControllerError, OutcomeUnknown, ProviderError, Rejected, RejectedKind
-from controller.ports import Capabilities, CreateRequest, Finding, InPlace, Want
+from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
 from controller.providers.gemini_listing import Listing, list_models
 from controller.providers.gemini_wire import (
     Operation,
@@ -67,7 +67,7 @@ class Gemini:
         """What it was opened with."""
         return self._capabilities
 
-    async def observe(self, want: Want) -> ObservedProvider:
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """The listing, then by id what is wanted and was not in it, base models, and the operations of wanted runs.
 
         Never raises: what could not be seen is in ``complete``, ``error`` and ``hint``.
@@ -113,7 +113,7 @@ class Gemini:
                 )
         return made
 
-    async def update(self, model: str, change: InPlace) -> RemoteModel:
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         """PATCH of the changed fields alone. Raises `ProviderError`."""
         body, mask = write_update(change)
         path = self._model_path(model)
@@ -149,7 +149,7 @@ class Gemini:
         with self._named():
             return read_answer(await self._rest.request("POST", path, None, body, repeat=Repeat.READ, deadline=LONG))
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self) -> tuple[CheckResult, ...]:
         """Whether it answers, takes the credentials, may tune, and has a model to tune. Never raises."""
         models = await self._probe("reachable, credentials accepted", f"{V1BETA}/models")
         if not models.well:
@@ -220,15 +220,15 @@ class Gemini:
     async def _get(self, path: str) -> JSON:
         return await self._rest.request("GET", path, repeat=Repeat.READ)
 
-    async def _probe(self, what: str, path: str) -> Finding:
+    async def _probe(self, what: str, path: str) -> CheckResult:
         subject = f"{self._key}: {what}"
         try:
             await self._rest.request("GET", path, {"pageSize": "1"}, repeat=Repeat.READ)
         except ControllerError as error:
-            return Finding(subject, well=False, message=error.message, fix=error.hint)
-        return Finding(subject, well=True, message=self._rest.endpoint)
+            return CheckResult(subject, well=False, message=error.message, fix=error.hint)
+        return CheckResult(subject, well=True, message=self._rest.endpoint)
 
-    async def _tunable(self) -> Finding:
+    async def _tunable(self) -> CheckResult:
         subject, names, token = f"{self._key}: base models that can be tuned", list[str](), ""
         try:
             for _ in range(10):
@@ -238,10 +238,10 @@ class Gemini:
                 if not (token := text(page, "nextPageToken")):
                     break
         except ControllerError as error:
-            return Finding(subject, well=False, message=error.message, fix=error.hint)
+            return CheckResult(subject, well=False, message=error.message, fix=error.hint)
         if not names:
-            return Finding(subject, well=False, message="none", fix=_RETIRED)
-        return Finding(subject, well=True, message=", ".join(sorted(names)[:20]))
+            return CheckResult(subject, well=False, message="none", fix=_RETIRED)
+        return CheckResult(subject, well=True, message=", ".join(sorted(names)[:20]))
 
     def _model_path(self, model: str) -> str:
         if not is_model(model):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from controller.errors import Rejected, RejectedKind
-from controller.ports import CreateRequest, InPlace
+from controller.ports import CreateRequest, ModelPatch
 from controller.providers.lenient import Object, an_object, count, number, objects, text
 from controller.rest import JSON, said
 from controller.state.desired import Sampling
@@ -177,7 +177,7 @@ def write_create(request: CreateRequest) -> Object:
     }
 
 
-def write_update(change: InPlace) -> tuple[Object, str]:
+def write_update(change: ModelPatch) -> tuple[Object, str]:
     """The body and the ``updateMask`` of a patch: the fields that change and no others."""
     texts = {"displayName": change.display_name, "description": change.description}
     body: dict[str, JSON] = {k: v for k, v in texts.items() if v is not None}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from controller.errors import ControllerError, ProviderError
-from controller.ports import Capabilities, CreateRequest, Finding, InPlace, Want
+from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
 from controller.providers.embedded import Address, Embedded
 from controller.providers.gemini import Gemini
 from controller.state.observed import ObservedProvider, RemoteModel
@@ -35,7 +35,7 @@ class Local:
         """What it was opened with."""
         return self._capabilities
 
-    async def observe(self, want: Want) -> ObservedProvider:
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """As `Gemini.observe`. Every pass begins here, so here a server that ended from idleness is started again."""
         try:
             api = await self._api(afresh=True)
@@ -47,7 +47,7 @@ class Local:
         """As `Gemini.create`."""
         return await (await self._api()).create(request)
 
-    async def update(self, model: str, change: InPlace) -> RemoteModel:
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         """As `Gemini.update`."""
         return await (await self._api()).update(model, change)
 
@@ -63,12 +63,14 @@ class Local:
         """As `Gemini.generate`."""
         return await (await self._api()).generate(model, prompt)
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self) -> tuple[CheckResult, ...]:
         """As `Gemini.check`, after the server was found or started."""
         try:
             api = await self._api(afresh=True)
         except ControllerError as error:
-            return (Finding(f"{self._key}: the embedded server", well=False, message=error.message, fix=error.hint),)
+            return (
+                CheckResult(f"{self._key}: the embedded server", well=False, message=error.message, fix=error.hint),
+            )
         return await api.check()
 
     async def close(self) -> None:

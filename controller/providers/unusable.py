@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from controller.errors import Rejected
-from controller.ports import Capabilities, CreateRequest, Finding, InPlace, Want
+from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
 from controller.state.observed import ObservedProvider, RemoteModel
 
 
@@ -27,7 +27,7 @@ class Unusable:
         """What it could do."""
         return self._capabilities
 
-    async def observe(self, want: Want) -> ObservedProvider:  # noqa: ARG002 - nothing was seen, whatever was wanted
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:  # noqa: ARG002 - nothing was seen, whatever was wanted
         """Nothing, incompletely, and why."""
         return ObservedProvider(key=self._key, complete=False, error=self._error.message, hint=self._error.hint)
 
@@ -35,7 +35,7 @@ class Unusable:
         """Raises the error."""
         self._refuse()
 
-    async def update(self, model: str, change: InPlace) -> RemoteModel:  # noqa: ARG002
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:  # noqa: ARG002
         """Raises the error."""
         self._refuse()
 
@@ -51,9 +51,9 @@ class Unusable:
         """Raises the error."""
         self._refuse()
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self) -> tuple[CheckResult, ...]:
         """The error, with its fix."""
-        return (Finding(f"{self._key}: usable", well=False, message=self._error.message, fix=self._error.hint),)
+        return (CheckResult(f"{self._key}: usable", well=False, message=self._error.message, fix=self._error.hint),)
 
     async def close(self) -> None:
         """Nothing to let go of."""

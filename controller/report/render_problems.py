@@ -1,4 +1,4 @@
-"""Problems of files, and the findings of `gitune doctor`, to styled lines, Markdown and JSON."""
+"""Problems of files, and the results of `gitune doctor`, to styled lines, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from controller.errors import Problem, Severity
 from controller.plan.world import World
-from controller.ports import Finding
+from controller.ports import CheckResult
 from controller.report.escape import cell, terminal
 from controller.report.formatting import counted, listed
 
@@ -95,10 +95,10 @@ def unreadable(world: World) -> tuple[str, ...]:
     return (*broken, *silent)
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
+def checks_table(results: Sequence[CheckResult]) -> Table:
     """One row a check; a fix stands below the message of whatever is not well."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for finding in findings:
+    for finding in results:
         sign = Text("ok", "green") if finding.well else Text("FAIL", "bold red")
         message = Text(terminal(finding.message))
         if finding.fix:
@@ -107,19 +107,19 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def findings_markdown(findings: Sequence[Finding]) -> str:
+def checks_markdown(results: Sequence[CheckResult]) -> str:
     """A table with a code span for everything a provider or a file said."""
     rows = [
         f"| {'✅' if f.well else '❌'} | {cell(f.subject)} | {cell(f.message) or '–'} | {cell(f.fix) or '–'} |"
-        for f in findings
+        for f in results
     ]
     return "\n".join(["| | what | found | fix |", "|---|---|---|---|", *rows, ""])
 
 
-def findings_json(findings: Sequence[Finding]) -> dict[str, object]:
-    """``{schemaVersion, well, findings: [{subject, well, message, fix}]}``."""
+def checks_json(results: Sequence[CheckResult]) -> dict[str, object]:
+    """``{schemaVersion, well, results: [{subject, well, message, fix}]}``."""
     return {
         "schemaVersion": 1,
-        "well": all(f.well for f in findings),
-        "findings": [{"subject": f.subject, "well": f.well, "message": f.message, "fix": f.fix} for f in findings],
+        "well": all(f.well for f in results),
+        "results": [{"subject": f.subject, "well": f.well, "message": f.message, "fix": f.fix} for f in results],
     }

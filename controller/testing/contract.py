@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from controller.errors import Rejected, RejectedKind
-from controller.ports import CreateRequest, InPlace, Provider, Want
+from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Provider
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters, Mark, with_mark
 from controller.state.observed import ObservedProvider, Presence, RemoteModel, RemoteState
@@ -59,7 +59,7 @@ async def created_once(subject: Subject) -> None:
 async def observed_whole(subject: Subject) -> None:
     """What is not there is ABSENT in a whole observation; base models say whether they exist and can be tuned."""
     nobody = "tunedModels/contract-nobody"
-    want = Want(frozenset({nobody}), frozenset({subject.base, "models/contract-no-such-model"}))
+    want = ObserveRequest(frozenset({nobody}), frozenset({subject.base, "models/contract-no-such-model"}))
     seen = await subject.provider.observe(want)
     _demand(seen.complete and not seen.error, f"an observation without faults is complete ({seen.error})")
     _demand(seen.key == subject.provider.key, "an observation names its provider")
@@ -100,13 +100,13 @@ async def updated_in_place(subject: Subject) -> None:
     """An update changes what it names and leaves the rest alone; one of a model that is not there is NOT_FOUND."""
     made = await subject.provider.create(_request(subject, "update"))
     before = (await _observe(subject, made.name)).models[made.name]
-    answered = await subject.provider.update(made.name, InPlace(display_name="New name", sampling=Sampling(top_k=9)))
+    answered = await subject.provider.update(made.name, ModelPatch(display_name="New name", sampling=Sampling(top_k=9)))
     after = (await _observe(subject, made.name)).models[made.name]
     for model in (answered, after):
         _demand(model.display_name == "New name", "an update changes the display name")
         _demand(model.sampling == replace(before.sampling, top_k=9), "an update changes only the sampling it names")
         _demand(model.description == before.description, "an update leaves the description alone")
-    gone = subject.provider.update("tunedModels/contract-nobody", InPlace(display_name="x"))
+    gone = subject.provider.update("tunedModels/contract-nobody", ModelPatch(display_name="x"))
     await _demand_rejected(gone, RejectedKind.NOT_FOUND, "an update of nothing")
 
 
@@ -144,7 +144,7 @@ async def refused_base(subject: Subject) -> None:
 async def asked_for_others_names(subject: Subject) -> None:
     """Names that lead elsewhere are refused before anything is sent."""
     for name in ("tunedModels/../models/x", "models/x", "tunedModels/a/b", "tunedModels/a?b", ""):
-        await _demand_rejected(subject.provider.update(name, InPlace(display_name="x")), None, f"the name {name!r}")
+        await _demand_rejected(subject.provider.update(name, ModelPatch(display_name="x")), None, f"the name {name!r}")
 
 
 CHECKS: Sequence[Check] = (
@@ -174,7 +174,7 @@ def _request(subject: Subject, word: str) -> CreateRequest:
 
 
 async def _observe(subject: Subject, model: str) -> ObservedProvider:
-    return await subject.provider.observe(Want(frozenset({model})))
+    return await subject.provider.observe(ObserveRequest(frozenset({model})))
 
 
 async def _until_settled(subject: Subject, name: str) -> AsyncIterator[RemoteModel]:

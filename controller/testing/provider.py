@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind
-from controller.ports import Capabilities, CreateRequest, Finding, InPlace, Want
+from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
 from controller.state.desired import Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import (
@@ -102,7 +102,7 @@ class MemoryProvider:
         """Let one run end in that state."""
         self.models[model] = replace(self.models[model], state=state, error=error, completed=BEFORE)
 
-    async def observe(self, want: Want) -> ObservedProvider:
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """All models; those ``hidden`` only by id, those wanted and not there as absent."""
         self.calls.append(RecordedCall("observe", ""))
         broken = self._next("observe")
@@ -133,7 +133,7 @@ class MemoryProvider:
         self._leave(late)
         return model
 
-    async def update(self, model: str, change: InPlace) -> RemoteModel:
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         """Change texts and sampling in place. Raises what `fail` was told, or `Rejected` (NOT_FOUND)."""
         late = self._enter("update", model)
         found = self._demand(model)
@@ -174,9 +174,9 @@ class MemoryProvider:
         self._leave(late)
         return self.answers.get(model, {}).get(prompt, "")
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self) -> tuple[CheckResult, ...]:
         """Always well."""
-        return (Finding(self._key, well=True, message="kept in memory"),)
+        return (CheckResult(self._key, well=True, message="kept in memory"),)
 
     async def close(self) -> None:
         """Nothing to let go of."""

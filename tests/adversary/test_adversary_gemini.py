@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.ports import Want
+from controller.ports import ObserveRequest
 from controller.providers import Doors, open_provider
 from controller.settings import ProviderSettings
 from controller.state.observed import ObservedProvider, RemoteState
@@ -27,7 +27,7 @@ async def seen_with(folder: Path, operations: bytes) -> ObservedProvider:
             Doors(FakeClock(), SeededChance()),
         )
         try:
-            return await made.observe(Want(frozenset({"tunedModels/stopped"})))
+            return await made.observe(ObserveRequest(frozenset({"tunedModels/stopped"})))
         finally:
             await made.close()
 

@@ -10,7 +10,7 @@ from controller.engine import commands
 from controller.engine.reconcile import Approval, Refused
 from controller.errors import ControllerError, LedgerError
 from controller.plan.actions import Held
-from controller.ports import Want
+from controller.ports import ObserveRequest
 from controller.state.observed import ObservedProvider
 from controller.state.reasons import Reason
 from tests.engine.stage import Stage, spec_text
@@ -340,7 +340,7 @@ async def test_a_tombstone_that_another_controller_takes_away_meanwhile_spares_t
     (name,) = numbers(stage)
     observe = stage.provider.observe
 
-    async def meanwhile(want: Want) -> ObservedProvider:
+    async def meanwhile(want: ObserveRequest) -> ObservedProvider:
         seen = await observe(want)
         if want.models == {name}:  # the last look: another mirror shows that the spec is there again
             recorded = await stage.ledger.load()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import ProviderError, Rejected
-from controller.ports import Capabilities, CreateRequest, InPlace, Provider, Want
+from controller.ports import Capabilities, CreateRequest, ModelPatch, ObserveRequest, Provider
 from controller.providers.gemini import Gemini
 from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
 from controller.state.desired import Example, Sampling
@@ -125,7 +125,7 @@ class Services(RuleBasedStateMachine):
     def one_updates(self, data: st.DataObject, display: str | None, text: str | None, sampling: Sampling) -> None:
         """Any fields of any model, there or not; or no field at all."""
         name = data.draw(st.sampled_from(self.names))
-        change = InPlace(display_name=display, description=text, sampling=sampling)
+        change = ModelPatch(display_name=display, description=text, sampling=sampling)
         answers = self._all(lambda side: side.provider.update(name, change))
         if name not in self.made:
             assert set(answers.values()) == {"Rejected not_found"}, answers
@@ -194,7 +194,7 @@ class Services(RuleBasedStateMachine):
         """Refused before anything is sent."""
         verb = data.draw(st.sampled_from(["update", "generate", "cancel"]))
         asked: dict[str, Callable[[Provider], Coroutine[Any, Any, object]]] = {
-            "update": lambda provider: provider.update(other, InPlace(display_name="x")),
+            "update": lambda provider: provider.update(other, ModelPatch(display_name="x")),
             "generate": lambda provider: provider.generate(other, "x"),
             "cancel": lambda provider: provider.cancel(other, ""),
         }
@@ -204,7 +204,7 @@ class Services(RuleBasedStateMachine):
     @invariant()
     def all_show_the_same(self) -> None:
         """Presence, texts, states, what was given of sampling and hyperparameters; base models."""
-        want = Want(frozenset(self.names), frozenset({BASE, NO_BASE}))
+        want = ObserveRequest(frozenset(self.names), frozenset({BASE, NO_BASE}))
         seen = self._all(lambda side: side.provider.observe(want))
         assert all(one.complete and not one.error for one in seen.values()), seen
         for name in self.names:
@@ -223,7 +223,7 @@ class Services(RuleBasedStateMachine):
         for key, side in self.sides.items():
             deadline, steps = time.monotonic() + _SECONDS, 0
             while True:
-                model = side.run(side.provider.observe(Want(frozenset({name})))).models[name]
+                model = side.run(side.provider.observe(ObserveRequest(frozenset({name})))).models[name]
                 assert model.progress.completed_steps >= steps, (key, model)
                 steps = model.progress.completed_steps
                 if model.state in _ENDS:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from controller.ports import Provider, Want
+from controller.ports import ObserveRequest, Provider
 from controller.state.observed import BaseModelFacts, Presence, RemoteState
 from controller.testing.wire import Wire, answer, google_error, half, listening
 
@@ -68,7 +68,7 @@ def listing(*pages: Mapping[str, object]) -> Reply:
 async def test_all_pages_are_read_and_asked_for_at_their_largest(gemini: Opened) -> None:
     first = {"tunedModels": [model("a"), model("b")], "nextPageToken": "1"}
     async with Serving(listing(first, {"tunedModels": [model("c")]})) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
     assert set(seen.models) == {"tunedModels/a", "tunedModels/b", "tunedModels/c"}
     assert (seen.complete, seen.error, seen.key) == (True, "", "cloud")
     assert site.paths == ["/v1beta/tunedModels?pageSize=1000", "/v1beta/tunedModels?pageSize=1000&pageToken=1"]
@@ -76,7 +76,7 @@ async def test_all_pages_are_read_and_asked_for_at_their_largest(gemini: Opened)
 
 async def test_an_empty_project_is_a_whole_listing(gemini: Opened) -> None:
     async with Serving(listing({})) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
     assert (dict(seen.models), seen.complete) == ({}, True)
 
 
@@ -92,7 +92,7 @@ async def test_an_empty_project_is_a_whole_listing(gemini: Opened) -> None:
 )
 async def test_a_listing_that_contradicts_itself_is_not_whole(gemini: Opened, pages: list[dict[str, object]]) -> None:
     async with Serving(listing(*pages)) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
     assert set(seen.models) == {"tunedModels/a", "tunedModels/b"}
     assert not seen.complete
     assert seen.error
@@ -107,7 +107,7 @@ async def test_pages_without_an_end_are_given_up(gemini: Opened, monkeypatch: py
         return answer({"nextPageToken": str(int(query.get("pageToken", "0")) + 1)})
 
     async with Serving(endless) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
         assert len(site.requests) == 50
     assert not seen.complete
     assert "50 pages" in seen.error
@@ -120,7 +120,7 @@ async def test_a_page_that_fails_leaves_what_was_read(gemini: Opened) -> None:
         return answer({"tunedModels": [model("a")], "nextPageToken": "1"})
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
     assert set(seen.models) == {"tunedModels/a"}
     assert not seen.complete
     assert "overloaded" in seen.error
@@ -140,7 +140,7 @@ async def test_a_token_that_expired_starts_the_listing_over_once(gemini: Opened)
         return answer({"tunedModels": [model("b")]})
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
         assert len(site.requests) == 4
     assert (set(seen.models), seen.complete) == ({"tunedModels/a", "tunedModels/b"}, True)
 
@@ -152,7 +152,7 @@ async def test_a_token_that_expires_twice_leaves_half_a_listing(gemini: Opened) 
         return answer({"tunedModels": [model("a")], "nextPageToken": "1"})
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
         assert len(site.requests) == 4
     assert (set(seen.models), seen.complete) == ({"tunedModels/a"}, False)
 
@@ -164,7 +164,7 @@ async def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(gemini: Ope
         return answer({"tunedModels": [model("a")]})
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want())
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
     assert (set(seen.models), seen.complete) == ({"tunedModels/a"}, True)
 
 
@@ -175,7 +175,9 @@ async def test_after_a_broken_listing_the_wanted_models_are_read_by_id(gemini: O
         return NOT_FOUND if path.startswith("/v1beta/tunedModels/") else answer("<html>", 502)
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want(frozenset({"tunedModels/here", "tunedModels/gone"})))
+        seen = await (await gemini(site.url)).observe(
+            ObserveRequest(frozenset({"tunedModels/here", "tunedModels/gone"}))
+        )
     assert not seen.complete
     assert seen.presence("tunedModels/here") is Presence.FOUND
     assert seen.presence("tunedModels/gone") is Presence.ABSENT
@@ -187,7 +189,7 @@ async def test_a_list_that_lags_does_not_make_a_model_absent(gemini: Opened) -> 
         return answer({}) if path == "/v1beta/tunedModels" else answer(model("new"))
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want(frozenset({"tunedModels/new"})))
+        seen = await (await gemini(site.url)).observe(ObserveRequest(frozenset({"tunedModels/new"})))
     assert seen.presence("tunedModels/new") is Presence.FOUND
     assert seen.complete
 
@@ -200,14 +202,16 @@ async def test_what_cannot_be_asked_for_is_unsure(gemini: Opened, by_id: bytes) 
         return answer({}) if path == "/v1beta/tunedModels" else by_id
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want(frozenset({"tunedModels/maybe"})))
+        seen = await (await gemini(site.url)).observe(ObserveRequest(frozenset({"tunedModels/maybe"})))
     assert seen.presence("tunedModels/maybe") is Presence.UNSURE
     assert seen.error
 
 
 async def test_a_hostile_wanted_name_is_never_put_in_a_path(gemini: Opened) -> None:
     async with Serving(listing({})) as site:
-        seen = await (await gemini(site.url)).observe(Want(frozenset({"tunedModels/../x"}), frozenset({"models/../y"})))
+        seen = await (await gemini(site.url)).observe(
+            ObserveRequest(frozenset({"tunedModels/../x"}), frozenset({"models/../y"}))
+        )
         assert len(site.requests) == 1
     assert seen.presence("tunedModels/../x") is Presence.UNSURE
     assert not seen.base_models["models/../y"].exists
@@ -225,7 +229,7 @@ async def test_base_models_are_asked_for_by_name(gemini: Opened) -> None:
 
     wanted = frozenset({"models/tiny", "models/chat", "models/none", "tunedModels/done", "tunedModels/busy"})
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want(base_models=wanted))
+        seen = await (await gemini(site.url)).observe(ObserveRequest(base_models=wanted))
     assert set(seen.base_models.values()) == {
         BaseModelFacts("models/tiny", exists=True, tunable=True),
         BaseModelFacts("models/chat", exists=True, tunable=False),
@@ -240,7 +244,7 @@ async def test_a_base_model_that_cannot_be_read_is_left_out_and_said(gemini: Ope
         return answer({}) if path == "/v1beta/tunedModels" else google_error(403, "PERMISSION_DENIED", "no")
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want(base_models=frozenset({"models/tiny"})))
+        seen = await (await gemini(site.url)).observe(ObserveRequest(base_models=frozenset({"models/tiny"})))
     assert (dict(seen.base_models), seen.complete) == ({}, False)
     assert "may not do this" in seen.error
 
@@ -263,7 +267,7 @@ async def test_operations_are_read_for_wanted_runs_only(gemini: Opened) -> None:
             "/v1/tunedModels/stopped/operations": answer({"operations": [running | {"error": {"code": 1}}]}),
         }[path]
 
-    want = Want(frozenset(f"tunedModels/{n}" for n in ("a", "b", "c", "stopped")))
+    want = ObserveRequest(frozenset(f"tunedModels/{n}" for n in ("a", "b", "c", "stopped")))
     async with Serving(reply) as site:
         seen = await (await gemini(site.url)).observe(want)
         asked = sorted(path for path in site.paths if path.startswith("/v1/"))
@@ -279,21 +283,25 @@ async def test_an_operation_that_cannot_be_read_takes_nothing_away(gemini: Opene
         return answer({"tunedModels": [model("a", "CREATING")]}) if path == "/v1beta/tunedModels" else NOT_FOUND
 
     async with Serving(reply) as site:
-        seen = await (await gemini(site.url)).observe(Want(frozenset({"tunedModels/a"})))
+        seen = await (await gemini(site.url)).observe(ObserveRequest(frozenset({"tunedModels/a"})))
     assert (seen.models["tunedModels/a"].state, seen.complete) == (RemoteState.CREATING, True)
 
 
 async def test_observing_raises_nothing_whatever_happens(gemini: Opened) -> None:
     for script in (half, answer("x"), answer("<html>"), google_error(403, "PERMISSION_DENIED", "no"), answer([])):
         async with listening(script) as wire:
-            seen = await (await gemini(wire.url)).observe(Want(frozenset({"tunedModels/a"}), frozenset({"models/b"})))
+            seen = await (await gemini(wire.url)).observe(
+                ObserveRequest(frozenset({"tunedModels/a"}), frozenset({"models/b"}))
+            )
         assert (seen.complete, bool(seen.error)) == (False, True)
 
 
 async def test_a_thousand_models_are_one_request(gemini: Opened) -> None:
     page = json.dumps({"tunedModels": [model(f"m{n}") for n in range(1000)]})
     async with Serving(lambda *_: answer(page)) as site:
-        seen = await (await gemini(site.url)).observe(Want(frozenset(f"tunedModels/m{n}" for n in range(1000))))
+        seen = await (await gemini(site.url)).observe(
+            ObserveRequest(frozenset(f"tunedModels/m{n}" for n in range(1000)))
+        )
         assert len(site.requests) == 1
     assert len(seen.models) == 1000
 

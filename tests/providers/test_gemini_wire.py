@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import OutcomeUnknown, Rejected, RejectedKind
-from controller.ports import CreateRequest, InPlace, Provider
+from controller.ports import CreateRequest, ModelPatch, Provider
 from controller.providers.gemini_wire import (
     followed,
     read_answer,
@@ -146,7 +146,9 @@ async def test_a_taken_id_says_exists_and_names_the_provider(gemini: Opened) -> 
 
 async def test_an_update_sends_the_changed_fields_and_their_mask(gemini: Opened) -> None:
     async with listening(answer(CREATING | {"name": NAME, "displayName": "New"})) as wire:
-        changed = await (await gemini(wire.url)).update(NAME, InPlace(display_name="New", sampling=Sampling(top_p=0.5)))
+        changed = await (await gemini(wire.url)).update(
+            NAME, ModelPatch(display_name="New", sampling=Sampling(top_p=0.5))
+        )
     head, _, body = wire.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(f"PATCH /v1beta/{NAME}?updateMask=displayName%2CtopP HTTP/1.1".encode())
     assert json.loads(body) == {"displayName": "New", "topP": 0.5}
@@ -155,7 +157,7 @@ async def test_an_update_sends_the_changed_fields_and_their_mask(gemini: Opened)
 
 async def test_an_update_that_changes_nothing_only_reads(gemini: Opened) -> None:
     async with listening(answer(CREATING | {"name": NAME})) as wire:
-        await (await gemini(wire.url)).update(NAME, InPlace())
+        await (await gemini(wire.url)).update(NAME, ModelPatch())
     assert wire.requests[0].startswith(b"GET ")
 
 

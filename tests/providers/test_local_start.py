@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import Rejected, RejectedKind
-from controller.ports import Provider, Want
+from controller.ports import ObserveRequest, Provider
 from controller.providers import Doors, capabilities, open_provider
 from controller.providers.embedded import _noted
 from controller.settings import ProviderSettings
@@ -43,7 +43,7 @@ def pid_of(home: Path) -> int:
 
 
 async def seen(provider: Provider) -> bool:
-    observed = await provider.observe(Want(base_models=frozenset({"models/tiny"})))
+    observed = await provider.observe(ObserveRequest(base_models=frozenset({"models/tiny"})))
     assert observed.complete, observed.error
     await provider.close()
     return observed.base_models["models/tiny"].tunable
@@ -67,7 +67,7 @@ async def test_two_at_once_start_one_server_that_a_third_finds(home: Path, opene
 @pytest.mark.slow
 async def test_a_server_that_was_killed_is_started_again_with_another_key(home: Path, opened: Open, kill: Kill) -> None:
     provider = await opened()
-    assert (await provider.observe(Want())).complete
+    assert (await provider.observe(ObserveRequest())).complete
     pid, key = pid_of(home), (home / "local" / "api-key").read_text()
     kill(pid, signal.SIGKILL)
     assert await seen(provider)
@@ -122,7 +122,7 @@ def test_a_broken_note_is_not_believed(tmp_path: Path, note: str) -> None:
 async def test_a_folder_that_cannot_be_made_is_said_and_not_raised(home: Path, opened: Open) -> None:
     os.mkfifo(home)  # something that is no folder, in its place
     provider = await opened()
-    observed = await provider.observe(Want())
+    observed = await provider.observe(ObserveRequest())
     assert not observed.complete
     assert "GITUNE_HOME" in observed.hint
     (finding,) = await provider.check()
@@ -135,7 +135,7 @@ async def test_a_folder_that_cannot_be_made_is_said_and_not_raised(home: Path, o
 async def test_a_server_that_cannot_start_says_what_its_log_says(home: Path, opened: Open) -> None:
     (home / "local").mkdir(parents=True)
     (home / "local" / "lock").mkdir()  # where the server wants a file
-    observed = await (await opened()).observe(Want())
+    observed = await (await opened()).observe(ObserveRequest())
     assert not observed.complete
     assert "did not start" in observed.error
     assert "server.log" in observed.hint
@@ -144,13 +144,13 @@ async def test_a_server_that_cannot_start_says_what_its_log_says(home: Path, ope
 async def test_a_local_endpoint_is_never_sent_the_key_of_the_cloud(opened: Open, environ: dict[str, str]) -> None:
     async with listening(answer({})) as wire:
         provider = await opened(ProviderSettings("local", "local", endpoint=wire.url))
-        assert (await provider.observe(Want())).complete
+        assert (await provider.observe(ObserveRequest())).complete
         await provider.close()
         assert b"x-goog-api-key" not in wire.requests[0].lower()
         environ["MY_SERVE_KEY"] = "made-up-serve-key"
         named = ProviderSettings("local", "local", endpoint=wire.url, api_key_env="MY_SERVE_KEY")
         provider = await opened(named)
-        assert (await provider.observe(Want())).complete
+        assert (await provider.observe(ObserveRequest())).complete
         await provider.close()
         assert b"x-goog-api-key: made-up-serve-key" in wire.requests[1].lower()
 
@@ -180,7 +180,7 @@ async def test_a_provider_that_cannot_be_opened_answers_with_the_reason(
     settings: ProviderSettings, given: dict[str, str], words: str, hint: str, quick_doors: Doors
 ) -> None:
     provider = await open_provider(settings, given, Path("/nowhere"), quick_doors)
-    observed = await provider.observe(Want(frozenset({"tunedModels/x"})))
+    observed = await provider.observe(ObserveRequest(frozenset({"tunedModels/x"})))
     assert (observed.key, observed.complete, dict(observed.models)) == (settings.key, False, {})
     assert words in observed.error
     assert hint in observed.hint
@@ -199,7 +199,7 @@ async def test_the_endpoint_of_the_environment_is_used_where_gitune_yaml_names_n
     async with listening(answer({})) as wire:
         environ = {"GEMINI_API_KEY": "made-up-key-1", "GOOGLE_GEMINI_BASE_URL": f"{wire.url}/"}
         provider = await open_provider(ProviderSettings("g", "gemini"), environ, tmp_path, quick_doors)
-        assert (await provider.observe(Want())).complete
+        assert (await provider.observe(ObserveRequest())).complete
         await provider.close()
     assert b"x-goog-api-key: made-up-key-1" in wire.requests[0].lower()
 
@@ -212,7 +212,7 @@ async def test_without_a_key_the_google_account_is_used(where: str, tmp_path: Pa
     file.write_text('{"type": "nonsense"}')
     environ = {where: str(file if where == "GOOGLE_APPLICATION_CREDENTIALS" else tmp_path)}
     provider = await open_provider(ProviderSettings("g", "gemini"), environ, tmp_path, quick_doors)
-    observed = await provider.observe(Want())
+    observed = await provider.observe(ObserveRequest())
     await provider.close()
     assert "application_default_credentials.json" in observed.error
     assert "gcloud auth application-default login" in observed.hint

@@ -10,7 +10,7 @@ import pytest
 
 from controller.errors import Problem
 from controller.plan.actions import Change, ChangeClass, Create, Done, Guard, Held, Hold, Outcome, Plan
-from controller.ports import Finding
+from controller.ports import CheckResult
 from controller.report.escape import json_text
 from controller.report.formatting import amount, counted, duration, figure, listed, percent
 from controller.report.model_state import StateSummary, StateWord, state_of
@@ -25,9 +25,9 @@ from controller.report.render_outcomes import (
 )
 from controller.report.render_plan import applied_json, as_json, plan_markdown, plan_text
 from controller.report.render_problems import (
-    findings_json,
-    findings_markdown,
-    findings_table,
+    checks_json,
+    checks_markdown,
+    checks_table,
     problems_json,
     problems_markdown,
     problems_text,
@@ -42,8 +42,8 @@ Golden = Callable[[str, str], None]
 Draw = Callable[..., str]
 
 FINDINGS = (
-    Finding("provider local", well=True, message="reachable at http://127.0.0.1:4000"),
-    Finding("provider gemini", well=False, message="GEMINI_API_KEY is not set", fix="export GEMINI_API_KEY=…"),
+    CheckResult("provider local", well=True, message="reachable at http://127.0.0.1:4000"),
+    CheckResult("provider gemini", well=False, message="GEMINI_API_KEY is not set", fix="export GEMINI_API_KEY=…"),
 )
 ATTACK = (
     "</details>\n![p](https://evil.test/x) | `x` @octocat &#64;team Fixes #1\x1b[31m\u202e<img src=x>\n::error::owned"
@@ -173,9 +173,9 @@ def test_status_in_json(records: dict[str, Record], golden: Golden) -> None:
 
 
 def test_the_doctors_findings(golden: Golden, drawn: Draw) -> None:
-    golden("findings.txt", drawn(findings_table(FINDINGS)))
-    golden("findings.md", findings_markdown(FINDINGS))
-    assert json.loads(json_text(findings_json(FINDINGS)))["well"] is False
+    golden("findings.txt", drawn(checks_table(FINDINGS)))
+    golden("findings.md", checks_markdown(FINDINGS))
+    assert json.loads(json_text(checks_json(FINDINGS)))["well"] is False
 
 
 def hostile_plan(plan: Plan, data: str = ATTACK) -> Plan:
@@ -224,7 +224,7 @@ def test_hostile_data_brings_no_link_image_mention_or_tag_into_markdown(plan: Pl
         plan_markdown(bad),
         applied_markdown(bad, [Held(bad.actions[0], Reason.RUN_FAILED, ATTACK, ATTACK)]),
         problems_markdown([Problem(ATTACK, 1, 1, ATTACK, ATTACK, hint=ATTACK)]),
-        findings_markdown([Finding(ATTACK, well=False, message=ATTACK, fix=ATTACK)]),
+        checks_markdown([CheckResult(ATTACK, well=False, message=ATTACK, fix=ATTACK)]),
         status_markdown({ATTACK: record}),
         readme_of({ATTACK: record}),
     )
@@ -248,7 +248,7 @@ def test_hostile_data_moves_no_cursor_in_a_terminal(plan: Plan, records: dict[st
             drawn(plan_text(bad), 4000),
             drawn(applied_text(bad, [held]), 4000),
             drawn(problems_text([Problem(ATTACK, 1, 1, "GT001", ATTACK, hint=ATTACK)]), 4000),
-            drawn(findings_table([Finding(ATTACK, well=False, message=ATTACK, fix=ATTACK)]), 4000),
+            drawn(checks_table([CheckResult(ATTACK, well=False, message=ATTACK, fix=ATTACK)]), 4000),
             drawn(status_table({ATTACK: record}, 4000), 4000),
             drawn(status_detail(record), 4000),
         )

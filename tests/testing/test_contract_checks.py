@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.ports import CreateRequest, InPlace, Want
+from controller.ports import CreateRequest, ModelPatch, ObserveRequest
 from controller.state.observed import ObservedProvider, RemoteModel, RemoteState
 from controller.testing import CHECKS, ContractBroken, MemoryProvider, Subject, check_provider, closing
 
@@ -37,12 +37,12 @@ class Twice(MemoryProvider):
 
 
 class Forgetful(MemoryProvider):
-    async def observe(self, want: Want) -> ObservedProvider:
+    async def observe(self, want: ObserveRequest) -> ObservedProvider:
         return replace(await super().observe(want), complete=False)
 
 
 class Overwriting(MemoryProvider):
-    async def update(self, model: str, change: InPlace) -> RemoteModel:
+    async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         return await super().update(model, replace(change, description=change.description or ""))
 
 

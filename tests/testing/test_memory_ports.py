@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import OutcomeUnknown, Rejected, RejectedKind, RevisionConflict, SourceError, Unreadable
-from controller.ports import Chance, Clock, CreateRequest, EntryKind, InPlace, Ledger, Provider, Source, Want
+from controller.ports import (
+    Chance,
+    Clock,
+    CreateRequest,
+    EntryKind,
+    Ledger,
+    ModelPatch,
+    ObserveRequest,
+    Provider,
+    Source,
+)
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import Presence, RemoteState
@@ -67,7 +77,7 @@ async def test_a_broken_listing_still_proves_what_was_asked_by_id() -> None:
     provider = MemoryProvider()
     await provider.create(REQUEST)
     provider.fail("observe", lost_answer("the listing broke off"))
-    seen = await provider.observe(Want(models=frozenset({"tunedModels/one", "tunedModels/two"})))
+    seen = await provider.observe(ObserveRequest(models=frozenset({"tunedModels/one", "tunedModels/two"})))
     assert not seen.complete
     assert seen.error == "the listing broke off"
     assert seen.presence("tunedModels/one") is Presence.FOUND
@@ -80,7 +90,7 @@ async def test_a_cancelled_run_stays_and_a_deleted_one_is_gone() -> None:
     made = await provider.create(REQUEST)
     await provider.cancel(made.name, made.operation)
     assert provider.models[made.name].state is RemoteState.CANCELLED
-    updated = await provider.update(made.name, InPlace(display_name="Two", sampling=Sampling(top_k=3)))
+    updated = await provider.update(made.name, ModelPatch(display_name="Two", sampling=Sampling(top_k=3)))
     assert (updated.display_name, updated.sampling.top_k) == ("Two", 3)
     await provider.delete(made.name)
     await provider.delete(made.name)
