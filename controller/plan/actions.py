@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from controller.plan.cost import Cost
 from controller.state.desired import DesiredModel
 from controller.state.observed import RemoteModel
 from controller.state.reasons import Reason
-from controller.state.recorded import Score
+from controller.state.recorded import Intent, Score, Slot
 
 
 class ChangeClass(StrEnum):
@@ -43,6 +43,23 @@ class DatasetChange:
     duplicates: int = 0
 
 
+class Subject(TypedDict):
+    """What an action is about: a spec, its provider, and the remote model (its full name) with the inputs it has."""
+
+    name: str
+    provider: str
+    model: str
+    fingerprint: str
+    attempt: int
+
+
+def about(name: str, provider: str, run: Slot | Intent | None) -> Subject:
+    """The run that a slot or an intent speaks of, or, without one, the spec as a whole."""
+    if run is None:
+        return Subject(name=name, provider=provider, model="", fingerprint="", attempt=0)
+    return Subject(name=name, provider=provider, model=run.model, fingerprint=run.fingerprint, attempt=run.attempt)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
     """What every action says. ``model`` is the full remote name it concerns, "" where there is none."""
@@ -63,6 +80,19 @@ class _Item:
     changes: tuple[Change, ...] = ()
     dataset: DatasetChange | None = None
     digest: str = ""
+
+    def held(self, reason: Reason, message: str) -> Hold:
+        """The hold that stands in the place of this action."""
+        return Hold(
+            name=self.name,
+            provider=self.provider,
+            reason=reason,
+            message=message,
+            model=self.model,
+            fingerprint=self.fingerprint,
+            attempt=self.attempt,
+            changes=self.changes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

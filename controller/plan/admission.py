@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from controller.plan.actions import Action, Cancel, Hold, Tune
@@ -55,15 +55,8 @@ def _is_unpaid(action: Action, name: str) -> bool:
 def _unseen(action: Action, world: World) -> Hold:
     seen = world.observed.providers.get(action.provider)
     why = seen.error if seen and seen.error else "it could not be read whole"
-    return Hold(
-        name=action.name,
-        provider=action.provider,
-        reason=Reason.PROVIDER_UNREADABLE,
-        message=f"provider {action.provider}: {why}: {action.model or action.name} stays as it is",
-        model=action.model,
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
-    )
+    message = f"provider {action.provider}: {why}: {action.model or action.name} stays as it is"
+    return action.held(Reason.PROVIDER_UNREADABLE, message)
 
 
 _TIME = re.compile(r"\d{4}-\d{2}-(?P<day>\d{2})T[\d:.]+(?P<offset>Z|[+-]\d{2}:\d{2})")
@@ -155,14 +148,8 @@ def _unpriced(action: Tune, budget: Budget, world: World) -> Hold | None:
 
 
 def _hold(action: Tune, reason: Reason, message: str) -> Hold:
-    return Hold(
-        name=action.name,
-        provider=action.provider,
-        reason=reason,
-        message=message,
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
-    )
+    """What is not sent yet has no model, and nothing of it changes."""
+    return replace(action.held(reason, message), model="", changes=())
 
 
 def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:
@@ -177,14 +164,8 @@ def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:
             running[action.provider] += 1
             yield action
         else:
-            yield Hold(
-                name=action.name,
-                provider=action.provider,
-                reason=Reason.QUEUED,
-                message=f"{cap} runs tune on {action.provider} already (maxConcurrentRuns): starts when one ends",
-                fingerprint=action.fingerprint,
-                attempt=action.attempt,
-            )
+            message = f"{cap} runs tune on {action.provider} already (maxConcurrentRuns): starts when one ends"
+            yield _hold(action, Reason.QUEUED, message)
 
 
 def _tuning(key: str, world: World) -> int:

@@ -180,17 +180,7 @@ def withhold(plan: Plan, names: Mapping[str, str], world: World) -> Plan:
 def _held(action: Action, names: Mapping[str, str]) -> Action:
     if action.name not in names or action.is_progress:
         return action
-    held = Hold(
-        name=action.name,
-        provider=action.provider,
-        reason=Reason.GUARDED,
-        message=names[action.name],
-        model=action.model,
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
-        changes=action.changes,
-    )
-    return digested(held)
+    return digested(action.held(Reason.GUARDED, names[action.name]))
 
 
 def only_new(head: Plan, base: Plan, asks: frozenset[str] = frozenset()) -> Plan:

@@ -78,7 +78,7 @@ def reviewed(actions: Iterable[Action], world: World) -> Iterator[Action]:
         these = tuple(group)
         why = unreviewed(name, these, world)
         for action in these:
-            yield _held(action, why) if why and needs_grant(action, world) else action
+            yield action.held(Reason.NOT_REVIEWED, why) if why and needs_grant(action, world) else action
 
 
 def unreviewed(name: str, actions: Iterable[Action], world: World) -> str:
@@ -97,19 +97,6 @@ def unreviewed(name: str, actions: Iterable[Action], world: World) -> str:
         if world.review is ReviewRule.GRANTS or world.policy.require_review is RequireReview.PULL_REQUEST:
             return NOT_ON_RECORD
     return ""
-
-
-def _held(action: Action, why: str) -> Hold:
-    return Hold(
-        name=action.name,
-        provider=action.provider,
-        reason=Reason.NOT_REVIEWED,
-        message=why,
-        model=action.model,
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
-        changes=action.changes,
-    )
 
 
 def reviews_of(name: str, world: World) -> tuple[Review, ...]:

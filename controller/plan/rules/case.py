@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from controller.plan.actions import Action, Adopt, Cancel, Hold, Wait
+from controller.plan.actions import Action, Adopt, Cancel, Hold, Subject, Wait, about
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
@@ -26,14 +26,21 @@ class Case:
 
     def hold(self, reason: Reason, message: str, slot: Slot | None = None) -> Hold:
         """Do nothing, about the desired run or the one in a slot."""
-        return Hold(
-            name=self.model.name,
-            provider=self.model.provider,
-            reason=reason,
-            message=message,
-            model=slot.model if slot else "",
-            fingerprint=slot.fingerprint if slot else self.model.fingerprint,
-            attempt=slot.attempt if slot else self.model.attempt,
+        return Hold(**(self.about(slot) if slot else self.desired()), reason=reason, message=message)
+
+    def about(self, slot: Slot) -> Subject:
+        """The run in a slot, on the provider that the spec names."""
+        return about(self.model.name, self.model.provider, slot)
+
+    def desired(self, model: str = "") -> Subject:
+        """The run that the spec asks for; ``model`` is the full name it would get."""
+        asked = self.model
+        return Subject(
+            name=asked.name,
+            provider=asked.provider,
+            model=model,
+            fingerprint=asked.fingerprint,
+            attempt=asked.attempt,
         )
 
     def unreadable(self, slot: Slot | None = None) -> Hold:
@@ -47,13 +54,9 @@ class Case:
         done = remote.progress
         steps = f"step {done.completed_steps} of {done.total_steps}" if done.total_steps else "no progress told yet"
         return Wait(
-            name=self.model.name,
-            provider=self.model.provider,
+            **self.about(slot),
             reason=reason,
             message=f"{slot.model} is tuning: {steps}",
-            model=slot.model,
-            fingerprint=slot.fingerprint,
-            attempt=slot.attempt,
             completed_steps=done.completed_steps,
             total_steps=done.total_steps,
         )
@@ -62,13 +65,9 @@ class Case:
         """Stop the slot's run."""
         provider = slot_provider(slot, self.record) if self.record else self.model.provider
         return Cancel(
-            name=self.model.name,
-            provider=provider,
+            **about(self.model.name, provider, slot),
             reason=reason,
             message=f"{why}: {slot.model} is stopped; what it cost is spent",
-            model=slot.model,
-            fingerprint=slot.fingerprint,
-            attempt=slot.attempt,
             operation=slot.operation,
         )
 
@@ -141,15 +140,9 @@ def unknown(name: str, what: str) -> str:
 
 def adopt(name: str, provider: str, intent: Intent, remote: RemoteModel) -> Adopt:
     """Record the model that an open intent made."""
-    return Adopt(
-        name=name,
-        provider=provider,
-        reason=Reason.INTENT_FOUND,
-        message=f"{remote.name} was made by a create whose answer was lost: recorded as pending",
-        model=remote.name,
-        fingerprint=intent.fingerprint,
-        attempt=intent.attempt,
-    )
+    message = f"{remote.name} was made by a create whose answer was lost: recorded as pending"
+    made = about(name, provider, replace(intent, model=remote.name))
+    return Adopt(**made, reason=Reason.INTENT_FOUND, message=message)
 
 
 def cancel_double(name: str, provider: str, remote: RemoteModel) -> Cancel:

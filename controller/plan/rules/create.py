@@ -162,13 +162,9 @@ def nothing_is_there(new: NewRun) -> tuple[Action, ...] | str:
     """No run is there at all."""
     model = new.case.model
     create = Create(
-        name=model.name,
-        provider=model.provider,
+        **new.case.desired(new.wanted),
         reason=Reason.NEW_SPEC,
         message=f"a first run on {len(model.dataset.examples)} examples",
-        model=new.wanted,
-        fingerprint=model.fingerprint,
-        attempt=model.attempt,
         dataset=_dataset(new),
         desired=model,
         base=_usable(new),
@@ -184,13 +180,9 @@ def _retune(new: NewRun, record: Record, earlier: Slot) -> Retune:
     names = ", ".join(c.field for c in changes) or "training inputs"
     steps = f"{len(model.dataset.examples)} examples"
     return Retune(
-        name=model.name,
-        provider=model.provider,
+        **new.case.desired(new.wanted),
         reason=Reason.ATTEMPT_RAISED if raised else Reason.INPUTS_CHANGED,
         message=f"{names} changed: a new run on {steps}; the old one serves until it is done",
-        model=new.wanted,
-        fingerprint=model.fingerprint,
-        attempt=model.attempt,
         changes=changes,
         dataset=_dataset(new),
         desired=model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan
+from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Subject, about
 from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown
 from controller.plan.rules.table import Table, row
 from controller.plan.world import World, slot_provider
@@ -27,17 +27,13 @@ class Removal:
 
     def say(self, kind: type[Hold | Orphan | Nothing], reason: Reason, message: str) -> tuple[Action, ...]:
         """One action about the record as a whole."""
-        slot = self.record.active or self.record.pending
-        action = kind(
-            name=self.record.name,
-            provider=self.record.provider,
-            reason=reason,
-            message=message,
-            model=slot.model if slot else "",
-            fingerprint=slot.fingerprint if slot else "",
-            attempt=slot.attempt if slot else 0,
-        )
-        return (action,)
+        record = self.record
+        whole = about(record.name, record.provider, record.active or record.pending)
+        return (kind(**whole, reason=reason, message=message),)
+
+    def of(self, slot: Slot) -> Subject:
+        """One of its runs."""
+        return about(self.record.name, slot_provider(slot, self.record), slot)
 
     def pending(self) -> RemoteModel | None:
         """The pending run's model, where it is ours and may still be tuning."""
@@ -145,13 +141,9 @@ def removed_twice(gone: Removal) -> tuple[Action, ...] | str:
     if slot is None or remote is None:
         return "no run of it is tuning"
     stop = Cancel(
-        name=gone.record.name,
-        provider=slot_provider(slot, gone.record),
+        **gone.of(slot),
         reason=Reason.SPEC_REMOVED,
         message=f"its spec was removed: {slot.model} is stopped; what it cost is spent",
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
         operation=remote.operation or slot.operation,
     )
     return (stop,)
@@ -181,7 +173,10 @@ def removed_and_doomed(gone: Removal) -> tuple[Action, ...] | str:
 def removed_and_deleted(gone: Removal) -> tuple[Action, ...] | str:
     """The spec is gone, and the grace period is over, or was ended by `gitune approve-delete`."""
     why = "its spec was removed: {} is deleted for good"
-    return tuple(_delete(gone.record, slot, Reason.SPEC_REMOVED, why.format(slot.model)) for slot in gone.record.slots)
+    return tuple(
+        Delete(**gone.of(slot), reason=Reason.SPEC_REMOVED, message=why.format(slot.model))
+        for slot in gone.record.slots
+    )
 
 
 def _provider(gone: Removal, intent: Intent) -> str:
@@ -200,10 +195,11 @@ class Beyond:
     slot: Slot
     world: World
 
-    @property
-    def what(self) -> str:
-        """``… is beyond runHistoryLimit 2``."""
-        return f"{self.slot.model} is beyond runHistoryLimit {self.model.run_history_limit}"
+    def say(self, kind: type[Hold | Orphan | Delete], what: str) -> tuple[Action, ...]:
+        """One action about the run."""
+        message = f"{self.slot.model} is beyond runHistoryLimit {self.model.run_history_limit}: {what}"
+        run = about(self.record.name, slot_provider(self.slot, self.record), self.slot)
+        return (kind(**run, reason=Reason.HISTORY_LIMIT, message=message),)
 
 
 @row("orphan", Reason.HISTORY_LIMIT)
@@ -211,7 +207,7 @@ def beyond_and_left(run: Beyond) -> tuple[Action, ...] | str:
     """A retired run is beyond `runHistoryLimit`."""
     if run.model.deletion_policy is DeletionPolicy.DELETE:
         return "deletionPolicy is Delete"
-    return (_over_limit(Orphan, run, f"{run.what}: left alone from now on"),)
+    return run.say(Orphan, "left alone from now on")
 
 
 @row("delete", Reason.HISTORY_LIMIT)
@@ -219,13 +215,13 @@ def beyond_and_deleted(run: Beyond) -> tuple[Action, ...] | str:
     """A retired run is beyond `runHistoryLimit`, with `deletionPolicy: Delete`, and its grace period is over."""
     if not is_due(run.slot, run.record, run.world):
         return "the grace period is not over"
-    return (_delete(run.record, run.slot, Reason.HISTORY_LIMIT, f"{run.what}: deleted for good"),)
+    return run.say(Delete, "deleted for good")
 
 
 @row("hold", Reason.HISTORY_LIMIT)
 def beyond_and_doomed(run: Beyond) -> tuple[Action, ...] | str:
     """A retired run is beyond `runHistoryLimit`, with `deletionPolicy: Delete`: a tombstone is written first."""
-    return (_over_limit(Hold, run, f"{run.what}: deleted when the grace period is over"),)
+    return run.say(Hold, "deleted when the grace period is over")
 
 
 def beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> tuple[Beyond, ...]:
@@ -244,31 +240,6 @@ def is_due(slot: Slot, record: Record, world: World) -> bool:
     if not slot.doomed or slot.doomed_at in world.rewritten:
         return False
     return slot.doomed_at not in world.lost and (record.delete_approved or slot.model in world.due)
-
-
-def _delete(record: Record, slot: Slot, reason: Reason, message: str) -> Delete:
-    """The second step for one model."""
-    return Delete(
-        name=record.name,
-        provider=slot_provider(slot, record),
-        reason=reason,
-        message=message,
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
-    )
-
-
-def _over_limit(kind: type[Hold | Orphan], run: Beyond, message: str) -> Action:
-    return kind(
-        name=run.record.name,
-        provider=slot_provider(run.slot, run.record),
-        reason=Reason.HISTORY_LIMIT,
-        message=message,
-        model=run.slot.model,
-        fingerprint=run.slot.fingerprint,
-        attempt=run.slot.attempt,
-    )
 
 
 REMOVED: Table[Removal] = (

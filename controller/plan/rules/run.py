@@ -142,16 +142,8 @@ def pending_below_its_bar(run: KnownRun) -> tuple[Action, ...] | str:
 def pending_finished(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run finished well."""
     model, slot = run.case.model, run.slot
-    promote = Promote(
-        name=model.name,
-        provider=model.provider,
-        reason=Reason.RUN_SUCCEEDED,
-        message=f"{slot.model} is tuned" + (": evaluated first" if model.evaluation else ""),
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
-        desired=model,
-    )
+    message = f"{slot.model} is tuned" + (": evaluated first" if model.evaluation else "")
+    promote = Promote(**run.case.about(slot), reason=Reason.RUN_SUCCEEDED, message=message, desired=model)
     return (*run.others_stopped(), promote)
 
 
@@ -191,13 +183,9 @@ def active_fields_differ(run: KnownRun) -> tuple[Action, ...] | str:
     moved = case.record is not None and spec_moved(case.model, case.record)
     names = ", ".join(c.field for c in changes) or "owner mark"
     update = Update(
-        name=case.model.name,
-        provider=case.model.provider,
+        **case.about(slot),
         reason=Reason.FIELDS_CHANGED if moved else Reason.FIELDS_DRIFTED,
         message=f"{names}: in place, free",
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
         changes=changes,
         desired=case.model,
         description=description,
@@ -214,17 +202,8 @@ def active_beside_another(run: KnownRun) -> tuple[Action, ...] | str:
 @row("none", Reason.UP_TO_DATE)
 def active_agrees(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run serves and all is equal."""
-    model, slot = run.case.model, run.slot
-    agree = Nothing(
-        name=model.name,
-        provider=model.provider,
-        reason=Reason.UP_TO_DATE,
-        message=f"{slot.model} serves what the spec asks",
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
-    )
-    return (agree,)
+    message = f"{run.slot.model} serves what the spec asks"
+    return (Nothing(**run.case.about(run.slot), reason=Reason.UP_TO_DATE, message=message),)
 
 
 # ── retired, orphaned, or found under our mark ───────────────────────────────────────────────────────────────────────
@@ -241,16 +220,8 @@ def retired_is_no_good(run: KnownRun) -> tuple[Action, ...] | str:
 def retired_is_reused(run: KnownRun) -> tuple[Action, ...] | str:
     """A run of these inputs is there already: retired, orphaned, or found by its owner mark."""
     model, slot = run.case.model, run.slot
-    reuse = Reuse(
-        name=model.name,
-        provider=model.provider,
-        reason=Reason.RUN_EXISTS,
-        message=f"{slot.model} was tuned from these inputs already: taken for nothing",
-        model=slot.model,
-        fingerprint=slot.fingerprint,
-        attempt=slot.attempt,
-        desired=model,
-    )
+    message = f"{slot.model} was tuned from these inputs already: taken for nothing"
+    reuse = Reuse(**run.case.about(slot), reason=Reason.RUN_EXISTS, message=message, desired=model)
     return (*run.others_stopped(), reuse)
 
 
