@@ -108,7 +108,7 @@ def is_settled(outcomes: Iterable[Outcome], records: Mapping[str, Record]) -> bo
     """Whether a next pass with the same inputs can find nothing to do, however much time goes by."""
     if any(record.pending or record.intent for record in records.values()):
         return False
-    if any(slot.doomed for record in records.values() for slot in record.slots):
+    if any(slot.tombstone for record in records.values() for slot in record.slots):
         return False
     return all(_rests(outcome) for outcome in outcomes)
 

@@ -228,7 +228,7 @@ async def _is_spared(action: Delete, world: World, ports: Ports) -> bool:
     except LedgerError:
         return True
     return not any(
-        slot.model == action.model and slot.doomed for record in recorded.records.values() for slot in record.slots
+        slot.model == action.model and slot.tombstone for record in recorded.records.values() for slot in record.slots
     )
 
 

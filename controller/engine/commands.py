@@ -90,7 +90,7 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     record = refreshed(_record(world.recorded.records, name), world, _now(ports), _names(world, name))
     asks = next((m for m in world.desired.models if m.name == name), None)
     fit = find_fit(asks, record, world) if asks is not None else None
-    kept = fit is not None and fit.where is Where.KEPT and _can_serve(fit.slot, asks, record, world)
+    kept = fit is not None and fit.where is Where.RETIRED and _can_serve(fit.slot, asks, record, world)
     slot = fit.slot if fit is not None and kept else record.pending
     run = record.run(slot.model) if slot else None
     if slot is None or run is None:
@@ -127,7 +127,7 @@ def _serving(record: Record, slot: Slot) -> Record:
     tunes = pending is not None and pending.model != slot.model and (run is None or run.outcome is RunOutcome.TUNING)
     freed = record if tunes else retire_finished(record)
     others = tuple(s for s in (freed.active, *freed.retired) if s is not None and s.model != slot.model)
-    return replace(freed, active=replace(slot, doomed="", doomed_at=""), retired=others)
+    return replace(freed, active=replace(slot, tombstone="", tombstone_revision=""), retired=others)
 
 
 async def cancel(ports: Ports, settings: Settings, name: str) -> str:
@@ -268,12 +268,12 @@ async def approve_delete(ports: Ports, name: str) -> tuple[str, ...]:
     """End the grace period of a name: the next pass deletes its models, whose names are returned."""
     recorded = await ports.ledger.load()
     record = _record(recorded.records, name)
-    doomed = tuple(slot.model for slot in record.slots if slot.doomed)
-    if not doomed:
+    condemned = tuple(slot.model for slot in record.slots if slot.tombstone)
+    if not condemned:
         raise _refusal(f"no deletion of {name} waits", "Only a removed spec with deletionPolicy: Delete is deleted.")
     records = {**recorded.records, name: replace(record, delete_approved=True)}
     await ports.ledger.save(records, recorded.tip, f"Approve the deletion of {name}")
-    return doomed
+    return condemned
 
 
 async def _look(ports: Ports, settings: Settings) -> World:

@@ -218,7 +218,7 @@ async def _where_that_stands(world: World, ports: Ports) -> World:
     try:
         return await with_history(world, ports)
     except SourceError:
-        return replace(world, behind=True)
+        return replace(world, history=replace(world.history, behind=True))
 
 
 def _is_overtaken(outcome: Outcome, before: Recorded, now: Recorded) -> bool:

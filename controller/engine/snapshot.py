@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.plan.matching import with_former_names
-from controller.plan.world import World, slot_provider
+from controller.plan.world import RevisionHistory, World, slot_provider
 from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
@@ -51,18 +51,18 @@ async def with_history(world: World, ports: Ports) -> World:
     here = world.desired.revision
     records = world.recorded.records.values()
     acted = {record.attempted for record in records if record.attempted}
-    doomed = {slot.doomed_at for record in records for slot in record.slots if slot.doomed_at}
+    doomed = {slot.tombstone_revision for record in records for slot in record.slots if slot.tombstone_revision}
     granted = {r.commit for record in records for r in record.reviews if r.verdict is Decision.GRANTED and not r.spent}
     others = frozenset((acted | doomed) - {here})
     asked = frozenset((others | granted) - {here, ""})
     if here is None or not asked:
-        return replace(world, behind=False, lost=frozenset(), rewritten=frozenset(), ahead=frozenset())
+        return replace(world, history=RevisionHistory(forgiven=world.history.forgiven))
     relations = await ports.source.relations(here, asked)
     behind = any(relations[other] is Relation.BEHIND for other in acted - {here})
-    lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN) - world.forgiven
+    lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN) - world.history.forgiven
     rewritten = frozenset(other for other in doomed - lost - {here} if relations[other] is not Relation.AHEAD)
     ahead = frozenset(other for other in granted & asked if relations[other] is not Relation.AHEAD)
-    return replace(world, behind=behind, lost=lost, rewritten=rewritten, ahead=ahead)
+    return replace(world, history=RevisionHistory(behind, lost, world.history.forgiven, rewritten, ahead))
 
 
 def wanted(world: World) -> dict[str, ObserveRequest]:
@@ -128,8 +128,8 @@ def with_times(world: World, now: datetime) -> World:
         world,
         month=now.strftime("%Y-%m"),
         overdue=frozenset(_overdue(world, now)),
-        fresh=frozenset(_fresh(world, now)),
-        young=frozenset(_young(world, now)),
+        recently_created=frozenset(_recently_created(world, now)),
+        recent_intents=frozenset(_recent_intents(world, now)),
         due=frozenset(_due(world, now)),
         stale_prices=frozenset(_stale(world, now)),
     )
@@ -162,14 +162,14 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
             yield run.model
 
 
-def _fresh(world: World, now: datetime) -> Iterator[str]:
+def _recently_created(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         for run in record.runs:
             if run.started and seconds_since(run.started, now) < VISIBILITY_WINDOW.total_seconds():
                 yield run.model
 
 
-def _young(world: World, now: datetime) -> Iterator[Intent]:
+def _recent_intents(world: World, now: datetime) -> Iterator[Intent]:
     for record in world.recorded.records.values():
         intent = record.intent
         if intent is not None and seconds_since(intent.since, now) < VISIBILITY_WINDOW.total_seconds():
@@ -179,7 +179,7 @@ def _young(world: World, now: datetime) -> Iterator[Intent]:
 def _due(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         for slot in record.slots:
-            if slot.doomed and seconds_since(slot.doomed, now) >= world.policy.delete_grace:
+            if slot.tombstone and seconds_since(slot.tombstone, now) >= world.policy.delete_grace:
                 yield slot.model
 
 

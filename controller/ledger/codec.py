@@ -29,6 +29,9 @@ _LISTS: Final = {name: get_args(hint)[0] for name, hint in get_type_hints(Record
 # Not by functools.cache: mypy holds that a type has no hash.
 _KINDS: Final[dict[type[object], tuple[tuple[str, str, object], ...]]] = {}
 _DIGESTS: Final = frozenset({"fingerprint", "datasetDigest"})
+# Fields that have another name by now: files keep the key that every release reads.
+_KEYS: Final = {"tombstone": "doomed", "tombstone_revision": "doomedAt"}
+_NAMES: Final = {key: name for name, key in _KEYS.items()}
 
 
 class Garbled(Exception):
@@ -70,7 +73,7 @@ def _fields_of(kind: type[object]) -> tuple[tuple[str, str, object], ...]:
     if known is None:
         if not is_dataclass(kind):
             raise TypeError(f"no plain form for {kind.__name__}")
-        known = _KINDS[kind] = tuple((field.name, _camel(field.name), _default(field)) for field in fields(kind))
+        known = _KINDS[kind] = tuple((field.name, key_of(field.name), _default(field)) for field in fields(kind))
     return known
 
 
@@ -84,7 +87,7 @@ def from_plain(plain: Plain) -> Record:
     if not isinstance(readable, dict):
         raise Garbled("a status is a mapping", ())
     lists: dict[str, Any] = {  # mypy cannot tie each name to its item's kind
-        name: tuple(_convert(item, kind, (_camel(name), index)) for index, item in enumerate(items))
+        name: tuple(_convert(item, kind, (key_of(name), index)) for index, item in enumerate(items))
         for name, kind in _LISTS.items()
         if isinstance(items := readable.get(name), list)
     }
@@ -107,14 +110,17 @@ def _default(field: Field[object]) -> object:
 
 
 @cache
-def _camel(name: str) -> str:
+def key_of(name: str) -> str:
+    """The key that a field has in a file."""
+    if name in _KEYS:
+        return _KEYS[name]
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 @lru_cache(maxsize=1024)  # keys come from files too
 def _snake(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)
+    return _NAMES.get(name) or re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)
 
 
 def _readable(plain: Plain, path: Path) -> object:
@@ -162,7 +168,7 @@ def _path(place: str) -> Path:
     for name, index in _STEP.findall(place):
         if index == "...":
             break
-        path.append(int(index) if index else _camel(name))
+        path.append(int(index) if index else key_of(name))
     return tuple(path)
 
 

@@ -131,12 +131,12 @@ def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
 def _behind(actions: Sequence[Action], world: World) -> Guard | None:
     """A mirror that lags looks like a branch that was put back: acting on it would undo what the newer commit asked."""
     names = tuple(a.name for a in actions if not a.is_progress)
-    acted = sorted({r.attempted for r in world.recorded.records.values()} & world.lost)
+    acted = sorted({r.attempted for r in world.recorded.records.values()} & world.history.lost)
     if names and acted:
         more = f" (and {len(acted) - 1} more)" if len(acted) > 1 else ""
         message = f"this clone does not have commit {acted[0]}{more}, which an earlier pass acted on"
         return Guard("Behind", message, names, (ALLOW_BEHIND,), _LOST_HINT)
-    if not world.behind or not names:
+    if not world.history.behind or not names:
         return None
     message = f"{world.desired.revision} is older than a commit that was acted on: a mirror may lag"
     return Guard("Behind", message, names, (ALLOW_BEHIND,), _OLDER_HINT)

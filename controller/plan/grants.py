@@ -66,7 +66,7 @@ def _is_double(action: Cancel, world: World) -> bool:
 
 def _is_first(record: Record, world: World) -> bool:
     """Whether a model has no tombstone yet, or one whose commit has left history."""
-    return any(not slot.doomed or slot.doomed_at in world.rewritten for slot in record.slots)
+    return not all(world.history.has_tombstone(slot) for slot in record.slots)
 
 
 def reviewed(actions: Iterable[Action], world: World) -> Iterator[Action]:
@@ -208,9 +208,9 @@ def after_action(record: Record, action: Action, model: DesiredModel | None, wor
         record = replace(record, asked=asked_for(model) if model else ABSENT)
     if not record.reviews:
         return record
-    if not (world.behind or world.lost) and (model is not None or _is_gone(record.name, world)):
+    if not world.history.may_be_old and (model is not None or _is_gone(record.name, world)):
         asked = asked_for(model) if model is not None else ABSENT
-        record = _spent(record, lambda one: one.asked != asked, world.ahead)
+        record = _spent(record, lambda one: one.asked != asked, world.history.ahead)
     if isinstance(action, Adopt):
         made = (action.fingerprint, action.attempt)
         return _spent(record, lambda one: one.action in _PAYS and (one.fingerprint, one.attempt) == made)

@@ -20,7 +20,7 @@ class Where(Enum):
 
     PENDING = "pending"
     ACTIVE = "active"
-    KEPT = "kept"  # retired, of an orphaned record, or found under our mark
+    RETIRED = "retired"  # retired, of an orphaned record, or found under our mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def bad_end(record: Record | None, slot: Slot) -> RunOutcome | None:
 
 
 def _slots(record: Record) -> list[tuple[Where, Slot]]:
-    pending, active = (Where.KEPT, Where.KEPT) if record.orphaned else (Where.PENDING, Where.ACTIVE)
+    pending, active = (Where.RETIRED, Where.RETIRED) if record.orphaned else (Where.PENDING, Where.ACTIVE)
     first = [(pending, record.pending), (active, record.active)]
-    return [(w, s) for w, s in first if s is not None] + [(Where.KEPT, s) for s in record.retired]
+    return [(w, s) for w, s in first if s is not None] + [(Where.RETIRED, s) for s in record.retired]
 
 
 def _same_inputs(model: DesiredModel, slot: Slot, record: Record) -> bool:
@@ -117,7 +117,7 @@ def _found_under_our_mark(model: DesiredModel, record: Record | None, world: Wor
         # A mark can be copied by hand, our id cannot be taken: of two the one that bears it was made by our create.
         for remote in sorted(found, key=lambda seen: seen.name != wanted):
             slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
-            return Fit(Where.KEPT, slot)
+            return Fit(Where.RETIRED, slot)
     return None
 
 

@@ -40,7 +40,7 @@ def conditions(record: Record, outcome: Outcome) -> tuple[Condition, ...]:
     """Available and Ready always; Reconciling and Stalled only while they are true."""
     reason, message = why(outcome, record)
     message = _said_before(record, reason, message)
-    found = [_available(record, reason, message), _ready(record, outcome, reason, message)]
+    found = [_available(record, outcome, reason, message), _ready(record, outcome, reason, message)]
     if _is_on_the_way(outcome, reason):
         found.append(Condition(ConditionType.RECONCILING, Truth.TRUE, reason, message))
     if _is_held(outcome) and reason.traits.needs_person:
@@ -70,12 +70,12 @@ def _worded(message: str) -> str:
     return _NUMBER.sub("0", message)
 
 
-def _available(record: Record, reason: Reason, message: str) -> Condition:
+def _available(record: Record, outcome: Outcome, reason: Reason, message: str) -> Condition:
     active = record.active
     if active is None:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, "no run serves yet")
-    lost = reason is Reason.LOST and active.model in message
-    if lost or active.state != RemoteState.ACTIVE:
+    is_lost = reason is Reason.LOST and outcome.action.model == active.model
+    if is_lost or active.state != RemoteState.ACTIVE:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, message)
     return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.RUN_SUCCEEDED, f"{active.model} serves")
 
@@ -176,7 +176,11 @@ def _is_void(record: Record, came: Sequence[Outcome]) -> bool:
 
 def _forgiven(record: Record, world: World) -> Record:
     """Acted on at this revision where the one before is gone for good: no later pass can be behind that."""
-    return replace(record, attempted=world.desired.revision or "") if record.attempted in world.forgiven else record
+    return (
+        replace(record, attempted=world.desired.revision or "")
+        if record.attempted in world.history.forgiven
+        else record
+    )
 
 
 def _start(
@@ -210,7 +214,7 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
 def acted_on(record: Record, world: World) -> Record:
     """Acted on at this revision; what is older than a commit that was acted on, or may be, does not take its place."""
     here = world.desired.revision
-    return record if here is None or world.behind or world.lost else replace(record, attempted=here)
+    return record if here is None or world.history.may_be_old else replace(record, attempted=here)
 
 
 def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:
@@ -257,7 +261,7 @@ def _deleted(record: Record, world: World) -> frozenset[str]:
     """The models whose deletion was due and that are gone: it was done, and a crash came before its record."""
 
     def is_done(slot: Slot) -> bool:
-        due = bool(slot.doomed) and (slot.model in world.due or record.delete_approved)
+        due = bool(slot.tombstone) and (slot.model in world.due or record.delete_approved)
         was_there = slot.state != RemoteState.UNKNOWN  # else it went before its deletion was due, by another hand
         return due and was_there and world.observed.presence(slot_provider(slot, record), slot.model) is Presence.ABSENT
 
@@ -267,7 +271,7 @@ def _deleted(record: Record, world: World) -> frozenset[str]:
 def _unseen(slot: Slot, record: Record, world: World) -> Slot:
     """P7: a model that is proven to be gone does not stand as what it was last seen as."""
     presence = world.observed.presence(slot_provider(slot, record), slot.model)
-    gone = presence is Presence.ABSENT and slot.model not in world.fresh
+    gone = presence is Presence.ABSENT and slot.model not in world.recently_created
     return replace(slot, state=RemoteState.UNKNOWN) if gone else slot
 
 
@@ -301,13 +305,15 @@ def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:
     if model.deletion_policy is record.deletion_policy:
         return record
     if model.deletion_policy is DeletionPolicy.DELETE:
-        return record if world.behind or world.lost else replace(record, deletion_policy=DeletionPolicy.DELETE)
+        return record if world.history.may_be_old else replace(record, deletion_policy=DeletionPolicy.DELETE)
     return acted_on(replace(record, deletion_policy=model.deletion_policy), world)
 
 
 def _taken_back(before: Record, record: Record, world: World) -> Record:
     """To take a removal back is an act too: who still sees the spec removed is behind, and deletes nothing."""
-    spared = {slot.model for slot in before.slots if slot.doomed} - {slot.model for slot in record.slots if slot.doomed}
+    spared = {slot.model for slot in before.slots if slot.tombstone} - {
+        slot.model for slot in record.slots if slot.tombstone
+    }
     return acted_on(record, world) if spared or before.missing else record
 
 
@@ -315,7 +321,7 @@ def _there_after_all(record: Record) -> Record:
     """A spec that came back broken came back: if it is removed again, everything is looked at anew."""
 
     def spare(slot: Slot | None) -> Slot | None:
-        return replace(slot, doomed="", doomed_at="") if slot is not None else None
+        return replace(slot, tombstone="", tombstone_revision="") if slot is not None else None
 
     return replace(each_slot(record, spare), missing=False, delete_approved=False)
 
@@ -326,7 +332,7 @@ def _wanted_again(record: Record, model: DesiredModel) -> Record:
 
     def spare(slot: Slot | None) -> Slot | None:
         kept = slot is None or slot.model in beyond
-        return slot if kept or slot is None else replace(slot, doomed="", doomed_at="")
+        return slot if kept or slot is None else replace(slot, tombstone="", tombstone_revision="")
 
     return replace(each_slot(record, spare), delete_approved=record.delete_approved and bool(beyond))
 

@@ -105,9 +105,9 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
     if action.reason is Reason.SPEC_MISSING:
         return replace(record, missing=True)
     if action.reason is Reason.DELETE_PENDING:
-        return _doomed(record, {slot.model for slot in record.slots}, world, now)
+        return _with_tombstones(record, {slot.model for slot in record.slots}, world, now)
     if action.reason is Reason.HISTORY_LIMIT:
-        return _doomed(record, {action.model}, world, now)
+        return _with_tombstones(record, {action.model}, world, now)
     if action.reason is Reason.VISIBILITY:
         return _waited_for(record, now)
     return _with_found_run(record, action, world, now)
@@ -137,15 +137,15 @@ def _paid_run(action: Hold | Promote | Reuse, model: DesiredModel, remote: Remot
     return advanced(replace(found, fingerprint=action.fingerprint, cost=price.high if price else None), remote, now)
 
 
-def _doomed(record: Record, models: set[str], world: World, now: str) -> Record:
+def _with_tombstones(record: Record, models: set[str], world: World, now: str) -> Record:
     """A tombstone on each of these models; one whose commit is gone from history is set anew, and waits anew."""
 
     def mark(slot: Slot | None) -> Slot | None:
-        if slot is None or slot.model not in models or (slot.doomed and slot.doomed_at not in world.rewritten):
+        if slot is None or slot.model not in models or world.history.has_tombstone(slot):
             return slot
-        return replace(slot, doomed=now, doomed_at=world.desired.revision or "")
+        return replace(slot, tombstone=now, tombstone_revision=world.desired.revision or "")
 
-    anew = any(s.model in models and (not s.doomed or s.doomed_at in world.rewritten) for s in record.slots)
+    anew = any(s.model in models and not world.history.has_tombstone(s) for s in record.slots)
     record = replace(record, delete_approved=record.delete_approved and not anew)
     return each_slot(record, mark)
 

@@ -24,18 +24,40 @@ class ReviewRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RevisionHistory:
+    """How the revision of a pass stands to the commits on record.
+
+    ``behind``: it is older than one that was acted on. ``lost`` are those that an earlier pass acted on or decided a
+    deletion by, and which this clone does not have; ``forgiven`` those of which a person says that they are gone for
+    good; ``rewritten`` those that decided on a deletion and have left HEAD's history; ``ahead`` those of grants, which
+    this revision does not have yet.
+    """
+
+    behind: bool = False
+    lost: frozenset[str] = frozenset()
+    forgiven: frozenset[str] = frozenset()
+    rewritten: frozenset[str] = frozenset()
+    ahead: frozenset[str] = frozenset()
+
+    @property
+    def may_be_old(self) -> bool:
+        """Whether something newer was acted on, or may have been: what it says then takes nobody's place."""
+        return self.behind or bool(self.lost)
+
+    def has_tombstone(self, slot: Slot) -> bool:
+        """Whether the deletion of a slot's model was decided, by a revision that history still holds."""
+        return bool(slot.tombstone) and slot.tombstone_revision not in self.rewritten
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """Desired, recorded and observed, who we are, and what may be done.
 
     ``concurrency`` caps the runs of a provider key (no entry: no cap); ``prices`` are by provider key, and those of the
     ``stale_prices`` too old to keep a budget with. The rest are facts that take a clock or the history of git:
-    ``overdue`` models, whose run is past its spec's ``limits.maxDuration``; ``fresh`` ones, made so lately that a
-    provider may not show them yet; ``young`` open intents, sent no longer ago; ``due`` models, whose tombstone has
-    stood for the grace period; ``rewritten`` revisions, which decided on a deletion and have left HEAD's history;
-    ``behind``, whether the revision is older than one that was acted on; ``lost`` revisions, which an earlier pass
-    acted on or decided a deletion by, and which this clone does not have; ``forgiven`` ones, of which a person says
-    that they are gone for good; and the ``month`` (``YYYY-MM``, UTC).
-    ``ahead`` are the commits of grants on record that this revision does not have yet.
+    ``overdue`` models, whose run is past its spec's ``limits.maxDuration``; ``recently_created`` ones, which a provider
+    may not show yet; ``recent_intents``, open ones, sent no longer ago; ``due`` models, whose tombstone has stood for
+    the grace period; the ``month`` (``YYYY-MM``, UTC); and how the revision stands in ``history``.
     ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
     that none is needed.
     """
@@ -50,14 +72,10 @@ class World:
     prices: Mapping[str, Prices] = field(default_factory=lambda: MappingProxyType({}))
     stale_prices: frozenset[str] = frozenset()
     overdue: frozenset[str] = frozenset()
-    fresh: frozenset[str] = frozenset()
-    young: frozenset[Intent] = frozenset()
+    recently_created: frozenset[str] = frozenset()
+    recent_intents: frozenset[Intent] = frozenset()
     due: frozenset[str] = frozenset()
-    rewritten: frozenset[str] = frozenset()
-    behind: bool = False
-    lost: frozenset[str] = frozenset()
-    forgiven: frozenset[str] = frozenset()
-    ahead: frozenset[str] = frozenset()
+    history: RevisionHistory = field(default_factory=RevisionHistory)
     month: str = ""
     review: ReviewRule = ReviewRule.REFUSALS
     allowed: frozenset[str] = frozenset()
@@ -75,7 +93,9 @@ class World:
 
     def forgiving(self) -> World:
         """The world in which what is lost is gone for good: its tombstones start anew, and nobody is behind it."""
-        return replace(self, rewritten=self.rewritten | self.lost, forgiven=self.lost, lost=frozenset())
+        then = self.history
+        rewritten = then.rewritten | then.lost
+        return replace(self, history=replace(then, rewritten=rewritten, forgiven=then.lost, lost=frozenset()))
 
     def record_of(self, model: DesiredModel) -> Record | None:
         """The record of a spec, found by its name or a former one.

@@ -100,7 +100,9 @@ def _slots(record: Record) -> Iterator[Table]:
     for label, slot in named:
         if slot is not None:
             facts = f"{terminal(slot.model)}  {terminal(slot.state)}, attempt {slot.attempt}, {short(slot.fingerprint)}"
-            yield _pair(label, f"{facts}, to be deleted (decided {terminal(slot.doomed)})" if slot.doomed else facts)
+            yield _pair(
+                label, f"{facts}, to be deleted (decided {terminal(slot.tombstone)})" if slot.tombstone else facts
+            )
 
 
 def _pair(label: str, value: Text | str) -> Table:
@@ -232,7 +234,7 @@ def _slot(slot: Slot | None) -> JsonObject | None:
         "attempt": slot.attempt,
         "state": slot.state,
         "provider": slot.provider,
-        "doomed": slot.doomed,
+        "doomed": slot.tombstone,
     }
 
 

@@ -182,8 +182,8 @@ async def _do(host: CodeHost, verb: Verb, spoken: Spoken, work: Work) -> tuple[b
             async with work.opened() as opened:
                 await _see_its_removal_asked(_Asking(host, opened, work, pull), name)
                 await write_reviews(opened, Decided(), Claim(spoken.comment, frozenset({name})))
-                doomed = await commands.approve_delete(opened.ports, name)
-            return True, f"the next apply deletes {', '.join(doomed)} for good"
+                condemned = await commands.approve_delete(opened.ports, name)
+            return True, f"the next apply deletes {', '.join(condemned)} for good"
 
 
 def _refuse_what_is_not_merged(pull: Pull, branch: str) -> None:
@@ -230,11 +230,11 @@ async def _see_it_asked(asking: _Asking, name: str) -> None:
 
 async def _see_its_removal_asked(asking: _Asking, name: str) -> None:
     record = await _recorded(asking.opened, name)
-    doomed_at = next((slot.doomed_at for slot in record.slots if slot.doomed), "")
+    tombstone_revision = next((slot.tombstone_revision for slot in record.slots if slot.tombstone), "")
     if any(review.basis.asked == ABSENT for review in _grants(record, asking.pull)):
         return
     known = [r for r in record.reviews if r.basis.asked == ABSENT and r.verdict is Decision.GRANTED]
-    if known or not await _landed(asking, doomed_at, record):
+    if known or not await _landed(asking, tombstone_revision, record):
         raise _not_its_own(f"the deletion of {name}")
 
 

@@ -28,9 +28,9 @@ class RunOutcome(StrEnum):
 class Slot:
     """One remote model in its place: active, pending or retired. ``state`` is the remote state last seen (its word).
 
-    ``provider`` is the key in gitune.yaml under which it was made. ``doomed`` is when its deletion was decided (RFC
-    3339) and ``doomed_at`` the revision that decided it: the tombstone of the first of two steps; both "" for a
-    model that is to stay.
+    ``provider`` is the key in gitune.yaml under which it was made. ``tombstone`` is when its deletion was decided, the
+    first of two steps (RFC 3339), and ``tombstone_revision`` the revision that decided it; both "" for a model that is
+    to stay.
     """
 
     model: str
@@ -39,8 +39,8 @@ class Slot:
     state: str
     operation: str = ""
     provider: str = ""
-    doomed: str = ""
-    doomed_at: str = ""
+    tombstone: str = ""
+    tombstone_revision: str = ""
 
 
 class Answer(StrEnum):

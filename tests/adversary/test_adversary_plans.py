@@ -114,7 +114,7 @@ def test_an_open_intent_is_known_before_the_spec_may_move_on() -> None:
 def test_suspended_means_observed_whatever_else_is_open() -> None:
     model = spec(suspend=True)
     intent = Intent(slot_of(model).model, model.fingerprint, 1, "n" * 16, "c" * 40, "local")
-    doomed = replace(slot_of(model), doomed="2025-01-01T00:00:00Z", doomed_at="d" * 40)
+    doomed = replace(slot_of(model), tombstone="2025-01-01T00:00:00Z", tombstone_revision="d" * 40)
     record = record_of(model, active=doomed, retired=(doomed,) * 5, intent=intent, runs=(run_of(model),))
     assert words(world_of(model, records=(record,), remotes=(remote_of(model),), due=frozenset({doomed.model}))) == [
         ("hold", Reason.SUSPENDED)

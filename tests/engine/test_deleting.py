@@ -346,7 +346,7 @@ async def test_a_tombstone_that_another_controller_takes_away_meanwhile_spares_t
             recorded = await stage.ledger.load()
             record = recorded.records["numbers"]
             assert record.active is not None
-            spared = replace(record, active=replace(record.active, doomed="", doomed_at=""))
+            spared = replace(record, active=replace(record.active, tombstone="", tombstone_revision=""))
             await stage.ledger.save({**recorded.records, "numbers": spared}, recorded.tip, "Status of numbers")
         return seen
 

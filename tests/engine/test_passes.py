@@ -227,7 +227,7 @@ async def test_a_removed_spec_is_not_let_go_where_another_controller_recorded_th
     assert ("numbers", "orphan") in await stage.step()
     assert not ledger.records["numbers"].orphaned
     assert ("numbers", "hold") in await stage.step()
-    assert all(slot.doomed for slot in ledger.records["numbers"].slots)
+    assert all(slot.tombstone for slot in ledger.records["numbers"].slots)
 
 
 async def test_a_removed_spec_that_still_tunes_is_cancelled_after_two_looks() -> None:

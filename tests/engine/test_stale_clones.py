@@ -135,12 +135,12 @@ async def test_a_tombstone_of_a_commit_that_is_not_here_stands_and_is_not_due(cl
     assert ("numbers", "hold") in await clones.step(stale)
     assert clones.stage.ledger.records["numbers"] == before
     assert before.active is not None
-    assert before.active.doomed_at == doomed
+    assert before.active.tombstone_revision == doomed
     # A person says that the commit is gone for good: the grace period begins anew, as after any forced push.
     assert ("numbers", "hold") in await clones.step(stale, BEHIND)
     anew = clones.stage.ledger.records["numbers"]
     assert anew.active is not None
-    assert (anew.active.doomed_at, anew.delete_approved) == (stale.git("rev-parse", "HEAD"), False)
+    assert (anew.active.tombstone_revision, anew.delete_approved) == (stale.git("rev-parse", "HEAD"), False)
     clones.stage.clock.advance(2 * DAY)
     assert ("numbers", "delete") in await clones.step(stale)
 

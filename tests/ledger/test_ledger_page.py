@@ -1,12 +1,11 @@
 """The page about the status shows a file that Gitune reads, and names every field there is."""
 
-import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from controller.ledger.codec import read_status, status_file
+from controller.ledger.codec import key_of, read_status, status_file
 from controller.state.recorded import Advice, Intent, Record, Run, Score, Slot
 
 PAGE = (Path(__file__).parents[2] / "docs" / "status.md").read_text("utf-8")
@@ -23,6 +22,6 @@ def test_the_example_is_what_would_be_written() -> None:
 @pytest.mark.parametrize("kind", [Record, Run, Slot, Intent, Advice, Score])
 def test_every_field_is_named(kind: type[Record]) -> None:
     tables = "\n".join(line for line in PAGE.splitlines() if line.startswith("|"))
-    names = [re.sub(r"_(.)", lambda found: found[1].upper(), field.name) for field in fields(kind)]
+    names = [key_of(field.name) for field in fields(kind)]
 
     assert [name for name in names if f"`{name}`" not in tables and name != "name"] == []

@@ -10,6 +10,7 @@ from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune, Update
 from controller.plan.approval import standing, uncommitted
 from controller.plan.planner import make_plan
+from controller.plan.world import RevisionHistory
 from controller.settings import Policy
 from controller.state.desired import (
     BaseModel,
@@ -287,17 +288,17 @@ def test_an_open_intent_whose_model_is_proven_absent_goes_on_with_the_same_id() 
 def test_a_create_sent_lately_is_waited_for_before_other_inputs_or_a_removal_leave_it_behind() -> None:
     record = record_of(NUMBERS, active=None, runs=(), intent=INTENT)
     young = frozenset({INTENT})
-    assert words(world_of(LONGER, records=(record,), young=young)) == [("hold", Reason.VISIBILITY)]
+    assert words(world_of(LONGER, records=(record,), recent_intents=young)) == [("hold", Reason.VISIBILITY)]
     assert words(world_of(LONGER, records=(record,))) == [("create", Reason.NEW_SPEC)]
     empty = Desired("c" * 40, ())
-    assert words(world_of(desired=empty, records=(record,), young=young)) == [("hold", Reason.VISIBILITY)]
+    assert words(world_of(desired=empty, records=(record,), recent_intents=young)) == [("hold", Reason.VISIBILITY)]
     assert words(world_of(desired=empty, records=(record,))) == [("orphan", Reason.SPEC_REMOVED)]
 
 
 def test_a_create_that_was_refused_is_not_waited_for() -> None:
     refused = replace(INTENT, answer=Answer.REFUSED)
     record = record_of(NUMBERS, active=None, runs=(), intent=refused)
-    world = world_of(LONGER, records=(record,), young=frozenset({refused}))
+    world = world_of(LONGER, records=(record,), recent_intents=frozenset({refused}))
     assert words(world) == [("create", Reason.NEW_SPEC)]
 
 
@@ -312,11 +313,11 @@ def test_a_create_that_was_sent_again_after_a_refusal_is_waited_for_whenever_tha
 def test_a_create_sent_lately_to_another_provider_is_waited_for() -> None:
     elsewhere = replace(INTENT, provider="other")
     record = record_of(NUMBERS, active=None, runs=(), intent=elsewhere)
-    world = world_of(NUMBERS, records=(record,), young=frozenset({elsewhere}))
+    world = world_of(NUMBERS, records=(record,), recent_intents=frozenset({elsewhere}))
     assert words(world) == [("hold", Reason.OUTCOME_UNKNOWN)], "it was not listed"
     listed = replace(world, observed=Observed({**world.observed.providers, "other": ObservedProvider("other")}))
     assert words(listed) == [("hold", Reason.VISIBILITY)]
-    assert words(replace(listed, young=frozenset())) == [("create", Reason.NEW_SPEC)]
+    assert words(replace(listed, recent_intents=frozenset())) == [("create", Reason.NEW_SPEC)]
 
 
 def test_an_open_intent_that_nobody_can_tell_of_holds_for_a_person() -> None:
@@ -418,7 +419,7 @@ class TestARemovedSpec:
         assert ("hold", "DeletePending") in words(world)
 
     def test_with_a_tombstone_whose_grace_is_over_is_deleted(self) -> None:
-        slot = replace(slot_of(NUMBERS), doomed="2026-01-01T00:00:00Z", doomed_at="c" * 40)
+        slot = replace(slot_of(NUMBERS), tombstone="2026-01-01T00:00:00Z", tombstone_revision="c" * 40)
         record = replace(record_of(NUMBERS), active=slot, deletion_policy=DeletionPolicy.DELETE)
         waiting = world_of(spec("other"), records=(record,), remotes=(remote_of(NUMBERS),))
         assert ("hold", "DeletePending") in words(waiting)
@@ -430,14 +431,14 @@ class TestARemovedSpec:
         assert ("delete", "SpecRemoved") in words(approved)
 
     def test_whose_tombstone_left_history_with_a_forced_push_waits_anew(self) -> None:
-        slot = replace(slot_of(NUMBERS), doomed="2026-01-01T00:00:00Z", doomed_at="b" * 40)
+        slot = replace(slot_of(NUMBERS), tombstone="2026-01-01T00:00:00Z", tombstone_revision="b" * 40)
         record = replace(record_of(NUMBERS), active=slot, deletion_policy=DeletionPolicy.DELETE, delete_approved=True)
         world = world_of(
             spec("other"),
             records=(record,),
             remotes=(remote_of(NUMBERS),),
             due=frozenset({slot.model}),
-            rewritten=frozenset({"b" * 40}),
+            history=RevisionHistory(rewritten=frozenset({"b" * 40})),
         )
         assert ("hold", "DeletePending") in words(world)
 

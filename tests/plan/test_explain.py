@@ -41,7 +41,7 @@ POOR = run_of(EVALUATED, score=Score("exactMatch", "e" * 64, 15, 20))
 SECOND = spec(attempt=2)
 GONE = Desired("c" * 40, ())
 DELETED = replace(ACTIVE, deletion_policy=DeletionPolicy.DELETE)
-DOOMED = replace(slot_of(NUMBERS), doomed="2026-01-01T00:00:00Z", doomed_at="c" * 40)
+DOOMED = replace(slot_of(NUMBERS), tombstone="2026-01-01T00:00:00Z", tombstone_revision="c" * 40)
 ENDS = {
     Reason.RUN_FAILED: RunOutcome.FAILED,
     Reason.RUN_CANCELLED: RunOutcome.CANCELLED,
@@ -101,13 +101,17 @@ CASES: list[tuple[str, str, World]] = [
         world_of(desired=Desired("c" * 40, (NUMBERS,), doubtful={"numbers": "old"})),
     ),
     ("create_found", Reason.INTENT_FOUND, world_of(NUMBERS, records=(OPEN,), remotes=(TUNING,))),
-    ("create_may_yet_show", Reason.VISIBILITY, world_of(LONGER, records=(OPEN,), young=frozenset({INTENT}))),
+    ("create_may_yet_show", Reason.VISIBILITY, world_of(LONGER, records=(OPEN,), recent_intents=frozenset({INTENT}))),
     ("create_unknown", Reason.OUTCOME_UNKNOWN, world_of(NUMBERS, records=(OPEN,), complete=False)),
     ("create_id_taken", Reason.FOREIGN_MODEL, world_of(NUMBERS, records=(OPEN,), remotes=(FOREIGN,))),
     # A run is known.
     ("run_unreadable", Reason.PROVIDER_UNREADABLE, world_of(NUMBERS, records=(ACTIVE,), complete=False)),
     ("run_elsewhere", Reason.LOST, on_another_provider()),
-    ("run_not_shown_yet", Reason.VISIBILITY, world_of(NUMBERS, records=(PENDING,), fresh=frozenset({MODEL}))),
+    (
+        "run_not_shown_yet",
+        Reason.VISIBILITY,
+        world_of(NUMBERS, records=(PENDING,), recently_created=frozenset({MODEL})),
+    ),
     ("run_gone", Reason.LOST, world_of(NUMBERS, records=(ACTIVE,))),
     ("mark_changed", Reason.DRIFTED, world_of(NUMBERS, records=(ACTIVE,), remotes=(FOREIGN,))),
     *(
@@ -203,13 +207,13 @@ CASES: list[tuple[str, str, World]] = [
     ("removed_before_a_run", Reason.SPEC_REMOVED, removed(record_of(NUMBERS, active=None))),
     ("removed_create_found", Reason.INTENT_FOUND, removed(OPEN)),
     ("removed_create_unknown", Reason.OUTCOME_UNKNOWN, removed(OPEN, shown=False, complete=False)),
-    ("removed_create_unknown", Reason.VISIBILITY, removed(OPEN, shown=False, young=frozenset({INTENT}))),
+    ("removed_create_unknown", Reason.VISIBILITY, removed(OPEN, shown=False, recent_intents=frozenset({INTENT}))),
     ("removed_run_unseen", Reason.PROVIDER_UNREADABLE, removed(PENDING, shown=False, complete=False)),
-    ("removed_run_unseen", Reason.VISIBILITY, removed(PENDING, shown=False, fresh=frozenset({MODEL}))),
+    ("removed_run_unseen", Reason.VISIBILITY, removed(PENDING, shown=False, recently_created=frozenset({MODEL}))),
     ("removed_once", Reason.SPEC_MISSING, removed(PENDING)),
     ("removed_twice", Reason.SPEC_REMOVED, removed(replace(PENDING, missing=True))),
     ("removed_and_left", Reason.SPEC_REMOVED, removed(ACTIVE)),
-    ("removed_and_doomed", Reason.DELETE_PENDING, removed(DELETED)),
+    ("removed_with_tombstone", Reason.DELETE_PENDING, removed(DELETED)),
     (
         "removed_and_deleted",
         Reason.SPEC_REMOVED,
@@ -217,7 +221,7 @@ CASES: list[tuple[str, str, World]] = [
     ),
     ("beyond_and_left", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.ORPHAN)),
     ("beyond_and_deleted", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.DELETE, due=True)),
-    ("beyond_and_doomed", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.DELETE)),
+    ("beyond_with_tombstone", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.DELETE)),
 ]
 STAGED: list[tuple[str, str, World]] = [
     ("listed_whole", Reason.PROVIDER_UNREADABLE, removed(replace(PENDING, missing=True), complete=False)),

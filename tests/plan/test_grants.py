@@ -198,7 +198,7 @@ def test_a_first_tombstone_needs_a_grant_and_the_deletion_at_its_end_none() -> N
     world = removed()
     (reviewed,) = shown(world)
     assert (reviewed.reason, reviewed.asked) == ("DeletePending", ABSENT)
-    doomed = removed(active=replace(slot_of(BEFORE), doomed="2026-01-01T00:00:00Z", doomed_at="c" * 40))
+    doomed = removed(active=replace(slot_of(BEFORE), tombstone="2026-01-01T00:00:00Z", tombstone_revision="c" * 40))
     due = replace(doomed, due=frozenset({full_name(BEFORE)}))
 
     assert done(replace(world, review=ReviewRule.GRANTS)) == [("hold", "NotReviewed")]

@@ -234,3 +234,15 @@ def test_fields_put_back_after_drift_are_told_from_fields_that_changed() -> None
     assert [a.reason for a in actions(drifted)] == [Reason.FIELDS_DRIFTED]
     moved = world_of(spec(display_name="New"), records=(kept,), remotes=(remote_of(named),))
     assert [a.reason for a in actions(moved)] == [Reason.FIELDS_CHANGED]
+
+
+def test_a_lost_run_whose_id_begins_like_that_of_the_serving_one_leaves_it_available() -> None:
+    first, tenth = spec(), spec(attempt=10)
+    slots = {"active": slot_of(first), "pending": slot_of(tenth, RemoteState.CREATING)}
+    record = record_of(tenth, **slots, runs=(run_of(first), run_of(tenth, RunOutcome.TUNING)))
+    lost = full_name(tenth)
+    world = world_of(tenth, records=(record,), remotes=(remote_of(first),), absent=frozenset({lost}))
+    kept = after(world, *done(world))
+    assert full_name(first) in lost
+    assert standing(kept)[ConditionType.STALLED] == (Truth.TRUE, Reason.LOST)
+    assert standing(kept)[ConditionType.AVAILABLE] == (Truth.TRUE, Reason.RUN_SUCCEEDED)

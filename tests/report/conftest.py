@@ -122,7 +122,12 @@ def _ready() -> Record:
         active=Slot(model, A, 1, "Active", provider="local"),
         retired=(
             Slot(
-                "tunedModels/next-number-zzzzzzzzzz-1", B, 1, "Active", provider="local", doomed="2026-03-02T08:00:00Z"
+                "tunedModels/next-number-zzzzzzzzzz-1",
+                B,
+                1,
+                "Active",
+                provider="local",
+                tombstone="2026-03-02T08:00:00Z",
             ),
         ),
         runs=(_run(),),

@@ -167,7 +167,7 @@ def ports_of(out: Outside, life: Incarnation, mirror: Mirror, skew: float = 0.0)
 def meddle(out: Outside, kind: str) -> None:
     """Between the plan and the last look before a deletion, people change their minds."""
     now = asyncio.get_running_loop().time()
-    doomed = [(name, slot.model) for name, r in out.place.records.items() for slot in r.slots if slot.doomed]
+    doomed = [(name, slot.model) for name, r in out.place.records.items() for slot in r.slots if slot.tombstone]
     if not doomed:
         return
     name, model = doomed[0]

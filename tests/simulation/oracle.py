@@ -531,9 +531,9 @@ class Oracle:
             known[intent.revision] = None  # the last one said is the one a create rests on
             self._settled.pop((name, intent.fingerprint, intent.attempt), None)
         for slot in record.slots:
-            if slot.doomed:
+            if slot.tombstone:
                 # A ledger that was put back shows an old tombstone again: it is as old as it was.
-                stood = self._tombstones.setdefault((slot.model, slot.doomed), self._now())
+                stood = self._tombstones.setdefault((slot.model, slot.tombstone), self._now())
                 self._doomed.setdefault((name, slot.model), stood)
             elif (name, slot.model) in self._doomed:
                 self._lifted[slot.model] = (self._doomed.pop((name, slot.model)), self._now())

@@ -121,21 +121,21 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "no grace",
         "engine/snapshot.py",
-        "            if slot.doomed and seconds_since(slot.doomed, now) >= world.policy.delete_grace:",
-        "            if slot.doomed:",
+        "            if slot.tombstone and seconds_since(slot.tombstone, now) >= world.policy.delete_grace:",
+        "            if slot.tombstone:",
         ("S7",),
     ),
     Planted(
         "no tombstone",
         "plan/rules/removal.py",
-        "    if not slot.doomed or slot.doomed_at in world.rewritten:\n        return False",
+        "    if not world.history.has_tombstone(slot) or slot.tombstone_revision in world.history.lost:\n        return False",
         "    return True",
         ("S7", "L1"),  # the last look at the ledger finds none either, and holds
     ),
     Planted(
         "a tombstone stays on a model that is wanted again",
         "plan/record.py",
-        '        return slot if kept or slot is None else replace(slot, doomed="", doomed_at="")',
+        '        return slot if kept or slot is None else replace(slot, tombstone="", tombstone_revision="")',
         "        return slot",
         ("S7", "L1", "L2"),
     ),
@@ -290,7 +290,7 @@ _DECIDING: tuple[Planted, ...] = (
         "a young intent is sent again",
         "plan/rules/spec.py",
         "    return case.record.intent if case.record is not None else None\n",
-        "    found = case.record.intent if case.record is not None else None\n    return None if found and not found.model and found in case.world.young else found\n",
+        "    found = case.record.intent if case.record is not None else None\n    return None if found and not found.model and found in case.world.recent_intents else found\n",
         ("S1",),
     ),
     Planted(
@@ -331,7 +331,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "guards are not looked at",
         "plan/approval.py",
-        "    if not world.behind or not names:",
+        "    if not world.history.behind or not names:",
         "    if True:",
         ("S1", "S3", "S7", "L1"),
     ),
@@ -387,7 +387,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "what does not show yet was not made",
         "plan/rules/case.py",
-        "    return intent.answer is Answer.REPEATED or intent in world.young",
+        "    return intent.answer is Answer.REPEATED or intent in world.recent_intents",
         "    return False",
         ("L1", "S1"),
     ),
@@ -401,8 +401,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "what is sent again is as old as what was sent first",
         "plan/rules/case.py",
-        "    return intent.answer is Answer.REPEATED or intent in world.young",
-        "    return intent in world.young",
+        "    return intent.answer is Answer.REPEATED or intent in world.recent_intents",
+        "    return intent in world.recent_intents",
         ("L1",),
     ),
     Planted(

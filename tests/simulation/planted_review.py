@@ -155,14 +155,14 @@ REVIEWS: tuple[Planted, ...] = (
     Planted(
         "what was granted stays when something else is asked for",
         "plan/grants.py",
-        "        record = _spent(record, lambda one: one.asked != asked, world.ahead)",
+        "        record = _spent(record, lambda one: one.asked != asked, world.history.ahead)",
         "        pass",
         ("R1",),
     ),
     Planted(
         "who sees an older commit takes away what was granted since",
         "plan/grants.py",
-        "        record = _spent(record, lambda one: one.asked != asked, world.ahead)",
+        "        record = _spent(record, lambda one: one.asked != asked, world.history.ahead)",
         "        record = _spent(record, lambda one: one.asked != asked)",
         ("R4",),
     ),

@@ -521,9 +521,9 @@ class Reviews:
         lineage = self.lineage(record.name)
         gone = self.ask(job.revision, lineage) == ABSENT
         for slot in record.slots:
-            if not slot.doomed or (slot.model, slot.doomed) in self._tombstones:
+            if not slot.tombstone or (slot.model, slot.tombstone) in self._tombstones:
                 continue
-            self._tombstones.add((slot.model, slot.doomed))
+            self._tombstones.add((slot.model, slot.tombstone))
             newest = next(self._steps(job.revision, lineage), None)
             if not gone or not event.message.startswith("Status"):
                 continue
@@ -543,8 +543,8 @@ class Reviews:
             known = before.get(name)
             if not record.delete_approved or known is None or known.delete_approved:
                 continue
-            self._hurried |= {slot.model for slot in record.slots if slot.doomed}
-            asked = [self._doomed_by[slot.model] for slot in record.slots if slot.doomed]
+            self._hurried |= {slot.model for slot in record.slots if slot.tombstone}
+            asked = [self._doomed_by[slot.model] for slot in record.slots if slot.tombstone]
             if asked and not any(began.pull in pulls for pulls in asked):
                 self.say("R3", f"the deletion of {name} was approved on {began.pull}, which did not ask for it")
 

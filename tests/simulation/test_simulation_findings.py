@@ -119,7 +119,7 @@ def test_a_cancel_that_came_too_late_leaves_the_end_that_another_controller_saw(
 
 
 def test_a_model_whose_deletion_was_due_and_that_is_gone_was_deleted_by_us_and_may_be_paid_for_again() -> None:
-    doomed = replace(GONE_ON, active=replace(SLOT, doomed="2026-01-01T00:00:00Z", doomed_at="d" * 40))
+    doomed = replace(GONE_ON, active=replace(SLOT, tombstone="2026-01-01T00:00:00Z", tombstone_revision="d" * 40))
     nothing = Observed({"cloud": ObservedProvider("cloud")})
     seen = refreshed(
         doomed, replace(WORLD, observed=nothing, due=frozenset({MODEL})), "2026-01-02T00:00:00Z", ("alpha",)
@@ -129,7 +129,7 @@ def test_a_model_whose_deletion_was_due_and_that_is_gone_was_deleted_by_us_and_m
 
 
 def test_a_model_that_is_gone_before_its_deletion_was_due_was_not_deleted_by_us() -> None:
-    doomed = replace(GONE_ON, active=replace(SLOT, doomed="2026-01-01T00:00:00Z", doomed_at="d" * 40))
+    doomed = replace(GONE_ON, active=replace(SLOT, tombstone="2026-01-01T00:00:00Z", tombstone_revision="d" * 40))
     nothing = Observed({"cloud": ObservedProvider("cloud")})
     seen = refreshed(doomed, replace(WORLD, observed=nothing), "2026-01-01T00:01:00Z", ("alpha",))
     assert [run.deleted for run in seen.runs] == [False]

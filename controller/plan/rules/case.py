@@ -112,7 +112,7 @@ def may_yet_show(record: Record, world: World) -> bool:
     intent = record.intent
     if intent is None or intent.answer is Answer.REFUSED:
         return False
-    return intent.answer is Answer.REPEATED or intent in world.young
+    return intent.answer is Answer.REPEATED or intent in world.recent_intents
 
 
 def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:

@@ -116,7 +116,7 @@ def removed_run_unseen(gone: Removal) -> tuple[Action, ...] | str:
     if presence is Presence.UNSURE:
         message = f"{slot.model} cannot be read: it is neither stopped nor left"
         return gone.say(Hold, Reason.PROVIDER_UNREADABLE, message)
-    if presence is Presence.ABSENT and slot.model in gone.world.fresh:
+    if presence is Presence.ABSENT and slot.model in gone.world.recently_created:
         return gone.say(Hold, Reason.VISIBILITY, f"{slot.model} was just made and does not show yet")
     return "the pending run can be seen, or is gone"
 
@@ -160,7 +160,7 @@ def removed_and_left(gone: Removal) -> tuple[Action, ...] | str:
 
 
 @row("hold", Reason.DELETE_PENDING)
-def removed_and_doomed(gone: Removal) -> tuple[Action, ...] | str:
+def removed_with_tombstone(gone: Removal) -> tuple[Action, ...] | str:
     """The spec is gone, with `deletionPolicy: Delete`: a tombstone is written, and the grace period runs."""
     record = gone.record
     if all(is_due(slot, record, gone.world) for slot in record.slots):
@@ -219,7 +219,7 @@ def beyond_and_deleted(run: Beyond) -> tuple[Action, ...] | str:
 
 
 @row("hold", Reason.HISTORY_LIMIT)
-def beyond_and_doomed(run: Beyond) -> tuple[Action, ...] | str:
+def beyond_with_tombstone(run: Beyond) -> tuple[Action, ...] | str:
     """A retired run is beyond `runHistoryLimit`, with `deletionPolicy: Delete`: a tombstone is written first."""
     return run.say(Hold, "deleted when the grace period is over")
 
@@ -237,9 +237,9 @@ def beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> t
 
 def is_due(slot: Slot, record: Record, world: World) -> bool:
     """Whether a tombstone stands, its grace period is over (or was ended by a person) and history holds it."""
-    if not slot.doomed or slot.doomed_at in world.rewritten:
+    if not world.history.has_tombstone(slot) or slot.tombstone_revision in world.history.lost:
         return False
-    return slot.doomed_at not in world.lost and (record.delete_approved or slot.model in world.due)
+    return record.delete_approved or slot.model in world.due
 
 
 REMOVED: Table[Removal] = (
@@ -252,7 +252,7 @@ REMOVED: Table[Removal] = (
     removed_once,
     removed_twice,
     removed_and_left,
-    removed_and_doomed,
+    removed_with_tombstone,
     removed_and_deleted,
 )
-BEYOND_HISTORY: Table[Beyond] = (beyond_and_left, beyond_and_deleted, beyond_and_doomed)
+BEYOND_HISTORY: Table[Beyond] = (beyond_and_left, beyond_and_deleted, beyond_with_tombstone)

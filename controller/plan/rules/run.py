@@ -81,7 +81,7 @@ def run_not_shown_yet(run: KnownRun) -> tuple[Action, ...] | str:
     """The run was made a moment ago, and does not show yet."""
     if run.presence is not Presence.ABSENT:
         return _IS_THERE
-    if run.slot.model not in run.case.world.fresh:
+    if run.slot.model not in run.case.world.recently_created:
         return "it was not made just now"
     return (run.case.hold(Reason.VISIBILITY, f"{run.slot.model} was just made and does not show yet", run.slot),)
 
@@ -267,5 +267,5 @@ RETIRED: Table[KnownRun] = (retired_is_no_good, retired_is_reused)
 BY_SLOT: dict[Where, Table[KnownRun]] = {
     Where.PENDING: (*ANYWHERE, *PENDING),
     Where.ACTIVE: (*ANYWHERE, *ACTIVE),
-    Where.KEPT: (*ANYWHERE, *RETIRED),
+    Where.RETIRED: (*ANYWHERE, *RETIRED),
 }

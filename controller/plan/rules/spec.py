@@ -76,7 +76,7 @@ def create_may_yet_show(case: Case) -> tuple[Action, ...] | str:
             absent and _superseded(case, intent) and case.record is not None and may_yet_show(case.record, case.world)
         )
     else:
-        late = intent in case.world.young
+        late = intent in case.world.recent_intents
     return (case.hold(Reason.VISIBILITY, SHOWS_LATE, _slot(case, intent)),) if late else "it was not sent just now"
 
 
