@@ -12,14 +12,14 @@ from controller.errors import ControllerError
 from controller.plan.matching import Where, find_fit, settle_bases
 from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
-from controller.plan.runs import retire_finished, stopped
+from controller.plan.transitions import adopted, cancelled, promoted, scored
 from controller.plan.world import World, names_of, slot_provider
 from controller.ports import ModelPatch, Ports, Provider
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
-from controller.state.recorded import Intent, Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Record, RunOutcome, Score, Slot
 
 # wire.md's source: the model tuning guide, a tuned model's input limit
 PROMPT_LIMIT = 40_000
@@ -44,10 +44,15 @@ class Serving:
 async def resolve(ports: Ports, name: str) -> Serving:
     """The model that serves under a name, as the ledger has it. Raises `ControllerError` where none does."""
     record = _record(await _records(ports), name)
-    slot = record.active
-    if slot is None:
+    if record.active is None:
         raise _refusal(f"no run of {name} serves yet", "`gitune status` says what it waits for.")
-    return Serving(name, slot_provider(slot, record), slot.model, slot.fingerprint, slot.attempt, record.prefix)
+    return _serving(record)
+
+
+def _serving(record: Record) -> Serving:
+    slot = record.active
+    assert slot is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
+    return Serving(record.name, slot_provider(slot, record), slot.model, slot.fingerprint, slot.attempt, record.prefix)
 
 
 async def generate(ports: Ports, name: str, prompt: str) -> str:
@@ -76,8 +81,7 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
         raise _refusal(f"the spec of {name} has no evaluation", "Add spec.evaluation, or score the training rows.")
     asked = model.evaluation
     result = await score(provider, slot.model, asked.dataset, asked.metric or EXACT_MATCH)
-    runs = tuple(replace(run, score=result) if run.model == slot.model else run for run in record.runs)
-    await _write(ports, world, replace(record, runs=runs), f"Score of {name}")
+    await _write(ports, world, scored(record, slot.model, result), f"Score of {name}")
     return result
 
 
@@ -101,13 +105,13 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     its_own = asks is not None and fit is not None and fit.slot.model == slot.model
     # The pending run's create was recorded as acted on; what a clone that nobody has pushed adds to that is no act.
     done = replace(
-        _serving(acted_on(record, world) if kept else record, slot),
+        promoted(acted_on(record, world) if kept else record, slot),
         orphaned=record.orphaned and asks is None,
         applied=world.desired.revision or "",
         prefix=asks.dataset.prefix if asks is not None and its_own else record.prefix,
     )
     await _write(ports, world, done, f"Promote {slot.model}")
-    return Serving(name, slot_provider(slot, done), slot.model, slot.fingerprint, slot.attempt, done.prefix)
+    return _serving(done)
 
 
 def _can_serve(slot: Slot, asks: DesiredModel | None, record: Record, world: World) -> bool:
@@ -118,16 +122,6 @@ def _can_serve(slot: Slot, asks: DesiredModel | None, record: Record, world: Wor
         return False
     ours = world.is_ours(remote, names_of(asks), slot.fingerprint, slot.attempt)
     return ours and remote.state is RemoteState.ACTIVE and run.outcome is RunOutcome.SUCCEEDED
-
-
-def _serving(record: Record, slot: Slot) -> Record:
-    """The record with that slot as the active one. Another run that tunes stays pending: the next pass sees to it."""
-    pending = record.pending
-    run = record.run(pending.model) if pending else None
-    tunes = pending is not None and pending.model != slot.model and (run is None or run.outcome is RunOutcome.TUNING)
-    freed = record if tunes else retire_finished(record)
-    others = tuple(s for s in (freed.active, *freed.retired) if s is not None and s.model != slot.model)
-    return replace(freed, active=replace(slot, tombstone="", tombstone_revision=""), retired=others)
 
 
 async def cancel(ports: Ports, settings: Settings, name: str) -> str:
@@ -141,8 +135,7 @@ async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     if remote.state not in TUNING:
         raise _refusal(f"{pending.model} does not tune any more ({remote.state})", "There is nothing to stop.")
     await _provider(ports, slot_provider(pending, record)).cancel(pending.model, remote.operation or pending.operation)
-    runs = tuple(stopped(r, RunOutcome.CANCELLED, _now(ports)) if r.model == pending.model else r for r in record.runs)
-    await _write(ports, world, replace(record, runs=runs), f"Cancel {pending.model}")
+    await _write(ports, world, cancelled(record, pending.model, _now(ports)), f"Cancel {pending.model}")
     return pending.model
 
 
@@ -171,56 +164,9 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
         raise _refusal(f"{full_name} is marked as {marked_as}", hint)
     marked = await provider.update(full_name, ModelPatch(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
-    slot = Slot(full_name, mark.fingerprint, mark.attempt, marked.state, marked.operation, model.provider)
-    earlier = (record.active, *record.retired) if record.active else record.retired
-    retired = tuple(kept for kept in earlier if kept.model != full_name)
-    run, intent = _adopted_run(model, remote, record, world), record.intent
-    if intent is not None and _is_settled_by(slot, intent, record, world):
-        run, intent = replace(run, cost=intent.cost if run.cost is None else run.cost), None
-    runs = (*(r for r in record.runs if r.model != full_name), run)
-    prefix = model.dataset.prefix
-    done = replace(
-        record,
-        active=slot,
-        retired=retired,
-        runs=runs,
-        intent=intent,
-        orphaned=False,
-        prefix=prefix,
-    )
+    done = adopted(record, model, (remote, marked), world)
     await _write(ports, world, done, f"Adopt {full_name}")
-    return Serving(name, model.provider, full_name, slot.fingerprint, slot.attempt, prefix)
-
-
-def _is_settled_by(adopted: Slot, intent: Intent, record: Record, world: World) -> bool:
-    """Whether an adopted model answers an open intent: one for other inputs may have made a run nobody knows yet."""
-    provider = intent.provider or record.provider
-    if provider != adopted.provider and provider in world.capabilities:
-        return False
-    inputs = (intent.fingerprint, intent.attempt)
-    return inputs == (adopted.fingerprint, adopted.attempt) or intent.model == adopted.model
-
-
-def _adopted_run(model: DesiredModel, remote: RemoteModel, record: Record, world: World) -> Run:
-    """The run of an adopted model. What one that is on record cost, when it began and how it scored stays so."""
-    training, known = model.training, record.run(remote.name)
-    return Run(
-        model=remote.name,
-        provider_type=training.provider_type,
-        base=training.base,
-        fingerprint=model.fingerprint,
-        attempt=model.attempt,
-        dataset_digest=training.dataset_digest,
-        written=training.hyperparameters,
-        resolved=remote.hyperparameters,
-        revision=world.desired.revision or "",
-        started=(known.started if known else "") or remote.created,
-        ended=remote.completed or remote.updated,
-        outcome=RunOutcome.SUCCEEDED,
-        losses=remote.losses,
-        score=known.score if known else None,
-        cost=known.cost if known else None,
-    )
+    return _serving(done)
 
 
 async def forget(ports: Ports, settings: Settings, name: str) -> None:

@@ -21,6 +21,7 @@ from controller.plan.actions import (
     Wait,
 )
 from controller.plan.grants import after_action
+from controller.plan.intents import opened, sent_again
 from controller.plan.rules.removal import never_ran
 from controller.plan.runs import advanced, each_slot, forward, retire_finished, tenths
 from controller.plan.transitions import after
@@ -30,7 +31,7 @@ from controller.state.desired import DeletionPolicy, DesiredModel, Sampling
 from controller.state.identity import without_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Answer, Intent, Record, RunOutcome, Slot
+from controller.state.recorded import Record, RunOutcome, Slot
 from controller.state.reviews import Decision
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -40,7 +41,7 @@ def conditions(record: Record, outcome: Outcome) -> tuple[Condition, ...]:
     """Available and Ready always; Reconciling and Stalled only while they are true."""
     reason, message = why(outcome, record)
     message = _said_before(record, reason, message)
-    found = [_available(record, outcome, reason, message), _ready(record, outcome, reason, message)]
+    found = [_available(record, reason, message), _ready(record, outcome, reason, message)]
     if _is_on_the_way(outcome, reason):
         found.append(Condition(ConditionType.RECONCILING, Truth.TRUE, reason, message))
     if _is_held(outcome) and reason.traits.needs_person:
@@ -70,12 +71,11 @@ def _worded(message: str) -> str:
     return _NUMBER.sub("0", message)
 
 
-def _available(record: Record, outcome: Outcome, reason: Reason, message: str) -> Condition:
+def _available(record: Record, reason: Reason, message: str) -> Condition:
     active = record.active
     if active is None:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, "no run serves yet")
-    is_lost = reason is Reason.LOST and outcome.action.model == active.model
-    if is_lost or active.state != RemoteState.ACTIVE:
+    if active.state != RemoteState.ACTIVE:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, message)
     return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.RUN_SUCCEEDED, f"{active.model} serves")
 
@@ -112,34 +112,13 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
         if not isinstance(action, Tune):
             continue
         record = _record_for(action.desired, world, records)
-        if record.intent is None or not _is_for(record.intent, action):
-            intent = _new_intent(action, world, nonces[action.name], now)
+        new = opened(action, world.desired.revision or "", nonces[action.name], now)
+        intent = sent_again(record.intent, new)
+        if intent is new:
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
-            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)
-        else:
-            # One more is about to leave, which may be the one that nobody comes to record.
-            record = replace(record, intent=replace(record.intent, answer=Answer.REPEATED))
-        records[action.name] = record
+            record = replace(record, attempted=new.revision or record.attempted)
+        records[action.name] = replace(record, intent=intent)
     return records
-
-
-def _new_intent(action: Tune, world: World, nonce: str, now: str) -> Intent:
-    return Intent(
-        model=action.model,
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
-        nonce=nonce,
-        revision=world.desired.revision or "",
-        provider=action.provider,
-        since=now,
-        cost=action.cost.high if action.cost else None,
-        training=action.desired.training,
-    )
-
-
-def _is_for(intent: Intent, action: Tune) -> bool:
-    wanted = (action.model, action.fingerprint, action.attempt, action.provider)
-    return (intent.model, intent.fingerprint, intent.attempt, intent.provider) == wanted
 
 
 def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[str, Record]:

@@ -24,13 +24,14 @@ from controller.plan.actions import (
     Wait,
 )
 from controller.plan.cost import cost
+from controller.plan.intents import answered, not_sent, settled, waited_for
 from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
 from controller.plan.world import World
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Answer, Intent, Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Intent, Record, Run, RunOutcome, Score, Slot
 
 
 def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
@@ -64,11 +65,11 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
 def _after_held(record: Record, outcome: Held, world: World, now: str) -> Record:
     intent = record.intent
     if intent is not None and isinstance(outcome.action, Tune):
-        return replace(record, intent=_answered(intent, outcome.reason, now))
+        return replace(record, intent=answered(intent, outcome.reason, now))
     if intent is not None and any(isinstance(action, Tune) for action in outcome.skipped):
-        return replace(record, intent=_unsent(intent))
+        return replace(record, intent=not_sent(intent))
     if outcome.score is not None:
-        return _scored(_with_judged_run(record, outcome.action, world, now), outcome.action.model, outcome.score)
+        return scored(_with_judged_run(record, outcome.action, world, now), outcome.action.model, outcome.score)
     return record
 
 
@@ -80,27 +81,6 @@ def _with_judged_run(record: Record, action: Action, world: World, now: str) -> 
     return replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
 
 
-def _answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
-    """The intent after a create that made nothing to be seen.
-
-    Where we choose the id, one that made nothing is used again; else it would look like a lost answer.
-    """
-    if reason is Reason.OUTCOME_UNKNOWN:
-        return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)
-    if reason.traits.not_sent:
-        return _unsent(intent)
-    if not intent.model or not reason.traits.keeps_intent:
-        return None
-    if reason.traits.refused and intent.answer is Answer.OPEN:
-        return replace(intent, answer=Answer.REFUSED)
-    return intent
-
-
-def _unsent(intent: Intent) -> Intent | None:
-    """Its request of this pass surely never left: nobody has to look for a model, unless one left earlier."""
-    return intent if intent.answer in {Answer.LOST, Answer.REPEATED} else None
-
-
 def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
     if action.reason is Reason.SPEC_MISSING:
         return replace(record, missing=True)
@@ -109,16 +89,8 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
     if action.reason is Reason.HISTORY_LIMIT:
         return _with_tombstones(record, {action.model}, world, now)
     if action.reason is Reason.VISIBILITY:
-        return _waited_for(record, now)
+        return replace(record, intent=waited_for(record.intent, now))
     return _with_found_run(record, action, world, now)
-
-
-def _waited_for(record: Record, now: str) -> Record:
-    """What was sent at times that are not recorded is waited for from the first pass that no longer asks for it."""
-    intent = record.intent
-    if intent is None or intent.answer is not Answer.REPEATED:
-        return record
-    return replace(record, intent=replace(intent, answer=Answer.LOST, since=now))
 
 
 def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:
@@ -161,7 +133,7 @@ def _after_delete(record: Record, action: Delete) -> Record:
 def _after_create(record: Record, action: Tune, remote: RemoteModel | None, revision: str, now: str) -> Record:
     if remote is None:
         return record
-    record = _settled(record, action)
+    record = replace(record, intent=settled(record.intent, action))
     if _is_known(record, remote):
         return record
     slot = Slot(
@@ -184,7 +156,7 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, worl
     if remote is None:
         return record
     found = _found_run(record, action, remote, world, now)
-    record = _settled(record, action)
+    record = replace(record, intent=settled(record.intent, action))
     if _is_known(record, remote):
         return record
     slot = Slot(
@@ -208,13 +180,6 @@ def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World,
     return replace(began, fingerprint=action.fingerprint, cost=cost)
 
 
-def _settled(record: Record, action: Tune | Adopt) -> Record:
-    """Without the intent whose outcome is known now; one that another controller has opened meanwhile stays."""
-    intent = record.intent
-    its_own = intent is not None and (intent.fingerprint, intent.attempt) == (action.fingerprint, action.attempt)
-    return replace(record, intent=None) if its_own else record
-
-
 def _is_known(record: Record, remote: RemoteModel) -> bool:
     """Whether another controller has recorded the model while our answer was on its way; it may have gone on since."""
     known = record.run(remote.name)
@@ -230,17 +195,14 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
     )
     if record.run(slot.model) is None:
         record = replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
-    others = tuple(s for s in record.retired if s.model != slot.model)
-    record = replace(record, retired=others, provider=action.provider, attempted=revision, orphaned=False)
+    retired = tuple(s for s in record.retired if s.model != slot.model)
+    record = replace(record, retired=retired, provider=action.provider, attempted=revision, orphaned=False)
     if record.pending is not None and record.pending.model == slot.model:
         record = replace(record, pending=None)
     if remote.state is not RemoteState.ACTIVE:
         return replace(_retire_active_twin(record, slot), pending=slot)
-    old = record.active
-    if old is not None and old.model != slot.model:
-        record = replace(record, retired=(old, *record.retired))
-    record = replace(record, active=slot, applied=revision, prefix=action.desired.dataset.prefix)
-    return _scored(record, slot.model, outcome.score) if outcome.score else record
+    record = replace(_with_active(record, slot), applied=revision, prefix=action.desired.dataset.prefix)
+    return scored(record, slot.model, outcome.score) if outcome.score else record
 
 
 def _retire_active_twin(record: Record, slot: Slot) -> Record:
@@ -252,8 +214,10 @@ def _after_cancel(record: Record, action: Cancel, now: str) -> Record:
     late = action.reason is Reason.DEADLINE_EXCEEDED
     outcome = RunOutcome.DEADLINE_EXCEEDED if late else RunOutcome.CANCELLED
     # Another controller may have seen its end before our cancel came too late: that end stands.
-    hit = {r.model for r in record.runs if r.model == action.model and r.outcome is RunOutcome.TUNING}
-    runs = tuple(stopped(r, outcome, now) if r.model in hit else r for r in record.runs)
+    runs = tuple(
+        stopped(r, outcome, now) if r.model == action.model and r.outcome is RunOutcome.TUNING else r
+        for r in record.runs
+    )
     pending = record.pending
     if late or pending is None or pending.model != action.model:
         return replace(record, runs=runs)
@@ -268,5 +232,70 @@ def _after_orphan(record: Record, action: Orphan) -> Record:
     return replace(record, orphaned=True, intent=None, delete_approved=False)
 
 
-def _scored(record: Record, model: str, score: Score) -> Record:
+def scored(record: Record, model: str, score: Score) -> Record:
+    """The record with the score of one run."""
     return replace(record, runs=tuple(replace(r, score=score) if r.model == model else r for r in record.runs))
+
+
+# ── what a person asks for ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def promoted(record: Record, slot: Slot) -> Record:
+    """The record with a slot's run serving. Another run that tunes stays pending: the next pass sees to it."""
+    pending = record.pending
+    run = record.run(pending.model) if pending else None
+    tunes = pending is not None and pending.model != slot.model and (run is None or run.outcome is RunOutcome.TUNING)
+    return _with_active(
+        record if tunes else retire_finished(record), replace(slot, tombstone="", tombstone_revision="")
+    )
+
+
+def cancelled(record: Record, model: str, now: str) -> Record:
+    """The record of a run that a person stopped. It stays pending: its spec holds until it asks for something else."""
+    runs = tuple(stopped(r, RunOutcome.CANCELLED, now) if r.model == model else r for r in record.runs)
+    return replace(record, runs=runs)
+
+
+def adopted(record: Record, model: DesiredModel, remotes: tuple[RemoteModel, RemoteModel], world: World) -> Record:
+    """The record with a model that a person took under a spec's name; ``remotes``: before and after it got our mark.
+
+    An open intent is settled where the model answers it: one for other inputs may have made a run nobody knows yet.
+    """
+    remote, marked = remotes
+    slot = Slot(remote.name, model.fingerprint, model.attempt, marked.state, marked.operation, model.provider)
+    run, intent = _adopted_run(record, model, remote, world), record.intent
+    if intent is not None and _is_settled_by(slot, intent, record, world):
+        run, intent = replace(run, cost=intent.cost if run.cost is None else run.cost), None
+    runs = (*(r for r in record.runs if r.model != remote.name), run)
+    record = replace(record, runs=runs, intent=intent, orphaned=False, prefix=model.dataset.prefix)
+    return _with_active(record, slot)
+
+
+def _with_active(record: Record, slot: Slot) -> Record:
+    others = (record.active, *record.retired) if record.active else record.retired
+    return replace(record, active=slot, retired=tuple(kept for kept in others if kept.model != slot.model))
+
+
+def _is_settled_by(adopted: Slot, intent: Intent, record: Record, world: World) -> bool:
+    provider = intent.provider or record.provider
+    if provider != adopted.provider and provider in world.capabilities:
+        return False
+    inputs = (intent.fingerprint, intent.attempt)
+    return inputs == (adopted.fingerprint, adopted.attempt) or intent.model == adopted.model
+
+
+def _adopted_run(record: Record, model: DesiredModel, remote: RemoteModel, world: World) -> Run:
+    """The run of an adopted model. What one that is on record cost, when it began and how it scored stays so."""
+    known = record.run(remote.name)
+    began = new_run(model.training, model.attempt, remote, world.desired.revision or "", "")
+    return replace(
+        began,
+        fingerprint=model.fingerprint,
+        started=(known.started if known else "") or began.started,
+        ended=remote.completed or remote.updated,
+        outcome=RunOutcome.SUCCEEDED,
+        completed_steps=remote.progress.completed_steps,
+        losses=remote.losses,
+        score=known.score if known else None,
+        cost=known.cost if known else None,
+    )

@@ -281,7 +281,7 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "an unknown outcome costs nothing to forget",
-        "plan/transitions.py",
+        "plan/intents.py",
         "        return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)",
         "        return None",
         ("S1", "S4", "L1", "S8"),  # what may have been paid for counts as spent, too
@@ -393,9 +393,9 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "a late answer closes the intent of another create",
-        "plan/transitions.py",
-        "    return replace(record, intent=None) if its_own else record",
-        "    return replace(record, intent=None)",
+        "plan/intents.py",
+        "    return None if its_own else intent",
+        "    return None",
         ("S1", "L1", "S4"),
     ),
     Planted(
@@ -408,8 +408,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "an intent is no act",
         "plan/record.py",
-        "            record = replace(record, intent=intent, attempted=intent.revision or record.attempted)",
-        "            record = replace(record, intent=intent)",
+        "            record = replace(record, attempted=new.revision or record.attempted)",
+        "            pass",
         ("S1", "S7"),
     ),
     Planted(
