@@ -209,7 +209,7 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
         gone = seen.presence(action.model) is Presence.ABSENT
         why = f"{action.model} cannot be read: it is not deleted"
         return Done(action) if gone else Held(action, Reason.PROVIDER_UNREADABLE, why)
-    wanted = next((model for model in desired.models if model.name == action.name), None)
+    wanted = desired.model(action.name)
     record = world.recorded.records.get(action.name)
     slot = Slot(action.model, action.fingerprint, action.attempt, remote.state)
     names = names_of(wanted) if wanted else replace(world, desired=desired).marks_of(record, slot) if record else ()

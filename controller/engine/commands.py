@@ -14,7 +14,7 @@ from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
 from controller.plan.transitions import adopted, cancelled, promoted, scored
 from controller.plan.world import World, names_of, slot_provider
-from controller.ports import ModelPatch, Ports, Provider
+from controller.ports import ModelPatch, Ports, Provider, written_now
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
@@ -91,8 +91,8 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     The kept run that the spec has gone back to, where that is so; else the pending one.
     """
     world = await _look(ports, settings)
-    record = refreshed(_record(world.recorded.records, name), world, _now(ports), _names(world, name))
-    asks = next((m for m in world.desired.models if m.name == name), None)
+    record = refreshed(_record(world.recorded.records, name), world, written_now(ports.clock), _names(world, name))
+    asks = world.spec(name)
     fit = find_fit(asks, record, world) if asks is not None else None
     kept = fit is not None and fit.where is Where.RETIRED and _can_serve(fit.slot, asks, record, world)
     slot = fit.slot if fit is not None and kept else record.pending
@@ -135,7 +135,7 @@ async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     if remote.state not in TUNING:
         raise _refusal(f"{pending.model} does not tune any more ({remote.state})", "There is nothing to stop.")
     await _provider(ports, slot_provider(pending, record)).cancel(pending.model, remote.operation or pending.operation)
-    await _write(ports, world, cancelled(record, pending.model, _now(ports)), f"Cancel {pending.model}")
+    await _write(ports, world, cancelled(record, pending.model, written_now(ports.clock)), f"Cancel {pending.model}")
     return pending.model
 
 
@@ -235,12 +235,8 @@ async def _write(ports: Ports, world: World, record: Record, message: str) -> No
     await ports.ledger.save({**world.recorded.records, record.name: record}, world.recorded.tip, message)
 
 
-def _now(ports: Ports) -> str:
-    return ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _names(world: World, name: str) -> tuple[str, ...]:
-    found = next((m for m in world.desired.models if m.name == name), None)
+    found = world.spec(name)
     return names_of(found) if found else (name,)
 
 
@@ -252,7 +248,7 @@ def _record(records: Mapping[str, Record], name: str) -> Record:
 
 
 def _desired(world: World, name: str) -> DesiredModel:
-    found = next((model for model in world.desired.models if model.name == name), None)
+    found = world.spec(name)
     if found is None:
         known = ", ".join(sorted(model.name for model in world.desired.models)) or "none"
         raise _refusal(

@@ -117,9 +117,7 @@ def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:
     place, former = spec.place, spec.model.metadata.former_names
     if base is None:
         where = spec.spot(("spec", "baseModel"))
-        message = "the spec it is tuned on cannot be used"
-        hint = "mend that spec first"
-        problem = Problem(where.file, where.line, where.column, "GT308", message, hint=hint)
+        problem = where.problem("GT308", "the spec it is tuned on cannot be used", "fix that spec first")
         errors = (*errors, *reading.judged((problem,)))
         reading.invalid[spec.name] = InvalidModel(spec.name, place, Reason.INVALID_SPEC, errors, former)
     elif errors or found.training is None:

@@ -115,8 +115,7 @@ class _Asked:
 
     def problem(self, error: Unreadable) -> Problem:
         """Why its file cannot be read, at the place that names it."""
-        place = self.spec.spot((*self.where, "path"))
-        return Problem(place.file, place.line, place.column, error.code, error.message, hint=error.hint)
+        return self.spec.spot((*self.where, "path")).problem(error.code, error.message, error.hint)
 
 
 def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
@@ -201,13 +200,10 @@ def _advice(spec: LoadedSpec, training: Loaded) -> list[Problem]:
     said = spec.model.spec
     given = hyperparameters(spec)
     found = dataset.advise_hyperparameters(len(training.read.rows), given, said.task_type)
-    problems = []
-    for advice in found:
-        place = spec.spot(("spec", "hyperparameters", advice.field))
-        problems.append(
-            Problem(place.file, place.line, place.column, advice.code, advice.message, advice.severity, advice.hint)
-        )
-    return problems
+    return [
+        spec.spot(("spec", "hyperparameters", one.field)).problem(one.code, one.message, one.hint, one.severity)
+        for one in found
+    ]
 
 
 def hyperparameters(spec: LoadedSpec) -> Hyperparameters:

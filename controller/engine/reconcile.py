@@ -29,7 +29,7 @@ from controller.plan.grants import with_allowed
 from controller.plan.planner import make_plan, ungranted
 from controller.plan.record import next_records, with_intents
 from controller.plan.world import ReviewRule, World, as_recorded, slot_provider
-from controller.ports import Ports
+from controller.ports import Ports, written_now
 from controller.settings import Settings
 from controller.spans import span
 from controller.state.desired import Desired
@@ -172,7 +172,7 @@ async def _with_allowed(world: World, approval: Approval, ports: Ports) -> World
         return world
     missing = ungranted(replace(world, allowed=frozenset(), review=ReviewRule.GRANTS))
     wanted = {name: bases for name, bases in missing.items() if name in world.allowed}
-    records = with_allowed(world, wanted, approval.by, _now(ports))
+    records = with_allowed(world, wanted, approval.by, written_now(ports.clock))
     if records == world.recorded.records:
         return world
     names = ", ".join(sorted(world.allowed))
@@ -185,7 +185,7 @@ async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:
     nonces = {a.name: ports.chance.nonce() for a in plan.actions if isinstance(a, Tune)}
     if not nonces:
         return world
-    records = with_intents(world, plan.actions, nonces, _now(ports))
+    records = with_intents(world, plan.actions, nonces, written_now(ports.clock))
     names = ", ".join(sorted(nonces))
     tip = await ports.ledger.save(records, world.recorded.tip, f"Intend to create: {names}")
     point("intent.saved")
@@ -194,7 +194,7 @@ async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:
 
 async def _save(world: World, outcomes: Sequence[Outcome], ports: Ports) -> Mapping[str, Record]:
     """Record what happened. Effects are done, so a lost race is rebuilt on what the other one wrote."""
-    now = _now(ports)
+    now = written_now(ports.clock)
     for _ in range(_SAVE_TRIES):
         records = next_records(world, outcomes, now)
         try:
@@ -233,10 +233,6 @@ def _is_overtaken(outcome: Outcome, before: Recorded, now: Recorded) -> bool:
     if not isinstance(outcome, Held) or not isinstance(action, Tune):
         return False
     return before.nonce(action.name) != now.nonce(action.name)
-
-
-def _now(ports: Ports) -> str:
-    return ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Desired]]:

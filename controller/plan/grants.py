@@ -274,7 +274,7 @@ def asked_for(model: DesiredModel) -> str:
 def asked_by(desired: Desired, names: Sequence[str]) -> str:
     """The same of one name, or of one it had, in what a whole revision asks for."""
     for name in names:
-        model = next((model for model in desired.models if model.name == name), None)
+        model = desired.model(name)
         if model is not None:
             return asked_for(model)
         if any(broken.name == name for broken in desired.invalid):

@@ -96,7 +96,7 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
 def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:
     """A run that is held for how it ended is known, also where it was only found by its mark: it was paid for."""
     remote = world.observed.model(action.provider, action.model)
-    asks = next((m for m in world.desired.models if m.name == action.name), None)
+    asks = world.spec(action.name)
     if not action.reason.traits.ends_run or remote is None or asks is None or record.run(action.model) is not None:
         return record
     return replace(record, runs=(*record.runs, _paid_run(action, asks, remote, world, now)))
@@ -171,7 +171,7 @@ def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World,
     """The run of an open intent, which may no longer be what the spec asks."""
     intent = record.intent
     revision, cost = (intent.revision, intent.cost) if intent else ("", None)
-    asks = next((m for m in world.desired.models if m.name == action.name), None)
+    asks = world.spec(action.name)
     told = (intent.training if intent else None, asks.training if asks else None)
     # A ledger can be written by hand, and an older Gitune kept no inputs: only those of the mark count as known.
     known = next((t for t in told if t is not None and fingerprint(t) == action.fingerprint), None)

@@ -38,6 +38,7 @@ __all__ = [
     "Source",
     "SpecReader",
     "Tree",
+    "written_now",
 ]
 
 
@@ -260,6 +261,11 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
+
+
+def written_now(clock: Clock) -> str:
+    """The time of now as records have it: RFC 3339 UTC, whole seconds."""
+    return clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Chance(Protocol):

@@ -14,7 +14,7 @@ from controller.errors import ControllerError, RevisionConflict, SourceError
 from controller.plan.grants import INVALID, asks_else, covered, parts_moved, reviews_of, standing_refusal, with_review
 from controller.plan.planner import ungranted
 from controller.plan.world import ReviewRule, World, names_of
-from controller.ports import Opened, Relation
+from controller.ports import Opened, Relation, written_now
 from controller.ports.code_host import CodeHost, Pull
 from controller.report.formatting import listed, short
 from controller.review.evidence import Evidence, evidence_of
@@ -186,7 +186,7 @@ class Judge:
             branch=self.branch,
             commit=commit or self.revision,
             by=by,
-            at=time_of(self.opened),
+            at=written_now(self.opened.ports.clock),
             comment=comment,
             why=why,
         )
@@ -312,8 +312,3 @@ def _names(name: str, world: World) -> tuple[str, ...]:
     model, record = world.spec(name), world.recorded.records.get(name)
     had = names_of(model)[1:] if model is not None else record.former_names if record is not None else ()
     return (name, *had)
-
-
-def time_of(opened: Opened) -> str:
-    """The time of a review, RFC 3339 UTC."""
-    return opened.ports.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")

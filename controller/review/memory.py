@@ -6,26 +6,29 @@ A plan's memory is what a merge can grant: what of it cannot be read grants noth
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
 
 from controller.settings import Settings
 from controller.state.identity import NAME
 from controller.state.reviews import Basis
 
-_VERSION, _FIRST_VERSION = 2, 1
 _STAMPS_LIMIT = 1 << 20  # bytes, unpacked
-_DIGEST = re.compile(r"[0-9a-f]{32}")
-_FINGERPRINT = re.compile(r"(?:[0-9a-f]{64})?")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|")
-_PART = re.compile(r"(?:[0-9a-f]{6})?")
-_WORD = re.compile(r"[A-Za-z]{1,40}")
 _OURS = re.compile(r'\{"v":[0-9]{1,4},"purpose":"plan"[,}]')
+_Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+_Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
+_Commit = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64}|)\Z")]
+_Part = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{6})?\Z")]
+_Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{1,40}\Z")]
+_Name = Annotated[str, msgspec.Meta(pattern=rf"^(?:{NAME.pattern})\Z")]
+_T = TypeVar("_T")
 
 
 class StoryStage(StrEnum):
@@ -66,21 +69,62 @@ class Memory:
     posted: str = ""
 
 
+class _Written(msgspec.Struct):
+    v: Literal[2]
+    purpose: Literal["plan"]
+    stage: StoryStage
+    head: _Commit
+    base: str
+    config: _Part
+    names: tuple[_Name, ...]
+    commit: _Commit
+    posted: str
+    stamps: str | None
+
+
+class _First(msgspec.Struct):
+    """What an older release wrote: of a plan it is too little, the story of a merge goes on."""
+
+    v: Literal[1]
+    purpose: Literal["plan"]
+    stage: Literal["refused", "applying", "done"]
+    head: _Commit
+    stamps: str
+    commit: _Commit = ""
+
+
+class _Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    name: _Name
+    action: _Word
+    reason: _Word
+    asked: _Digest
+    digest: _Digest
+    fingerprint: _Fingerprint
+    attempt: int
+    spec: _Part
+    dataset: _Part
+    base: _Part
+    observed: _Part
+
+
+_BASIS = _Row.__struct_fields__[1:]
+
+
 def written(memory: Memory) -> str:
     """One line of JSON in ASCII, without what could end an HTML comment."""
-    said: dict[str, object] = {
-        "v": _VERSION,
-        "purpose": "plan",
-        "stage": str(memory.stage),
-        "head": memory.head,
-        "base": memory.base,
-        "config": memory.config,
-        "names": list(memory.names),
-        "commit": memory.commit,
-        "posted": memory.posted,
-        "stamps": None if memory.stamps is None else _packed(memory.stamps),
-    }
-    text = json.dumps(said, separators=(",", ":"), ensure_ascii=True)
+    said = _Written(
+        v=2,
+        purpose="plan",
+        stage=memory.stage,
+        head=memory.head,
+        base=memory.base,
+        config=memory.config,
+        names=memory.names,
+        commit=memory.commit,
+        posted=memory.posted,
+        stamps=None if memory.stamps is None else _packed(memory.stamps),
+    )
+    text = json.dumps(msgspec.to_builtins(said), separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("--", "-\\u002d")
 
 
@@ -90,10 +134,12 @@ def is_plan(text: str) -> bool:
 
 
 def read(text: str) -> Memory | None:
-    """What a text remembers; None where it is no memory of this version, or not whole."""
+    """What a text remembers; None where it is no memory of a version that is known, or not whole."""
     try:
-        return _memory(json.loads(text))
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error, zlib.error):
+        said = msgspec.json.decode(text)
+        is_first = isinstance(said, dict) and said.get("v") == 1
+        return _first(msgspec.convert(said, _First)) if is_first else _memory(msgspec.convert(said, _Written))
+    except (ValueError, msgspec.MsgspecError, RecursionError, zlib.error):
         return None
 
 
@@ -104,94 +150,37 @@ def config_digest(settings: Settings) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()[:6]
 
 
-def _memory(said: dict[str, object]) -> Memory | None:
-    if said["purpose"] != "plan":
-        return None
-    if said["v"] == _FIRST_VERSION:
-        return _first(said)
-    if said["v"] != _VERSION:
-        return None
-    packed, names = said["stamps"], said["names"]
-    if not isinstance(names, list):
-        return None
+def _memory(said: _Written) -> Memory:
     return Memory(
-        stage=StoryStage(_text(said["stage"])),
-        head=_checked(said["head"], _COMMIT),
-        base=_text(said["base"]),
-        config=_checked(said["config"], _PART),
-        stamps=None if packed is None else _unpacked(_text(packed)),
-        names=tuple(_checked(name, NAME) for name in names),
-        commit=_checked(said["commit"], _COMMIT),
-        posted=_text(said["posted"]),
+        stage=said.stage,
+        head=said.head,
+        base=said.base,
+        config=said.config,
+        stamps=None if said.stamps is None else tuple(map(_stamp, _unpacked(said.stamps, list[_Row]))),
+        names=said.names,
+        commit=said.commit,
+        posted=said.posted,
     )
 
 
-def _first(said: dict[str, object]) -> Memory | None:
-    """The story of a merge that an older release began to tell goes on; a plan of it grants nothing."""
-    stage, packed = StoryStage(_text(said["stage"])), said.get("stamps")
-    if stage not in {StoryStage.REFUSED, StoryStage.APPLYING, StoryStage.DONE} or packed is None:
-        return None
-    names = [_checked(row[0], NAME) for row in _rows(_text(packed)) if isinstance(row, list) and row]
-    head, commit = _checked(said["head"], _COMMIT), _checked(said.get("commit", ""), _COMMIT)
-    return Memory(stage, head, names=tuple(dict.fromkeys(names)), commit=commit)
+def _first(said: _First) -> Memory:
+    names = [msgspec.convert(row[0], _Name) for row in _unpacked(said.stamps, list[list[Any]]) if row]
+    return Memory(StoryStage(said.stage), said.head, names=tuple(dict.fromkeys(names)), commit=said.commit)
 
 
 def _packed(stamps: tuple[Stamp, ...]) -> str:
-    rows = [[stamp.name, *_row(stamp.basis)] for stamp in stamps]
-    raw = json.dumps(rows, separators=(",", ":"), ensure_ascii=True).encode()
-    return base64.b64encode(zlib.compress(raw, 9)).decode()
+    rows = [_Row(stamp.name, **{key: getattr(stamp.basis, key) for key in _BASIS}) for stamp in stamps]
+    return base64.b64encode(zlib.compress(msgspec.json.encode(rows), 9)).decode()
 
 
-def _row(one: Basis) -> list[object]:
-    parts = [one.spec, one.dataset, one.base, one.observed]
-    return [one.action, one.reason, one.asked, one.digest, one.fingerprint, one.attempt, *parts]
-
-
-def _unpacked(packed: str) -> tuple[Stamp, ...]:
-    return tuple(_stamp(row) for row in _rows(packed))
-
-
-def _rows(packed: str) -> list[object]:
+def _unpacked(packed: str, kind: type[_T]) -> _T:
     opened = zlib.decompressobj()
     raw = opened.decompress(base64.b64decode(packed, validate=True), _STAMPS_LIMIT)
     if not opened.eof:
         raise ValueError("more than a memory holds")
-    rows = json.loads(raw)
-    if not isinstance(rows, list):
-        raise TypeError("not a list")
-    return rows
+    return msgspec.json.decode(raw, type=kind)
 
 
-def _stamp(row: object) -> Stamp:
-    if not isinstance(row, list) or len(row) != 11:  # noqa: PLR2004 - the fields of a stamp
-        raise ValueError("not a stamp")
-    name, action, reason, asked, digest, fingerprint, attempt, *parts = row
-    if not isinstance(attempt, int) or isinstance(attempt, bool):
-        raise TypeError("not a number")
-    spec, dataset, base, observed = (_checked(part, _PART) for part in parts)
-    basis = Basis(
-        action=_checked(action, _WORD),
-        reason=_checked(reason, _WORD),
-        asked=_checked(asked, _DIGEST),
-        digest=_checked(digest, _DIGEST),
-        fingerprint=_checked(fingerprint, _FINGERPRINT),
-        attempt=attempt,
-        spec=spec,
-        dataset=dataset,
-        base=base,
-        observed=observed,
-    )
-    return Stamp(_checked(name, NAME), basis)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _checked(value: object, pattern: re.Pattern[str]) -> str:
-    text = _text(value)
-    if not pattern.fullmatch(text):
-        raise ValueError("not what stands there")
-    return text
+def _stamp(row: _Row) -> Stamp:
+    name, *basis = msgspec.structs.astuple(row)
+    return Stamp(name, Basis(**dict(zip(_BASIS, basis, strict=True))))

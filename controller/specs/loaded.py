@@ -153,7 +153,7 @@ def former_name_problems(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Prob
             else:
                 continue
             hint = "remove it from formerNames, unless the other one is to give the name up"
-            yield spec, _problem(spec, ("metadata", "formerNames", number), "GT302", message, hint)
+            yield spec, spec.spot(("metadata", "formerNames", number)).problem("GT302", message, hint)
 
 
 def _provider_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[LoadedSpec, Problem]]:
@@ -162,7 +162,7 @@ def _provider_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tupl
         provider = spec.model.spec.provider
         if provider is not None and provider not in settings.providers:
             message = f"there is no provider {provider} in gitune.yaml"
-            yield spec, _problem(spec, ("spec", "provider"), "GT307", message, f"the providers there are {known}")
+            yield spec, spec.spot(("spec", "provider")).problem("GT307", message, f"the providers there are {known}")
 
 
 def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[LoadedSpec, Problem]]:
@@ -174,7 +174,7 @@ def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[Lo
         if base is None:
             continue
         if base == spec.name:
-            yield spec, _problem(spec, _FROM, "GT304", f"{base} is to be tuned on itself", "name another spec")
+            yield spec, spec.spot(_FROM).problem("GT304", f"{base} is to be tuned on itself", "name another spec")
         elif base not in present:
             names = ", ".join(sorted(present - {spec.name})[:10])
             hint = (
@@ -182,15 +182,16 @@ def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[Lo
                 if names
                 else "write a spec of that name, or take a `models/…` as the base"
             )
-            yield spec, _problem(spec, _FROM, "GT303", f"there is no spec {base}", hint)
+            yield spec, spec.spot(_FROM).problem("GT303", f"there is no spec {base}", hint)
         elif spec.name in circles:
             message = f"the specs are tuned on each other in a circle: {circles[spec.name]}"
-            yield spec, _problem(spec, _FROM, "GT305", message, "give one of them a model of the provider as its base")
+            hint = "give one of them a model of the provider as its base"
+            yield spec, spec.spot(_FROM).problem("GT305", message, hint)
         elif base in by_name and _provider(by_name[base], settings) != _provider(spec, settings):
             message = (
                 f"{base} is tuned by {_provider(by_name[base], settings)}, this spec by {_provider(spec, settings)}"
             )
-            yield spec, _problem(spec, _FROM, "GT306", message, "a model can only be tuned further where it is")
+            yield spec, spec.spot(_FROM).problem("GT306", message, "a model can only be tuned further where it is")
 
 
 def _circles(by_name: Mapping[str, LoadedSpec]) -> dict[str, str]:
@@ -221,13 +222,8 @@ def _fallen_bases(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Problem]]:
         if (base := base_of(spec)) in broken:
             place = broken[base].place
             message = f"its base spec {base} at {place.file}:{place.line} is not valid"
-            yield spec, _problem(spec, _FROM, "GT308", message, f"fix {base} first")
+            yield spec, spec.spot(_FROM).problem("GT308", message, f"fix {base} first")
 
 
 def _provider(spec: LoadedSpec, settings: Settings) -> str:
     return spec.model.spec.provider or settings.default_provider
-
-
-def _problem(spec: LoadedSpec, path: Path, code: str, message: str, hint: str) -> Problem:
-    place = spec.spot(path)
-    return Problem(place.file, place.line, place.column, code, message, hint=hint)

@@ -311,7 +311,7 @@ def _shared_names(readings: Sequence[LoadedSpec | BrokenSpec]) -> Iterator[Probl
         for place in all_places if len(all_places) > 1 else ():
             others = " and ".join(f"{p.file}:{p.line}" for p in all_places if p != place)
             message = f"the name {name} is used twice: here and at {others}"
-            yield Problem(place.file, place.line, place.column, "GT301", message, hint="give one of them another name")
+            yield place.problem("GT301", message, "give one of them another name")
 
 
 def _broken(readings: Sequence[LoadedSpec | BrokenSpec], shared: Sequence[Problem]) -> tuple[BrokenSpec, ...]:

@@ -104,6 +104,10 @@ class Place:
     line: int = 1
     column: int = 1
 
+    def problem(self, code: str, message: str, hint: str = "", severity: Severity = Severity.ERROR) -> Problem:
+        """Something wrong here."""
+        return Problem(self.file, self.line, self.column, code, message, severity, hint)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredModel:
@@ -166,6 +170,10 @@ class Desired:
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     doubtful: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def model(self, name: str) -> DesiredModel | None:
+        """The valid spec of a name."""
+        return next((model for model in self.models if model.name == name), None)
 
     @property
     def names(self) -> frozenset[str]:
