@@ -16,15 +16,7 @@ from controller.specs.codes import with_severities
 from controller.specs.loaded import LoadedSpec, SpecFile, check_references, order
 from controller.specs.loading import joined, read_file, spec_paths
 from controller.specs.models import FromSpecSection
-from controller.state.desired import (
-    Base,
-    BaseModel,
-    Desired,
-    DesiredModel,
-    FromSpec,
-    InvalidModel,
-    Sampling,
-)
+from controller.state.desired import Base, BaseModel, Desired, DesiredModel, FromSpec, InvalidModel, Sampling
 from controller.state.reasons import Reason
 
 SPEC_LIMIT = 1 << 20  # bytes; the YAML door refuses more

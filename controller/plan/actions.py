@@ -217,21 +217,7 @@ class Nothing(_Item):
 Tune = Create | Retune  # what pays
 Action = Create | Retune | Wait | Promote | Update | Reuse | Adopt | Cancel | Delete | Orphan | Hold | Nothing
 WORDS: tuple[str, ...] = tuple(
-    kind.word
-    for kind in (
-        Create,
-        Retune,
-        Wait,
-        Promote,
-        Update,
-        Reuse,
-        Adopt,
-        Cancel,
-        Delete,
-        Orphan,
-        Hold,
-        Nothing,
-    )
+    kind.word for kind in (Create, Retune, Wait, Promote, Update, Reuse, Adopt, Cancel, Delete, Orphan, Hold, Nothing)
 )
 
 

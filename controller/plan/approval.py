@@ -7,19 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from controller.plan.actions import (
-    Action,
-    Delete,
-    Guard,
-    Hold,
-    Nothing,
-    Plan,
-    Promote,
-    Reuse,
-    Tune,
-    Update,
-    Wait,
-)
+from controller.plan.actions import Action, Delete, Guard, Hold, Nothing, Plan, Promote, Reuse, Tune, Update, Wait
 from controller.plan.world import World
 from controller.settings import Policy
 from controller.state.capabilities import Capabilities

@@ -255,15 +255,4 @@ def _remote(slot: Slot, record: Record, instance: str) -> RemoteModel:
     )
     if run is None:
         return remote
-    return RemoteModel(
-        name=remote.name,
-        state=remote.state,
-        base_model=run.base,
-        display_name=remote.display_name,
-        description=remote.description,
-        sampling=remote.sampling,
-        hyperparameters=run.resolved,
-        operation=remote.operation,
-        losses=run.losses,
-        error=run.error,
-    )
+    return replace(remote, base_model=run.base, hyperparameters=run.resolved, losses=run.losses, error=run.error)

@@ -246,9 +246,7 @@ class PolicySection(Part):
     ] = 50
     """How many runs one pass may start."""
     checks: Annotated[
-        dict[str, _SeverityWord],
-        Field(examples=[{"GT209": "error"}]),
-        Coded("GT325", "write error, warning or advice"),
+        dict[str, _SeverityWord], Field(examples=[{"GT209": "error"}]), Coded("GT325", "write error, warning or advice")
     ] = Field(default_factory=dict)
     """Severities by problem code: error, warning or advice."""
     delete_grace: Annotated[
@@ -260,9 +258,7 @@ class PolicySection(Part):
     budget: Annotated[BudgetSection | None, Field(examples=[{"perMonth": "200 USD"}])] = None
     """A limit on spending. It needs ``prices`` of every provider that costs anything."""
     require_review: Annotated[
-        Literal["pullRequest", "none"],
-        Field(examples=["none"]),
-        Coded("GT332", "write pullRequest or none"),
+        Literal["pullRequest", "none"], Field(examples=["none"]), Coded("GT332", "write pullRequest or none")
     ] = "none"
     """Whether commits that came from no pull request are applied (none), or wait for a review too (pullRequest)."""
     sample_rows: Annotated[

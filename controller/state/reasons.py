@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from typing import Self
 
@@ -13,7 +13,7 @@ _FIX_FILES = (
 YOU = "you"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Traits:
     """What is known of a reason.
 
@@ -33,6 +33,7 @@ class Traits:
 
     waits_for: str = ""
     way_out: str = ""
+    _: KW_ONLY
     passes: bool = False
     counts: bool = False
     announces: bool = False
@@ -79,81 +80,64 @@ class Reason(StrEnum):
     ORPHANED = "Orphaned"
 
     # a person has to act
-    INVALID_SPEC = "InvalidSpec", Traits(waits_for=YOU, way_out=_FIX_FILES)
-    INVALID_DATASET = "InvalidDataset", Traits(waits_for=YOU, way_out=_FIX_FILES)
+    INVALID_SPEC = "InvalidSpec", Traits(YOU, _FIX_FILES)
+    INVALID_DATASET = "InvalidDataset", Traits(YOU, _FIX_FILES)
     DATASET_UNREACHABLE = (
         "DatasetUnreachable",
-        Traits(
-            waits_for=YOU,
-            way_out="The dataset's path is not in the commit, or is no plain file: commit the file.",
-            passes=True,
-        ),
+        Traits(YOU, "The dataset's path is not in the commit, or is no plain file: commit the file.", passes=True),
     )
     OUTCOME_UNKNOWN = (
         "OutcomeUnknown",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "Look at the provider. Is the model there: `gitune adopt NAME MODEL`. Is it not: "
-                "`gitune forget NAME --intent`, and the create is decided anew. Gitune never sends it again on a guess."
-            ),
+            YOU,
+            "Look at the provider. Is the model there: `gitune adopt NAME MODEL`. Is it not: "
+            "`gitune forget NAME --intent`, and the create is decided anew. Gitune never sends it again on a guess.",
             passes=True,
         ),
     )
     FOREIGN_MODEL = (
         "ForeignModel",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "Another model has the id that ours would get. Rename the spec; a model without a mark can be taken "
-                "over with `gitune adopt NAME MODEL`; one that was yours under another name of this repository, with "
-                "`instance:` in gitune.yaml (the message names it)."
-            ),
+            YOU,
+            "Another model has the id that ours would get. Rename the spec; a model without a mark can be taken "
+            "over with `gitune adopt NAME MODEL`; one that was yours under another name of this repository, with "
+            "`instance:` in gitune.yaml (the message names it).",
         ),
     )
-    RUN_FAILED = "RunFailed", Traits(waits_for=YOU, way_out=_ANOTHER_RUN, ends_run=True)
-    RUN_CANCELLED = "RunCancelled", Traits(waits_for=YOU, way_out=_ANOTHER_RUN, ends_run=True)
-    DEADLINE_EXCEEDED = "DeadlineExceeded", Traits(waits_for=YOU, way_out=_ANOTHER_RUN, ends_run=True)
+    RUN_FAILED = "RunFailed", Traits(YOU, _ANOTHER_RUN, ends_run=True)
+    RUN_CANCELLED = "RunCancelled", Traits(YOU, _ANOTHER_RUN, ends_run=True)
+    DEADLINE_EXCEEDED = "DeadlineExceeded", Traits(YOU, _ANOTHER_RUN, ends_run=True)
     EVALUATION_FAILED = (
         "EvaluationFailed",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "Change the inputs for another run; or lower `minScore` or correct the evaluation set, and the "
-                "finished run is scored again for nothing; or promote it as it is with `gitune promote NAME`."
-            ),
+            YOU,
+            "Change the inputs for another run; or lower `minScore` or correct the evaluation set, and the "
+            "finished run is scored again for nothing; or promote it as it is with `gitune promote NAME`.",
         ),
     )
     LOST = (
         "Lost",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "The model was deleted on the provider, or the spec names another provider than the one its run is on "
-                "(the message says which). Raise `spec.attempt` to tune it again, or revert to inputs whose run still "
-                "exists."
-            ),
+            YOU,
+            "The model was deleted on the provider, or the spec names another provider than the one its run is on "
+            "(the message says which). Raise `spec.attempt` to tune it again, or revert to inputs whose run still "
+            "exists.",
         ),
     )
     DRIFTED = (
         "Drifted",
-        Traits(
-            waits_for=YOU,
-            way_out="Somebody changed what Gitune knows the model by. Put it back, or raise `spec.attempt`.",
-        ),
+        Traits(YOU, "Somebody changed what Gitune knows the model by. Put it back, or raise `spec.attempt`."),
     )
     BASE_MODEL_NOT_TUNABLE = (
         "BaseModelNotTunable",
-        Traits(waits_for=YOU, way_out="Choose a base model that the provider tunes; `gitune doctor` lists them."),
+        Traits(YOU, "Choose a base model that the provider tunes; `gitune doctor` lists them."),
     )
     BUDGET_EXCEEDED = (
         "BudgetExceeded",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "Raise `policy.budget.perMonth`, or wait for the next month. A run whose outcome is not known counts "
-                "as spent."
-            ),
+            YOU,
+            "Raise `policy.budget.perMonth`, or wait for the next month. A run whose outcome is not known counts "
+            "as spent.",
             passes=True,
             unpaid=True,
         ),
@@ -161,11 +145,9 @@ class Reason(StrEnum):
     PRICE_UNKNOWN = (
         "PriceUnknown",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "Give the provider's `prices` in gitune.yaml, in the budget's currency and with the day they were "
-                "looked up."
-            ),
+            YOU,
+            "Give the provider's `prices` in gitune.yaml, in the budget's currency and with the day they were "
+            "looked up.",
             passes=True,
             unpaid=True,
         ),
@@ -173,35 +155,31 @@ class Reason(StrEnum):
     PROVIDER_REJECTED = (
         "ProviderRejected",
         Traits(
-            waits_for=YOU,
-            way_out="The message is the provider's own; `gitune doctor` looks for the usual causes.",
+            YOU,
+            "The message is the provider's own; `gitune doctor` looks for the usual causes.",
             refused=True,
             keeps_intent=True,
         ),
     )
     ATTEMPT_LOWERED = (
         "AttemptLowered",
-        Traits(waits_for=YOU, way_out="An attempt only rises: write the highest one that was paid for, or a new one."),
+        Traits(YOU, "An attempt only rises: write the highest one that was paid for, or a new one."),
     )
     NOT_REVIEWED = (
         "NotReviewed",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "The message says which pull request or commit was not reviewed as it is. `/gitune apply` on that pull "
-                "request grants it, or a new pull request that changes the spec; at a terminal "
-                "`gitune apply --allow review:NAME`."
-            ),
+            YOU,
+            "The message says which pull request or commit was not reviewed as it is. `/gitune apply` on that pull "
+            "request grants it, or a new pull request that changes the spec; at a terminal "
+            "`gitune apply --allow review:NAME`.",
         ),
     )
     GUARDED = (
         "Guarded",
         Traits(
-            waits_for=YOU,
-            way_out=(
-                "Read the plan; if it is meant, allow by name what the message says, such as "
-                "`gitune apply --allow creates`."
-            ),
+            YOU,
+            "Read the plan; if it is meant, allow by name what the message says, such as "
+            "`gitune apply --allow creates`.",
             passes=True,
         ),
     )
@@ -210,31 +188,26 @@ class Reason(StrEnum):
     SUSPENDED = (
         "Suspended",
         Traits(
-            waits_for="you, at your leisure",
-            way_out="Take `suspend: true` out of the spec when it is to go on. It does not count as stalled.",
+            "you, at your leisure",
+            "Take `suspend: true` out of the spec when it is to go on. It does not count as stalled.",
             unknown=True,
         ),
     )
     DELETE_PENDING = (
         "DeletePending",
         Traits(
-            waits_for="the grace period, `policy.deleteGrace`",
-            way_out=(
-                "Bring the spec back, and the model stays; or `gitune approve-delete NAME`, and it is deleted at the "
-                "next pass."
-            ),
+            "the grace period, `policy.deleteGrace`",
+            "Bring the spec back, and the model stays; or `gitune approve-delete NAME`, and it is deleted at the "
+            "next pass.",
             passes=True,
         ),
     )
-    VISIBILITY = (
-        "Visibility",
-        Traits(waits_for="the provider", way_out="Nothing, for some minutes.", passes=True, announces=True),
-    )
+    VISIBILITY = ("Visibility", Traits("the provider", "Nothing, for some minutes.", passes=True, announces=True))
     SPEC_MISSING = (
         "SpecMissing",
         Traits(
-            waits_for="the next pass",
-            way_out="Nothing. One look can be wrong, so a second one decides before a run is stopped.",
+            "the next pass",
+            "Nothing. One look can be wrong, so a second one decides before a run is stopped.",
             passes=True,
             unknown=True,
         ),
@@ -242,23 +215,21 @@ class Reason(StrEnum):
     TREE_INCOMPLETE = (
         "TreeIncomplete",
         Traits(
-            waits_for="a commit or a file that can be read",
-            way_out="Fix what `gitune validate` names. Nothing counts as removed meanwhile.",
+            "a commit or a file that can be read",
+            "Fix what `gitune validate` names. Nothing counts as removed meanwhile.",
             passes=True,
             unknown=True,
         ),
     )
     BASE_MODEL_NOT_READY = (
         "BaseModelNotReady",
-        Traits(
-            waits_for="the other spec", way_out="Nothing, unless that one is held itself.", passes=True, announces=True
-        ),
+        Traits("the other spec", "Nothing, unless that one is held itself.", passes=True, announces=True),
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
         Traits(
-            waits_for="the provider",
-            way_out="Nothing: it is tried again when the provider's quota allows.",
+            "the provider",
+            "Nothing: it is tried again when the provider's quota allows.",
             passes=True,
             counts=True,
             announces=True,
@@ -268,19 +239,13 @@ class Reason(StrEnum):
     )
     QUEUED = (
         "Queued",
-        Traits(
-            waits_for="a run that ends",
-            way_out="Nothing: it starts when a run ends.",
-            passes=True,
-            counts=True,
-            announces=True,
-        ),
+        Traits("a run that ends", "Nothing: it starts when a run ends.", passes=True, counts=True, announces=True),
     )
     INTERRUPTED = (
         "Interrupted",
         Traits(
-            waits_for="the next pass",
-            way_out="Nothing: HEAD moved, the lease went to another daemon, or this one was ending.",
+            "the next pass",
+            "Nothing: HEAD moved, the lease went to another daemon, or this one was ending.",
             passes=True,
             not_sent=True,
         ),
@@ -288,8 +253,8 @@ class Reason(StrEnum):
     PROVIDER_UNREADABLE = (
         "ProviderUnreadable",
         Traits(
-            waits_for="the provider",
-            way_out="Nothing for a while; then `gitune doctor`. Nothing is cancelled or counted as gone meanwhile.",
+            "the provider",
+            "Nothing for a while; then `gitune doctor`. Nothing is cancelled or counted as gone meanwhile.",
             passes=True,
             counts=True,
             unknown=True,

@@ -36,11 +36,7 @@ class Case:
         """The run that the spec asks for; ``model`` is the full name it would get."""
         asked = self.model
         return Subject(
-            name=asked.name,
-            provider=asked.provider,
-            model=model,
-            fingerprint=asked.fingerprint,
-            attempt=asked.attempt,
+            name=asked.name, provider=asked.provider, model=model, fingerprint=asked.fingerprint, attempt=asked.attempt
         )
 
     def unreadable(self, slot: Slot | None = None) -> Hold:

@@ -140,11 +140,4 @@ def _made(case: Case, intent: Intent) -> tuple[RemoteModel, ...]:
 
 
 NOT_USABLE: Table[tuple[InvalidModel, World]] = (not_usable,)
-EVERY_SPEC: Table[Case] = (
-    suspended,
-    taking_over,
-    create_found,
-    create_may_yet_show,
-    create_unknown,
-    create_id_taken,
-)
+EVERY_SPEC: Table[Case] = (suspended, taking_over, create_found, create_may_yet_show, create_unknown, create_id_taken)
