@@ -289,8 +289,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a young intent is sent again",
         "plan/rules/spec.py",
-        "    return case.record.intent if case.record is not None else None\n",
-        "    found = case.record.intent if case.record is not None else None\n    return None if found and not found.model and found in case.world.recent_intents else found\n",
+        "    if intent is None:\n        return None\n    provider",
+        "    if intent is None or (not intent.model and intent in case.world.recent_intents):\n        return None\n    provider",
         ("S1",),
     ),
     Planted(

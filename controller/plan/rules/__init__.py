@@ -10,14 +10,15 @@ from controller.plan.rules.case import Case
 from controller.plan.rules.create import NO_RUN, new_run
 from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, Removal, beyond_history
 from controller.plan.rules.run import ACTIVE, ANYWHERE, BY_SLOT, PENDING, RETIRED, known_run
-from controller.plan.rules.spec import EVERY_SPEC, NOT_USABLE
+from controller.plan.rules.spec import EVERY_SPEC, NOT_USABLE, OPEN_CREATE, open_create
 from controller.plan.rules.table import Row, Tried, given, tried
 from controller.plan.world import World
 from controller.state.desired import DesiredModel, InvalidModel
 from controller.state.recorded import Record
 
 TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
-    ("The spec itself, and a create of it that is still open", (*NOT_USABLE, *EVERY_SPEC)),
+    ("The spec itself", (*NOT_USABLE, *EVERY_SPEC)),
+    ("A create of it is still open", OPEN_CREATE),
     ("A run of its inputs is known, wherever it stands", ANYWHERE),
     ("… it is pending", PENDING),
     ("… it serves", ACTIVE),
@@ -59,6 +60,8 @@ def _of_spec(model: DesiredModel, world: World) -> tuple[Tried, ...]:
     """The rows for one valid spec, then those for each of its retired runs over the limit; not for one just taken."""
     case = Case(model, world.record_of(model), world)
     rows = tried(EVERY_SPEC, case)
+    create = open_create(case) if rows[-1].why_not else None
+    rows += tried(OPEN_CREATE, create) if create is not None else ()
     if rows[-1].why_not:
         fit = find_fit(model, case.record, world)
         rows += tried(NO_RUN, new_run(case)) if fit is None else tried(BY_SLOT[fit.where], known_run(case, fit))

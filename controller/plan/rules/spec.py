@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from controller.plan.actions import Action, Hold
 from controller.plan.rules.case import SHOWS_LATE, TUNING, Case, adopt, cancel_double, foreign, may_yet_show, unknown
 from controller.plan.rules.table import Table, row
@@ -10,8 +12,6 @@ from controller.state.desired import InvalidModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Slot
-
-_NO_INTENT = "no create is open"
 
 
 @row("hold", Reason.INVALID_SPEC, Reason.INVALID_DATASET, Reason.DATASET_UNREACHABLE)
@@ -48,96 +48,92 @@ def taking_over(case: Case) -> tuple[Action, ...] | str:
     return (case.hold(Reason.TREE_INCOMPLETE, message),)
 
 
-@row("adopt", Reason.INTENT_FOUND)
-def create_found(case: Case) -> tuple[Action, ...] | str:
-    """A create was sent and its answer is not known: its model is there, and is ours."""
-    intent = _intent(case)
+# ── a create of it is open ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCreate:
+    """A spec, a create of it whose outcome is not recorded, on which provider, and whether its id is taken there."""
+
+    case: Case
+    intent: Intent
+    provider: str
+    presence: Presence
+
+    def hold(self, reason: Reason, message: str) -> tuple[Action, ...]:
+        """Do nothing, about the run that was asked for."""
+        intent = self.intent
+        slot = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=self.provider)
+        return (self.case.hold(reason, message, slot),)
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the spec asks for something else by now."""
+        model, intent = self.case.model, self.intent
+        wanted = (model.fingerprint, model.attempt, model.provider)
+        return (intent.fingerprint, intent.attempt, self.provider) != wanted
+
+    def made(self) -> tuple[RemoteModel, ...]:
+        """What it made: by its id, or, where the provider chose that, by the mark in the request alone."""
+        intent, world, names = self.intent, self.case.world, names_of(self.case.model)
+        if not intent.model:
+            return world.marked(self.provider, names, intent.fingerprint, intent.attempt)
+        remote = world.observed.model(self.provider, intent.model)
+        there = remote is not None and world.is_ours(remote, names, intent.fingerprint, intent.attempt)
+        return (remote,) if remote is not None and there and self.presence is Presence.FOUND else ()
+
+
+def open_create(case: Case) -> OpenCreate | None:
+    """The create of a spec that is still open."""
+    intent = case.record.intent if case.record is not None else None
     if intent is None:
-        return _NO_INTENT
-    name, provider = case.model.name, _provider(case, intent)
-    found = _made(case, intent)
+        return None
+    provider = intent.provider or case.model.provider
+    return OpenCreate(case, intent, provider, case.world.observed.presence(provider, intent.model))
+
+
+@row("adopt", Reason.INTENT_FOUND)
+def create_found(create: OpenCreate) -> tuple[Action, ...] | str:
+    """A create was sent and its answer is not known: its model is there, and is ours."""
+    found = create.made()
     if not found:
         return "no model of that create is there"
-    first, *doubles = found
-    stops = [cancel_double(name, provider, double) for double in doubles if double.state in TUNING]
-    return (*stops, adopt(name, provider, intent, first))
+    name, (first, *doubles) = create.case.model.name, found
+    stops = [cancel_double(name, create.provider, double) for double in doubles if double.state in TUNING]
+    return (*stops, adopt(name, create.provider, create.intent, first))
 
 
 @row("hold", Reason.VISIBILITY)
-def create_may_yet_show(case: Case) -> tuple[Action, ...] | str:
+def create_may_yet_show(create: OpenCreate) -> tuple[Action, ...] | str:
     """A create was sent a moment ago, and a provider may be slow to show what it made."""
-    intent = _intent(case)
-    if intent is None:
-        return _NO_INTENT
-    if intent.model:
+    case = create.case
+    late = create.intent in case.world.recent_intents
+    if create.intent.model:
         # Other inputs have another id, and nobody would know of the first model any more.
-        absent = _presence(case, intent) is Presence.ABSENT
-        late = (
-            absent and _superseded(case, intent) and case.record is not None and may_yet_show(case.record, case.world)
-        )
-    else:
-        late = intent in case.world.recent_intents
-    return (case.hold(Reason.VISIBILITY, SHOWS_LATE, _slot(case, intent)),) if late else "it was not sent just now"
+        absent = create.presence is Presence.ABSENT and create.is_superseded
+        late = absent and case.record is not None and may_yet_show(case.record, case.world)
+    return create.hold(Reason.VISIBILITY, SHOWS_LATE) if late else "it was not sent just now"
 
 
 @row("hold", Reason.OUTCOME_UNKNOWN)
-def create_unknown(case: Case) -> tuple[Action, ...] | str:
+def create_unknown(create: OpenCreate) -> tuple[Action, ...] | str:
     """A create was sent, and nobody can tell whether its model is there."""
-    intent = _intent(case)
-    if intent is None:
-        return _NO_INTENT
-    if intent.model and _presence(case, intent) is not Presence.UNSURE:
+    if create.intent.model and create.presence is not Presence.UNSURE:
         # The id is ours to choose, so the server is the lock: asking again cannot make a second one.
         return "the provider tells whether its id is taken"
-    what = intent.model or "a model"
-    return (case.hold(Reason.OUTCOME_UNKNOWN, unknown(case.model.name, what), _slot(case, intent)),)
+    return create.hold(Reason.OUTCOME_UNKNOWN, unknown(create.case.model.name, create.intent.model or "a model"))
 
 
 @row("hold", Reason.FOREIGN_MODEL)
-def create_id_taken(case: Case) -> tuple[Action, ...] | str:
+def create_id_taken(create: OpenCreate) -> tuple[Action, ...] | str:
     """A create was sent, and a model that is not ours has its id."""
-    intent = _intent(case)
-    if intent is None:
-        return _NO_INTENT
-    if _presence(case, intent) is not Presence.FOUND or _superseded(case, intent):
+    if create.presence is not Presence.FOUND or create.is_superseded:
         return "no other model has its id, or its inputs are not asked for any more"
-    remote = case.world.observed.model(_provider(case, intent), intent.model)
-    message = foreign(intent.model, remote, case.world.instance)
-    return (case.hold(Reason.FOREIGN_MODEL, message, _slot(case, intent)),)
-
-
-def _intent(case: Case) -> Intent | None:
-    return case.record.intent if case.record is not None else None
-
-
-def _provider(case: Case, intent: Intent) -> str:
-    return intent.provider or case.model.provider
-
-
-def _presence(case: Case, intent: Intent) -> Presence:
-    return case.world.observed.presence(_provider(case, intent), intent.model)
-
-
-def _slot(case: Case, intent: Intent) -> Slot:
-    provider = _provider(case, intent)
-    return Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
-
-
-def _superseded(case: Case, intent: Intent) -> bool:
-    model = case.model
-    wanted = (model.fingerprint, model.attempt, model.provider)
-    return (intent.fingerprint, intent.attempt, _provider(case, intent)) != wanted
-
-
-def _made(case: Case, intent: Intent) -> tuple[RemoteModel, ...]:
-    """What the create made: by its id, or, where the provider chose that, by the mark in the request alone."""
-    names, provider, world = names_of(case.model), _provider(case, intent), case.world
-    if not intent.model:
-        return world.marked(provider, names, intent.fingerprint, intent.attempt)
-    remote = world.observed.model(provider, intent.model)
-    there = remote is not None and world.is_ours(remote, names, intent.fingerprint, intent.attempt)
-    return (remote,) if remote is not None and there and _presence(case, intent) is Presence.FOUND else ()
+    world, wanted = create.case.world, create.intent.model
+    remote = world.observed.model(create.provider, wanted)
+    return create.hold(Reason.FOREIGN_MODEL, foreign(wanted, remote, world.instance))
 
 
 NOT_USABLE: Table[tuple[InvalidModel, World]] = (not_usable,)
-EVERY_SPEC: Table[Case] = (suspended, taking_over, create_found, create_may_yet_show, create_unknown, create_id_taken)
+EVERY_SPEC: Table[Case] = (suspended, taking_over)
+OPEN_CREATE: Table[OpenCreate] = (create_found, create_may_yet_show, create_unknown, create_id_taken)
