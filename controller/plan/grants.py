@@ -179,10 +179,13 @@ def with_review(record: Record, review: Review) -> Record:
 
 
 def _is_same(known: Review, review: Review) -> bool:
-    """Whether this is known. A commit that brings back what was granted before is granted anew."""
+    """Whether this is known. What brings back what was granted before is granted anew: another commit, also one that
+
+    history was put back to, or a person at a terminal.
+    """
     this = (review.verdict, review.origin, review.pull, review.head, review.comment, review.basis)
     same = (known.verdict, known.origin, known.pull, known.head, known.comment, known.basis) == this
-    anew = known.commit != review.commit or (known.spent and review.origin is Origin.ALLOWED)
+    anew = known.commit != review.commit or (known.spent and review.origin in {Origin.ALLOWED, Origin.COMMIT})
     return same and (review.verdict is Decision.REFUSED or not anew)
 
 
@@ -213,7 +216,9 @@ def after_action(record: Record, action: Action, model: DesiredModel | None, wor
         record = _spent(record, lambda one: one.asked != asked, world.history.ahead)
     if isinstance(action, Adopt):
         made = (action.fingerprint, action.attempt)
-        return _spent(record, lambda one: one.action in _PAYS and (one.fingerprint, one.attempt) == made)
+        return _spent(
+            record, lambda one: (one.action in _PAYS or _announces(one)) and (one.fingerprint, one.attempt) == made
+        )
     if isinstance(action, Tune):
         done = basis(action, world)
         return _spent(record, lambda one: covers(one, done))
@@ -256,8 +261,8 @@ def basis(action: Action, world: World) -> Basis:
         reason=action.reason,
         asked=asked_for(model),
         digest=(action.digest or digested(action).digest)[:_DIGITS],
-        fingerprint=action.fingerprint,
-        attempt=action.attempt,
+        fingerprint=model.fingerprint,  # an action may be about the run before it
+        attempt=model.attempt,
         spec=_short(_spec(model)),
         dataset=_short([model.dataset.digest, model.evaluation.dataset.digest if model.evaluation else ""]),
         base=_short(repr(model.base)),

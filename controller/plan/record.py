@@ -116,7 +116,7 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
         intent = sent_again(record.intent, new)
         if intent is new:
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
-            record = replace(record, attempted=new.revision or record.attempted)
+            record = _with_policy(replace(record, attempted=new.revision or record.attempted), action.desired, world)
         records[action.name] = replace(record, intent=intent)
     return records
 

@@ -220,11 +220,10 @@ async def _see_it_asked(asking: _Asking, name: str) -> None:
         raise ControllerError(f"{name} has no pending run", hint="`gitune status` shows the runs.")
     run = record.run(pending.model)
     inputs = (pending.fingerprint, pending.attempt)
-    for review in _grants(record, asking.pull):
-        if (review.basis.fingerprint, review.basis.attempt) == inputs:
-            return
-    known = [r for r in record.reviews if (r.basis.fingerprint, r.basis.attempt) == inputs]
-    if known or run is None or not await _landed(asking, run.revision, record):
+    paid = [r for r in record.reviews if r.spent and (r.basis.fingerprint, r.basis.attempt) == inputs]
+    if any(review.pull == asking.pull.number for review in paid):
+        return
+    if paid or run is None or not await _landed(asking, run.revision, record):
         raise _not_its_own(f"the run of {name} that tunes now")
 
 

@@ -79,6 +79,7 @@ class History:
         """
         paths = await self._paths(revision, names) | await self._paths_then(record, names)
         at, asked, everything = revision, asked_by(await self.desired(revision), names), False
+        since = asked  # what it asks since the landing that is looked for
         for _ in range(_MOST_LANDINGS):
             landings = await self._opened.ports.source.landings(at, "", frozenset() if everything else paths, 1)
             after = asked_by(await self.desired(landings[0].commit), names) if landings else ABSENT
@@ -89,13 +90,24 @@ class History:
                 return
             (landing,) = landings
             before = asked_by(await self.desired(landing.parent), names) if landing.parent else ABSENT
-            if before != after or after == INVALID:  # what cannot be read may have been changed
-                yield landing, before, after
+            paths |= await self._paths(landing.parent, names) if landing.parent else frozenset()
+            if INVALID not in {before, after}:
+                if before != after:
+                    yield landing, before, after
+                since = before
+            elif await self._touches(landing, paths):  # what cannot be read may have been changed
+                yield landing, before, since
+                since = before
             if not landing.parent:
                 return
-            paths |= await self._paths(landing.parent, names)
             at, asked = landing.parent, before
         raise SourceError(f"the history of {names[0]} is longer than Gitune looks back", hint="Order it by hand.")
+
+    async def _touches(self, landing: Landing, paths: frozenset[str]) -> bool:
+        """Whether a landing changed one of these files; else only what could be read beside them is another."""
+        if not landing.parent:
+            return True
+        return bool(await self._opened.ports.source.landings(landing.commit, landing.parent, paths, 1))
 
     async def _was_there(self, record: Record | None, landing: Landing) -> bool:
         """Whether an old record, which does not say what was acted on, had this landing in its history then."""

@@ -213,3 +213,17 @@ def test_an_order_finds_what_its_pull_request_changed_however_it_was_merged(hous
     well(house.comment(1, "jane", "/gitune apply")())
 
     assert house.creates == 1
+
+
+def test_a_cancel_stops_no_run_whose_pull_request_only_said_that_it_may_finish(house: House) -> None:
+    house.forge.permissions["jane"] = "write"
+    planned(house, 1, numbers(LONG))
+    well(land(house, 1))
+    planned(house, 2, numbers(LONG + 1, "  whenSuperseded: Finish\n"))
+    well(land(house, 2))
+
+    failed(house.comment(2, "jane", "/gitune cancel numbers")(), "was not asked for by this pull request")
+
+    assert cancels(house) == []
+    well(house.comment(1, "jane", "/gitune cancel numbers")())
+    assert len(cancels(house)) == 1

@@ -183,6 +183,11 @@ CASES: list[tuple[str, str, World]] = [
         world_of(LONGER, records=(PENDING,), complete=False, absent=frozenset({full_name(LONGER)})),
     ),
     (
+        "pending_not_shown_yet",
+        Reason.VISIBILITY,
+        world_of(LONGER, records=(PENDING,), recently_created=frozenset({MODEL})),
+    ),
+    (
         "base_not_usable",
         Reason.BASE_MODEL_NOT_TUNABLE,
         world_of(NUMBERS, base_models={"models/tiny": BaseModelFacts("models/tiny", exists=True, tunable=False)}),

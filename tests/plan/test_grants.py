@@ -261,8 +261,24 @@ def test_a_commit_that_brings_back_what_was_granted_before_is_granted_anew() -> 
     by_commit = replace(review(pay, spent=True), origin=Origin.COMMIT, pull=0, head="", commit="a" * 40)
     record = with_review(Record(name="numbers", provider="local"), by_commit)
 
-    assert with_review(record, replace(by_commit, spent=False)) is record
     assert len(with_review(record, replace(by_commit, spent=False, commit="b" * 40)).reviews) == 2
+
+
+def test_a_commit_that_history_was_put_back_to_is_granted_anew_and_once() -> None:
+    (pay,) = shown(world_of(spec()))
+    by_commit = replace(review(pay), origin=Origin.COMMIT, pull=0, head="", commit="a" * 40)
+    spent = with_review(Record(name="numbers", provider="local"), replace(by_commit, spent=True))
+    anew = with_review(spent, by_commit)
+
+    assert [r.spent for r in anew.reviews] == [True, False]
+    assert with_review(anew, by_commit) is anew
+
+
+def test_what_a_merged_plan_granted_is_not_granted_again_by_that_plan() -> None:
+    (pay,) = shown(world_of(spec()))
+    record = with_review(Record(name="numbers", provider="local"), review(pay, spent=True))
+
+    assert with_review(record, review(pay)) is record
 
 
 def test_what_says_nothing_new_is_not_written() -> None:

@@ -11,7 +11,7 @@ from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
 from controller.plan.world import World
 from controller.state.conditions import ConditionType, Truth
-from controller.state.desired import Desired, Evaluation, Sampling
+from controller.state.desired import DeletionPolicy, Desired, Evaluation, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint, Progress, RemoteModel, RemoteState
 from controller.state.reasons import Reason
@@ -246,3 +246,9 @@ def test_a_lost_run_whose_id_begins_like_that_of_the_serving_one_leaves_it_avail
     assert full_name(first) in lost
     assert standing(kept)[ConditionType.STALLED] == (Truth.TRUE, Reason.LOST)
     assert standing(kept)[ConditionType.AVAILABLE] == (Truth.TRUE, Reason.RUN_SUCCEEDED)
+
+
+def test_an_intent_keeps_the_deletion_policy_of_its_spec() -> None:
+    world = world_of(spec(deletion_policy=DeletionPolicy.DELETE))
+    (record,) = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW).values()
+    assert record.deletion_policy is DeletionPolicy.DELETE

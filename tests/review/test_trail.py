@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import SourceError
+from controller.plan.grants import ABSENT
 from controller.ports import Opened
 from controller.review.trail import History, Step
 from controller.state.recorded import Record, Slot
@@ -117,3 +118,25 @@ async def test_a_record_that_never_ran_was_not_acted_on_whatever_revision_it_nam
     record = Record(name="numbers", provider="local", attempted=second)
 
     assert await steps(stage, record) == [second, first]
+
+
+async def test_a_removal_that_could_not_be_read_as_one_is_its_own_step_once_another_file_is_mended(
+    stage: Stage,
+) -> None:
+    record = Record(name="numbers", provider="local", active=RUN, attempted=stage.source.head or "")
+    stage.source.edit({"specs/others.yaml": "{"})
+    removed = stage.source.edit({"specs/numbers.yaml": None})
+    stage.source.edit({"specs/others.yaml": spec("others")})
+    stage.source.edit({"README.md": "read me again"})
+    found = await history(stage).steps(stage.source.head or "", ("numbers",), record)
+
+    assert [(step.landing.commit, step.asked) for step in found] == [(removed, ABSENT)]
+
+
+async def test_a_file_that_cannot_be_read_and_is_mended_is_no_step_of_another_spec(stage: Stage) -> None:
+    first = stage.source.head
+    longer = stage.source.edit({"specs/numbers.yaml": spec(epochs=3)})
+    stage.source.edit({"specs/others.yaml": "{"})
+    stage.source.edit({"specs/others.yaml": spec("others")})
+
+    assert await steps(stage) == [longer, first]

@@ -408,8 +408,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "an intent is no act",
         "plan/record.py",
-        "            record = replace(record, attempted=new.revision or record.attempted)",
-        "            pass",
+        "replace(record, attempted=new.revision or record.attempted), action.desired",
+        "record, action.desired",
         ("S1", "S7"),
     ),
     Planted(

@@ -33,6 +33,7 @@ from tests.simulation.events import (
     Obeyed,
     PassBegan,
     PassEnded,
+    Person,
     Posted,
     Rights,
     Saved,
@@ -152,12 +153,25 @@ class Reviews:
                 self._created(event)
             case PassEnded():
                 self._pass_ended(event)
+            case _:
+                self._done_by_hand(event)
+
+    def _done_by_hand(self, event: Event) -> None:
+        match event:
             case Obeyed():
                 self._obeyed(event.by, event.comment)
             case Allowed():
                 self._allowed[event.by] = frozenset(event.names)
+            case Person():
+                self._forgotten(event)
             case _:
                 pass
+
+    def _forgotten(self, event: Person) -> None:
+        """A person says that a create made nothing: what was granted for it is not spent."""
+        lineage = self.lineage(event.about) if event.what == "forget --intent" else None
+        for grant in self.grants:
+            grant.spent = grant.spent and grant.lineage != lineage
 
     # What people ask for, and how it came about
 

@@ -209,7 +209,7 @@ def _justified(world: World, wish: Wish, reason: Reason) -> bool:
             # Where a clock goes back, a deletion that was done is one that was not due: nothing is paid for on that.
             skewed = world.result.faults["clock.jump"] > 0 and any(m.deleted for m in mine)
             return any(m.by_hand for m in mine) or hands or dropped or skewed
-        case Reason.GUARDED:
+        case Reason.ATTEMPT_LOWERED:
             # A lower attempt than one that was paid for pays for nothing.
             record = world.place.records.get(wish.name)
             beyond = dropped and record is not None and any(run.attempt > wish.attempt for run in record.runs)

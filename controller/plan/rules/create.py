@@ -131,6 +131,18 @@ def pending_unreadable(new: NewRun) -> tuple[Action, ...] | str:
     return "the pending run can be seen"
 
 
+@row("hold", Reason.VISIBILITY)
+def pending_not_shown_yet(new: NewRun) -> tuple[Action, ...] | str:
+    """Another run is pending that was made a moment ago and does not show yet: nobody could cancel it."""
+    case, pending = new.case, _pending(new.case)
+    if pending is None or case.record is None or pending.model not in case.world.recently_created:
+        return "no other run is pending that was made just now"
+    presence = case.world.observed.presence(slot_provider(pending, case.record), pending.model)
+    if presence is not Presence.ABSENT:
+        return "the pending run can be seen"
+    return (case.hold(Reason.VISIBILITY, f"{pending.model} was just made and does not show yet", pending),)
+
+
 @row("hold", Reason.BASE_MODEL_NOT_TUNABLE, Reason.BASE_MODEL_NOT_READY, Reason.PROVIDER_UNREADABLE)
 def base_not_usable(new: NewRun) -> tuple[Action, ...] | str:
     """The base model cannot be tuned, is the run of another spec that does not serve yet, or could not be looked up."""
@@ -212,6 +224,7 @@ NO_RUN: Table[NewRun] = (
     paid_for_before,
     attempt_lowered,
     pending_unreadable,
+    pending_not_shown_yet,
     base_not_usable,
     pending_finishes,
     another_run_is_there,
