@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import installed
+
 FOREIGN = (
     "GEMINI_",
     "GOOGLE_",
@@ -30,3 +32,14 @@ def gitune_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     return home
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """A real browser. Without one the test is skipped; with CI set that is a failure."""
+    found = installed()
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed: apt-get install chromium")
+        pytest.skip("Chromium is not installed (Debian: chromium); with CI set this is a failure")
+    return found

@@ -181,7 +181,7 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
         hint = "Commit its removal, or that of its name from formerNames, first; a suspended spec keeps its name."
         raise _refusal(f"the spec of {name} is still there", hint)
     if not world.desired.complete:
-        hint = "`gitune validate` names the file that cannot be read: mend it first."
+        hint = "`gitune validate` names the file that cannot be read: fix it first."
         raise _refusal(f"the spec of {name} may be still there", hint)
     if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")

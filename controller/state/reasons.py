@@ -188,7 +188,7 @@ class Reason(StrEnum):
     SUSPENDED = (
         "Suspended",
         Traits(
-            "you, at your leisure",
+            "you, whenever you like",
             "Take `suspend: true` out of the spec when it is to go on. It does not count as stalled.",
             unknown=True,
         ),
