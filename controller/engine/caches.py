@@ -1,8 +1,7 @@
-"""What was made from something, by its key, to what need not be made again: of the last round, or as much as fits."""
+"""What was made from something, by its key, to what need not be made again in the next round."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -31,30 +30,3 @@ class Last(Generic[K, V]):
     def turn(self) -> None:
         """The round is over: what it had no use for is forgotten."""
         self._before, self._now = self._now, {}
-
-
-class Recent(Generic[K, V]):
-    """What was used lately, as long as all of it together weighs no more than ``most``."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: OrderedDict[K, tuple[V, int]] = OrderedDict()
-        self._weight = 0
-
-    def get(self, key: K) -> V | None:
-        """What is known by that key."""
-        found = self._held.get(key)
-        if found is None:
-            return None
-        self._held.move_to_end(key)
-        return found[0]
-
-    def put(self, key: K, value: V, weight: int) -> None:
-        """Keep it; what was not used for longest makes room. What weighs too much by itself is not kept."""
-        if weight > self._most or key in self._held:
-            return
-        self._held[key] = (value, weight)
-        self._weight += weight
-        while self._weight > self._most:
-            _, (_, lighter) = self._held.popitem(last=False)
-            self._weight -= lighter

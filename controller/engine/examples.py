@@ -7,9 +7,11 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from cachetools import LRUCache
+
 from controller import dataset
 from controller.dataset import Layout, Loaded, Rules
-from controller.engine.caches import Last, Recent
+from controller.engine.caches import Last
 from controller.errors import Problem, Unreadable
 from controller.ports import Capabilities, Entry, EntryKind, Tree
 from controller.source.paths import resolve
@@ -77,12 +79,20 @@ class _Made:
         return self.spec is spec and self.contents == contents and self.capabilities == capabilities
 
 
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """The rows of a file of so many bytes."""
+
+    rows: Loaded
+    bytes: int
+
+
 class Sets:
     """What was made of the last tree's datasets, by spec name, and of the files read lately, whoever names them."""
 
     def __init__(self) -> None:
         self.made: Last[str, _Made] = Last()
-        self.loads: Recent[Hashable, Loaded] = Recent(_KEPT_BYTES)
+        self.loads: LRUCache[Hashable, _Load] = LRUCache(_KEPT_BYTES, getsizeof=lambda load: load.bytes)
 
 
 async def read_examples(spec: LoadedSpec, files: Files, capabilities: Capabilities, kept: Sets) -> Examples:
@@ -189,11 +199,12 @@ class _Loading:
             found = self.kept.loads.get(key)
             if found is None:
                 data = await self.files.read(held, DATASET_LIMIT)
-                found = dataset.load(data, held.path, layout, rules)
-                self.kept.loads.put(key, found, len(data))
+                found = _Load(dataset.load(data, held.path, layout, rules), len(data))
+                if found.bytes <= _KEPT_BYTES:
+                    self.kept.loads[key] = found
         except Unreadable as error:
             raise _NotRead(asked.problem(error)) from error
-        return found, key
+        return found.rows, key
 
 
 def _advice(spec: LoadedSpec, training: Loaded) -> list[Problem]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.engine.caches import Last, Recent
+from controller.engine.caches import Last
 from controller.engine.desire import Readings, read_desired
 from controller.ports import Capabilities, Entry, Tree
 from controller.settings import Settings
@@ -175,13 +175,3 @@ def test_what_two_rounds_had_no_use_for_is_forgotten() -> None:
     assert kept.get("a") == 1
     kept.turn()
     assert (kept.get("a"), kept.get("b")) == (1, None)
-
-
-def test_what_was_used_lately_is_kept_as_far_as_it_fits() -> None:
-    kept: Recent[str, int] = Recent(10)
-    kept.put("a", 1, 4)
-    kept.put("b", 2, 4)
-    assert kept.get("a") == 1
-    kept.put("c", 3, 4)
-    kept.put("d", 4, 11)
-    assert [kept.get(key) for key in "abcd"] == [1, None, 3, None]
