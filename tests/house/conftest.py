@@ -19,10 +19,11 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def tracked() -> tuple[Path, ...]:
-    """Every tracked file, relative to the clone."""
+    """Every tracked file that is a text, relative to the clone."""
     command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return tuple(Path(name) for name in sorted(filter(None, listed.split("\0"))) if (ROOT / name).is_file())
+    names = sorted(name for name in listed.split("\0") if name and not name.endswith(".png"))
+    return tuple(Path(name) for name in names if (ROOT / name).is_file())
 
 
 @pytest.fixture(scope="session")

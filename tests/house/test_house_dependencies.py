@@ -12,6 +12,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "autograd": ("autograd", ("server",)),
     "gitpython": ("git", ("git",)),
     "google-auth": ("google", ("providers", "rest")),
+    "cachetools": ("cachetools", ("engine",)),
     "httpx": ("httpx", ("rest",)),
     "lightkube": ("lightkube", ("daemon",)),
     "jinja2": ("jinja2", ("daemon", "report")),
