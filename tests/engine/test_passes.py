@@ -626,5 +626,5 @@ async def test_a_failed_run_is_not_paid_for_again_until_its_attempt_rises() -> N
     assert sum(stage.provider.paid.values()) == 2
     stage.source.edit({"specs/numbers.yaml": spec_text(attempt="2")})
     words = [*await stage.step(), *await stage.step()]
-    assert ("numbers", "retune") in words
+    assert ("numbers", "create") in words
     assert sum(stage.provider.paid.values()) == 3

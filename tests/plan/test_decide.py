@@ -502,3 +502,36 @@ def test_a_hold_names_what_it_speaks_of() -> None:
     (action,) = actions(world_of(NUMBERS, records=(record_of(NUMBERS),)))
     assert isinstance(action, Hold)
     assert action.model == full_name(NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("ended", "reason"),
+    [
+        (RunOutcome.CANCELLED, Reason.RUN_CANCELLED),
+        (RunOutcome.FAILED, Reason.RUN_FAILED),
+        (RunOutcome.DEADLINE_EXCEEDED, Reason.DEADLINE_EXCEEDED),
+        (RunOutcome.SUCCEEDED, Reason.LOST),
+    ],
+)
+def test_going_back_to_inputs_that_ended_badly_stops_the_run_that_nothing_asks_for_any_more(
+    ended: RunOutcome, reason: Reason
+) -> None:
+    tunes = slot_of(LONGER, RemoteState.CREATING)
+    runs = (run_of(NUMBERS, ended), run_of(LONGER, RunOutcome.TUNING))
+    record = record_of(NUMBERS, pending=tunes, runs=runs)
+    world = world_of(NUMBERS, records=(record,), remotes=(remote_of(LONGER, RemoteState.CREATING),))
+
+    assert words(world) == [("cancel", Reason.SUPERSEDED), ("hold", reason)]
+    finish = spec(when_superseded=WhenSuperseded.FINISH)
+    assert words(replace(world, desired=replace(world.desired, models=(finish,)))) == [("hold", reason)]
+
+
+def test_a_retired_run_that_is_no_good_holds_and_what_tunes_beside_it_is_stopped() -> None:
+    runs = (run_of(NUMBERS, RunOutcome.CANCELLED), run_of(LONGER, RunOutcome.TUNING))
+    record = record_of(NUMBERS, pending=slot_of(LONGER, RemoteState.CREATING), retired=(slot_of(NUMBERS),), runs=runs)
+    remotes = (remote_of(NUMBERS, RemoteState.CANCELLED), remote_of(LONGER, RemoteState.CREATING))
+
+    assert words(world_of(NUMBERS, records=(record,), remotes=remotes)) == [
+        ("cancel", Reason.SUPERSEDED),
+        ("hold", Reason.RUN_CANCELLED),
+    ]

@@ -97,14 +97,14 @@ def paid_for_before(new: NewRun) -> tuple[Action, ...] | str:
         return "these inputs were never paid for"
     match run.outcome:
         case RunOutcome.CANCELLED:
-            return (case.hold(Reason.RUN_CANCELLED, again("a run of these inputs was cancelled")),)
+            held = case.hold(Reason.RUN_CANCELLED, again("a run of these inputs was cancelled"))
         case RunOutcome.DEADLINE_EXCEEDED:
-            return (case.hold(Reason.DEADLINE_EXCEEDED, again("a run of these inputs was stopped at its limit")),)
+            held = case.hold(Reason.DEADLINE_EXCEEDED, again("a run of these inputs was stopped at its limit"))
         case RunOutcome.FAILED:
-            why = again(f"a run of these inputs failed: {run.error or 'no reason'}")
-            return (case.hold(Reason.RUN_FAILED, why),)
+            held = case.hold(Reason.RUN_FAILED, again(f"a run of these inputs failed: {run.error or 'no reason'}"))
         case RunOutcome.TUNING | RunOutcome.SUCCEEDED:
-            return (case.hold(Reason.LOST, again(f"{run.model} was paid for and is gone")),)
+            held = case.hold(Reason.LOST, again(f"{run.model} was paid for and is gone"))
+    return (*case.clear_the_way(except_for=None), held)
 
 
 @row("hold", Reason.ATTEMPT_LOWERED)

@@ -35,6 +35,10 @@ class KnownRun:
             raise AssertionError("a row above holds what is not there, or is not ours")
         return self.remote
 
+    def held(self, reason: Reason, message: str) -> tuple[Action, ...]:
+        """Nothing is done about the run; what tunes beside it is stopped all the same."""
+        return (*self.others_stopped(), self.case.hold(reason, message, self.slot))
+
     def others_stopped(self) -> tuple[Action, ...]:
         """The cancels of whatever else tunes for this spec: nothing asks for it any more."""
         return self.case.clear_the_way(except_for=self.slot)
@@ -65,7 +69,7 @@ def run_elsewhere(run: KnownRun) -> tuple[Action, ...] | str:
         return "the run is not on another provider"
     again_here = f"raise `spec.attempt` to pay for it on {run.case.model.provider} too"
     message = f"the run of these inputs is on provider {key}: name that in the spec, or {again_here}"
-    return (run.case.hold(Reason.LOST, message, run.slot),)
+    return run.held(Reason.LOST, message)
 
 
 def _elsewhere(run: KnownRun) -> str | None:
@@ -83,7 +87,7 @@ def run_not_shown_yet(run: KnownRun) -> tuple[Action, ...] | str:
         return _IS_THERE
     if run.slot.model not in run.case.world.recently_created:
         return "it was not made just now"
-    return (run.case.hold(Reason.VISIBILITY, f"{run.slot.model} was just made and does not show yet", run.slot),)
+    return run.held(Reason.VISIBILITY, f"{run.slot.model} was just made and does not show yet")
 
 
 @row("hold", Reason.LOST)
@@ -92,7 +96,7 @@ def run_gone(run: KnownRun) -> tuple[Action, ...] | str:
     if run.presence is not Presence.ABSENT:
         return _IS_THERE
     message = f"{run.slot.model} is gone: it is not paid for again unless `spec.attempt` rises"
-    return (run.case.hold(Reason.LOST, message, run.slot),)
+    return run.held(Reason.LOST, message)
 
 
 @row("hold", Reason.DRIFTED)
@@ -101,7 +105,7 @@ def mark_changed(run: KnownRun) -> tuple[Action, ...] | str:
     if run.remote is not None:
         return "its owner mark is ours"
     message = f"the owner mark of {run.slot.model} was changed or removed: it is no longer managed"
-    return (run.case.hold(Reason.DRIFTED, message, run.slot),)
+    return run.held(Reason.DRIFTED, message)
 
 
 # ── pending ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +160,7 @@ def active_serves_no_more(run: KnownRun) -> tuple[Action, ...] | str:
     state = run.seen.state
     if state not in {RemoteState.FAILED, RemoteState.CANCELLED}:
         return "the provider does not call it failed or cancelled"
-    return (run.case.hold(Reason.LOST, f"{run.slot.model} serves no more: its state is {state}", run.slot),)
+    return run.held(Reason.LOST, f"{run.slot.model} serves no more: its state is {state}")
 
 
 @row("hold", Reason.DRIFTED)
@@ -165,8 +169,7 @@ def active_facts_changed(run: KnownRun) -> tuple[Action, ...] | str:
     known = run.case.record.run(run.slot.model) if run.case.record else None
     if known is None or not hyperparameters_differ(known, run.seen):
         return "it reports the training facts it was tuned with"
-    message = f"{run.slot.model} reports other training facts than it was tuned with"
-    return (run.case.hold(Reason.DRIFTED, message, run.slot),)
+    return run.held(Reason.DRIFTED, f"{run.slot.model} reports other training facts than it was tuned with")
 
 
 @row("update", Reason.FIELDS_CHANGED, Reason.FIELDS_DRIFTED)
@@ -213,7 +216,7 @@ def active_agrees(run: KnownRun) -> tuple[Action, ...] | str:
 def retired_is_no_good(run: KnownRun) -> tuple[Action, ...] | str:
     """A run of these inputs is there already, and ended badly or did not pass its evaluation."""
     held = _ended_badly(run) or _failed_evaluation(run)
-    return (held,) if held is not None else _ENDED_WELL
+    return (*run.others_stopped(), held) if held is not None else _ENDED_WELL
 
 
 @row("reuse", Reason.RUN_EXISTS)
