@@ -9,9 +9,9 @@ from pathlib import Path
 from controller.errors import ProviderError, Rejected
 from controller.ports import Capabilities, Chance, Clock, Provider
 from controller.providers.access import gemini_credentials, gemini_endpoint, local_credentials
-from controller.providers.embedded import Address, Embedded
-from controller.providers.gemini import Gemini
-from controller.providers.local import Local
+from controller.providers.gemini.client import Gemini
+from controller.providers.local.client import Local
+from controller.providers.local.embedded import Address, Embedded
 from controller.providers.unusable import Unusable
 from controller.rest import ApiKey, ClientLimits, Credentials, Repeat, Rest, Timing, Transport
 from controller.settings import ProviderSettings

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from controller.errors import ProviderError, Rejected
 from controller.ports import Capabilities, CreateRequest, ModelPatch, ObserveRequest, Provider
-from controller.providers.gemini import Gemini
+from controller.providers.gemini.client import Gemini
 from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters, Mark, with_mark

@@ -101,7 +101,7 @@ async def test_a_listing_that_contradicts_itself_is_not_whole(gemini: Opened, pa
 
 
 async def test_pages_without_an_end_are_given_up(gemini: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.providers.gemini_listing.MOST_PAGES", 50)
+    monkeypatch.setattr("controller.providers.gemini.listing.MOST_PAGES", 50)
 
     def endless(_: str, query: dict[str, str]) -> bytes:
         return answer({"nextPageToken": str(int(query.get("pageToken", "0")) + 1)})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.errors import OutcomeUnknown, Rejected, RejectedKind
 from controller.ports import CreateRequest, ModelPatch, Provider
-from controller.providers.gemini_wire import (
+from controller.providers.gemini.wire import (
     followed,
     read_answer,
     read_base,

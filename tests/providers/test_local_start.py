@@ -15,7 +15,7 @@ import pytest
 from controller.errors import Rejected, RejectedKind
 from controller.ports import ObserveRequest, Provider
 from controller.providers import Doors, capabilities, open_provider
-from controller.providers.embedded import _noted
+from controller.providers.local.embedded import _noted
 from controller.settings import ProviderSettings
 from controller.testing.wire import answer, listening
 

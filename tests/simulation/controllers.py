@@ -12,7 +12,7 @@ from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
 from controller.ports import Capabilities, Ports, Provider
-from controller.providers.gemini import Gemini
+from controller.providers.gemini.client import Gemini
 from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
 from controller.settings import Budget, Policy, Prices, ProviderSettings, RequireReview, Settings
 from controller.testing.reporter import SilentReporter

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from controller.errors import OutcomeUnknown, ProviderError
 from controller.ports import Capabilities, CreateRequest
-from controller.providers.gemini import Gemini
-from controller.providers.gemini_wire import read_operation, write_create
+from controller.providers.gemini.client import Gemini
+from controller.providers.gemini.wire import read_operation, write_create
 from controller.rest import Repeat
 from controller.state.observed import RemoteModel, RemoteState
 from tests.simulation.network import DirectRest

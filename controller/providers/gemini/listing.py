@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from controller.errors import ProviderError, Rejected, RejectedKind
-from controller.providers.gemini_wire import read_model
-from controller.providers.lenient import an_object, text
+from controller.providers.gemini.wire import read_model
+from controller.providers.google.json_fields import an_object, text
 from controller.rest import JSON, Repeat, Rest
 from controller.state.observed import RemoteModel
 

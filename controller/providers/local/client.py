@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from controller.errors import ControllerError, ProviderError
 from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
-from controller.providers.embedded import Address, Embedded
-from controller.providers.gemini import Gemini
+from controller.providers.gemini.client import Gemini
+from controller.providers.local.embedded import Address, Embedded
 from controller.state.observed import ObservedProvider, RemoteModel
 
 

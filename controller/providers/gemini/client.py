@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from controller.errors import ControllerError, OutcomeUnknown, ProviderError, Rejected, RejectedKind
 from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
-from controller.providers.gemini_listing import Listing, list_models
-from controller.providers.gemini_wire import (
+from controller.providers.gemini.listing import Listing, list_models
+from controller.providers.gemini.wire import (
     Operation,
     followed,
     is_base,
@@ -25,7 +25,7 @@ from controller.providers.gemini_wire import (
     write_create,
     write_update,
 )
-from controller.providers.lenient import Object, an_object, objects, text
+from controller.providers.google.json_fields import Object, an_object, objects, text
 from controller.rest import JSON, Repeat, Rest
 from controller.state.observed import BaseModelFacts, ObservedProvider, RemoteModel, RemoteState
 

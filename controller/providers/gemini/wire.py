@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from controller.errors import Rejected, RejectedKind
 from controller.ports import CreateRequest, ModelPatch
-from controller.providers.lenient import Object, an_object, count, number, objects, text
+from controller.providers.google.json_fields import Object, an_object, count, number, objects, text
 from controller.rest import JSON, said
 from controller.state.desired import Sampling
 from controller.state.identity import Hyperparameters

@@ -1,0 +1,1 @@
+"""Local: the embedded tuning API on this machine, found running or started."""
