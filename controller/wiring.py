@@ -16,7 +16,7 @@ from controller.forges.github.client import PUBLIC, GitHub
 from controller.git.layout import find_repository
 from controller.ledger.opening import BranchCell, FileCell, open_cell, open_ledger
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
-from controller.providers.opening import Doors, open_provider
+from controller.providers import Doors, open_provider
 from controller.rest import Secret
 from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
 from controller.source.repo import CommitSource, open_remote

@@ -1,25 +1,25 @@
 """JSON over HTTP: the only importer of httpx, where every foreign error becomes one of ours."""
 
+from controller.rest.blocking import ask_once
 from controller.rest.body import JSON, BadBody, parse_json
 from controller.rest.client import Answered, ApiCall, Rest, Transport
-from controller.rest.credentials import ApiKey, Credentials, NoAuth, OAuth
+from controller.rest.credentials import Credentials, NoAuth
 from controller.rest.endpoint import checked_endpoint, is_loopback
 from controller.rest.failures import Repeat, lost
 from controller.rest.redaction import Secret, know, redact, said
-from controller.rest.status import SCOPE, RawResponse, RequestFacts
+from controller.rest.status import Complaint, Dialect, RawResponse, RequestFacts, refusal
 from controller.rest.timing import ClientLimits, Timing, retry_after
 
 __all__ = [
     "JSON",
-    "SCOPE",
     "Answered",
     "ApiCall",
-    "ApiKey",
     "BadBody",
     "ClientLimits",
+    "Complaint",
     "Credentials",
+    "Dialect",
     "NoAuth",
-    "OAuth",
     "RawResponse",
     "Repeat",
     "RequestFacts",
@@ -27,12 +27,14 @@ __all__ = [
     "Secret",
     "Timing",
     "Transport",
+    "ask_once",
     "checked_endpoint",
     "is_loopback",
     "know",
     "lost",
     "parse_json",
     "redact",
+    "refusal",
     "retry_after",
     "said",
 ]

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -21,7 +21,7 @@ from controller.rest.body import JSON, BadBody, parse_json, read_bounded
 from controller.rest.credentials import Credentials
 from controller.rest.endpoint import checked_endpoint, request_id, route_of
 from controller.rest.failures import FOREIGN, Repeat, garbled, lost, meaning, translate
-from controller.rest.status import RawResponse, RequestFacts, refusal
+from controller.rest.status import PLAIN, Dialect, RawResponse, RequestFacts
 from controller.rest.timing import ClientLimits, Pace, Timing, backoff
 from controller.spans import span
 
@@ -33,7 +33,7 @@ _HEADERS: Final = {
     "accept": "application/json",
     "accept-encoding": "gzip",
     "connection": "keep-alive",
-    "user-agent": "gitune (gzip)",  # Google packs answers only for agents that name gzip themselves
+    "user-agent": "gitune (gzip)",  # some servers pack answers only for agents that name gzip themselves
 }
 _JSON_BODY: Final = {"content-type": "application/json"}
 # Not carried out, or surely harmless to ask again after: what a write that repeats well is repeated on.
@@ -75,9 +75,6 @@ class Answered:
     value: JSON = field(repr=False)
 
 
-Refuse = Callable[[RawResponse, RequestFacts], ProviderError]
-
-
 class Rest:
     """A JSON API behind one endpoint.
 
@@ -92,18 +89,15 @@ class Rest:
         transport: Transport | None,
         timing: Timing,
         *,
-        refuse: Refuse = refusal,
+        dialect: Dialect = PLAIN,
     ) -> None:
-        """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other.
-
-        ``refuse`` reads the answers that are no success; the default knows Google's envelope.
-        """
+        """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other."""
         self.endpoint = checked_endpoint(endpoint)
         self._host = httpx.URL(self.endpoint).host
         self._credentials = credentials
         self._limits = limits
         self._timing = timing
-        self._refuse = refuse
+        self._dialect = dialect
         self._pace = Pace(limits, timing)
         # Their INFO and DEBUG lines hold URLs and headers.
         for name in ("httpx", "httpcore"):
@@ -151,7 +145,8 @@ class Rest:
         while True:
             tries += 1
             attempt = _Attempt(content)
-            with span("request", method=asked.method, route=route_of(asked.path), resend=tries - 1) as told:
+            route = route_of(asked.path, self._dialect.words)
+            with span("request", method=asked.method, route=route, resend=tries - 1) as told:
                 answer = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
                 told.tell(host=self._host, status=attempt.code, request_id=attempt.request_id, outcome=_word(answer))
             if not isinstance(answer, ProviderError):
@@ -216,7 +211,7 @@ class Rest:
         point("response.headers")
         try:
             attempt.code = response.status_code
-            attempt.request_id = request_id(response.headers)
+            attempt.request_id = request_id(response.headers, self._dialect.request_ids)
             body = await read_bounded(
                 response.aiter_raw(),
                 response.headers.get("content-encoding", ""),
@@ -232,7 +227,7 @@ class Rest:
         if answer.code == httpx.codes.NOT_MODIFIED and repeat is Repeat.READ:
             return Answered(answer.code, answer.headers, {})
         if not 200 <= answer.code < 300:  # noqa: PLR2004 - the class of successes
-            return self._refuse(
+            return self._dialect.refuse(
                 answer,
                 RequestFacts(self.endpoint, repeat, self._credentials.name, self._credentials.hint, self._timing.now()),
             )

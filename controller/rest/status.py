@@ -1,39 +1,40 @@
-"""An HTTP answer that is not a success to one of our errors, with advice a person can follow."""
+"""An HTTP answer that is not a success, and what its body says, to one of our errors with advice to follow."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
-from controller.rest.body import JSON, BadBody, looks_like_html, parse_json
+from controller.rest.body import looks_like_html
 from controller.rest.failures import LOOK_FIRST, Repeat, lost
 from controller.rest.redaction import said
-from controller.rest.timing import retry_after, retry_delay
+from controller.rest.timing import retry_after
 
-SCOPE = "https://www.googleapis.com/auth/generative-language.tuning"
-_STATUS = re.compile(r"[A-Z_]{1,40}")
 CHECK_ENDPOINT = "Check the endpoint: what answers there is not the tuning API, or a proxy stands before it."
+Verdict: TypeAlias = tuple[RejectedKind, str, str]  # with words for the message, and a hint
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """An error envelope as google.rpc.Status has it, other shapes read as far as they go.
+    """What the body of an error says, as far as it can be read; ``status`` is the API's own word for it.
 
-    ``spoken`` is False where the body is no envelope at all: then the API itself has said nothing.
+    ``spoken`` is False where the API itself has said nothing. ``verdict`` stands where the body decides what the
+    status code alone does not; ``contended`` says that two writers met.
     """
 
     spoken: bool = False
     status: str = ""
     message: str = ""
-    reasons: frozenset[str] = frozenset()
     retry: float | None = None
     helps: tuple[str, ...] = ()
     quotas: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    contended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +57,11 @@ class RequestFacts:
     now: datetime
 
 
-def complaint(body: bytes) -> Complaint:
-    """What an error's body says; never raises."""
-    try:
-        parsed = parse_json(body)
-    except BadBody:
-        return Complaint()
-    if isinstance(parsed, list) and parsed:  # Google's streaming endpoints wrap the envelope in a list
-        parsed = parsed[0]
-    error = parsed.get("error") if isinstance(parsed, Mapping) else None
-    if not isinstance(error, Mapping):
-        return Complaint()
-    details = [d for d in _items(error.get("details")) if isinstance(d, Mapping)]
-    return Complaint(
-        spoken=True,
-        status=status if _STATUS.fullmatch(status := _text(error.get("status"))) else "",
-        message=said(_text(error.get("message"))),
-        reasons=frozenset(r for d in details if (r := _text(d.get("reason")))),
-        retry=max((s for d in details if (s := retry_delay(_text(d.get("retryDelay")))) is not None), default=None),
-        helps=tuple(said(t) for d in details for t in _links(d)),
-        quotas=tuple(said(t, 100) for d in details for t in _violations(d)),
-    )
+UNREAD = Complaint()
 
 
-def refusal(answer: RawResponse, asked: RequestFacts) -> ProviderError:
+def refusal(answer: RawResponse, asked: RequestFacts, what: Complaint = UNREAD) -> ProviderError:
     """The error that a status other than 2xx becomes."""
-    what = complaint(answer.body)
     if 300 <= answer.code < 400:  # noqa: PLR2004 - the class of redirects
         return _redirect(answer, asked)
     if answer.code == HTTPStatus.TOO_MANY_REQUESTS:
@@ -132,7 +112,7 @@ def _unsure(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Provid
 
 
 def _rejected(answer: RawResponse, asked: RequestFacts, what: Complaint) -> ProviderError:
-    if answer.code == HTTPStatus.CONFLICT and what.status == "ABORTED":
+    if answer.code == HTTPStatus.CONFLICT and what.contended:
         message = _sentence(asked, "another request was changing it at the same time", answer, what)
         return (
             OutcomeUnknown(message, hint=LOOK_FIRST)
@@ -143,16 +123,18 @@ def _rejected(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Prov
     return Rejected(_sentence(asked, words, answer, what), kind=kind, hint=_helped(hint, what))
 
 
-def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> tuple[RejectedKind, str, str]:
-    if _about_access(answer, what):
-        return _access(answer, asked, what)
+def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Verdict:
     match answer.code:
+        case _ if what.verdict is not None:
+            return what.verdict
+        case HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            return RejectedKind.UNAUTHENTICATED, "a proxy asks for a sign-in", CHECK_ENDPOINT
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return _access(answer, asked, what)
         case HTTPStatus.NOT_FOUND if what.spoken:
             return RejectedKind.NOT_FOUND, "there is no such thing", ""
         case HTTPStatus.CONFLICT:
             return RejectedKind.EXISTS, "the name is taken", "See what already uses that name."
-        case HTTPStatus.BAD_REQUEST if what.status == "FAILED_PRECONDITION":
-            return RejectedKind.PRECONDITION, "the API refuses in this state", _PRECONDITION_HINT
         case HTTPStatus.NOT_IMPLEMENTED | HTTPStatus.METHOD_NOT_ALLOWED:
             return RejectedKind.UNSUPPORTED, "the API has no such operation", CHECK_ENDPOINT
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -165,47 +147,12 @@ def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> tuple
             return RejectedKind.INVALID, "the request is refused", ""
 
 
-_PRECONDITION_HINT = (
-    "Often the region or the billing: the free tier is not offered everywhere; "
-    "see https://ai.google.dev/gemini-api/docs/available-regions and the billing of the key's project."
-)
-_ACCESS_STATUSES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
-
-
-def _about_access(answer: RawResponse, what: Complaint) -> bool:
-    # Google answers 400, not 401, to a key it does not know.
-    return (
-        answer.code in {401, 403, 407}
-        or what.status in _ACCESS_STATUSES
-        or bool(what.reasons & {"API_KEY_INVALID", "API_KEY_EXPIRED"})
-        or (answer.code == HTTPStatus.BAD_REQUEST and what.message.startswith("API key "))
-    )
-
-
-def _access(answer: RawResponse, asked: RequestFacts, what: Complaint) -> tuple[RejectedKind, str, str]:
-    if answer.code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return RejectedKind.UNAUTHENTICATED, "a proxy asks for a sign-in", CHECK_ENDPOINT
-    if answer.code == HTTPStatus.FORBIDDEN or what.status == "PERMISSION_DENIED":
-        return _forbidden(asked, what)
-    if not what.spoken:
-        return RejectedKind.UNAUTHENTICATED, f"{asked.access} was not accepted", CHECK_ENDPOINT
-    return RejectedKind.UNAUTHENTICATED, f"{asked.access} is not valid", asked.access_hint
-
-
-def _forbidden(asked: RequestFacts, what: Complaint) -> tuple[RejectedKind, str, str]:
-    if "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in what.reasons or "insufficient authentication scopes" in what.message:
-        return RejectedKind.FORBIDDEN, f"{asked.access} lacks a scope", f"Grant it the scope {SCOPE}."
-    if "CONSUMER_SUSPENDED" in what.reasons:
-        return RejectedKind.FORBIDDEN, "the project is suspended", "See the project in the Google Cloud console."
-    if "SERVICE_DISABLED" in what.reasons:
-        return RejectedKind.FORBIDDEN, "the API is not enabled", "Enable generativelanguage.googleapis.com there."
-    if not what.spoken:
-        return RejectedKind.FORBIDDEN, "access is refused, by something before the API", CHECK_ENDPOINT
-    return (
-        RejectedKind.FORBIDDEN,
-        f"{asked.access} may not do this",
-        "Let the model's owner share it, or use their key.",
-    )
+def _access(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Verdict:
+    if answer.code == HTTPStatus.FORBIDDEN:
+        words = f"{asked.access} may not do this" if what.spoken else "access is refused, by something before the API"
+        return RejectedKind.FORBIDDEN, words, asked.access_hint if what.spoken else CHECK_ENDPOINT
+    words = f"{asked.access} is not valid" if what.spoken else f"{asked.access} was not accepted"
+    return RejectedKind.UNAUTHENTICATED, words, asked.access_hint if what.spoken else CHECK_ENDPOINT
 
 
 def _sentence(asked: RequestFacts, words: str, answer: RawResponse, what: Complaint) -> str:
@@ -220,21 +167,18 @@ def _helped(hint: str, what: Complaint) -> str:
     return " ".join(part for part in (hint, *(f"See {link}." for link in what.helps[:1])) if part)
 
 
-def _text(value: JSON) -> str:
-    return value if isinstance(value, str) else ""
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How an API speaks beside HTTP itself.
+
+    ``refuse`` reads the answers that are no success. ``words`` are those of its paths that may be told in a log:
+    whatever is not among them may be a name, or as good as a password. ``request_ids`` are the headers (lower case)
+    in which it says what it calls a request.
+    """
+
+    refuse: Callable[[RawResponse, RequestFacts], ProviderError] = refusal
+    words: frozenset[str] = frozenset()
+    request_ids: tuple[str, ...] = ("x-request-id",)
 
 
-def _items(value: JSON) -> Sequence[JSON]:
-    return value if isinstance(value, list) else ()
-
-
-def _links(detail: Mapping[str, JSON]) -> list[str]:
-    links = [link for link in _items(detail.get("links")) if isinstance(link, Mapping)]
-    return [url for link in links if (url := _text(link.get("url"))).startswith("https://")]
-
-
-def _violations(detail: Mapping[str, JSON]) -> list[str]:
-    found = [v for v in _items(detail.get("violations")) if isinstance(v, Mapping)]
-    return [
-        t for v in found if (t := _text(v.get("quotaId")) or _text(v.get("subject")) or _text(v.get("description")))
-    ]
+PLAIN = Dialect()

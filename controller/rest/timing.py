@@ -101,7 +101,7 @@ def retry_after(header: str | None, now: datetime) -> float | None:
 
 
 def retry_delay(duration: str) -> float | None:
-    """Seconds from google.rpc.RetryInfo's ``retryDelay`` (``"17s"``, ``"1.5s"``); None where it is not one."""
+    """Seconds from a duration as a body writes it (``"17s"``, ``"1.5s"``); None where it is not one."""
     match = _DURATION.fullmatch(duration)
     return _bounded(float(match[1])) if match else None
 

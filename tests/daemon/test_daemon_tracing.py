@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from controller.daemon.tracing import is_wanted
+from controller.forges.github.api import DIALECT
+from controller.providers.google.envelope import GOOGLE
 from controller.rest.endpoint import request_id, route_of
 from controller.spans import span
 from tests.daemon.collector import Collector, Taken
@@ -244,7 +246,7 @@ def test_the_standard_variables_switch_it_on_and_off(environ: dict[str, str], wa
     ],
 )
 def test_a_route_holds_no_name_that_somebody_chose(path: str, route: str) -> None:
-    assert route_of(path) == route
+    assert route_of(path, GOOGLE.words) == route
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_a_route_holds_no_name_that_somebody_chose(path: str, route: str) -> Non
     ],
 )
 def test_the_other_sides_name_of_a_request_is_kept_where_it_is_one(headers: dict[str, str], found: str) -> None:
-    assert request_id(headers) == found
+    assert request_id(headers, DIALECT.request_ids) == found
 
 
 def test_without_a_listener_each_span_is_the_same_silent_one() -> None:

@@ -16,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from controller.errors import ProviderError, Rejected
 from controller.ports import Capabilities, CreateRequest, ModelPatch, ObserveRequest, Provider
 from controller.providers.gemini.client import Gemini
-from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
+from controller.providers.google.credentials import ApiKey
+from controller.providers.google.envelope import GOOGLE
+from controller.rest import ClientLimits, Rest, Secret, Timing
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters, Mark, with_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
@@ -304,11 +306,11 @@ def _shown(model: RemoteModel, made: Made) -> dict[str, object]:
 
 
 def _sides(embedded: Served, runner: asyncio.Runner, calm: Calm) -> dict[str, Side]:
-    real = Rest(embedded.url, ApiKey(Secret("made-up-key"), "a key"), ClientLimits(), None, _timing())
+    real = Rest(embedded.url, ApiKey(Secret("made-up-key"), "a key"), ClientLimits(), None, _timing(), dialect=GOOGLE)
     clock, chance = SimClock(calm.loop), SeededChance()
     timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
     key = ApiKey(Secret("made-up-key"), "a key")
-    simulated = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(calm.line("http")), timing)
+    simulated = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(calm.line("http")), timing, dialect=GOOGLE)
     memory = MemoryProvider()
     return {
         "embedded": Side(Gemini("cloud", real, Capabilities()), runner.run, lambda: time.sleep(0.05)),

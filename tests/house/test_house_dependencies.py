@@ -11,8 +11,8 @@ from pathlib import Path
 DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "autograd": ("autograd", ("server",)),
     "gitpython": ("git", ("git",)),
-    "google-auth": ("google", ("providers", "rest")),
     "cachetools": ("cachetools", ("engine",)),
+    "google-auth": ("google", ("providers",)),
     "httpx": ("httpx", ("rest",)),
     "lightkube": ("lightkube", ("daemon",)),
     "jinja2": ("jinja2", ("daemon", "report")),

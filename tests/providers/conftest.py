@@ -16,6 +16,7 @@ import pytest
 
 from controller.ports import Provider
 from controller.providers import Doors, open_provider
+from controller.rest import Timing
 from controller.settings import ProviderSettings
 from controller.testing import FakeClock, SeededChance
 
@@ -46,6 +47,13 @@ def end(pid: int, how: signal.Signals) -> None:
             return
         time.sleep(0.02)
     raise AssertionError(f"process {pid} does not end")
+
+
+@pytest.fixture
+def timing() -> Timing:
+    """Waits pass at once."""
+    clock = FakeClock()
+    return Timing(clock.now, clock.monotonic, clock.sleep, SeededChance().uniform)
 
 
 @pytest.fixture

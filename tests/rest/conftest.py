@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
+from controller.providers.google.credentials import ApiKey
+from controller.providers.google.envelope import GOOGLE
+from controller.rest import ClientLimits, Rest, Secret, Timing
 from controller.testing import FakeClock, SeededChance
 
 LIMITS = ClientLimits(deadline=5.0)
@@ -36,7 +38,7 @@ async def connect(timing: Timing) -> AsyncIterator[Callable[..., Rest]]:
 
     def make(url: str, **limits: float) -> Rest:
         changed = replace(LIMITS, **limits)  # type: ignore[arg-type]  # names of limits, each with its own number
-        made.append(Rest(url, ApiKey(Secret(CANARY), "GEMINI_API_KEY"), changed, None, timing))
+        made.append(Rest(url, ApiKey(Secret(CANARY), "GEMINI_API_KEY"), changed, None, timing, dialect=GOOGLE))
         return made[-1]
 
     yield make

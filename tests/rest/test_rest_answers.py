@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
-from controller.rest import Repeat, Rest
+from controller.rest import ClientLimits, NoAuth, Repeat, Rest, Timing
 from controller.testing import FakeClock
 from controller.testing.wire import (
     Script,
@@ -206,6 +206,30 @@ async def test_a_refusal_says_why_and_what_to_do(
     assert isinstance(error, Rejected)
     assert error.kind is kind
     assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (400, RejectedKind.RESPONSE),
+        (401, RejectedKind.UNAUTHENTICATED),
+        (403, RejectedKind.FORBIDDEN),
+        (404, RejectedKind.RESPONSE),
+        (405, RejectedKind.UNSUPPORTED),
+        (409, RejectedKind.EXISTS),
+        (413, RejectedKind.INVALID),
+    ],
+)
+async def test_where_no_dialect_is_known_the_status_alone_decides(
+    timing: Timing, code: int, kind: RejectedKind
+) -> None:
+    async with listening(google_error(code, "ABORTED", "API key not valid.", INVALID_KEY)) as wire:
+        rest = Rest(wire.url, NoAuth(), ClientLimits(), None, timing)
+        error = await failure(rest, ONCE)
+        await rest.close()
+    assert isinstance(error, Rejected)
+    assert error.kind is kind
+    assert "API key" not in error.message
 
 
 async def test_two_writers_at_once_are_not_a_taken_name(connect: Connect) -> None:

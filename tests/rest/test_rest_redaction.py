@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import ControllerError, Rejected
-from controller.rest import ApiKey, ClientLimits, Repeat, Rest, Secret, Timing, redact, said
+from controller.providers.google.credentials import ApiKey
+from controller.providers.google.envelope import GOOGLE
+from controller.rest import ClientLimits, Repeat, Rest, Secret, Timing, redact, said
 from controller.testing.wire import Script, answer, google_error, half, hang_up, listening, reset
 
 CANARY = "canary-9f8e7d6c5b4a-key"
@@ -79,7 +81,9 @@ async def test_no_error_drags_a_foreign_one_along(connect: Callable[..., Rest]) 
 
 @pytest.mark.parametrize("key", [f"{CANARY}\r\nx-evil: 1", f"{CANARY} x", f"{CANARY}\u00e9", "  "])
 async def test_a_key_that_cannot_stand_in_a_header_is_refused_without_being_shown(timing: Timing, key: str) -> None:
-    rest = Rest("http://127.0.0.1:9", ApiKey(Secret(key), "GEMINI_API_KEY"), ClientLimits(), None, timing)
+    rest = Rest(
+        "http://127.0.0.1:9", ApiKey(Secret(key), "GEMINI_API_KEY"), ClientLimits(), None, timing, dialect=GOOGLE
+    )
     error = await error_of(rest, Repeat.READ)
     await rest.close()
     assert isinstance(error, Rejected)
@@ -166,7 +170,8 @@ async def test_a_foreign_error_with_a_key_in_its_text_is_not_shown(timing: Timin
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             raise httpx.ReadError(f"{request.url} {dict(request.headers)}", request=request)
 
-    rest = Rest("https://api.test", ApiKey(Secret(CANARY), "GEMINI_API_KEY"), ClientLimits(tries=1), Broken(), timing)
+    key = ApiKey(Secret(CANARY), "GEMINI_API_KEY")
+    rest = Rest("https://api.test", key, ClientLimits(tries=1), Broken(), timing, dialect=GOOGLE)
     error = await error_of(rest, Repeat.READ)
     await rest.close()
     assert not [text for text in everything(error) if "canary-9f8e" in text]

@@ -13,7 +13,9 @@ from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
 from controller.ports import Capabilities, Ports, Provider
 from controller.providers.gemini.client import Gemini
-from controller.rest import ApiKey, ClientLimits, Rest, Secret, Timing
+from controller.providers.google.credentials import ApiKey
+from controller.providers.google.envelope import GOOGLE
+from controller.rest import ClientLimits, Rest, Secret, Timing
 from controller.settings import Budget, Policy, Prices, ProviderSettings, RequireReview, Settings
 from controller.testing.reporter import SilentReporter
 from tests.simulation.chance import Draw, SimChance
@@ -185,7 +187,7 @@ def _provider(shape: Shape, line: Line, clock: SimClock, chance: SimChance) -> P
         return Gemini(PROVIDER, DirectRest(line), _CAPABILITIES)  # type: ignore[arg-type]  # a Rest by its shape
     timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
     key = ApiKey(Secret(KEY), "GEMINI_API_KEY")
-    rest = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(line), timing)
+    rest = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(line), timing, dialect=GOOGLE)
     return Gemini(PROVIDER, rest, _CAPABILITIES)
 
 

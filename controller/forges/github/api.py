@@ -9,6 +9,7 @@ from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.rest import (
     JSON,
     BadBody,
+    Dialect,
     RawResponse,
     Repeat,
     RequestFacts,
@@ -107,3 +108,6 @@ def _message(answer: RawResponse) -> str:
         return ""
     text = parsed.get("message") if isinstance(parsed, Mapping) else None
     return said(text) if isinstance(text, str) else ""
+
+
+DIALECT = Dialect(refuse, request_ids=("x-request-id", "x-github-request-id"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from controller.errors import CodeHostError, OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
-from controller.forges.github.api import Token, refuse
+from controller.forges.github.api import DIALECT, Token
 from controller.forges.github.fields import Object, at, flag, number, objects, text
 from controller.ports.code_host import (
     Annotation,
@@ -94,7 +94,7 @@ class GitHub:
         self._path = f"/repos/{repository}"
         self._login = login
         self._timing = timing
-        self._rest = Rest(endpoint, Token(token), LIMITS, transport, timing, refuse=refuse)
+        self._rest = Rest(endpoint, Token(token), LIMITS, transport, timing, dialect=DIALECT)
         self._seen: dict[tuple[str, str], Answered] = {}
 
     @property

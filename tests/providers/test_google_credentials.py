@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
-from controller.rest import SCOPE, ClientLimits, OAuth, Repeat, Rest, Timing, redact
+from controller.providers.google.credentials import SCOPE, OAuth
+from controller.providers.google.envelope import GOOGLE
+from controller.rest import ClientLimits, Repeat, Rest, Timing, redact
 from controller.testing.wire import Script, answer, google_error, listening, reset
 
 TOKEN = "token-made-up-0123456789"
@@ -119,7 +121,7 @@ async def test_a_401_is_followed_by_one_fresh_token_even_for_a_create(tmp_path: 
     unauthenticated = google_error(401, "UNAUTHENTICATED", "expired")
     async with listening(GRANTED) as tokens, listening(unauthenticated, answer({"ok": 1})) as api:
         oauth = written(tmp_path, service_account(pem, f"{tokens.url}/token"))
-        rest = Rest(api.url, oauth, ClientLimits(), None, timing)
+        rest = Rest(api.url, oauth, ClientLimits(), None, timing, dialect=GOOGLE)
         assert await rest.request("POST", "/v1beta/tunedModels", None, {}, repeat=Repeat.ONCE) == {"ok": 1}
         assert (len(tokens.requests), len(api.requests)) == (2, 2)
         await rest.close()
@@ -128,7 +130,7 @@ async def test_a_401_is_followed_by_one_fresh_token_even_for_a_create(tmp_path: 
 async def test_a_401_that_stays_is_asked_once_more_and_then_said(tmp_path: Path, pem: str, timing: Timing) -> None:
     async with listening(GRANTED) as tokens, listening(google_error(401, "UNAUTHENTICATED", "no")) as api:
         oauth = written(tmp_path, service_account(pem, f"{tokens.url}/token"))
-        rest = Rest(api.url, oauth, ClientLimits(), None, timing)
+        rest = Rest(api.url, oauth, ClientLimits(), None, timing, dialect=GOOGLE)
         with pytest.raises(Rejected) as caught:
             await rest.request("GET", "/v1beta/models", repeat=Repeat.READ)
         assert len(api.requests) == 2
@@ -153,7 +155,7 @@ async def test_a_token_endpoint_that_fails_means_that_nothing_was_sent(
 ) -> None:
     async with listening(script) as tokens, listening(answer({})) as api:
         oauth = written(tmp_path, service_account(pem, f"{tokens.url}/token"))
-        rest = Rest(api.url, oauth, ClientLimits(), None, timing)
+        rest = Rest(api.url, oauth, ClientLimits(), None, timing, dialect=GOOGLE)
         with pytest.raises((Transient, Rejected)):
             await rest.request("POST", "/v1beta/tunedModels", None, {}, repeat=Repeat.ONCE)
         await rest.close()

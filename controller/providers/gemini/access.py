@@ -1,0 +1,56 @@
+"""Settings and environment to a Gemini client with its endpoint and its credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from controller.errors import Rejected, RejectedKind
+from controller.ports import Capabilities
+from controller.providers.doors import Doors
+from controller.providers.gemini.client import Gemini
+from controller.providers.google.credentials import GET_A_KEY, SCOPE, ApiKey, OAuth, signed_in
+from controller.providers.google.envelope import GOOGLE
+from controller.rest import ClientLimits, Credentials, Rest, Secret
+from controller.settings import ProviderSettings
+
+ENDPOINT = "https://generativelanguage.googleapis.com"
+BASE_URL = "GOOGLE_GEMINI_BASE_URL"
+CREDENTIALS_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+DEFAULT_KEY_ENV = ProviderSettings("", "gemini").api_key_env
+
+
+def open_gemini(settings: ProviderSettings, environ: Mapping[str, str], doors: Doors, can: Capabilities) -> Gemini:
+    """At the endpoint of gitune.yaml, else of the environment, else at Google's own. Raises `Rejected`."""
+    endpoint = settings.endpoint or environ.get(BASE_URL, "").strip() or ENDPOINT
+    return connected(settings, endpoint, _credentials(settings, environ), doors, can)
+
+
+def connected(
+    settings: ProviderSettings, endpoint: str, credentials: Credentials, doors: Doors, can: Capabilities
+) -> Gemini:
+    """A client of whatever speaks like Gemini. Raises `Rejected` for an endpoint that may not be asked."""
+    limits = ClientLimits(requests_per_minute=settings.requests_per_minute)
+    return Gemini(settings.key, Rest(endpoint, credentials, limits, doors.transport, doors.timing, dialect=GOOGLE), can)
+
+
+def _credentials(settings: ProviderSettings, environ: Mapping[str, str]) -> Credentials:
+    """The key, where its variable is set, else the account of a credentials file.
+
+    Raises `Rejected` (UNAUTHENTICATED) where there is neither, naming the variable.
+    """
+    if key := environ.get(settings.api_key_env, "").strip():
+        return ApiKey(Secret(key), settings.api_key_env)
+    if file := environ.get(CREDENTIALS_FILE, "").strip():
+        return OAuth(Path(file).expanduser(), CREDENTIALS_FILE)
+    if (account := signed_in(environ)) is not None:
+        return account
+    raise Rejected(
+        f"no key for {settings.key}: {settings.api_key_env} is not set",
+        kind=RejectedKind.UNAUTHENTICATED,
+        hint=(
+            f"{GET_A_KEY} and set {settings.api_key_env} to it, "
+            f"or set {CREDENTIALS_FILE} to a credentials file with the scope {SCOPE}."
+        ),
+        provider=settings.key,
+    )
