@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 
 from controller.dataset import Layout, Rules, check, digest, read_examples
+from controller.providers.gemini.facts import FACTS
+
+LIMITS = FACTS.examples
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 TIMES = 7
@@ -45,7 +48,7 @@ def main() -> None:
         read = read_examples(data, file, Layout())
         stages = {
             "read": rate(lambda data=data, file=file: read_examples(data, file, Layout())),
-            "checked": rate(lambda read=read: check(read, Rules(task_type="classification", inline_bytes=4_000_000))),
+            "checked": rate(lambda read=read: check(read, Rules(LIMITS, task_type="classification"))),
             "digested": rate(lambda read=read: digest(read.examples)),
         }
         print(f"{file}: " + ", ".join(f"{many} rows {stage}" for stage, many in stages.items()), "a second", flush=True)

@@ -158,7 +158,7 @@ class RejectedKind(StrEnum):
     """Why a request can never succeed as it is."""
 
     INVALID = "invalid"  # 400, 422: the request itself
-    UNAUTHENTICATED = "unauthenticated"  # a bad or missing key (Google answers 400 API_KEY_INVALID) or token
+    UNAUTHENTICATED = "unauthenticated"  # a bad or missing key (some answer 400 to one) or token
     FORBIDDEN = "forbidden"  # 403: scopes, permission, suspended project
     NOT_FOUND = "not_found"  # 404
     EXISTS = "exists"  # 409: the id is taken

@@ -18,12 +18,12 @@ ProviderType = Literal["local", "gemini"]
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One entry of ``providers:``. ``endpoint`` None means the type's own default."""
+    """One entry of ``providers:``. ``endpoint`` and ``api_key_env`` None mean the type's own default."""
 
     key: str
     type: ProviderType
     endpoint: str | None = None
-    api_key_env: str = "GEMINI_API_KEY"
+    api_key_env: str | None = None
     max_concurrent_runs: int | None = None
     prices: Prices | None = None
     requests_per_minute: int | None = None

@@ -122,7 +122,7 @@ async def _passes(opened: Opened, options: ApplyOptions) -> AsyncIterator[Pass]:
             if not options.wait:
                 yield await reconcile(opened.ports, opened.settings, approval)
                 return
-            free = all(provider.capabilities.free for provider in opened.ports.providers.values())
+            free = all(provider.facts.free for provider in opened.ports.providers.values())
             async for done in follow(opened.ports, opened.settings, approval, _OFTEN if free else _SELDOM):
                 approval = going_on(approval, done)
                 yield done

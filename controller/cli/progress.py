@@ -123,7 +123,7 @@ def progress_words(model: RemoteModel) -> str:
 
 
 def progress_line(model: RemoteModel) -> str:
-    """``tunedModels/next-number-…: 40 %, 56/140 steps, loss 0.449``."""
+    """``jobs/7: 40 %, 56/140 steps, loss 0.449``."""
     if model.state is not RemoteState.CREATING:
         return f"{terminal(model.name)}: {model.state}, {progress_words(model)}"
     return f"{terminal(model.name)}: {int(model.progress.share * 100)} %, {progress_words(model)}"

@@ -18,7 +18,7 @@ from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid
 from controller.ports import Entry, Tree
-from controller.providers.opening import capabilities
+from controller.providers import facts_of
 from controller.report.formatting import counted
 from controller.report.render_problems import problems_json, problems_markdown, problems_text
 from controller.settings import SETTINGS_FILE
@@ -65,7 +65,7 @@ async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
         settings = await read_settings(where, tree)
     except SpecInvalid as error:
         return Validated(error.problems, files=await compared(asked, tree, ()))
-    can = {key: capabilities(one) for key, one in settings.providers.items()}
+    can = facts_of(settings)
     if not paths:
         desired = await read_desired(tree, settings, can)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))

@@ -11,7 +11,6 @@ from controller.daemon.schedule import Rhythm, backoff
 from controller.daemon.web.metrics import Metrics
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, Transient
 from controller.ports import (
-    Capabilities,
     Chance,
     CheckResult,
     Clock,
@@ -73,20 +72,12 @@ class ProviderGuard:
 
     def __init__(self, provider: Provider, fence: Fence, metrics: Metrics, failures: RecentFailures) -> None:
         """The fence is the pass's own, the rest lasts."""
+        self.key = provider.key
+        self.facts = provider.facts
         self._provider = provider
         self._fence = fence
         self._metrics = metrics
         self._failures = failures
-
-    @property
-    def key(self) -> str:
-        """Its key in gitune.yaml."""
-        return self._provider.key
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do."""
-        return self._provider.capabilities
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """All its models; counted as failed where they were not read whole."""

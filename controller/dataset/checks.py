@@ -14,14 +14,11 @@ from controller.dataset.problems import CODES, FAMILIAR, Fault, Findings, listed
 from controller.dataset.rows import ExampleRow, ReadDataset
 from controller.errors import Problem
 from controller.state.desired import Example
+from controller.state.facts import ExampleLimits
 
 TaskType = Literal["classification", "summarization", "search", "other"]
 
-# Google's model-tuning guide of 2025 (ai.google.dev/gemini-api/docs/model-tuning): "as little as 20 examples", at most
-# 40,000 characters in and 5,000 out for each example, and these sizes for each kind of task.
-FEWEST = 20
-LONGEST_INPUT = 40_000
-LONGEST_OUTPUT = 5_000
+# Advice and no limit, after the first model-tuning guide, of 2025, for each kind of task.
 ADVISED: dict[TaskType, tuple[int, int | None]] = {
     "classification": (100, None),
     "summarization": (100, None),  # "100-500+"
@@ -34,16 +31,14 @@ ADVISED: dict[TaskType, tuple[int, int | None]] = {
 class Rules:
     """What one dataset has to keep to.
 
-    ``inline_bytes`` caps the examples as JSON, ``output_bytes`` each output as UTF-8 (None: no cap). ``evaluation`` is
-    the set the finished run is asked, to be kept apart from this one; ``is_evaluation`` says that this is such a set,
-    which may be small.
+    ``limits`` are the provider's. ``evaluation`` is the set the finished run is asked, to be kept apart from this one;
+    ``is_evaluation`` says that this is such a set, which is not sent and may be small.
     """
 
+    limits: ExampleLimits
     task_type: TaskType = "other"
-    inline_bytes: int | None = None
     evaluation: ReadDataset | None = None
     is_evaluation: bool = False
-    output_bytes: int | None = None
 
 
 def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
@@ -54,7 +49,7 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
     look_at_texts(read, rules, findings)
     found = [*findings.problems(), *outer_space(read), *structure(read), *duplicates(read), *contradictions(read)]
     if not rules.is_evaluation:
-        found += [*_sizes(read, rules), *same_output(read)]
+        found += [*_sizes(read, rules), *same_output(read, rules)]
     if rules.task_type == "classification":
         found += near_labels(read)
     if rules.evaluation is not None:
@@ -63,15 +58,15 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
 
 
 def _sizes(read: ReadDataset, rules: Rules) -> Iterator[Problem]:
-    most_bytes = rules.inline_bytes
+    most_bytes, fewest = rules.limits.inline_bytes, rules.limits.fewest
     if most_bytes is not None and (needed := request_bytes(read)) > most_bytes:
         message = f"the examples are {needed:,} bytes as JSON; the provider takes {most_bytes:,} in one request"
         yield _problem(read, "GT208", message, "shorten or drop examples")
     count = len(read.rows)
     least, most = ADVISED[rules.task_type]
     kind = "this kind of task" if rules.task_type == "other" else rules.task_type
-    if count < FEWEST:
-        yield _problem(read, "GT203", f"{count} examples; tuning takes at least {FEWEST}", "add examples")
+    if count < fewest:
+        yield _problem(read, "GT203", f"{count} examples; tuning takes at least {fewest}", "add examples")
     elif count < least:
         message = f"{count} examples; the guide advises {least} or more for {kind}"
         yield _problem(read, "GT204", message, "more examples, and more varied ones, help more than more epochs")
@@ -88,17 +83,19 @@ _FEW = 0.2  # outer white space in up to this share of the rows is a slip; in mo
 def look_at_texts(read: ReadDataset, rules: Rules, findings: Findings) -> None:
     """Note what is wrong with single texts."""
     name_in, name_out = read.layout.columns
+    limits = rules.limits
+    learned = None if rules.is_evaluation else limits.output_bytes
     for row, text_input in read.inputs():
         _one(text_input, name_in, row.line, findings)
         _one(row.example.output, name_out, row.line, findings)
-        if len(row.example.text_input) > LONGEST_INPUT:
-            message = f"column '{name_in}' is longer than {LONGEST_INPUT:,} characters"
+        if len(row.example.text_input) > limits.input_characters:
+            message = f"column '{name_in}' is longer than {limits.input_characters:,} characters"
             findings.add(Fault("GT206", message, "shorten it, or split the example"), row.line)
-        if len(row.example.output) > LONGEST_OUTPUT:
-            message = f"column '{name_out}' is longer than {LONGEST_OUTPUT:,} characters"
+        if len(row.example.output) > limits.output_characters:
+            message = f"column '{name_out}' is longer than {limits.output_characters:,} characters"
             findings.add(Fault("GT207", message, "shorten it"), row.line)
-        elif rules.output_bytes is not None and len(row.example.output.encode()) > rules.output_bytes:
-            message = f"column '{name_out}' is longer than the {rules.output_bytes:,} bytes that the provider learns"
+        elif learned is not None and len(row.example.output.encode()) > learned:
+            message = f"column '{name_out}' is longer than the {learned:,} bytes that the provider learns"
             findings.add(Fault("GT207", message, "shorten it"), row.line)
 
 
@@ -196,10 +193,10 @@ def contradictions(read: ReadDataset) -> Iterator[Problem]:
         yield _problem(read, "GT210", named, "keep the one that is right", pairs[0][0])
 
 
-def same_output(read: ReadDataset) -> Iterator[Problem]:
+def same_output(read: ReadDataset, rules: Rules) -> Iterator[Problem]:
     """Nothing can be learned where every answer is the same."""
     outputs = {row.example.output for row in read.rows}
-    if len(outputs) == 1 and len(read.rows) >= FEWEST:
+    if len(outputs) == 1 and len(read.rows) >= rules.limits.fewest:
         message = f"all {len(read.rows):,} examples have the same output"
         yield _problem(read, "GT217", message, "check that the columns are the right ones", read.rows[0].line)
 

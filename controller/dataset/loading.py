@@ -162,10 +162,10 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-def load(data: bytes, file: str, layout: Layout, rules: Rules | None = None) -> Loaded:
+def load(data: bytes, file: str, layout: Layout, rules: Rules) -> Loaded:
     """Read and check in one go. Whether an error of the checks holds the spec is the caller's policy."""
     read = read_examples(data, file, layout)
-    problems = (*read.problems, *check(read, rules or Rules()))
+    problems = (*read.problems, *check(read, rules))
     if not read.whole or not read.rows:
         return Loaded(read, None, problems)
     examples = read.examples

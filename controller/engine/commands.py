@@ -21,9 +21,6 @@ from controller.state.identity import Mark, with_mark
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.recorded import Record, RunOutcome, Score, Slot
 
-# wire.md's source: the model tuning guide, a tuned model's input limit
-PROMPT_LIMIT = 40_000
-
 _SHOWS_RUNS = "`gitune status` shows the runs."
 
 Rows = Literal["evaluation", "training"]
@@ -60,10 +57,11 @@ async def generate(ports: Ports, name: str, prompt: str) -> str:
     serving = await resolve(ports, name)
     if not prompt.strip():
         raise _refusal("the prompt is empty", "Give the text that the model should answer.")
-    if len(serving.prefix) + len(prompt) > PROMPT_LIMIT:
-        message = f"the prompt has {len(prompt):,} characters; a tuned model takes {PROMPT_LIMIT:,}, prefix included"
+    provider = _provider(ports, serving.provider)
+    if len(serving.prefix) + len(prompt) > (most := provider.facts.prompt_characters):
+        message = f"the prompt has {len(prompt):,} characters; a tuned model takes {most:,}, prefix included"
         raise _refusal(message, "Shorten the prompt.")
-    return await _provider(ports, serving.provider).generate(serving.model, serving.prefix + prompt)
+    return await provider.generate(serving.model, serving.prefix + prompt)
 
 
 async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "evaluation") -> Score:
@@ -185,7 +183,7 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
         raise _refusal(f"the spec of {name} may be still there", hint)
     if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
-    if record.intent is not None and (record.intent.provider or record.provider) in world.capabilities:
+    if record.intent is not None and (record.intent.provider or record.provider) in world.facts:
         hint = f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
         raise _refusal(f"a create of {name} was sent, and what it made is not known yet", hint)
     records = {key: kept for key, kept in world.recorded.records.items() if key != name}
@@ -197,7 +195,7 @@ def _may_tune(record: Record, pending: Slot, world: World) -> bool:
     remote = world.observed.model(provider, pending.model)
     if remote is not None:
         return remote.state in TUNING
-    return provider in world.capabilities and world.observed.presence(provider, pending.model) is not Presence.ABSENT
+    return provider in world.facts and world.observed.presence(provider, pending.model) is not Presence.ABSENT
 
 
 async def forget_intent(ports: Ports, name: str) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from controller.engine.caches import Last
 from controller.engine.examples import Examples, Files, Sets, hyperparameters, read_examples
 from controller.errors import Problem, Severity, Unreadable
-from controller.ports import Capabilities, Tree
+from controller.ports import Facts, Tree
 from controller.settings import Settings
 from controller.source.paths import collisions
 from controller.specs.codes import with_severities
@@ -54,9 +54,7 @@ class Kept:
         self.sets.made.turn()
 
 
-async def read_desired(
-    tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities], kept: Kept | None = None
-) -> Desired:
+async def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept | None = None) -> Desired:
     """Everything one tree asks for, every problem of every file included. Raises `SourceError`."""
     kept = kept or Kept()
     entries = await tree.entries()
@@ -73,7 +71,7 @@ async def read_desired(
         )
     for spec in order(loaded.specs):
         key = spec.model.spec.provider or settings.default_provider
-        _settle(spec, await read_examples(spec, files, capabilities.get(key, Capabilities()), kept.sets), reading)
+        _settle(spec, await read_examples(spec, files, facts[key], kept.sets), facts[key], reading)
     kept.turn()
     return Desired(
         revision=tree.revision,
@@ -102,7 +100,7 @@ async def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Readi
     return found, unread
 
 
-def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:
+def _settle(spec: LoadedSpec, found: Examples, facts: Facts, reading: _Reading) -> None:
     """One spec with its datasets to a desired model, or to the reason why not."""
     errors = reading.judged(found.problems)
     base = _base(spec, reading)
@@ -115,7 +113,7 @@ def _settle(spec: LoadedSpec, found: Examples, reading: _Reading) -> None:
     elif errors or found.training is None:
         reading.invalid[spec.name] = InvalidModel(spec.name, place, found.reason, errors, former)
     else:
-        reading.models[spec.name] = _model(spec, found, base, reading.settings)
+        reading.models[spec.name] = _model(spec, found, base, facts, reading.settings)
 
 
 def _base(spec: LoadedSpec, reading: _Reading) -> Base | None:
@@ -126,7 +124,7 @@ def _base(spec: LoadedSpec, reading: _Reading) -> Base | None:
     return FromSpec(source.name, source.fingerprint, source.attempt) if source else None
 
 
-def _model(spec: LoadedSpec, found: Examples, base: Base, settings: Settings) -> DesiredModel:
+def _model(spec: LoadedSpec, found: Examples, base: Base, facts: Facts, settings: Settings) -> DesiredModel:
     assert found.training is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
     said, meta = spec.model.spec, spec.model.metadata
     key = said.provider or settings.default_provider
@@ -138,6 +136,7 @@ def _model(spec: LoadedSpec, found: Examples, base: Base, settings: Settings) ->
         base=base,
         hyperparameters=hyperparameters(spec),
         dataset=found.training,
+        start=facts.start,
         attempt=said.attempt,
         former_names=meta.former_names,
         labels=MappingProxyType(dict(meta.labels)),
@@ -157,7 +156,7 @@ def _model(spec: LoadedSpec, found: Examples, base: Base, settings: Settings) ->
 class _Kept:
     revision: str
     settings: Settings
-    capabilities: Mapping[str, Capabilities]
+    facts: Mapping[str, Facts]
     desired: Desired
 
 
@@ -171,14 +170,14 @@ class Readings:
         self._kept: _Kept | None = None
         self._pieces = Kept()
 
-    async def read(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+    async def read(self, tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
         """As `read_desired`. What could not be read whole is not kept: it may be there the next time."""
         kept, revision = self._kept, tree.revision
-        if kept is not None and (kept.revision, kept.settings, kept.capabilities) == (revision, settings, capabilities):
+        if kept is not None and (kept.revision, kept.settings, kept.facts) == (revision, settings, facts):
             return kept.desired
-        desired = await read_desired(tree, settings, capabilities, self._pieces)
+        desired = await read_desired(tree, settings, facts, self._pieces)
         if revision is not None and desired.complete and not _may_come(desired):
-            self._kept = _Kept(revision, settings, dict(capabilities), desired)
+            self._kept = _Kept(revision, settings, dict(facts), desired)
         return desired
 
 

@@ -13,7 +13,7 @@ from controller import dataset
 from controller.dataset import Layout, Loaded, Rules
 from controller.engine.caches import Last
 from controller.errors import Problem, Unreadable
-from controller.ports import Capabilities, Entry, EntryKind, Tree
+from controller.ports import Entry, EntryKind, Facts, Tree
 from controller.source.paths import resolve
 from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFileSection
@@ -70,13 +70,13 @@ class _Made:
     """What a spec and the contents of its files came to."""
 
     spec: LoadedSpec
-    capabilities: Capabilities
+    facts: Facts
     contents: tuple[str, ...]
     examples: Examples
 
-    def stands(self, spec: LoadedSpec, capabilities: Capabilities, contents: tuple[str, ...]) -> bool:
+    def stands(self, spec: LoadedSpec, facts: Facts, contents: tuple[str, ...]) -> bool:
         """Whether they would come to the same now."""
-        return self.spec is spec and self.contents == contents and self.capabilities == capabilities
+        return self.spec is spec and self.contents == contents and self.facts == facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,17 @@ class Sets:
         self.loads: LRUCache[Hashable, _Load] = LRUCache(_KEPT_BYTES, getsizeof=lambda load: load.bytes)
 
 
-async def read_examples(spec: LoadedSpec, files: Files, capabilities: Capabilities, kept: Sets) -> Examples:
+async def read_examples(spec: LoadedSpec, files: Files, facts: Facts, kept: Sets) -> Examples:
     """The training and evaluation sets of one spec, as they are sent; made anew only where something differs."""
     asked = _asked(spec)
     held = [await _hold(one, files) for one in asked]
     contents = tuple(one.content for one in held if isinstance(one, KnownContent))
     known = kept.made.get(spec.name)
-    if known is not None and len(contents) == len(asked) and known.stands(spec, capabilities, contents):
+    if known is not None and len(contents) == len(asked) and known.stands(spec, facts, contents):
         return known.examples
-    found = await _examples(spec, dict(zip(asked, held, strict=True)), _Loading(files, kept), capabilities)
+    found = await _examples(spec, dict(zip(asked, held, strict=True)), _Loading(files, kept), facts)
     if found.reason is not Reason.DATASET_UNREACHABLE:
-        kept.made.put(spec.name, _Made(spec, capabilities, contents, found))
+        kept.made.put(spec.name, _Made(spec, facts, contents, found))
     return found
 
 
@@ -145,7 +145,7 @@ async def _hold(asked: _Asked, files: Files) -> KnownContent | Unreadable:
 
 
 async def _examples(
-    spec: LoadedSpec, held: Mapping[_Asked, KnownContent | Unreadable], loading: _Loading, capabilities: Capabilities
+    spec: LoadedSpec, held: Mapping[_Asked, KnownContent | Unreadable], loading: _Loading, facts: Facts
 ) -> Examples:
     said = spec.model.spec
     asked = said.evaluation
@@ -154,19 +154,14 @@ async def _examples(
     problems: list[Problem] = []
     try:
         for one, file in examinations:
-            rules = Rules(said.task_type, is_evaluation=True)
+            rules = Rules(facts.examples, said.task_type, is_evaluation=True)
             rows, apart = await loading.load(one, file, rules, None)
             problems += rows.problems
-        rules = Rules(
-            said.task_type,
-            capabilities.inline_bytes,
-            rows.read if rows else None,
-            output_bytes=capabilities.output_bytes,
-        )
+        rules = Rules(facts.examples, said.task_type, rows.read if rows else None)
         training, _ = await loading.load(*training_set, rules, apart)
     except _NotRead as error:
         return Examples(None, None, (*problems, error.problem), Reason.DATASET_UNREACHABLE)
-    problems += (*training.problems, *_advice(spec, training))
+    problems += (*training.problems, *_advice(spec, training, facts))
     if asked is None or rows is None or rows.dataset is None:
         usable = training.dataset if asked is None else None
         return Examples(usable, None, tuple(problems))
@@ -194,7 +189,7 @@ class _Loading:
             if isinstance(held, Unreadable):
                 raise held
             layout = asked.layout
-            told = (rules.task_type, rules.inline_bytes, rules.output_bytes, rules.is_evaluation)
+            told = (rules.limits, rules.task_type, rules.is_evaluation)
             key = (held.path, held.content, layout, told, apart)
             found = self.kept.loads.get(key)
             if found is None:
@@ -207,10 +202,10 @@ class _Loading:
         return found.rows, key
 
 
-def _advice(spec: LoadedSpec, training: Loaded) -> list[Problem]:
+def _advice(spec: LoadedSpec, training: Loaded, facts: Facts) -> list[Problem]:
     said = spec.model.spec
     given = hyperparameters(spec)
-    found = dataset.advise_hyperparameters(len(training.read.rows), given, said.task_type)
+    found = dataset.advise_hyperparameters(len(training.read.rows), given, said.task_type, facts.start)
     return [
         spec.spot(("spec", "hyperparameters", one.field)).problem(one.code, one.message, one.hint, one.severity)
         for one in found

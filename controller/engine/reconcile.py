@@ -239,8 +239,8 @@ def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Des
     """What git asks for at the moment of asking: the branch may have moved since the plan was made, or fixed on."""
 
     async def again() -> Desired:
-        capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
-        return await (ports.reading or read_desired)(await ports.source.tree(), settings, capabilities)
+        facts = {key: provider.facts for key, provider in ports.providers.items()}
+        return await (ports.reading or read_desired)(await ports.source.tree(), settings, facts)
 
     return again
 

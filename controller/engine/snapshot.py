@@ -28,9 +28,9 @@ async def snapshot(ports: Ports, settings: Settings, revision: str | None = None
 
 async def offline_snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
     """What git and the ledger say; nothing is observed. Raises `SourceError` or `LedgerError`."""
-    capabilities = {key: provider.capabilities for key, provider in ports.providers.items()}
+    facts = {key: provider.facts for key, provider in ports.providers.items()}
     tree = await ports.source.tree(revision)
-    desired = await (ports.reading or read_desired)(tree, settings, capabilities)
+    desired = await (ports.reading or read_desired)(tree, settings, facts)
     recorded = await ports.ledger.load()
     limits = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
     world = World(
@@ -39,7 +39,7 @@ async def offline_snapshot(ports: Ports, settings: Settings, revision: str | Non
         observed=Observed(),
         instance=ports.instance,
         policy=settings.policy,
-        capabilities=MappingProxyType(capabilities),
+        facts=MappingProxyType(facts),
         concurrency=MappingProxyType(limits),
         prices=MappingProxyType({key: p.prices for key, p in settings.providers.items() if p.prices is not None}),
     )
@@ -90,7 +90,7 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
             continue
         for slot in record.slots:
             # What is only kept for a revert is not asked for at a provider that gitune.yaml has no more.
-            if slot not in record.retired or slot_provider(slot, record) in world.capabilities:
+            if slot not in record.retired or slot_provider(slot, record) in world.facts:
                 yield slot_provider(slot, record), slot.model
             # A provider renamed in gitune.yaml holds the same models under its new key.
             yield desired.get(record.name, slot_provider(slot, record)), slot.model

@@ -12,7 +12,6 @@ from controller.plan.actions import Action, Cancel, Hold, Tune
 from controller.plan.grants import reviewed
 from controller.plan.world import World
 from controller.settings import Budget
-from controller.state.capabilities import Capabilities
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Recorded
@@ -45,7 +44,7 @@ def worth_it(actions: Iterable[Action]) -> Iterator[Action]:
 def _is_whole(provider: str, world: World) -> bool:
     """Whether a provider was read whole; one that gitune.yaml has no more will never be, and nothing is sent to it."""
     seen = world.observed.providers.get(provider)
-    return seen is None or seen.complete or provider not in world.capabilities
+    return seen is None or seen.complete or provider not in world.facts
 
 
 def _is_unpaid(action: Action, name: str) -> bool:
@@ -122,7 +121,7 @@ def within_budget(actions: Iterable[Action], world: World) -> Iterator[Action]:
 
 
 def _free(action: Tune, world: World) -> bool:
-    return world.capabilities.get(action.provider, Capabilities()).free
+    return world.is_free(action.provider)
 
 
 def _intended(action: Tune, world: World) -> float:

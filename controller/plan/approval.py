@@ -10,7 +10,6 @@ from dataclasses import replace
 from controller.plan.actions import Action, Delete, Guard, Hold, Nothing, Plan, Promote, Reuse, Tune, Update, Wait
 from controller.plan.world import World
 from controller.settings import Policy
-from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired
 from controller.state.identity import NAME
 from controller.state.reasons import Reason
@@ -105,11 +104,7 @@ def uncommitted(actions: Sequence[Action], world: World) -> tuple[Guard, ...]:
     """P2: what costs money is asked for by a commit, never by a working tree. Stands only where a plan is applied."""
     if world.desired.revision is not None:
         return ()
-    names = tuple(
-        a.name
-        for a in actions
-        if isinstance(a, Tune | Update | Delete) and not world.capabilities.get(a.provider, Capabilities()).free
-    )
+    names = tuple(a.name for a in actions if isinstance(a, Tune | Update | Delete) and not world.is_free(a.provider))
     if not names:
         return ()
     message = "a working tree may only be applied to providers that cost nothing: commit, then apply"

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from controller.settings import Prices
 from controller.state.desired import BaseModel, DesiredModel
 
-DEFAULT_EPOCHS = 5  # the tuning guide's default where a spec says none
-
 # Bytes of UTF-8 per token of the large models' vocabularies: English prose has 4 to 5, code and digits down to 2, and
 # no common text more than 6. The bounds are wide on purpose: a budget is kept with the dearest reading.
 _BYTES_PER_TOKEN_MOST = 6.0
@@ -33,7 +31,7 @@ def cost(model: DesiredModel, prices: Prices | None) -> Cost | None:
     price = prices.per_million_tokens.get(model.base.name)
     if price is None:
         return None
-    trained = model.dataset.bytes * (model.hyperparameters.epoch_count or DEFAULT_EPOCHS)
+    trained = model.dataset.bytes * model.epochs
     return Cost(
         low=round(trained / _BYTES_PER_TOKEN_MOST / _MILLION * price, 6),
         high=round(trained / _BYTES_PER_TOKEN_LEAST / _MILLION * price, 6),

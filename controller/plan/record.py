@@ -200,7 +200,7 @@ def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Recor
     """The slots under the key that gitune.yaml has for their provider now, where it was renamed."""
 
     def move(slot: Slot | None) -> Slot | None:
-        if slot is None or slot_provider(slot, record) in world.capabilities:
+        if slot is None or slot_provider(slot, record) in world.facts:
             return slot
         remote = world.observed.model(model.provider, slot.model)
         ours = remote is not None and world.is_ours(remote, names_of(model), slot.fingerprint, slot.attempt)

@@ -278,7 +278,7 @@ def _with_active(record: Record, slot: Slot) -> Record:
 
 def _is_settled_by(adopted: Slot, intent: Intent, record: Record, world: World) -> bool:
     provider = intent.provider or record.provider
-    if provider != adopted.provider and provider in world.capabilities:
+    if provider != adopted.provider and provider in world.facts:
         return False
     inputs = (intent.fingerprint, intent.attempt)
     return inputs == (adopted.fingerprint, adopted.attempt) or intent.model == adopted.model

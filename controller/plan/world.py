@@ -8,8 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from controller.settings import Policy, Prices
-from controller.state.capabilities import Capabilities
 from controller.state.desired import BaseModel, Desired, DesiredModel
+from controller.state.facts import Facts
 from controller.state.identity import Mark, model_id, with_mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
 from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
@@ -67,7 +67,7 @@ class World:
     observed: Observed
     instance: str
     policy: Policy = field(default_factory=Policy)
-    capabilities: Mapping[str, Capabilities] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, Facts] = field(default_factory=lambda: MappingProxyType({}))
     concurrency: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     prices: Mapping[str, Prices] = field(default_factory=lambda: MappingProxyType({}))
     stale_prices: frozenset[str] = frozenset()
@@ -128,6 +128,11 @@ class World:
         mark = remote.mark
         return mark is not None and any(mark == Mark(self.instance, name, attempt, fingerprint) for name in names)
 
+    def is_free(self, provider: str) -> bool:
+        """Whether a provider is known to cost nothing; one that has left gitune.yaml is not."""
+        known = self.facts.get(provider)
+        return known is not None and known.free
+
     def full_name(self, model: DesiredModel) -> str:
         """The remote name that the desired run of a spec has where we choose it; "" where the provider does.
 
@@ -135,16 +140,17 @@ class World:
         under another name, since a provider may keep the id of a deleted model taken. Where a create was sent and is
         not settled, its id is the lock that keeps it from happening twice, whatever the spec is called now.
         """
-        known = self.capabilities.get(model.provider, Capabilities())
-        if not known.chooses_id:
+        known = self.facts[model.provider]
+        if known.id_length is None:
             return ""
         gone = self._deleted()
         record = self.record_of(model)
         intent = record.intent if record else None
         if intent is not None and intent.model and intent.model not in gone and _is_asked_for(intent, model):
             return intent.model
-        ids = (model_id(model.name, model.fingerprint, model.attempt, 1 + n) for n in range(len(gone) + 1))
-        return next(name for name in (known.model_prefix + one for one in ids) if name not in gone)
+        inputs = (model.name, model.fingerprint, model.attempt, known.id_length)
+        names = (known.model_prefix + model_id(*inputs, 1 + n) for n in range(len(gone) + 1))
+        return next(name for name in names if name not in gone)
 
     def marked(self, provider: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> tuple[RemoteModel, ...]:
         """The models a provider shows under our mark for these inputs, the oldest first; none that we deleted."""

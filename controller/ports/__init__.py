@@ -11,14 +11,13 @@ from typing import Protocol
 from controller.plan.actions import Action, Outcome
 from controller.ports.code_host import CodeHost
 from controller.settings import Settings
-from controller.state.capabilities import Capabilities
 from controller.state.desired import Desired, Example, Sampling
+from controller.state.facts import Facts
 from controller.state.identity import Hyperparameters
 from controller.state.observed import ObservedProvider, RemoteModel
 from controller.state.recorded import Record, Recorded
 
 __all__ = [
-    "Capabilities",
     "Chance",
     "CheckResult",
     "Clock",
@@ -26,6 +25,7 @@ __all__ = [
     "CreateRequest",
     "Entry",
     "EntryKind",
+    "Facts",
     "Landing",
     "Ledger",
     "ModelPatch",
@@ -149,7 +149,7 @@ class ObserveRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """One tuning to pay for. ``model`` is the full name; ``base`` is ``models/…`` or ``tunedModels/…``."""
+    """One tuning to pay for. ``model`` is the full name; ``base`` is that of a base model or of a tuned one."""
 
     model: str
     base: str
@@ -188,7 +188,7 @@ class Provider(Protocol):
         ...
 
     @property
-    def capabilities(self) -> Capabilities:
+    def facts(self) -> Facts:
         """What it can do; known offline."""
         ...
 
@@ -299,7 +299,7 @@ class Reporter(Protocol):
 class SpecReader(Protocol):
     """How a tree becomes what is desired; a daemon keeps what it has read."""
 
-    async def __call__(self, tree: Tree, settings: Settings, capabilities: Mapping[str, Capabilities]) -> Desired:
+    async def __call__(self, tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
         """Everything the tree asks for. Raises `SourceError`."""
         ...
 

@@ -1,6 +1,6 @@
 """Tuning APIs behind one port: models in, models out."""
 
 from controller.providers.doors import Doors
-from controller.providers.opening import capabilities, open_provider
+from controller.providers.opening import facts_of, open_provider
 
-__all__ = ["Doors", "capabilities", "open_provider"]
+__all__ = ["Doors", "facts_of", "open_provider"]

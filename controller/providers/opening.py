@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from controller.errors import Rejected
-from controller.ports import Capabilities, Provider
+from controller.ports import Facts, Provider
 from controller.providers.doors import Doors
+from controller.providers.gemini import facts as gemini
 from controller.providers.gemini.access import open_gemini
+from controller.providers.local import facts as local
 from controller.providers.local.access import open_local
 from controller.providers.unusable import Unusable
-from controller.settings import ProviderSettings
+from controller.settings import ProviderSettings, ProviderType, Settings
 
-# The tuning guide's "4 MB per file", as JSON in the create's body; the embedded server takes what fits in a request,
-# and its base model learns outputs of at most 256 bytes.
-_GEMINI = Capabilities(inline_bytes=4_000_000)
-_LOCAL = Capabilities(inline_bytes=None, output_bytes=256, free=True)
+FACTS: Final[Mapping[ProviderType, Facts]] = MappingProxyType({"gemini": gemini.FACTS, "local": local.FACTS})
 
 
-def capabilities(settings: ProviderSettings) -> Capabilities:
-    """What a provider of that type can do; known without asking it."""
-    match settings.type:
-        case "gemini":
-            return _GEMINI
-        case "local":
-            return _LOCAL
+def facts_of(settings: Settings) -> dict[str, Facts]:
+    """What is known of every provider of a gitune.yaml without asking it, by its key there."""
+    return {key: FACTS[one.type] for key, one in settings.providers.items()}
 
 
 async def open_provider(settings: ProviderSettings, environ: Mapping[str, str], home: Path, doors: Doors) -> Provider:
@@ -33,12 +30,11 @@ async def open_provider(settings: ProviderSettings, environ: Mapping[str, str], 
 
     A missing key or a bad endpoint is not raised here but answered by the provider, so that others can go on.
     """
-    can = capabilities(settings)
     try:
         match settings.type:
             case "gemini":
-                return open_gemini(settings, environ, doors, can)
+                return open_gemini(settings, environ, doors)
             case "local":
-                return open_local(settings, environ, home, doors, can)
+                return open_local(settings, environ, home, doors)
     except Rejected as error:
-        return Unusable(settings.key, error, can)
+        return Unusable(settings.key, error, FACTS[settings.type])

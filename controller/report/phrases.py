@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
-from controller.plan.cost import DEFAULT_EPOCHS
 from controller.report.escape import html_name
 from controller.report.formatting import amount, counted, listed, short
-
-DEFAULT_BATCH = 4  # the tuning guide's, as DEFAULT_EPOCHS: https://ai.google.dev/gemini-api/docs/model-tuning
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Optimizer steps, and the characters of all epochs together.
 
-    ``assumed`` names the hyperparameters the spec does not set, for which the defaults were taken.
+    ``assumed`` names the hyperparameters the spec does not set, for which the provider's defaults were taken.
     """
 
     steps: int
@@ -32,8 +29,7 @@ def estimate(action: Action) -> Estimate | None:
     if not isinstance(action, Tune):
         return None
     given, dataset = action.desired.hyperparameters, action.desired.dataset
-    epochs = given.epoch_count or DEFAULT_EPOCHS
-    batch = given.batch_size or DEFAULT_BATCH
+    epochs, batch = action.desired.epochs, action.desired.batch
     unsaid = {"epochCount": given.epoch_count, "batchSize": given.batch_size}
     return Estimate(
         steps=-(-len(dataset.examples) * epochs // batch),
@@ -100,8 +96,8 @@ def training(action: Action) -> str:
     guess = estimate(action)
     if guess is None:
         return ""
-    defaults = {"epochCount": DEFAULT_EPOCHS, "batchSize": DEFAULT_BATCH}
-    taken = [f"{name} {defaults[name]}" for name in guess.assumed]
+    values = {"epochCount": guess.epochs, "batchSize": guess.batch}
+    taken = [f"{name} {values[name]}" for name in guess.assumed]
     note = f" (by default {listed(taken)})" if taken else ""
     steps, characters = counted(guess.steps, "step"), counted(guess.characters, "character")
     return f"{steps}, {characters} in {counted(guess.epochs, 'epoch')}{note}"

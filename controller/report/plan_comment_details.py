@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from controller.errors import Problem
 from controller.plan.actions import Action, Change, ChangeClass, Plan, Tune
-from controller.plan.cost import DEFAULT_EPOCHS, Cost
+from controller.plan.cost import Cost
 from controller.report import phrases
 from controller.report.escape import cell, code
 from controller.report.formatting import amount, counted, duration, short
@@ -213,8 +213,7 @@ def _estimate(action: Tune, note: Note) -> Iterator[str]:
 
 def _tokens(action: Tune) -> str:
     """A token is 2 to 6 bytes of UTF-8 with the large vocabularies: a range, never a point."""
-    epochs = action.desired.hyperparameters.epoch_count or DEFAULT_EPOCHS
-    trained = action.desired.dataset.bytes * epochs
+    trained = action.desired.dataset.bytes * action.desired.epochs
     return f"about {trained // 6:,} to {trained // 2:,} tokens"
 
 

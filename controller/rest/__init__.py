@@ -1,9 +1,8 @@
 """JSON over HTTP: the only importer of httpx, where every foreign error becomes one of ours."""
 
-from controller.rest.blocking import ask_once
 from controller.rest.body import JSON, BadBody, parse_json
 from controller.rest.client import Answered, ApiCall, Rest, Transport
-from controller.rest.credentials import Credentials, NoAuth
+from controller.rest.credentials import Credentials, NoAuth, ask_once
 from controller.rest.endpoint import checked_endpoint, is_loopback
 from controller.rest.failures import Repeat, lost
 from controller.rest.redaction import Secret, know, redact, said

@@ -101,7 +101,7 @@ async def _pass(opened: Opened, what: Applying) -> Pass:
     last = await reconcile(opened.ports, opened.settings, approval)
     if not what.wait:
         return last
-    free = all(provider.capabilities.free for provider in opened.ports.providers.values())
+    free = all(provider.facts.free for provider in opened.ports.providers.values())
     async for done in follow(opened.ports, opened.settings, approval, _OFTEN if free else _SELDOM):
         last = done
     return last

@@ -44,11 +44,10 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
         return Note(problems=broken.problems if broken else ())
     record = world.record_of(model)
     paid = isinstance(action, Tune)
-    can = world.capabilities.get(model.provider)
     return Note(
         data=data_note(model.dataset, before.dataset if before else None),
         time=_time(action, world) if paid else None,
-        free=bool(can and can.free),
+        free=world.is_free(model.provider),
         stale_prices=model.provider in world.stale_prices,
         problems=_problems(model, world),
         advice=_advice(record),

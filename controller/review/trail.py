@@ -11,7 +11,7 @@ from controller.engine.desire import Kept, read_desired
 from controller.errors import SourceError
 from controller.plan.grants import ABSENT, INVALID, asked_by
 from controller.plan.rules.removal import never_ran
-from controller.ports import Capabilities, Landing, Opened, Relation
+from controller.ports import Facts, Landing, Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
 from controller.state.desired import Desired, FromSpec
 from controller.state.recorded import Record
@@ -38,9 +38,7 @@ class History:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._capabilities: Mapping[str, Capabilities] = {
-            key: provider.capabilities for key, provider in opened.ports.providers.items()
-        }
+        self._facts: Mapping[str, Facts] = {key: provider.facts for key, provider in opened.ports.providers.items()}
         self._kept = Kept()
         self._known: dict[str, Desired] = {}
 
@@ -48,7 +46,7 @@ class History:
         """All that one commit asks for."""
         if commit not in self._known:
             tree = await self._opened.ports.source.tree(commit)
-            self._known[commit] = await read_desired(tree, self._opened.settings, self._capabilities, self._kept)
+            self._known[commit] = await read_desired(tree, self._opened.settings, self._facts, self._kept)
         return self._known[commit]
 
     async def steps(self, revision: str, names: Sequence[str], record: Record | None) -> tuple[Step, ...]:

@@ -110,7 +110,7 @@ def _provider(key: str, model: ProviderSection) -> ProviderSettings:
         key=key,
         type=model.provider_type,
         endpoint=model.endpoint,
-        api_key_env=model.api_key_env,
+        api_key_env=model.api_key_env if "api_key_env" in model.model_fields_set else None,
         max_concurrent_runs=model.max_concurrent_runs,
         requests_per_minute=model.requests_per_minute,
         prices=Prices(prices.as_of, prices.currency, MappingProxyType(dict(prices.per_million_tokens)))

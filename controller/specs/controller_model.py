@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -15,7 +15,7 @@ from controller.specs.fields import API_VERSION, RELATIVE_PATTERN, Coded, Part, 
 _LATER_TYPES = frozenset(
     {"vertex", "together", "fireworks", "openai", "azure", "bedrock", "mistral", "http", "command"}
 )
-_TYPES = ("local", "gemini")
+_TYPES = get_args(ProviderType)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _KEY_SHAPED = re.compile(r"AIza|ya29|sk-|[A-Za-z0-9_-]{30}")
@@ -31,7 +31,7 @@ ProviderKey = Annotated[str, Field(pattern=_KEY_PATTERN)]
 def _provider_type(text: str) -> str:
     if text in _TYPES:
         return text
-    hint = "write `type: local` or `type: gemini`"
+    hint = f"write {' or '.join(f'`type: {one}`' for one in _TYPES)}"
     if text.lower() in _LATER_TYPES:
         raise refuse("GT316", f"providers of type {text.lower()} are not built yet", hint)
     raise refuse("GT316", "this type of provider is not known", hint)
@@ -161,7 +161,7 @@ class ProviderSection(Part):
 
     @model_validator(mode="after")
     def _private(self) -> ProviderSection:
-        if self.endpoint is None or self.type != "gemini":
+        if self.endpoint is None or self.type == "local":
             return self
         parts = urlsplit(self.endpoint)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
@@ -172,7 +172,7 @@ class ProviderSection(Part):
     @property
     def provider_type(self) -> ProviderType:
         """The type as the closed set."""
-        return "local" if self.type == "local" else "gemini"
+        return cast("ProviderType", self.type)
 
 
 class LedgerSection(Part):

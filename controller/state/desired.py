@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from controller.errors import Problem, Severity
+from controller.state.facts import StartingPoint
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.reasons import Reason
 
@@ -111,7 +112,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredModel:
-    """One valid spec. Durations are in seconds."""
+    """One valid spec. Durations are in seconds; ``start`` is what its provider takes for what it leaves unsaid."""
 
     name: str
     place: Place
@@ -120,6 +121,7 @@ class DesiredModel:
     base: Base
     hyperparameters: Hyperparameters
     dataset: Dataset
+    start: StartingPoint
     attempt: int = 1
     former_names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -132,6 +134,16 @@ class DesiredModel:
     run_history_limit: int = 2
     max_duration: float | None = None
     evaluation: Evaluation | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How often the dataset is gone through, said or not."""
+        return self.hyperparameters.epoch_count or self.start.epoch_count
+
+    @property
+    def batch(self) -> int:
+        """How many examples make one step, said or not."""
+        return self.hyperparameters.batch_size or self.start.batch_size
 
     @property
     def training(self) -> Training:

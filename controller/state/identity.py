@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
-ID_LENGTH = 40  # Gemini's CreateTunedModelRequest: tunedModelId of up to 40 characters, the pattern above
 FINGERPRINT_VERSION = "gitune-fingerprint/1"
 
 _MARK = re.compile(
@@ -80,15 +79,15 @@ def _number(value: float | None) -> str | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def model_id(name: str, digest: str, attempt: int, incarnation: int = 1) -> str:
-    """``<name, cut>-<10 base32 of the fingerprint>-<attempt>``, at most 40 characters.
+def model_id(name: str, digest: str, attempt: int, length: int, incarnation: int = 1) -> str:
+    """``<name, cut>-<10 base32 of the fingerprint>-<attempt>``, at most ``length`` characters.
 
     From the second incarnation on ``-<incarnation>`` follows.
     """
     tail = f"-{base64.b32encode(bytes.fromhex(digest)).decode().lower()[:10]}-{attempt}"
     if incarnation > 1:
         tail += f"-{incarnation}"
-    return name[: ID_LENGTH - len(tail)].rstrip("-") + tail
+    return name[: length - len(tail)].rstrip("-") + tail
 
 
 @lru_cache(maxsize=1 << 15)

@@ -61,7 +61,7 @@ class Progress:
 class RemoteModel:
     """One tuned model as its provider reports it.
 
-    ``name`` is full (``tunedModels/…``); hyperparameters are resolved ones.
+    ``name`` is full; hyperparameters are resolved ones.
     ``error`` is the provider's own sentence on a failed or cancelled run; ``operation`` the name of its operation.
     """
 

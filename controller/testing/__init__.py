@@ -3,12 +3,14 @@
 from controller.testing.clock import FakeClock, SeededChance
 from controller.testing.contract import CHECKS, ContractBroken, Subject, check_provider, closing
 from controller.testing.ledger import MemoryLedger
-from controller.testing.provider import MemoryProvider, RecordedCall, lost_answer
+from controller.testing.provider import FREE, SERVER_CHOSEN, MemoryProvider, RecordedCall, lost_answer
 from controller.testing.reporter import SilentReporter
 from controller.testing.source import MemorySource, MemoryTree
 
 __all__ = [
     "CHECKS",
+    "FREE",
+    "SERVER_CHOSEN",
     "ContractBroken",
     "FakeClock",
     "MemoryLedger",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from controller.errors import Rejected, RejectedKind
 from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Provider
 from controller.state.desired import Example, Sampling
-from controller.state.identity import Hyperparameters, Mark, with_mark
+from controller.state.identity import Hyperparameters, Mark, model_id, with_mark
 from controller.state.observed import ObservedProvider, Presence, RemoteModel, RemoteState
 
 _MARK = Mark("contract/checks", "contract-check", 1, "0" * 64)
@@ -48,17 +48,43 @@ async def check_provider(make: Make) -> None:
 
 
 async def created_once(subject: Subject) -> None:
-    """A create gives the model asked for; the same id again is `Rejected` (EXISTS), and one model stays one."""
-    made = await subject.provider.create(_request(subject, "once"))
-    _demand(made.name == "tunedModels/contract-once", "create answers with the model that was asked for")
-    await _demand_rejected(subject.provider.create(_request(subject, "once")), RejectedKind.EXISTS, "a second create")
+    """A create is found again by whoever lost its answer: by its id where we choose it, else by its mark in a listing.
+
+    An id that we choose may be as long as the facts say, and is a lock: taken once, it is `Rejected` (EXISTS).
+    """
+    facts, request = subject.provider.facts, _request(subject, "once")
+    if facts.id_length is not None:
+        longest = model_id("contract-once".ljust(40, "x"), _MARK.fingerprint, 999_999, facts.id_length)
+        request = replace(request, model=facts.model_prefix + longest)
+    made = await subject.provider.create(request)
+    if not facts.chooses_id:
+        return await _told_apart(subject, request, made.name)
+    _demand(made.name == request.model, "create answers with the model that was asked for")
+    await _demand_rejected(subject.provider.create(request), RejectedKind.EXISTS, "a second create")
     seen = await _observe(subject, made.name)
     _demand(made.name in seen.models, "a model that was created is observed")
+    return None
+
+
+async def _told_apart(subject: Subject, request: CreateRequest, first: str) -> None:
+    """Where the provider chooses the ids, two creates are two models, and a listing shows both with their mark."""
+    second = (await subject.provider.create(request)).name
+    prefix = subject.provider.facts.model_prefix
+    for name in (first, second):
+        _demand(name != prefix and name.startswith(prefix), "create answers with the id that the provider chose")
+    _demand(first != second, "a second create is another model, with an id of its own")
+    for _ in range(_MOST_LOOKS):
+        seen = await subject.provider.observe(ObserveRequest())
+        if {first, second} <= seen.models.keys():
+            both = seen.models[first].mark == seen.models[second].mark == _MARK
+            return _demand(both, "a listing shows the owner mark of a model")
+        await subject.settle()
+    raise ContractBroken("not so: a listing shows a model whose id nobody knows yet")
 
 
 async def observed_whole(subject: Subject) -> None:
     """What is not there is ABSENT in a whole observation; base models say whether they exist and can be tuned."""
-    nobody = "tunedModels/contract-nobody"
+    nobody = f"{subject.provider.facts.model_prefix}contract-nobody"
     want = ObserveRequest(frozenset({nobody}), frozenset({subject.base, "models/contract-no-such-model"}))
     seen = await subject.provider.observe(want)
     _demand(seen.complete and not seen.error, f"an observation without faults is complete ({seen.error})")
@@ -106,13 +132,14 @@ async def updated_in_place(subject: Subject) -> None:
         _demand(model.display_name == "New name", "an update changes the display name")
         _demand(model.sampling == replace(before.sampling, top_k=9), "an update changes only the sampling it names")
         _demand(model.description == before.description, "an update leaves the description alone")
-    gone = subject.provider.update("tunedModels/contract-nobody", ModelPatch(display_name="x"))
+    nobody = f"{subject.provider.facts.model_prefix}contract-nobody"
+    gone = subject.provider.update(nobody, ModelPatch(display_name="x"))
     await _demand_rejected(gone, RejectedKind.NOT_FOUND, "an update of nothing")
 
 
 async def cancelled_for_good(subject: Subject) -> None:
     """A cancelled run ends as CANCELLED or FAILED, keeps its model, and is never ACTIVE."""
-    if not subject.provider.capabilities.can_cancel:
+    if not subject.provider.facts.can_cancel:
         return
     request = _request(subject, "cancel")
     made = await subject.provider.create(replace(request, hyperparameters=Hyperparameters(epoch_count=100)))
@@ -123,7 +150,7 @@ async def cancelled_for_good(subject: Subject) -> None:
 
 async def deleted_for_good(subject: Subject) -> None:
     """A deleted model is absent, and deleting it again is success."""
-    if not subject.provider.capabilities.can_delete:
+    if not subject.provider.facts.can_delete:
         return
     made = await subject.provider.create(_request(subject, "delete"))
     await subject.provider.delete(made.name)
@@ -137,13 +164,16 @@ async def refused_base(subject: Subject) -> None:
     """A base model that is not there is refused, and nothing is made."""
     request = replace(_request(subject, "base"), base="models/contract-no-such-model")
     await _demand_rejected(subject.provider.create(request), None, "a create on no base model")
-    seen = await _observe(subject, request.model)
-    _demand(seen.presence(request.model) is Presence.ABSENT, "a refused create leaves nothing")
+    seen = await subject.provider.observe(ObserveRequest(frozenset({request.model} - {""})))
+    made = [model for model in seen.models.values() if model.display_name == request.display_name]
+    absent = not request.model or seen.presence(request.model) is Presence.ABSENT
+    _demand(absent and not made, "a refused create leaves nothing")
 
 
 async def asked_for_others_names(subject: Subject) -> None:
     """Names that lead elsewhere are refused before anything is sent."""
-    for name in ("tunedModels/../models/x", "models/x", "tunedModels/a/b", "tunedModels/a?b", ""):
+    prefix = subject.provider.facts.model_prefix
+    for name in (f"{prefix}../models/x", "models/x", f"{prefix}a/b", f"{prefix}a?b", ""):
         await _demand_rejected(subject.provider.update(name, ModelPatch(display_name="x")), None, f"the name {name!r}")
 
 
@@ -162,8 +192,9 @@ _MOST_LOOKS = 2_000
 
 
 def _request(subject: Subject, word: str) -> CreateRequest:
+    facts = subject.provider.facts
     return CreateRequest(
-        model=f"tunedModels/contract-{word}",
+        model=f"{facts.model_prefix}contract-{word}" if facts.chooses_id else "",
         base=subject.base,
         display_name=f"Contract {word}",
         description=with_mark("kept text", _MARK),

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind
-from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
+from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, ObserveRequest
+from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import (
@@ -24,7 +25,8 @@ from controller.state.observed import (
 
 OperationWord = Literal["observe", "create", "update", "cancel", "delete", "generate"]
 BEFORE = "2026-01-01T00:00:00Z"
-FREE = Capabilities(free=True)
+FREE = replace(FACTS, free=True)
+SERVER_CHOSEN = replace(FREE, model_prefix="jobs/", id_length=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class MemoryProvider:
     """A tuning API in memory.
 
     ``models`` may be read and edited by a test as somebody with a console would. ``paid`` counts the creates that
-    the provider carried out, by model; ``calls`` lists all requests in order.
+    the provider carried out, by model; ``calls`` lists all requests in order. With the facts `SERVER_CHOSEN` it gives
+    new models their ids itself, ``jobs/1`` and on.
     """
 
     def __init__(
@@ -53,10 +56,10 @@ class MemoryProvider:
         key: str = "memory",
         *,
         base_models: Mapping[str, bool] = MappingProxyType({"models/tiny": True}),
-        capabilities: Capabilities = FREE,
+        facts: Facts = FREE,
     ) -> None:
-        self._key = key
-        self._capabilities = capabilities
+        self.key = key
+        self.facts = facts
         self.base_models = dict(base_models)
         self.models: dict[str, RemoteModel] = {}
         self.answers: dict[str, dict[str, str]] = {}
@@ -64,16 +67,6 @@ class MemoryProvider:
         self.paid: Counter[str] = Counter()
         self.calls: list[RecordedCall] = []
         self._failures: dict[OperationWord, list[_Failure]] = {}
-
-    @property
-    def key(self) -> str:
-        """Its key in gitune.yaml."""
-        return self._key
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it was made with."""
-        return self._capabilities
 
     @property
     def mutations(self) -> list[RecordedCall]:
@@ -109,9 +102,9 @@ class MemoryProvider:
         listed = {} if broken else {n: m for n, m in self.models.items() if n not in self.hidden}
         by_id = {n: self.models[n] for n in want.models if n in self.models}
         return ObservedProvider(
-            key=self._key,
+            key=self.key,
             models=MappingProxyType(listed | by_id),
-            base_models=MappingProxyType({name: self._facts(name) for name in want.base_models}),
+            base_models=MappingProxyType({name: self._base(name) for name in want.base_models}),
             absent=frozenset(n for n in want.models if n not in self.models),
             complete=broken is None,
             error=broken.error.message if broken else "",
@@ -121,10 +114,10 @@ class MemoryProvider:
     async def create(self, request: CreateRequest) -> RemoteModel:
         """Start a run. Raises what `fail` was told, or `Rejected` (EXISTS, INVALID)."""
         late = self._enter("create", request.model)
-        if not request.model:
-            request = replace(request, model=f"jobs/{len(self.paid) + 1}")
+        if not self.facts.chooses_id:
+            request = replace(request, model=f"{self.facts.model_prefix}{len(self.paid) + 1}")
         if request.model in self.models:
-            raise Rejected(f"{request.model} already exists", kind=RejectedKind.EXISTS, provider=self._key)
+            raise Rejected(f"{request.model} already exists", kind=RejectedKind.EXISTS, provider=self.key)
         self._demand_tunable(request.base)
         model = _started(request, self.models.get(request.base))
         self.models[request.model] = model
@@ -154,7 +147,7 @@ class MemoryProvider:
         late = self._enter("cancel", model)
         found = self._demand(model)
         if operation not in {"", found.operation}:
-            raise Rejected(f"{operation} does not exist", kind=RejectedKind.NOT_FOUND, provider=self._key)
+            raise Rejected(f"{operation} does not exist", kind=RejectedKind.NOT_FOUND, provider=self.key)
         if found.state is RemoteState.CREATING:
             self.end(model, RemoteState.CANCELLED, "The operation was cancelled.")
         self._leave(late)
@@ -170,18 +163,18 @@ class MemoryProvider:
         late = self._enter("generate", model)
         found = self._demand(model)
         if found.state is not RemoteState.ACTIVE:
-            raise Rejected(f"{model} is not active", kind=RejectedKind.PRECONDITION, provider=self._key)
+            raise Rejected(f"{model} is not active", kind=RejectedKind.PRECONDITION, provider=self.key)
         self._leave(late)
         return self.answers.get(model, {}).get(prompt, "")
 
     async def check(self) -> tuple[CheckResult, ...]:
         """Always well."""
-        return (CheckResult(self._key, well=True, message="kept in memory"),)
+        return (CheckResult(self.key, well=True, message="kept in memory"),)
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def _facts(self, name: str) -> BaseModelFacts:
+    def _base(self, name: str) -> BaseModelFacts:
         return BaseModelFacts(name, exists=name in self.base_models, tunable=self.base_models.get(name, False))
 
     def _next(self, operation: OperationWord) -> _Failure | None:
@@ -202,12 +195,12 @@ class MemoryProvider:
 
     def _demand(self, model: str) -> RemoteModel:
         if model not in self.models:
-            raise Rejected(f"{model} does not exist", kind=RejectedKind.NOT_FOUND, provider=self._key)
+            raise Rejected(f"{model} does not exist", kind=RejectedKind.NOT_FOUND, provider=self.key)
         return self.models[model]
 
     def _demand_tunable(self, base: str) -> None:
         if base not in self.models and not self.base_models.get(base, False):
-            raise Rejected(f"{base} cannot be tuned", kind=RejectedKind.INVALID, provider=self._key)
+            raise Rejected(f"{base} cannot be tuned", kind=RejectedKind.INVALID, provider=self.key)
 
 
 def lost_answer(text: str = "the answer was lost") -> OutcomeUnknown:

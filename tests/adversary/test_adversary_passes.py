@@ -8,7 +8,7 @@ from datetime import timedelta
 from controller.engine import commands
 from controller.engine.reconcile import Approval, Pass, follow, reconcile
 from controller.errors import SourceError, Transient
-from controller.ports import Capabilities, Ports
+from controller.ports import Ports
 from controller.report.render_problems import unreadable
 from controller.settings import ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
@@ -16,7 +16,7 @@ from controller.state.identity import Hyperparameters
 from controller.state.observed import RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import RunOutcome
-from controller.testing import MemoryProvider
+from controller.testing import SERVER_CHOSEN, MemoryProvider
 from controller.testing.provider import lost_answer
 from tests.engine.stage import Stage, rows, spec_text
 
@@ -409,7 +409,7 @@ async def test_a_retired_run_at_a_provider_that_is_gone_is_no_failure() -> None:
 
 async def test_a_create_that_stood_behind_a_failed_cancel_leaves_no_intent() -> None:
     """L1: where the provider chooses the ids it would look like a lost answer, and wait for a person."""
-    server = MemoryProvider("local", capabilities=Capabilities(free=True, chooses_id=False, model_prefix=""))
+    server = MemoryProvider("local", facts=SERVER_CHOSEN)
     stage = Stage(provider=server)
     await stage.step()
     stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 2}")})

@@ -13,12 +13,12 @@ from controller.plan.admission import spent
 from controller.plan.planner import make_plan
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices
-from controller.state.capabilities import Capabilities
 from controller.state.desired import Dataset, Evaluation, WhenSuperseded
 from controller.state.identity import Hyperparameters, Mark, with_mark
 from controller.state.observed import Observed, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Intent, Recorded, RunOutcome, Slot
+from controller.testing import FREE
 from tests.plan.worlds import INSTANCE, record_of, remote_of, run_of, slot_of, spec, words, world_of
 
 LONGER = Hyperparameters(epoch_count=9)
@@ -32,11 +32,11 @@ def superseding(**fields: object) -> World:
 
 
 def test_a_run_is_not_thrown_away_for_one_that_the_budget_does_not_cover() -> None:
-    costly = MappingProxyType({"local": Capabilities(free=False)})
+    costly = MappingProxyType({"local": replace(FREE, free=False)})
     poor = Policy(budget=Budget(1.0, "USD"))
-    assert words(superseding(policy=poor, capabilities=costly)) == [("hold", Reason.PRICE_UNKNOWN)]
+    assert words(superseding(policy=poor, facts=costly)) == [("hold", Reason.PRICE_UNKNOWN)]
     prices = MappingProxyType({"local": Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1e9}))})
-    dear = superseding(policy=poor, capabilities=costly, prices=prices)
+    dear = superseding(policy=poor, facts=costly, prices=prices)
     assert words(dear) == [("hold", Reason.BUDGET_EXCEEDED)]
     rich = replace(dear, policy=Policy(budget=Budget(1e9, "USD")))
     assert words(rich) == [("cancel", Reason.SUPERSEDED), ("retune", Reason.INPUTS_CHANGED)]
@@ -61,7 +61,7 @@ def test_a_provider_that_cannot_change_texts_is_not_asked_to() -> None:
     old = Mark(INSTANCE, "digits", 1, model.fingerprint)
     remote = remote_of(model, description=with_mark("old words", old))
     world = world_of(model, records=(record_of(model),), remotes=(remote,))
-    silent = replace(world, capabilities=MappingProxyType({"local": Capabilities(updates=frozenset())}))
+    silent = replace(world, facts=MappingProxyType({"local": replace(FREE, updates=frozenset())}))
     assert words(silent) == [("none", Reason.UP_TO_DATE)]
 
 

@@ -9,6 +9,9 @@ import pytest
 
 from controller.dataset import CODES, Layout, Rules, TaskType, load
 from controller.errors import Problem
+from controller.providers.gemini.facts import FACTS
+
+LIMITS = FACTS.examples
 
 HERE = Path(__file__).parent
 SIZES = {"GT203", "GT204"}  # most of the files are short; those two are only looked at where a file is about them
@@ -32,7 +35,7 @@ TABLE = expectations()
 
 def problems_of(name: str) -> tuple[Problem, ...]:
     data = (HERE / "bad" / name).read_bytes()
-    return load(data, name, Layout(), Rules(task_type=TABLE[name].task_type)).problems
+    return load(data, name, Layout(), Rules(LIMITS, task_type=TABLE[name].task_type)).problems
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -1,13 +1,17 @@
 """What examples are told about each other: lines and counts, never a word of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.dataset import Layout, ReadDataset, Rules, TaskType, check, load, read_examples
 from controller.errors import Problem, Severity
+from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+
+LIMITS = FACTS.examples
 
 SPECS = Path(__file__).resolve().parents[2] / "specs" / "datasets"
 
@@ -22,7 +26,7 @@ def read(pairs: list[tuple[str, str]], file: str = "train.jsonl", prefix: str = 
 
 
 def found(pairs: list[tuple[str, str]], code: str, rules: Rules | None = None) -> list[Problem]:
-    problems = check(read(pairs), rules or Rules())
+    problems = check(read(pairs), rules or Rules(LIMITS))
     assert "canary" not in "".join(p.message + p.hint for p in problems).lower()
     return [p for p in problems if p.code == code]
 
@@ -42,21 +46,21 @@ def found(pairs: list[tuple[str, str]], code: str, rules: Rules | None = None) -
     ],
 )
 def test_the_number_of_examples_is_held_against_the_guide(task: TaskType, count: int, codes: list[str]) -> None:
-    problems = check(read(rows(count)), Rules(task_type=task))
+    problems = check(read(rows(count)), Rules(LIMITS, task_type=task))
 
     assert [p.code for p in problems] == codes
     assert all((p.line, p.column) == (0, 0) for p in problems)
 
 
 def test_an_evaluation_set_may_be_small_and_is_not_sent() -> None:
-    assert check(read(rows(3)), Rules(inline_bytes=1, is_evaluation=True)) == ()
+    assert check(read(rows(3)), Rules(replace(LIMITS, inline_bytes=1), is_evaluation=True)) == ()
 
 
 def test_an_output_beyond_what_the_provider_learns_is_named_with_its_line_before_anything_is_sent() -> None:
     pairs = rows(100)
     pairs[6], pairs[7] = ("canary fits", "é" * 128), ("canary does not", "é" * 128 + "a")
 
-    (problem,) = found(pairs, "GT207", Rules(output_bytes=256))
+    (problem,) = found(pairs, "GT207", Rules(replace(LIMITS, output_bytes=256)))
 
     assert (problem.line, problem.severity) == (8, Severity.ERROR)
     assert problem.message == "column 'output' is longer than the 256 bytes that the provider learns"
@@ -64,7 +68,7 @@ def test_an_output_beyond_what_the_provider_learns_is_named_with_its_line_before
 
 
 def test_nothing_is_said_of_a_set_without_rows() -> None:
-    assert check(ReadDataset((), ()), Rules()) == ()
+    assert check(ReadDataset((), ()), Rules(LIMITS)) == ()
 
 
 def test_the_bytes_of_the_request_are_counted_as_json_writes_them() -> None:
@@ -72,8 +76,8 @@ def test_the_bytes_of_the_request_are_counted_as_json_writes_them() -> None:
     frame = '{"textInput":,"output":},'
     exact = sum(len(json.dumps(t, ensure_ascii=False).encode()) for pair in pairs for t in pair) + 100 * len(frame)
 
-    assert found(pairs, "GT208", Rules(inline_bytes=exact)) == []
-    (problem,) = found(pairs, "GT208", Rules(inline_bytes=exact - 1))
+    assert found(pairs, "GT208", Rules(replace(LIMITS, inline_bytes=exact))) == []
+    (problem,) = found(pairs, "GT208", Rules(replace(LIMITS, inline_bytes=exact - 1)))
     assert problem.severity is Severity.ERROR
     assert f"{exact:,}" in problem.message
 
@@ -81,8 +85,8 @@ def test_the_bytes_of_the_request_are_counted_as_json_writes_them() -> None:
 def test_the_prefix_counts_for_the_longest_input() -> None:
     pairs = [("x" * 39_999, "a"), *rows(30)]
 
-    assert "GT206" not in {p.code for p in check(read(pairs, prefix="p"), Rules())}
-    assert "GT206" in {p.code for p in check(read(pairs, prefix="pq"), Rules())}
+    assert "GT206" not in {p.code for p in check(read(pairs, prefix="p"), Rules(LIMITS))}
+    assert "GT206" in {p.code for p in check(read(pairs, prefix="pq"), Rules(LIMITS))}
 
 
 def test_repeats_name_both_lines_and_count_the_rest() -> None:
@@ -96,7 +100,7 @@ def test_repeats_name_both_lines_and_count_the_rest() -> None:
 def test_repeats_on_one_line_of_json_are_seen() -> None:
     data = json.dumps([{"text_input": "canary", "output": "b"}] * 2).encode()
 
-    assert "line 1 repeats line 1" in {p.message for p in load(data, "a.json", Layout()).problems}
+    assert "line 1 repeats line 1" in {p.message for p in load(data, "a.json", Layout(), Rules(LIMITS)).problems}
 
 
 def test_a_contradiction_names_both_lines_and_is_no_repeat() -> None:
@@ -111,14 +115,14 @@ def test_a_contradiction_names_both_lines_and_is_no_repeat() -> None:
 def test_overlap_with_the_evaluation_set_names_the_lines_of_both() -> None:
     evaluation = read([("another canary", "x"), ("CANARY  sentence 7 ", "x")], "eval.jsonl")
 
-    (problem,) = found(rows(30), "GT211", Rules(evaluation=evaluation))
+    (problem,) = found(rows(30), "GT211", Rules(LIMITS, evaluation=evaluation))
     assert (problem.line, problem.message) == (8, "line 8 is also line 2 of eval.jsonl")
 
 
 def test_sets_apart_do_not_overlap() -> None:
     evaluation = read([("another canary", "x")], "eval.jsonl")
 
-    assert found(rows(30), "GT211", Rules(evaluation=evaluation)) == []
+    assert found(rows(30), "GT211", Rules(LIMITS, evaluation=evaluation)) == []
 
 
 def parts(count: int, *labels: str) -> list[tuple[str, str]]:
@@ -164,7 +168,7 @@ def test_outer_white_space_is_a_slip_only_where_it_is_rare() -> None:
 def test_labels_that_differ_in_case_only_are_a_slip_of_a_classification() -> None:
     pairs = [*rows(30), ("canary 30", "Canary label 1"), ("canary 31", "canary  label 2")]
 
-    (problem,) = found(pairs, "GT218", Rules(task_type="classification"))
+    (problem,) = found(pairs, "GT218", Rules(LIMITS, task_type="classification"))
     assert problem.message.startswith("lines 31 and 32 have a label")
     assert found(pairs, "GT218") == []
 
@@ -172,11 +176,11 @@ def test_labels_that_differ_in_case_only_are_a_slip_of_a_classification() -> Non
 def test_answers_are_not_taken_for_labels() -> None:
     pairs = [(f"canary {n}", f"answer {n // 2}" if n % 2 else f"Answer {n // 2}") for n in range(30)]
 
-    assert found([*pairs, ("canary 99", "only this")], "GT218", Rules(task_type="classification")) == []
+    assert found([*pairs, ("canary 99", "only this")], "GT218", Rules(LIMITS, task_type="classification")) == []
 
 
 def test_a_check_never_changes_what_is_sent() -> None:
-    loaded = load(b'{"text_input": " canary ", "output": "x"}', "a.jsonl", Layout(prefix="P "))
+    loaded = load(b'{"text_input": " canary ", "output": "x"}', "a.jsonl", Layout(prefix="P "), Rules(LIMITS))
 
     assert loaded.dataset is not None
     assert loaded.dataset.examples == (Example("P  canary ", "x"),)
@@ -184,7 +188,7 @@ def test_a_check_never_changes_what_is_sent() -> None:
 
 
 def test_a_repr_shows_no_row() -> None:
-    loaded = load(b'{"text_input": "canary", "output": "canary"}', "a.jsonl", Layout())
+    loaded = load(b'{"text_input": "canary", "output": "canary"}', "a.jsonl", Layout(), Rules(LIMITS))
 
     assert "canary" not in repr(loaded)
     assert "canary" not in repr(loaded.read.rows)
@@ -196,7 +200,7 @@ def test_a_repr_shows_no_row() -> None:
 def test_the_example_sets_have_nothing_to_be_told(name: str, task: TaskType, least: int) -> None:
     kept = SPECS / f"{name}.eval.jsonl"
     evaluation = read_examples(kept.read_bytes(), kept.name, Layout()) if kept.exists() else None
-    rules = Rules(task_type=task, inline_bytes=4_000_000, evaluation=evaluation)
+    rules = Rules(LIMITS, task_type=task, evaluation=evaluation)
 
     loaded = load((SPECS / f"{name}.jsonl").read_bytes(), f"{name}.jsonl", Layout(), rules)
 
@@ -207,6 +211,6 @@ def test_the_example_sets_have_nothing_to_be_told(name: str, task: TaskType, lea
 def test_the_held_out_rows_have_nothing_to_be_told_and_every_class_among_them() -> None:
     kept = read_examples((SPECS / "support-triage.eval.jsonl").read_bytes(), "e.jsonl", Layout())
 
-    assert check(kept, Rules(task_type="classification", is_evaluation=True)) == ()
+    assert check(kept, Rules(LIMITS, task_type="classification", is_evaluation=True)) == ()
     assert len(kept.rows) >= 48
     assert {e.output for e in kept.examples} == {"account", "billing", "bug", "feature"}

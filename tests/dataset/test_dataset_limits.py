@@ -7,6 +7,9 @@ import pytest
 
 from controller.dataset import Layout, Rules, check, digest, read_examples
 from controller.dataset import rows as caps
+from controller.providers.gemini.facts import FACTS
+
+LIMITS = FACTS.examples
 
 ROW = {"text_input": "question: what is this? context: a row", "output": "answer"}
 
@@ -99,7 +102,7 @@ def test_what_reading_checking_and_digesting_take_grows_no_faster_than_the_rows(
         data, begun = written(file, count), time.process_time()
 
         read = read_examples(data, file, Layout())
-        problems = check(read, Rules(task_type="classification", inline_bytes=4_000_000))
+        problems = check(read, Rules(LIMITS, task_type="classification"))
         named = digest(read.examples)
 
         assert (len(read.rows), problems, len(named)) == (count, (), 64)

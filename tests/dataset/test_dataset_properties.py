@@ -3,12 +3,16 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.dataset import CODES, Format, Layout, Rules, check, difference, digest, read_examples
+from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+
+LIMITS = FACTS.examples
 
 FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv")
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
@@ -55,7 +59,10 @@ def written(examples: list[Example], layout: Format) -> bytes:
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_give_rows_or_problems_and_never_an_exception(data: bytes, layout: Format) -> None:
     read = read_examples(data, "any", Layout(format=layout, prefix="p"))
-    problems = (*read.problems, *check(read, Rules(task_type="classification", inline_bytes=10, evaluation=read)))
+    problems = (
+        *read.problems,
+        *check(read, Rules(replace(LIMITS, inline_bytes=10), task_type="classification", evaluation=read)),
+    )
 
     assert read.rows or not read.whole
     assert all(p.code in CODES and p.line >= 0 and p.column >= 0 and p.hint for p in problems)

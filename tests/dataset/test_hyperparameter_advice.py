@@ -4,6 +4,7 @@ import pytest
 
 from controller.dataset import TaskType, advise_hyperparameters
 from controller.errors import Severity
+from controller.providers.gemini.facts import FACTS
 from controller.state.identity import Hyperparameters
 
 
@@ -28,7 +29,7 @@ from controller.state.identity import Hyperparameters
     ],
 )
 def test_what_stands_out_is_named_by_field_and_code(examples: int, given: Hyperparameters, expected: list[str]) -> None:
-    found = advise_hyperparameters(examples, given, "other")
+    found = advise_hyperparameters(examples, given, "other", FACTS.start)
 
     assert [f"{advice.field} {advice.code}" for advice in found] == expected
     assert all(advice.hint and advice.severity is Severity.ADVICE for advice in found)
@@ -36,7 +37,7 @@ def test_what_stands_out_is_named_by_field_and_code(examples: int, given: Hyperp
 
 @pytest.mark.parametrize("task", ["classification", "other"])
 def test_many_epochs_are_named_with_what_the_guide_starts_with(task: TaskType) -> None:
-    (advice,) = advise_hyperparameters(300, Hyperparameters(60), task)
+    (advice,) = advise_hyperparameters(300, Hyperparameters(60), task, FACTS.start)
 
     assert advice.message.startswith("60 epochs; the guide starts with 5")
     assert ("classification" in advice.message) == (task == "classification")

@@ -2,9 +2,12 @@
 
 import pytest
 
-from controller.dataset import Layout, load, read_examples
+from controller.dataset import Layout, Rules, load, read_examples
 from controller.errors import Problem, Severity
+from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+
+RULES = Rules(FACTS.examples)
 
 
 def lines_of(data: bytes, file: str) -> list[int]:
@@ -59,7 +62,7 @@ def test_the_prefix_goes_before_every_input_and_is_not_taken_for_the_input() -> 
     read = read_examples(b'{"q": "", "a": "b"}', "a.jsonl", Layout(None, "q", "a", "Say: "))
 
     assert read.examples == (Example("Say: ", "b"),)
-    problems = load(b'{"q": "", "a": "b"}', "a.jsonl", read.layout).problems
+    problems = load(b'{"q": "", "a": "b"}', "a.jsonl", read.layout, RULES).problems
     assert "GT202" in {p.code for p in problems}
 
 
@@ -95,7 +98,7 @@ def test_both_halves_of_a_surrogate_pair_are_one_character() -> None:
 
 def test_one_bad_line_costs_no_other_and_leaves_the_set_unfit_for_training() -> None:
     data = b'{"text_input": "a", "output": "b"}\n{"text_input": "c"}\n{"text_input": "e", "output": "f"}\n'
-    loaded = load(data, "a.jsonl", Layout())
+    loaded = load(data, "a.jsonl", Layout(), RULES)
 
     assert [row.line for row in loaded.read.rows] == [1, 3]
     assert loaded.dataset is None

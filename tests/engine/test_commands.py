@@ -181,7 +181,9 @@ async def test_a_run_that_may_tune_is_not_forgotten_unless_nobody_can_ask_its_pr
     with pytest.raises(ControllerError, match="may still tune"):
         await commands.forget(stage.ports, stage.settings, "numbers")
     without = replace(stage.ports, providers={"elsewhere": MemoryProvider("elsewhere")})
-    await commands.forget(without, stage.settings, "numbers")
+    elsewhere = {"elsewhere": ProviderSettings("elsewhere", "local")}
+    settings = replace(stage.settings, default_provider="elsewhere", providers=elsewhere)
+    await commands.forget(without, settings, "numbers")
     assert "numbers" not in stage.ledger.records
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from controller.engine.commands import adopt, forget
 from controller.errors import ControllerError, Interrupted, ProviderError, Transient
-from controller.ports import Capabilities, CreateRequest
+from controller.ports import CreateRequest
 from controller.state.identity import Hyperparameters
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.recorded import Answer
-from controller.testing import MemoryProvider
+from controller.testing import FREE, SERVER_CHOSEN, MemoryProvider
 from controller.testing.provider import lost_answer
 from tests.engine.stage import Stage, priced, rows, spec_text
 
@@ -23,7 +23,7 @@ class LateProvider(MemoryProvider):
     """Carries out a create, loses its answer, and does not show the model until told to."""
 
     def __init__(self, *, chooses_id: bool = True) -> None:
-        super().__init__("local", capabilities=Capabilities(chooses_id=chooses_id, free=True))
+        super().__init__("local", facts=FREE if chooses_id else SERVER_CHOSEN)
         self.loses = False
         self._late: dict[str, RemoteModel] = {}
 

@@ -8,10 +8,9 @@ import pytest
 
 from controller.errors import LedgerError
 from controller.plan.actions import Held
-from controller.ports import Capabilities
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
-from controller.testing import MemoryLedger, MemoryProvider
+from controller.testing import FREE, SERVER_CHOSEN, MemoryLedger, MemoryProvider
 from tests.engine.stage import Stage, rows, spec_text
 
 
@@ -34,7 +33,7 @@ class SleepyLedger(MemoryLedger):
 def two_controllers(*, chooses_id: bool) -> tuple[Stage, Stage, SleepyLedger]:
     """Two on one repository, one ledger and one provider."""
     ledger = SleepyLedger()
-    provider = MemoryProvider("local", capabilities=Capabilities(chooses_id=chooses_id, free=True))
+    provider = MemoryProvider("local", facts=FREE if chooses_id else SERVER_CHOSEN)
     sleeper = Stage(ledger=ledger, provider=provider)
     other = Stage(source=sleeper.source, ledger=ledger, provider=provider, clock=sleeper.clock)
     return sleeper, other, ledger

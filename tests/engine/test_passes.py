@@ -10,14 +10,13 @@ import pytest
 
 from controller.engine.reconcile import Approval, Refused, follow, preview_offline, reconcile
 from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
-from controller.ports import Capabilities
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
 from controller.state.observed import RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
-from controller.testing import MemoryLedger, MemoryProvider, lost_answer
+from controller.testing import FREE, MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import Stage, rows, spec_text
 
 
@@ -286,7 +285,7 @@ async def test_only_the_approved_plan_is_applied() -> None:
 
 
 async def test_a_working_tree_is_not_applied_to_a_provider_that_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(provider=MemoryProvider("local", capabilities=Capabilities(free=False)))
+    stage = Stage(provider=MemoryProvider("local", facts=replace(FREE, free=False)))
     tree = await stage.source.tree()
 
     class Unmarked:

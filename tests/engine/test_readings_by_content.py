@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from controller.engine.caches import Last
 from controller.engine.desire import Readings, read_desired
-from controller.ports import Capabilities, Entry, Tree
+from controller.ports import Entry, Facts, Tree
 from controller.settings import Settings
 from controller.source.repo import CommitSource
 from controller.state.desired import Desired
 from controller.state.reasons import Reason
-from controller.testing import MemorySource
+from controller.testing import FREE, MemorySource
 from tests.engine.stage import rows, spec_text
 from tests.git.repositories import Work, new_work
 
@@ -51,7 +51,7 @@ class Desk:
     source: CommitSource
     readings: Readings = field(default_factory=Readings)
     settings: Settings = field(default_factory=Settings)
-    can: dict[str, Capabilities] = field(default_factory=dict)
+    can: dict[str, Facts] = field(default_factory=lambda: {"local": FREE})
 
     async def read(self, act: Callable[[], object] = lambda: None) -> tuple[Desired, list[str]]:
         """What the next commit asks for, as reading it anew gives it, and what had to be read for it."""
@@ -136,7 +136,7 @@ async def test_a_link_that_says_what_a_file_said_is_not_the_file(desk: Desk) -> 
 
 async def test_other_settings_and_another_provider_judge_anew_what_was_read(desk: Desk) -> None:
     await desk.read()
-    desk.can = {"local": Capabilities(inline_bytes=10)}
+    desk.can = {"local": replace(FREE, examples=replace(FREE.examples, inline_bytes=10))}
     found, _ = await desk.read()
     assert {model.reason for model in found.invalid} == {Reason.INVALID_DATASET}
     desk.settings = Settings(specs=("specs/a.yaml",))
@@ -164,7 +164,8 @@ async def test_whatever_was_read_before_the_next_tree_says_the_same(commits: lis
     for changes in commits:
         source.edit(changes)
         tree = await source.tree()
-        assert await readings.read(tree, Settings(), {}) == await read_desired(tree, Settings(), {})
+        asked = (tree, Settings(), {"local": FREE})
+        assert await readings.read(*asked) == await read_desired(*asked)
 
 
 def test_what_two_rounds_had_no_use_for_is_forgotten() -> None:

@@ -7,15 +7,14 @@ from dataclasses import replace
 from controller.engine import commands
 from controller.engine.reconcile import Approval
 from controller.errors import Transient
-from controller.ports import Capabilities
 from controller.state.observed import RemoteState
 from controller.state.reasons import Reason
-from controller.testing import MemoryProvider, lost_answer
+from controller.testing import SERVER_CHOSEN, MemoryProvider, lost_answer
 from tests.engine.stage import Stage, spec_text
 
 
 def stage_of() -> Stage:
-    return Stage(provider=MemoryProvider("local", capabilities=Capabilities(chooses_id=False, free=True)))
+    return Stage(provider=MemoryProvider("local", facts=SERVER_CHOSEN))
 
 
 async def test_a_run_is_created_promoted_and_left_alone_under_the_name_it_was_given() -> None:

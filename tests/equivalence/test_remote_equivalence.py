@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import ProviderError, Rejected
-from controller.ports import Capabilities, CreateRequest, ModelPatch, ObserveRequest, Provider
+from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Provider
 from controller.providers.gemini.client import Gemini
+from controller.providers.gemini.facts import FACTS
 from controller.providers.google.credentials import ApiKey
 from controller.providers.google.envelope import GOOGLE
 from controller.rest import ClientLimits, Rest, Secret, Timing
@@ -313,9 +314,9 @@ def _sides(embedded: Served, runner: asyncio.Runner, calm: Calm) -> dict[str, Si
     simulated = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(calm.line("http")), timing, dialect=GOOGLE)
     memory = MemoryProvider()
     return {
-        "embedded": Side(Gemini("cloud", real, Capabilities()), runner.run, lambda: time.sleep(0.05)),
+        "embedded": Side(Gemini("cloud", real, FACTS), runner.run, lambda: time.sleep(0.05)),
         "memory": Side(memory, runner.run, memory.tick),
-        "simulated": Side(Gemini("cloud", simulated, Capabilities()), calm.run, lambda: calm.run(asyncio.sleep(1.0))),
+        "simulated": Side(Gemini("cloud", simulated, FACTS), calm.run, lambda: calm.run(asyncio.sleep(1.0))),
     }
 
 
@@ -342,7 +343,7 @@ def test_the_simulated_service_answers_the_same_with_and_without_httpx(embedded:
     numbers = count()
     with asyncio.Runner() as runner, Calm() as calm, Calm() as direct:
         sides = {"simulated": _sides(embedded, runner, calm)["simulated"]}
-        short = Gemini("cloud", DirectRest(direct.line("direct")), Capabilities())  # type: ignore[arg-type]
+        short = Gemini("cloud", DirectRest(direct.line("direct")), FACTS)  # type: ignore[arg-type]
         sides["direct"] = Side(short, direct.run, lambda: direct.run(asyncio.sleep(1.0)))
         remotes = (calm.remote, direct.remote)
         hold(lambda: Services(sides, remotes, next(numbers)), pace(20, 15))

@@ -13,9 +13,9 @@ from controller.plan.admission import spent
 from controller.plan.cost import cost
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices
-from controller.state.capabilities import Capabilities
 from controller.state.identity import Hyperparameters
 from controller.state.recorded import Answer, Intent, Recorded
+from controller.testing import FREE
 from tests.plan.worlds import actions, full_name, record_of, run_of, spec, words, world_of
 
 PRICES = Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1_000_000.0}))  # a dollar per token
@@ -27,7 +27,7 @@ def priced(world: World, budget: float | None, **fields: object) -> World:
     policy = Policy(budget=Budget(budget, "USD") if budget is not None else None)
     given: dict[str, Any] = {
         "prices": MappingProxyType({"local": PRICES}),
-        "capabilities": MappingProxyType({"local": Capabilities()}),
+        "facts": MappingProxyType({"local": replace(FREE, free=False)}),
         **fields,
     }
     return replace(world, policy=policy, month="2026-01", **given)
@@ -97,7 +97,7 @@ def test_without_a_fitting_price_a_budget_refuses(fields: dict[str, object]) -> 
 
 
 def test_a_provider_that_costs_nothing_needs_no_price() -> None:
-    free = {"prices": MappingProxyType({}), "capabilities": MappingProxyType({"local": Capabilities(free=True)})}
+    free = {"prices": MappingProxyType({}), "facts": MappingProxyType({"local": FREE})}
     assert words(priced(world_of(NUMBERS), 1.0, **free)) == [("create", "NewSpec")]
 
 

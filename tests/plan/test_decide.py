@@ -465,7 +465,7 @@ class TestGuards:
         world = world_of(desired=Desired(None, (NUMBERS,)))
         plan = make_plan(world)
         assert plan.guards == uncommitted(plan.actions, world) == ()
-        (guard,) = uncommitted(plan.actions, replace(world, capabilities={}))
+        (guard,) = uncommitted(plan.actions, replace(world, facts={}))
         assert guard.code == "Uncommitted"
         assert standing((guard,), frozenset({"Uncommitted", "creates"})) == (guard,)
 

@@ -9,7 +9,7 @@ from typing import Any
 from controller.plan.actions import Action
 from controller.plan.planner import make_plan
 from controller.plan.world import World
-from controller.state.capabilities import Capabilities
+from controller.providers.gemini.facts import FACTS as GEMINI
 from controller.state.desired import BaseModel, Dataset, Desired, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters, Mark, model_id, with_mark
 from controller.state.observed import (
@@ -21,6 +21,7 @@ from controller.state.observed import (
     RemoteState,
 )
 from controller.state.recorded import Record, Recorded, Run, RunOutcome, Slot
+from controller.testing import FREE
 
 INSTANCE = "acme/models"
 RESOLVED = Hyperparameters(epoch_count=5, batch_size=4, learning_rate=0.001)
@@ -35,13 +36,14 @@ def spec(name: str = "numbers", **fields: Any) -> DesiredModel:
         "provider_type": "local",
         "base": BaseModel("models/tiny"),
         "hyperparameters": Hyperparameters(),
+        "start": GEMINI.start,
         "dataset": Dataset("specs/d.jsonl", "d" * 64, EXAMPLES),
     }
     return DesiredModel(**{**given, **fields})
 
 
 def full_name(model: DesiredModel) -> str:
-    return "tunedModels/" + model_id(model.name, model.fingerprint, model.attempt)
+    return "tunedModels/" + model_id(model.name, model.fingerprint, model.attempt, GEMINI.id_length or 0)
 
 
 def slot_of(model: DesiredModel, state: RemoteState = RemoteState.ACTIVE) -> Slot:
@@ -108,7 +110,7 @@ def world_of(
         recorded=Recorded(MappingProxyType({record.name: record for record in records}), "tip"),
         observed=Observed(MappingProxyType({"local": provider})),
         instance=INSTANCE,
-        capabilities=MappingProxyType({"local": Capabilities(free=True)}),
+        facts=MappingProxyType({"local": FREE}),
         **fields,
     )
 

@@ -14,8 +14,9 @@ import pytest
 
 from controller.errors import Rejected, RejectedKind
 from controller.ports import ObserveRequest, Provider
-from controller.providers import Doors, capabilities, open_provider
+from controller.providers import Doors, open_provider
 from controller.providers.local.embedded import _noted
+from controller.providers.opening import FACTS
 from controller.settings import ProviderSettings
 from controller.testing.wire import answer, listening
 
@@ -189,7 +190,7 @@ async def test_a_provider_that_cannot_be_opened_answers_with_the_reason(
     assert caught.value.kind in {RejectedKind.UNAUTHENTICATED, RejectedKind.PRECONDITION}
     assert caught.value.provider == settings.key
     assert [f.well for f in await provider.check()] == [False]
-    assert provider.capabilities == capabilities(settings)
+    assert provider.facts == FACTS[settings.type]
     await provider.close()
 
 
@@ -219,6 +220,6 @@ async def test_without_a_key_the_google_account_is_used(where: str, tmp_path: Pa
 
 
 def test_local_is_free_and_gemini_has_the_inline_cap_of_the_guide() -> None:
-    local, cloud = capabilities(LOCAL), capabilities(ProviderSettings("g", "gemini"))
-    assert (local.free, local.inline_bytes) == (True, None)
-    assert (cloud.free, cloud.inline_bytes) == (False, 4_000_000)
+    local, cloud = FACTS["local"], FACTS["gemini"]
+    assert (local.free, local.examples.inline_bytes) == (True, None)
+    assert (cloud.free, cloud.examples.inline_bytes) == (False, 4_000_000)

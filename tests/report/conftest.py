@@ -25,6 +25,7 @@ from controller.plan.actions import (
     Wait,
 )
 from controller.plan.cost import Cost
+from controller.providers.gemini.facts import FACTS as GEMINI
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
@@ -71,6 +72,7 @@ def _desired(name: str = "next-number", **hyperparameters: int) -> DesiredModel:
         base=BaseModel("models/tiny"),
         hyperparameters=Hyperparameters(**hyperparameters),
         dataset=Dataset(f"specs/{name}.jsonl", B, examples),
+        start=GEMINI.start,
     )
 
 

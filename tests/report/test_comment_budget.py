@@ -9,6 +9,7 @@ import pytest
 
 from controller.plan.actions import Change, ChangeClass, Create, DatasetChange, Plan
 from controller.plan.cost import Cost
+from controller.providers.gemini.facts import FACTS as GEMINI
 from controller.report.plan_comment import plan_comment
 from controller.report.plan_comment_details import DataNote, Note, PlanView, Seconds
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
@@ -28,6 +29,7 @@ def create(number: int) -> Create:
         provider_type="gemini",
         base=BaseModel("models/gemini"),
         hyperparameters=Hyperparameters(epoch_count=5, batch_size=4),
+        start=GEMINI.start,
         dataset=Dataset("a.jsonl", "d" * 64, (Example("question", "answer"),) * 40),
     )
     return Create(

@@ -11,8 +11,9 @@ from controller.engine.desire import Kept, read_desired
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
-from controller.ports import Capabilities, Ports, Provider
+from controller.ports import Ports, Provider
 from controller.providers.gemini.client import Gemini
+from controller.providers.gemini.facts import FACTS
 from controller.providers.google.credentials import ApiKey
 from controller.providers.google.envelope import GOOGLE
 from controller.rest import ClientLimits, Rest, Secret, Timing
@@ -33,7 +34,6 @@ from tests.simulation.vertex import Vertex
 from tests.simulation.windows import within
 
 PROVIDER = "cloud"
-_CAPABILITIES = Capabilities()
 _WORDS = {"create": "create", "retune": "create", "update": "update", "cancel": "cancel", "delete": "delete"}
 
 
@@ -184,11 +184,11 @@ def _provider(shape: Shape, line: Line, clock: SimClock, chance: SimChance) -> P
     if shape.stack == "vertex":
         return Vertex(PROVIDER, DirectRest(line))
     if shape.stack == "direct":
-        return Gemini(PROVIDER, DirectRest(line), _CAPABILITIES)  # type: ignore[arg-type]  # a Rest by its shape
+        return Gemini(PROVIDER, DirectRest(line), FACTS)  # type: ignore[arg-type]  # a Rest by its shape
     timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
     key = ApiKey(Secret(KEY), "GEMINI_API_KEY")
     rest = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(line), timing, dialect=GOOGLE)
-    return Gemini(PROVIDER, rest, _CAPABILITIES)
+    return Gemini(PROVIDER, rest, FACTS)
 
 
 def told_of(action: Action) -> tuple[str, str, str, str]:

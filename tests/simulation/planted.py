@@ -51,8 +51,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "an incarnation is part of no id",
         "plan/world.py",
-        " for one in ids) if name not in gone)",
-        " for one in ids))",
+        " for name in names if name not in gone)",
+        " for name in names)",
         ("L1", "S1", "S5", "S2"),
     ),
     Planted(

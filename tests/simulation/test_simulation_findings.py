@@ -8,6 +8,7 @@ from controller.plan.actions import Adopt, Cancel, Create, Delete, Done, Reuse
 from controller.plan.record import refreshed
 from controller.plan.transitions import after
 from controller.plan.world import World
+from controller.providers.gemini.facts import FACTS as GEMINI
 from controller.state.desired import BaseModel, Dataset, Desired, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
 from controller.state.observed import Observed, ObservedProvider, RemoteModel, RemoteState
@@ -35,6 +36,7 @@ WANTED = DesiredModel(
     provider_type="gemini",
     base=BaseModel("models/tiny"),
     hyperparameters=Hyperparameters(),
+    start=GEMINI.start,
     dataset=Dataset("rows.jsonl", DIGEST, (Example("1", "2"),)),
 )
 WORLD = World(Desired("c" * 40, (WANTED,)), Recorded(), Observed(), "example.com/models")

@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.errors import OutcomeUnknown, ProviderError
-from controller.ports import Capabilities, CreateRequest
+from controller.ports import CreateRequest
 from controller.providers.gemini.client import Gemini
+from controller.providers.gemini.facts import FACTS as GEMINI
 from controller.providers.gemini.wire import read_operation, write_create
 from controller.rest import Repeat
 from controller.state.observed import RemoteModel, RemoteState
 from tests.simulation.network import DirectRest
 
-CAPABILITIES = Capabilities(chooses_id=False, model_prefix="")
+FACTS = replace(GEMINI, id_length=None)
 
 
 class Vertex(Gemini):
     """Reads, updates, cancels and deletes as the other; only a create does not say what its model is called."""
 
     def __init__(self, key: str, rest: DirectRest) -> None:
-        super().__init__(key, rest, CAPABILITIES)  # type: ignore[arg-type]  # stands in for Rest by its shape
+        super().__init__(key, rest, FACTS)  # type: ignore[arg-type]  # stands in for Rest by its shape
         self._direct = rest
 
     async def create(self, request: CreateRequest) -> RemoteModel:

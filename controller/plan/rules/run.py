@@ -10,7 +10,6 @@ from controller.plan.matching import Fit, Where, bad_end
 from controller.plan.rules.case import Case, again
 from controller.plan.rules.table import Table, row
 from controller.plan.world import names_of, slot_provider
-from controller.state.capabilities import Capabilities
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import RunOutcome, Slot
@@ -176,7 +175,7 @@ def active_facts_changed(run: KnownRun) -> tuple[Action, ...] | str:
 def active_fields_differ(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run serves, and fields that cost nothing differ: the spec moved, or somebody changed the model."""
     case, slot, remote = run.case, run.slot, run.seen
-    updates = case.world.capabilities.get(case.model.provider, Capabilities()).updates
+    updates = case.world.facts[case.model.provider].updates
     changes = place_changes(case.model, remote, updates)
     description = remote.description
     if "description" in updates:

@@ -6,32 +6,33 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from controller.errors import Rejected, RejectedKind
-from controller.ports import Capabilities
+from controller.ports import Facts
 from controller.providers.doors import Doors
 from controller.providers.gemini.client import Gemini
+from controller.providers.gemini.facts import ENDPOINT, FACTS, KEY_ENV
 from controller.providers.google.credentials import GET_A_KEY, SCOPE, ApiKey, OAuth, signed_in
 from controller.providers.google.envelope import GOOGLE
 from controller.rest import ClientLimits, Credentials, Rest, Secret
 from controller.settings import ProviderSettings
 
-ENDPOINT = "https://generativelanguage.googleapis.com"
 BASE_URL = "GOOGLE_GEMINI_BASE_URL"
 CREDENTIALS_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
-DEFAULT_KEY_ENV = ProviderSettings("", "gemini").api_key_env
 
 
-def open_gemini(settings: ProviderSettings, environ: Mapping[str, str], doors: Doors, can: Capabilities) -> Gemini:
+def open_gemini(settings: ProviderSettings, environ: Mapping[str, str], doors: Doors) -> Gemini:
     """At the endpoint of gitune.yaml, else of the environment, else at Google's own. Raises `Rejected`."""
     endpoint = settings.endpoint or environ.get(BASE_URL, "").strip() or ENDPOINT
-    return connected(settings, endpoint, _credentials(settings, environ), doors, can)
+    return connected(settings, endpoint, _credentials(settings, environ), doors, FACTS)
 
 
 def connected(
-    settings: ProviderSettings, endpoint: str, credentials: Credentials, doors: Doors, can: Capabilities
+    settings: ProviderSettings, endpoint: str, credentials: Credentials, doors: Doors, facts: Facts
 ) -> Gemini:
     """A client of whatever speaks like Gemini. Raises `Rejected` for an endpoint that may not be asked."""
     limits = ClientLimits(requests_per_minute=settings.requests_per_minute)
-    return Gemini(settings.key, Rest(endpoint, credentials, limits, doors.transport, doors.timing, dialect=GOOGLE), can)
+    return Gemini(
+        settings.key, Rest(endpoint, credentials, limits, doors.transport, doors.timing, dialect=GOOGLE), facts
+    )
 
 
 def _credentials(settings: ProviderSettings, environ: Mapping[str, str]) -> Credentials:
@@ -39,17 +40,18 @@ def _credentials(settings: ProviderSettings, environ: Mapping[str, str]) -> Cred
 
     Raises `Rejected` (UNAUTHENTICATED) where there is neither, naming the variable.
     """
-    if key := environ.get(settings.api_key_env, "").strip():
-        return ApiKey(Secret(key), settings.api_key_env)
+    variable = settings.api_key_env or KEY_ENV
+    if key := environ.get(variable, "").strip():
+        return ApiKey(Secret(key), variable)
     if file := environ.get(CREDENTIALS_FILE, "").strip():
         return OAuth(Path(file).expanduser(), CREDENTIALS_FILE)
     if (account := signed_in(environ)) is not None:
         return account
     raise Rejected(
-        f"no key for {settings.key}: {settings.api_key_env} is not set",
+        f"no key for {settings.key}: {variable} is not set",
         kind=RejectedKind.UNAUTHENTICATED,
         hint=(
-            f"{GET_A_KEY} and set {settings.api_key_env} to it, "
+            f"{GET_A_KEY} and set {variable} to it, "
             f"or set {CREDENTIALS_FILE} to a credentials file with the scope {SCOPE}."
         ),
         provider=settings.key,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controller.errors import ControllerError, OutcomeUnknown, ProviderError, Rejected, RejectedKind
-from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
+from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, ObserveRequest
 from controller.providers.gemini.listing import Listing, list_models
 from controller.providers.gemini.wire import (
     Operation,
@@ -52,20 +52,10 @@ class _Fault:
 class Gemini:
     """The Gemini Developer API, or anything that speaks like it."""
 
-    def __init__(self, key: str, rest: Rest, capabilities: Capabilities) -> None:
-        self._key = key
+    def __init__(self, key: str, rest: Rest, facts: Facts) -> None:
+        self.key = key
+        self.facts = facts
         self._rest = rest
-        self._capabilities = capabilities
-
-    @property
-    def key(self) -> str:
-        """Its key in gitune.yaml."""
-        return self._key
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it was opened with."""
-        return self._capabilities
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """The listing, then by id what is wanted and was not in it, base models, and the operations of wanted runs.
@@ -81,7 +71,7 @@ class Gemini:
         bases = await asyncio.gather(*map(self._base, sorted(want.base_models)))
         fault = _first((*_listed(listing), *looked.values(), *bases))
         return ObservedProvider(
-            key=self._key,
+            key=self.key,
             models=MappingProxyType(found),
             base_models=MappingProxyType({b.name: b for b in bases if isinstance(b, BaseModelFacts)}),
             absent=frozenset(name for name, seen in looked.items() if seen is None),
@@ -95,7 +85,7 @@ class Gemini:
 
         Raises `Rejected` (EXISTS: look), `Transient` (nothing happened), `OutcomeUnknown` (look).
         """
-        path, model_id = self._model_path(request.model), request.model.removeprefix("tunedModels/")
+        path, model_id = self._model_path(request.model), request.model.removeprefix(self.facts.model_prefix)
         with self._named():
             answer = await self._rest.request(
                 "POST",
@@ -221,7 +211,7 @@ class Gemini:
         return await self._rest.request("GET", path, repeat=Repeat.READ)
 
     async def _probe(self, what: str, path: str) -> CheckResult:
-        subject = f"{self._key}: {what}"
+        subject = f"{self.key}: {what}"
         try:
             await self._rest.request("GET", path, {"pageSize": "1"}, repeat=Repeat.READ)
         except ControllerError as error:
@@ -229,7 +219,7 @@ class Gemini:
         return CheckResult(subject, well=True, message=self._rest.endpoint)
 
     async def _tunable(self) -> CheckResult:
-        subject, names, token = f"{self._key}: base models that can be tuned", list[str](), ""
+        subject, names, token = f"{self.key}: base models that can be tuned", list[str](), ""
         try:
             for _ in range(10):
                 query = {"pageSize": "1000", **({"pageToken": token} if token else {})}
@@ -245,7 +235,7 @@ class Gemini:
 
     def _model_path(self, model: str) -> str:
         if not is_model(model):
-            raise Rejected("not the name of a tuned model", kind=RejectedKind.INVALID, provider=self._key)
+            raise Rejected("not the name of a tuned model", kind=RejectedKind.INVALID, provider=self.key)
         return f"{V1BETA}/{model}"
 
     @contextmanager
@@ -254,7 +244,7 @@ class Gemini:
         try:
             yield
         except ProviderError as error:
-            error.provider = self._key
+            error.provider = self.key
             raise
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from controller.errors import ControllerError, ProviderError
-from controller.ports import Capabilities, CheckResult, CreateRequest, ModelPatch, ObserveRequest
+from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, ObserveRequest
 from controller.providers.gemini.client import Gemini
 from controller.providers.local.embedded import Address, Embedded
 from controller.state.observed import ObservedProvider, RemoteModel
@@ -15,32 +15,20 @@ from controller.state.observed import ObservedProvider, RemoteModel
 class Local:
     """Models tuned on this machine. ``connect`` makes a Gemini client for an address."""
 
-    def __init__(
-        self, key: str, server: Embedded, connect: Callable[[Address], Gemini], capabilities: Capabilities
-    ) -> None:
-        self._key = key
+    def __init__(self, key: str, server: Embedded, connect: Callable[[Address], Gemini], facts: Facts) -> None:
+        self.key = key
+        self.facts = facts
         self._server = server
         self._connect = connect
-        self._capabilities = capabilities
         self._open: tuple[Address, Gemini] | None = None
         self._turn = asyncio.Lock()
-
-    @property
-    def key(self) -> str:
-        """Its key in gitune.yaml."""
-        return self._key
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it was opened with."""
-        return self._capabilities
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
         """As `Gemini.observe`. Every pass begins here, so here a server that ended from idleness is started again."""
         try:
             api = await self._api(afresh=True)
         except ControllerError as error:
-            return ObservedProvider(key=self._key, complete=False, error=error.message, hint=error.hint)
+            return ObservedProvider(key=self.key, complete=False, error=error.message, hint=error.hint)
         return await api.observe(want)
 
     async def create(self, request: CreateRequest) -> RemoteModel:
@@ -68,9 +56,7 @@ class Local:
         try:
             api = await self._api(afresh=True)
         except ControllerError as error:
-            return (
-                CheckResult(f"{self._key}: the embedded server", well=False, message=error.message, fix=error.hint),
-            )
+            return (CheckResult(f"{self.key}: the embedded server", well=False, message=error.message, fix=error.hint),)
         return await api.check()
 
     async def close(self) -> None:
@@ -86,7 +72,7 @@ class Local:
             try:
                 address = await self._server.address()
             except ProviderError as error:
-                error.provider = self._key
+                error.provider = self.key
                 raise
             if self._open is None or self._open[0].url != address.url:
                 await self.close()

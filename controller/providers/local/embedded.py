@@ -22,20 +22,10 @@ _START_SECONDS = 60.0
 _TICK = 0.05
 # What a long-lived child may see: enough to find Python and its libraries, and none of the keys in the environment.
 _PASSED = frozenset(
-    {
-        "HOME",
-        "LANG",
-        "LC_ALL",
-        "LC_CTYPE",
-        "LD_LIBRARY_PATH",
-        "PATH",
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "TMPDIR",
-        "TZ",
-        "USER",
-    }
-    | {"VIRTUAL_ENV", "SYSTEMROOT"}
+    (
+        *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH"),
+        *("SYSTEMROOT", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"),
+    )
 )
 _PASSED_BEGIN = ("GITUNE_TRAIN", "MKL_", "OMP_", "OPENBLAS_", "VECLIB_")
 

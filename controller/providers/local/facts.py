@@ -1,0 +1,14 @@
+"""The facts of the embedded tuning API: those of the API it speaks, where it has no reason to differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from controller.providers.gemini import facts as gemini
+from controller.state.facts import Facts
+
+# It takes what fits in a request, and its base model learns outputs of at most 256 bytes.
+FACTS: Final[Facts] = replace(
+    gemini.FACTS, examples=replace(gemini.FACTS.examples, output_bytes=256, inline_bytes=None), free=True
+)

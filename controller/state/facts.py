@@ -1,0 +1,55 @@
+"""What is known of a provider without asking it: which facts there are. Each provider states all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleLimits:
+    """What the examples of one run have to keep to.
+
+    At least ``fewest`` of them; so many characters in and out of each at most. ``output_bytes`` caps each output as
+    UTF-8, ``inline_bytes`` all of them together as JSON in one request (None: no cap).
+    """
+
+    fewest: int
+    input_characters: int
+    output_characters: int
+    output_bytes: int | None
+    inline_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPoint:
+    """The hyperparameters of a run whose spec says nothing of them, and what advice measures others by."""
+
+    epoch_count: int
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a provider is and takes, with no default: what one provider does says nothing of another.
+
+    ``model_prefix`` and an id make a full name. An id that we choose has at most ``id_length`` characters, all of a–z,
+    0–9 and -; None says that the provider chooses. ``updates`` are the fields of a spec that it can change in place;
+    ``prompt_characters`` caps what a tuned model is asked, prefix included.
+    ``free`` providers may be applied to from a working tree.
+    """
+
+    model_prefix: str
+    id_length: int | None
+    updates: frozenset[str]
+    can_cancel: bool
+    can_delete: bool
+    examples: ExampleLimits
+    prompt_characters: int
+    start: StartingPoint
+    free: bool
+
+    @property
+    def chooses_id(self) -> bool:
+        """Whether who creates a model chooses its id, which then is the lock against a second one."""
+        return self.id_length is not None
