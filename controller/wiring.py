@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
-from controller.forges.github.client import PUBLIC, GitHub
+from controller.forges.github.client import open_github
 from controller.git.layout import find_repository
 from controller.ledger.opening import BranchCell, FileCell, open_cell, open_ledger
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, open_provider
-from controller.rest import Secret
 from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
 from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, top_of
@@ -153,14 +152,5 @@ def _nameless() -> NoReturn:
 
 
 def open_code_host(repository: str, environ: Mapping[str, str] = os.environ, login: str = "") -> CodeHost:
-    """GitHub, or the server in GITHUB_API_URL, for one repository, with the token in GITHUB_TOKEN.
-
-    ``login`` is who that token writes as, "" to find out. Raises `ControllerError` where there is no token.
-    """
-    token = environ.get("GITHUB_TOKEN", "")
-    if not token:
-        hint = "In a workflow pass `github-token: ${{ github.token }}`, or use `comment: off`."
-        raise ControllerError("there is no GITHUB_TOKEN to speak to GitHub with", hint=hint)
-    doors = Doors(SystemClock(), SystemChance())
-    endpoint = environ.get("GITHUB_API_URL") or PUBLIC
-    return GitHub(repository, Secret(token), doors.timing, endpoint=endpoint, login=login)
+    """The code host of a repository; ``login`` is who its token writes as, "" to find out. Raises `ControllerError`."""
+    return open_github(repository, environ, Doors(SystemClock(), SystemChance()).timing, login)

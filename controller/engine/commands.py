@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from controller.engine.score import EXACT_MATCH, score
+from controller.engine.score import score
 from controller.engine.snapshot import snapshot
 from controller.errors import ControllerError
 from controller.plan.matching import Where, find_fit, settle_bases
@@ -78,7 +78,7 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
     if model.evaluation is None:
         raise _refusal(f"the spec of {name} has no evaluation", "Add spec.evaluation, or score the training rows.")
     asked = model.evaluation
-    result = await score(provider, slot.model, asked.dataset, asked.metric or EXACT_MATCH)
+    result = await score(provider, slot.model, asked.dataset, asked.metric)
     await _write(ports, world, scored(record, slot.model, result), f"Score of {name}")
     return result
 

@@ -1,8 +1,10 @@
-"""A model and rows to a score: every row asked, exact matches counted."""
+"""A model and rows to a score: every row asked, the right answers counted."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from controller.errors import ProviderError
 from controller.ports import Provider
@@ -10,11 +12,15 @@ from controller.state.desired import Dataset, Example
 from controller.state.recorded import Score
 
 EXACT_MATCH = "exactMatch"
+# By their name in a spec, which `controller.specs.models` lists: whether an answer is as good as the expected one.
+METRICS: Mapping[str, Callable[[str, str], bool]] = MappingProxyType(
+    {EXACT_MATCH: lambda expected, answer: answer.strip() == expected.strip()}  # surrounding white space aside
+)
 _AT_ONCE = 4  # enough to hide latency, little enough for a free tier's requests per minute
 
 
 async def score(provider: Provider, model: str, rows: Dataset, metric: str = EXACT_MATCH) -> Score:
-    """Ask every row and count the answers that are the expected output, surrounding white space aside.
+    """Ask every row and count the answers that are right by a metric.
 
     Raises `ProviderError` where a row cannot be asked: half a score is none.
     """
@@ -23,7 +29,7 @@ async def score(provider: Provider, model: str, rows: Dataset, metric: str = EXA
     async def right(row: Example) -> bool:
         async with gate:
             answer = await provider.generate(model, row.text_input)
-        return answer.strip() == row.output.strip()
+        return METRICS[metric](row.output, answer)
 
     failed: ProviderError | None = None
     try:

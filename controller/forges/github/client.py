@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from controller.errors import CodeHostError, OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.errors import (
+    CodeHostError,
+    ControllerError,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    RejectedKind,
+    Transient,
+)
 from controller.forges.github.api import DIALECT, Token
 from controller.forges.github.fields import Object, at, flag, number, objects, text
 from controller.ports.code_host import (
@@ -343,3 +351,15 @@ def _run(check: Check, annotations: Sequence[Annotation]) -> dict[str, JSON]:
     ]
     output: dict[str, JSON] = {"title": check.title, "summary": check.summary, "annotations": written}
     return {"status": "completed", "conclusion": _CONCLUSIONS[check.result], "output": output}
+
+
+def open_github(repository: str, environ: Mapping[str, str], timing: Timing, login: str) -> GitHub:
+    """GitHub, or the server in GITHUB_API_URL, for one repository, with the token in GITHUB_TOKEN.
+
+    ``login`` is who that token writes as, "" to find out. Raises `ControllerError` where there is no token.
+    """
+    token = environ.get("GITHUB_TOKEN", "")
+    if not token:
+        hint = "In a workflow pass `github-token: ${{ github.token }}`, or use `comment: off`."
+        raise ControllerError("there is no GITHUB_TOKEN to speak to GitHub with", hint=hint)
+    return GitHub(repository, Secret(token), timing, endpoint=environ.get("GITHUB_API_URL") or PUBLIC, login=login)
