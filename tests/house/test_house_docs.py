@@ -139,6 +139,14 @@ def test_the_staircase_that_is_shown_is_the_one_that_is_held(root: Path) -> None
     assert [step - {"·"} for step in shown] == held
 
 
+def test_every_place_that_is_named_as_one_to_touch_is_there(root: Path) -> None:
+    text = (root / "CONTRIBUTING.md").read_text("utf-8").partition("## Where to touch")[2].partition("\n## ")[0]
+    named = [path for path in re.findall(r"`((?:controller|tests|script)/[^`\s]+)`", text) if "NAME" not in path]
+
+    assert len(named) >= 12
+    assert [path for path in named if not (root / path).exists()] == []
+
+
 def test_every_situation_that_the_action_page_speaks_of_is_a_test(root: Path) -> None:
     table = (
         (root / "docs" / "action.md").read_text("utf-8").partition("### What happens when…")[2].partition("\n## ")[0]
