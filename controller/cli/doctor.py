@@ -45,8 +45,7 @@ async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
 async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
     try:
         tree = await opened.ports.source.tree()
-        can = {key: provider.facts for key, provider in opened.ports.providers.items()}
-        desired = await read_desired(tree, opened.settings, can)
+        desired = await read_desired(tree, opened.settings, opened.ports.facts)
     except ControllerError as error:
         return (_failed("repository", error),)
     commit = f"commit {tree.revision}" if tree.revision else "the files on disk"

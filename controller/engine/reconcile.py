@@ -239,8 +239,7 @@ def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Des
     """What git asks for at the moment of asking: the branch may have moved since the plan was made, or fixed on."""
 
     async def again() -> Desired:
-        facts = {key: provider.facts for key, provider in ports.providers.items()}
-        return await (ports.reading or read_desired)(await ports.source.tree(), settings, facts)
+        return await (ports.reading or read_desired)(await ports.source.tree(), settings, ports.facts)
 
     return again
 

@@ -28,7 +28,7 @@ async def snapshot(ports: Ports, settings: Settings, revision: str | None = None
 
 async def offline_snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
     """What git and the ledger say; nothing is observed. Raises `SourceError` or `LedgerError`."""
-    facts = {key: provider.facts for key, provider in ports.providers.items()}
+    facts = ports.facts
     tree = await ports.source.tree(revision)
     desired = await (ports.reading or read_desired)(tree, settings, facts)
     recorded = await ports.ledger.load()

@@ -320,6 +320,11 @@ class Ports:
     instance: str
     reading: SpecReader | None = None
 
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        """What is known of each provider without asking it."""
+        return {key: provider.facts for key, provider in self.providers.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from controller.errors import Rejected
@@ -17,7 +16,7 @@ from controller.providers.local.access import open_local
 from controller.providers.unusable import Unusable
 from controller.settings import ProviderSettings, ProviderType, Settings
 
-FACTS: Final[Mapping[ProviderType, Facts]] = MappingProxyType({"gemini": gemini.FACTS, "local": local.FACTS})
+FACTS: Final[Mapping[ProviderType, Facts]] = {"gemini": gemini.FACTS, "local": local.FACTS}
 
 
 def facts_of(settings: Settings) -> dict[str, Facts]:

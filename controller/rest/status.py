@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.rest.body import looks_like_html
-from controller.rest.failures import LOOK_FIRST, Repeat, lost
+from controller.rest.failures import Repeat, lost
 from controller.rest.redaction import said
 from controller.rest.timing import retry_after
 
@@ -114,11 +114,7 @@ def _unsure(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Provid
 def _rejected(answer: RawResponse, asked: RequestFacts, what: Complaint) -> ProviderError:
     if answer.code == HTTPStatus.CONFLICT and what.contended:
         message = _sentence(asked, "another request was changing it at the same time", answer, what)
-        return (
-            OutcomeUnknown(message, hint=LOOK_FIRST)
-            if asked.repeat is Repeat.ONCE
-            else Transient(message, hint="It is asked again on the next pass.")
-        )
+        return lost(message, asked.repeat, sent=True, hint="It is asked again on the next pass.")
     kind, words, hint = _verdict(answer, asked, what)
     return Rejected(_sentence(asked, words, answer, what), kind=kind, hint=_helped(hint, what))
 
@@ -129,8 +125,10 @@ def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Verdi
             return what.verdict
         case HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             return RejectedKind.UNAUTHENTICATED, "a proxy asks for a sign-in", CHECK_ENDPOINT
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            return _access(answer, asked, what)
+        case HTTPStatus.UNAUTHORIZED:
+            return RejectedKind.UNAUTHENTICATED, f"{asked.access} was not accepted", CHECK_ENDPOINT
+        case HTTPStatus.FORBIDDEN:
+            return RejectedKind.FORBIDDEN, "access is refused, by something before the API", CHECK_ENDPOINT
         case HTTPStatus.NOT_FOUND if what.spoken:
             return RejectedKind.NOT_FOUND, "there is no such thing", ""
         case HTTPStatus.CONFLICT:
@@ -145,14 +143,6 @@ def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Verdi
             return RejectedKind.PRECONDITION, "what was asked for has expired", ""
         case _:
             return RejectedKind.INVALID, "the request is refused", ""
-
-
-def _access(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Verdict:
-    if answer.code == HTTPStatus.FORBIDDEN:
-        words = f"{asked.access} may not do this" if what.spoken else "access is refused, by something before the API"
-        return RejectedKind.FORBIDDEN, words, asked.access_hint if what.spoken else CHECK_ENDPOINT
-    words = f"{asked.access} is not valid" if what.spoken else f"{asked.access} was not accepted"
-    return RejectedKind.UNAUTHENTICATED, words, asked.access_hint if what.spoken else CHECK_ENDPOINT
 
 
 def _sentence(asked: RequestFacts, words: str, answer: RawResponse, what: Complaint) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,7 @@ from controller.engine.desire import Kept, read_desired
 from controller.errors import SourceError
 from controller.plan.grants import ABSENT, INVALID, asked_by
 from controller.plan.rules.removal import never_ran
-from controller.ports import Facts, Landing, Opened, Relation
+from controller.ports import Landing, Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
 from controller.state.desired import Desired, FromSpec
 from controller.state.recorded import Record
@@ -38,7 +38,7 @@ class History:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._facts: Mapping[str, Facts] = {key: provider.facts for key, provider in opened.ports.providers.items()}
+        self._facts = opened.ports.facts
         self._kept = Kept()
         self._known: dict[str, Desired] = {}
 

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from types import MappingProxyType
+from typing import cast
 
 from controller.documents import Document
 from controller.errors import Problem, Severity
@@ -17,6 +18,7 @@ from controller.settings import (
     Policy,
     Prices,
     ProviderSettings,
+    ProviderType,
     RequireReview,
     Settings,
 )
@@ -108,7 +110,7 @@ def _provider(key: str, model: ProviderSection) -> ProviderSettings:
     prices = model.prices
     return ProviderSettings(
         key=key,
-        type=model.provider_type,
+        type=cast("ProviderType", model.type),  # one of them: the model has looked
         endpoint=model.endpoint,
         api_key_env=model.api_key_env if "api_key_env" in model.model_fields_set else None,
         max_concurrent_runs=model.max_concurrent_runs,

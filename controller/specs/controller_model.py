@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -168,11 +168,6 @@ class ProviderSection(Part):
             hint = "write https://, or use the loopback address 127.0.0.1"
             raise refuse("GT317", "an API key must not travel over plain http", hint, "endpoint")
         return self
-
-    @property
-    def provider_type(self) -> ProviderType:
-        """The type as the closed set."""
-        return cast("ProviderType", self.type)
 
 
 class LedgerSection(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -250,8 +250,4 @@ def _advanced(model: RemoteModel, steps: int) -> RemoteModel:
 
 
 def _merged(now: Sampling, change: Sampling) -> Sampling:
-    return Sampling(
-        temperature=now.temperature if change.temperature is None else change.temperature,
-        top_p=now.top_p if change.top_p is None else change.top_p,
-        top_k=now.top_k if change.top_k is None else change.top_k,
-    )
+    return replace(now, **{name: value for name, value in asdict(change).items() if value is not None})

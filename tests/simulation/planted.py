@@ -465,8 +465,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "any 404 is an odd answer",
         "providers/gemini/client.py",
-        "            return None if error.kind is RejectedKind.NOT_FOUND else _Fault(error.message, error.hint)",
-        "            return _Fault(error.message, error.hint)",
+        "    return None if gone else _Fault(error.message, error.hint)",
+        "    return _Fault(error.message, error.hint)",
         ("L1",),
     ),
     Planted(

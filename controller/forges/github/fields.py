@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from controller.rest import JSON
 
@@ -41,9 +41,3 @@ def number(value: JSON, *path: str) -> int:
 def flag(value: JSON, *path: str) -> bool:
     """True only where it says so."""
     return at(value, *path) is True
-
-
-def texts(value: JSON, *path: str) -> Sequence[str]:
-    """The texts of a list."""
-    found = at(value, *path)
-    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()

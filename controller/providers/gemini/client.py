@@ -155,10 +155,8 @@ class Gemini:
         """The model by its id; None is proof that there is none."""
         try:
             return _understood(await self._get(self._model_path(name)), name)
-        except Rejected as error:
-            return None if error.kind is RejectedKind.NOT_FOUND else _Fault(error.message, error.hint)
         except ProviderError as error:
-            return _Fault(error.message, error.hint)
+            return _unseen(error)
 
     async def _base(self, name: str) -> BaseModelFacts | _Fault:
         if is_model(name):
@@ -167,12 +165,8 @@ class Gemini:
             return BaseModelFacts(name, exists=False, tunable=False)
         try:
             return read_base(name, await self._get(f"{V1BETA}/{name}"))
-        except Rejected as error:
-            if error.kind is RejectedKind.NOT_FOUND:
-                return BaseModelFacts(name, exists=False, tunable=False)
-            return _Fault(error.message, error.hint)
         except ProviderError as error:
-            return _Fault(error.message, error.hint)
+            return _unseen(error) or BaseModelFacts(name, exists=False, tunable=False)
 
     async def _tuned_base(self, name: str) -> BaseModelFacts | _Fault:
         """Whether a tuned model can be tuned on: it is active, and its own base model is tunable."""
@@ -246,6 +240,12 @@ class Gemini:
         except ProviderError as error:
             error.provider = self.key
             raise
+
+
+def _unseen(error: ProviderError) -> _Fault | None:
+    """Why something could not be seen; None where the answer is proof that it is not there."""
+    gone = isinstance(error, Rejected) and error.kind is RejectedKind.NOT_FOUND
+    return None if gone else _Fault(error.message, error.hint)
 
 
 def _unsettled(model: RemoteModel) -> bool:

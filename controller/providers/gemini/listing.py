@@ -34,12 +34,6 @@ class _Reading:
     tokens: set[str] = field(default_factory=set)
     odd: str = ""
 
-    def whole(self) -> Listing:
-        return Listing(self.models, self.odd, _ODD_HINT if self.odd else "")
-
-    def broken(self, error: str, hint: str) -> Listing:
-        return Listing(self.models, error, hint)
-
 
 class _Expired(Exception):
     """A page token was refused: the listing has to start over."""
@@ -61,15 +55,15 @@ async def _read(rest: Rest, *, again: bool) -> Listing:
         except ProviderError as error:
             if again and token and isinstance(error, Rejected):
                 raise _Expired from None
-            return reading.broken(error.message, error.hint)
+            return Listing(reading.models, error.message, error.hint)
         _take(reading, page)
         token = text(an_object(page), "nextPageToken")
         if not token:
-            return reading.whole()
+            return Listing(reading.models, reading.odd, _ODD_HINT if reading.odd else "")
         if token in reading.tokens:
-            return reading.broken("the listing goes round in a circle: a page token came twice", _ODD_HINT)
+            return Listing(reading.models, "the listing goes round in a circle: a page token came twice", _ODD_HINT)
         reading.tokens.add(token)
-    return reading.broken(f"the listing has more than {MOST_PAGES} pages", _ODD_HINT)
+    return Listing(reading.models, f"the listing has more than {MOST_PAGES} pages", _ODD_HINT)
 
 
 async def _page(rest: Rest, token: str) -> JSON:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from controller.errors import ProviderError, RejectedKind
 from controller.providers.google.credentials import SCOPE
-from controller.rest import JSON, BadBody, Complaint, Dialect, RawResponse, RequestFacts, parse_json, refusal, said
+from controller.providers.google.json_fields import Object, an_object, objects, text
+from controller.rest import BadBody, Complaint, Dialect, RawResponse, RequestFacts, parse_json, refusal, said
 from controller.rest.status import Verdict
 from controller.rest.timing import retry_delay
 
@@ -28,23 +29,28 @@ def complaint(answer: RawResponse, asked: RequestFacts) -> Complaint:
         return Complaint()
     if isinstance(parsed, list) and parsed:  # Google's streaming endpoints wrap the envelope in a list
         parsed = parsed[0]
-    error = parsed.get("error") if isinstance(parsed, Mapping) else None
+    error = an_object(parsed).get("error")
     if not isinstance(error, Mapping):
         return Complaint()
-    details = [d for d in _items(error.get("details")) if isinstance(d, Mapping)]
-    status = found if _STATUS.fullmatch(found := _text(error.get("status"))) else ""
-    message = said(_text(error.get("message")))
-    reasons = frozenset(r for d in details if (r := _text(d.get("reason"))))
+    details = objects(error.get("details"))
+    status = found if _STATUS.fullmatch(found := text(error, "status")) else ""
+    message = said(text(error, "message"))
+    links = [text(link, "url") for d in details for link in objects(d.get("links"))]
+    quotas = [_quota(violation) for d in details for violation in objects(d.get("violations"))]
     return Complaint(
         spoken=True,
         status=status,
         message=message,
-        retry=max((s for d in details if (s := retry_delay(_text(d.get("retryDelay")))) is not None), default=None),
-        helps=tuple(said(t) for d in details for t in _links(d)),
-        quotas=tuple(said(t, 100) for d in details for t in _violations(d)),
-        verdict=_verdict(answer.code, asked, status, message, reasons),
+        retry=max((s for d in details if (s := retry_delay(text(d, "retryDelay"))) is not None), default=None),
+        helps=tuple(said(link) for link in links if link.startswith("https://")),
+        quotas=tuple(said(quota, 100) for quota in quotas if quota),
+        verdict=_verdict(answer.code, asked, status, message, frozenset(text(d, "reason") for d in details)),
         contended=status == "ABORTED",
     )
+
+
+def _quota(violation: Object) -> str:
+    return text(violation, "quotaId") or text(violation, "subject") or text(violation, "description")
 
 
 _PRECONDITION_HINT = (
@@ -60,8 +66,9 @@ def _verdict(code: int, asked: RequestFacts, status: str, message: str, reasons:
     if code == HTTPStatus.FORBIDDEN or status == "PERMISSION_DENIED":
         return _forbidden(asked, message, reasons)
     # Google answers 400, not 401, to a key it does not know.
-    unknown = code == HTTPStatus.BAD_REQUEST and message.startswith("API key ")
-    if status == "UNAUTHENTICATED" or reasons & {"API_KEY_INVALID", "API_KEY_EXPIRED"} or unknown:
+    bad_key = code == HTTPStatus.BAD_REQUEST and message.startswith("API key ")
+    bad_key = bad_key or not reasons.isdisjoint({"API_KEY_INVALID", "API_KEY_EXPIRED"})
+    if bad_key or code == HTTPStatus.UNAUTHORIZED or status == "UNAUTHENTICATED":
         return RejectedKind.UNAUTHENTICATED, f"{asked.access} is not valid", asked.access_hint
     if code == HTTPStatus.BAD_REQUEST and status == "FAILED_PRECONDITION":
         return RejectedKind.PRECONDITION, "the API refuses in this state", _PRECONDITION_HINT
@@ -75,31 +82,8 @@ def _forbidden(asked: RequestFacts, message: str, reasons: frozenset[str]) -> Ve
         return RejectedKind.FORBIDDEN, "the project is suspended", "See the project in the Google Cloud console."
     if "SERVICE_DISABLED" in reasons:
         return RejectedKind.FORBIDDEN, "the API is not enabled", "Enable generativelanguage.googleapis.com there."
-    return (
-        RejectedKind.FORBIDDEN,
-        f"{asked.access} may not do this",
-        "Let the model's owner share it, or use their key.",
-    )
-
-
-def _text(value: JSON) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _items(value: JSON) -> Sequence[JSON]:
-    return value if isinstance(value, list) else ()
-
-
-def _links(detail: Mapping[str, JSON]) -> list[str]:
-    links = [link for link in _items(detail.get("links")) if isinstance(link, Mapping)]
-    return [url for link in links if (url := _text(link.get("url"))).startswith("https://")]
-
-
-def _violations(detail: Mapping[str, JSON]) -> list[str]:
-    found = [v for v in _items(detail.get("violations")) if isinstance(v, Mapping)]
-    return [
-        t for v in found if (t := _text(v.get("quotaId")) or _text(v.get("subject")) or _text(v.get("description")))
-    ]
+    hint = "Let the model's owner share it, or use their key."
+    return RejectedKind.FORBIDDEN, f"{asked.access} may not do this", hint
 
 
 GOOGLE = Dialect(

@@ -125,7 +125,7 @@ class Embedded:
         """The URL of the ready line."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
-                while _child_runs(pid):
+                while _alive(pid):
                     if url := _ready_url(out):
                         return url
                     await asyncio.sleep(_TICK)
@@ -187,13 +187,6 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _child_runs(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == 0
-    except ChildProcessError:
-        return False
 
 
 def _locked(lock: int) -> bool:
