@@ -57,10 +57,7 @@ class RequestFacts:
     now: datetime
 
 
-UNREAD = Complaint()
-
-
-def refusal(answer: RawResponse, asked: RequestFacts, what: Complaint = UNREAD) -> ProviderError:
+def refusal(answer: RawResponse, asked: RequestFacts, what: Complaint) -> ProviderError:
     """The error that a status other than 2xx becomes."""
     if 300 <= answer.code < 400:  # noqa: PLR2004 - the class of redirects
         return _redirect(answer, asked)
@@ -157,6 +154,11 @@ def _helped(hint: str, what: Complaint) -> str:
     return " ".join(part for part in (hint, *(f"See {link}." for link in what.helps[:1])) if part)
 
 
+def plain(answer: RawResponse, asked: RequestFacts) -> ProviderError:
+    """The error of an answer whose body nobody can read: its status is taken for the other side's own word."""
+    return refusal(answer, asked, Complaint(spoken=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How an API speaks beside HTTP itself.
@@ -166,7 +168,7 @@ class Dialect:
     in which it says what it calls a request.
     """
 
-    refuse: Callable[[RawResponse, RequestFacts], ProviderError] = refusal
+    refuse: Callable[[RawResponse, RequestFacts], ProviderError] = plain
     words: frozenset[str] = frozenset()
     request_ids: tuple[str, ...] = ("x-request-id",)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from structlog.testing import capture_logs
 
 from controller.daemon.choices import NoticeFilter, NoticeFormat
 from controller.daemon.notices import Grade, Notice, Notifier, Wish, as_body, notices, read_url
@@ -17,6 +18,7 @@ from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome, Slot
 from controller.system import SystemChance, SystemClock
+from controller.testing.wire import answer, listening
 
 
 def record(outcome: RunOutcome = RunOutcome.TUNING, *conditions: Condition, active: str = "") -> Record:
@@ -126,6 +128,28 @@ async def test_notices_are_posted_to_the_address_in_the_file(
     await asyncio.gather(task, return_exceptions=True)
     assert [path for path, _ in taken] == ["/services/T0/very-secret-path?x=1"] * expected
     assert "very-secret-path" not in redact(f"a line with {file.read_text()}")
+
+
+@pytest.mark.parametrize(
+    ("script", "event"),
+    [
+        (answer({}), "notice.given"),
+        (answer("no_service", 404), "notice.refused"),
+        (answer({"error": {"code": 404, "status": "NOT_FOUND", "message": "no such space"}}, 404), "notice.refused"),
+        (answer("later", 500), "notice.lost"),
+    ],
+)
+async def test_the_log_says_given_only_of_what_was_taken(script: bytes, event: str) -> None:
+    async with listening(script) as wire:
+        notifier = Notifier(Wish(f"{wire.url}/x"), SystemClock(), SystemChance())
+        with capture_logs() as logs:
+            task = asyncio.create_task(notifier.run())
+            notifier.put((NOTICE,))
+            while not logs:  # noqa: ASYNC110 - the notifier is another task of this loop
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert [line["event"] for line in logs] == [event]
 
 
 def test_a_notice_that_nobody_takes_stops_nothing() -> None:

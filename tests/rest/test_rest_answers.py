@@ -211,10 +211,10 @@ async def test_a_refusal_says_why_and_what_to_do(
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (400, RejectedKind.RESPONSE),
+        (400, RejectedKind.INVALID),
         (401, RejectedKind.UNAUTHENTICATED),
         (403, RejectedKind.FORBIDDEN),
-        (404, RejectedKind.RESPONSE),
+        (404, RejectedKind.NOT_FOUND),
         (405, RejectedKind.UNSUPPORTED),
         (409, RejectedKind.EXISTS),
         (413, RejectedKind.INVALID),
