@@ -51,24 +51,24 @@ from controller.state.recorded import Recorded, Score, Slot
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Execution:
     """What carrying out a plan needs: the ports, and a fresh look at what git asks for."""
 
     ports: Ports
     look_again: Callable[[], Awaitable[Desired]]
 
 
-async def apply(plan: Plan, world: World, stage: Stage) -> tuple[Outcome, ...]:
+async def apply(plan: Plan, world: World, execution: Execution) -> tuple[Outcome, ...]:
     """Carry out the plan, name by name. What stands behind a failed action of the same name is not tried."""
     outcomes: list[Outcome] = []
-    reporter = stage.ports.reporter
+    reporter = execution.ports.reporter
     for _, group in groupby(plan.actions, key=lambda action: action.name):
         actions = tuple(group)
         for place, action in enumerate(actions, start=1):
             reporter.started(action)
             point("effect.before")
             with _stretch(action) as told:
-                outcome = await _carry_out(action, world, stage)
+                outcome = await _carry_out(action, world, execution)
                 told.tell(outcome=str(outcome.reason) if isinstance(outcome, Held) else "done")
             if isinstance(outcome, Held):
                 outcome = replace(outcome, skipped=actions[place:])
@@ -87,9 +87,9 @@ def _stretch(action: Action) -> AbstractContextManager[Span]:
     return span("effect", operation=action.word, provider=action.provider, name=action.name, model=action.model)
 
 
-async def _carry_out(action: Action, world: World, stage: Stage) -> Outcome:
+async def _carry_out(action: Action, world: World, execution: Execution) -> Outcome:
     try:
-        return await _effect(action, world, stage)
+        return await _effect(action, world, execution)
     except ProviderError as error:
         return Held(action, _reason(error), _said(error), error.hint)
 
@@ -108,8 +108,8 @@ def _reason(error: ProviderError) -> Reason:
     return Reason.PROVIDER_REJECTED
 
 
-async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
-    ports = stage.ports
+async def _effect(action: Action, world: World, execution: Execution) -> Outcome:
+    ports = execution.ports
     if isinstance(action, Delete) and action.provider not in ports.providers:
         message = f"no provider {action.provider!r} in gitune.yaml any more: {action.model} is not deleted"
         return Held(action, Reason.PROVIDER_UNREADABLE, message, "`gitune forget` drops the name, or bring it back.")
@@ -121,9 +121,9 @@ async def _effect(action: Action, world: World, stage: Stage) -> Outcome:
         case Update():
             return await _update(action, ports.providers[action.provider])
         case Cancel():
-            return await _cancel(action, world, stage)
+            return await _cancel(action, world, execution)
         case Delete():
-            return await _delete(action, world, stage)
+            return await _delete(action, world, execution)
         case Adopt():
             return Done(action, world.observed.model(action.provider, action.model))
         case Wait() | Nothing() | Hold() | Orphan():
@@ -179,30 +179,30 @@ async def _look_for(action: Tune, world: World, provider: Provider, held: Held) 
     return held
 
 
-async def _head(world: World, stage: Stage) -> Desired | None:
+async def _head(world: World, execution: Execution) -> Desired | None:
     """What HEAD asks for now; None where that cannot be read. What was done before must be recorded all the same."""
     try:
-        return with_former_names(await stage.look_again(), world.recorded)
+        return with_former_names(await execution.look_again(), world.recorded)
     except SourceError:
         return None
 
 
-async def _cancel(action: Cancel, world: World, stage: Stage) -> Outcome:
+async def _cancel(action: Cancel, world: World, execution: Execution) -> Outcome:
     """A run whose spec was removed is stopped only if HEAD, as it is now, does not have the spec either."""
     if action.reason is Reason.SPEC_REMOVED:
-        desired = await _head(world, stage)
+        desired = await _head(world, execution)
         if desired is None or not desired.complete or action.name in desired.names:
             return Held(action, Reason.SUPERSEDED, f"{action.name} is there again, or may be: {action.model} goes on")
-    await stage.ports.providers[action.provider].cancel(action.model, action.operation)
+    await execution.ports.providers[action.provider].cancel(action.model, action.operation)
     return Done(action)
 
 
-async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
+async def _delete(action: Delete, world: World, execution: Execution) -> Outcome:
     """The last look before what cannot be undone: HEAD still does not want it, and it is still ours."""
-    desired = await _head(world, stage)
+    desired = await _head(world, execution)
     if desired is None or _is_wanted(action, desired, world):
         return Held(action, Reason.SUPERSEDED, f"{action.model} is wanted again, or may be: it stays")
-    provider = stage.ports.providers[action.provider]
+    provider = execution.ports.providers[action.provider]
     seen = await provider.observe(ObserveRequest(frozenset({action.model})))
     remote = seen.models.get(action.model)
     if remote is None:
@@ -215,7 +215,7 @@ async def _delete(action: Delete, world: World, stage: Stage) -> Outcome:
     names = names_of(wanted) if wanted else replace(world, desired=desired).marks_of(record, slot) if record else ()
     if record is None or not world.is_ours(remote, names, action.fingerprint, action.attempt):
         return Held(action, Reason.DRIFTED, f"{action.model} is not marked as ours any more: it is not deleted")
-    if await _is_spared(action, world, stage.ports):
+    if await _is_spared(action, world, execution.ports):
         return Held(action, Reason.SUPERSEDED, f"another controller has spared {action.model}, or may have: it stays")
     await provider.delete(action.model)
     return Done(action)

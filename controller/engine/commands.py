@@ -9,7 +9,7 @@ from typing import Literal
 from controller.engine.score import score
 from controller.engine.snapshot import snapshot
 from controller.errors import ControllerError
-from controller.plan.matching import Where, find_fit, settle_bases
+from controller.plan.matching import SlotKind, find_fit, settle_bases
 from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
 from controller.plan.transitions import adopted, cancelled, promoted, scored
@@ -92,11 +92,11 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     record = refreshed(_record(world.recorded.records, name), world, written_now(ports.clock), _names(world, name))
     asks = world.spec(name)
     fit = find_fit(asks, record, world) if asks is not None else None
-    kept = fit is not None and fit.where is Where.RETIRED and _can_serve(fit.slot, asks, record, world)
+    kept = fit is not None and fit.where is SlotKind.RETIRED and _can_serve(fit.slot, asks, record, world)
     slot = fit.slot if fit is not None and kept else record.pending
     run = record.run(slot.model) if slot else None
     if slot is None or run is None:
-        more = ": what its spec asks for serves" if fit is not None and fit.where is Where.ACTIVE else ""
+        more = ": what its spec asks for serves" if fit is not None and fit.where is SlotKind.ACTIVE else ""
         raise _refusal(f"{name} has no pending run{more}", _SHOWS_RUNS)
     if run.outcome is not RunOutcome.SUCCEEDED:
         raise _refusal(f"{slot.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
@@ -184,7 +184,9 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
     if record.intent is not None and (record.intent.provider or record.provider) in world.facts:
-        hint = f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
+        hint = (
+            f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
+        )
         raise _refusal(f"a create of {name} was sent, and what it made is not known yet", hint)
     records = {key: kept for key, kept in world.recorded.records.items() if key != name}
     await ports.ledger.save(records, world.recorded.tip, f"Forget {name}")

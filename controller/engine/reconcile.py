@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from controller.engine.apply import Stage, apply
+from controller.engine.apply import Execution, apply
 from controller.engine.desire import read_desired
 from controller.engine.snapshot import offline_snapshot, snapshot, with_history
 from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
@@ -116,7 +116,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     _tell(world, ports)
     point("decided")
     world = await _with_intents(await _with_allowed(world, approval, ports), plan, ports)
-    outcomes = await apply(plan, world, Stage(ports, _second_look(ports, settings)))
+    outcomes = await apply(plan, world, Execution(ports, _second_look(ports, settings)))
     records = await _save(world, outcomes, ports)
     point("status.saved")
     return Pass(world, plan, outcomes, records)

@@ -43,7 +43,7 @@ class DatasetChange:
     duplicates: int = 0
 
 
-class Subject(TypedDict):
+class Target(TypedDict):
     """What an action is about: a spec, its provider, and the remote model (its full name) with the inputs it has."""
 
     name: str
@@ -53,11 +53,11 @@ class Subject(TypedDict):
     attempt: int
 
 
-def about(name: str, provider: str, run: Slot | Intent | None) -> Subject:
+def about(name: str, provider: str, run: Slot | Intent | None) -> Target:
     """The run that a slot or an intent speaks of, or, without one, the spec as a whole."""
     if run is None:
-        return Subject(name=name, provider=provider, model="", fingerprint="", attempt=0)
-    return Subject(name=name, provider=provider, model=run.model, fingerprint=run.fingerprint, attempt=run.attempt)
+        return Target(name=name, provider=provider, model="", fingerprint="", attempt=0)
+    return Target(name=name, provider=provider, model=run.model, fingerprint=run.fingerprint, attempt=run.attempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from controller.state.recorded import Record, Recorded, Run, RunOutcome, Slot
 _CLOSE = 1e-6  # learning rates travel as 32-bit floats
 
 
-class Where(Enum):
+class SlotKind(Enum):
     """In which slot the fitting run stands."""
 
     PENDING = "pending"
@@ -27,7 +27,7 @@ class Where(Enum):
 class Fit:
     """The run that has the desired inputs and attempt, and where it stands."""
 
-    where: Where
+    where: SlotKind
     slot: Slot
 
 
@@ -68,10 +68,10 @@ def bad_end(record: Record | None, slot: Slot) -> RunOutcome | None:
     return run.outcome if run is not None and run.outcome in bad else None
 
 
-def _slots(record: Record) -> list[tuple[Where, Slot]]:
-    pending, active = (Where.RETIRED, Where.RETIRED) if record.orphaned else (Where.PENDING, Where.ACTIVE)
+def _slots(record: Record) -> list[tuple[SlotKind, Slot]]:
+    pending, active = (SlotKind.RETIRED, SlotKind.RETIRED) if record.orphaned else (SlotKind.PENDING, SlotKind.ACTIVE)
     first = [(pending, record.pending), (active, record.active)]
-    return [(w, s) for w, s in first if s is not None] + [(Where.RETIRED, s) for s in record.retired]
+    return [(w, s) for w, s in first if s is not None] + [(SlotKind.RETIRED, s) for s in record.retired]
 
 
 def _same_inputs(model: DesiredModel, slot: Slot, record: Record) -> bool:
@@ -117,7 +117,7 @@ def _found_under_our_mark(model: DesiredModel, record: Record | None, world: Wor
         # A mark can be copied by hand, our id cannot be taken: of two the one that bears it was made by our create.
         for remote in sorted(found, key=lambda seen: seen.name != wanted):
             slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
-            return Fit(Where.RETIRED, slot)
+            return Fit(SlotKind.RETIRED, slot)
     return None
 
 

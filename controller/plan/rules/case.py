@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.plan.actions import Action, Adopt, Cancel, Hold, Subject, Wait, about
+from controller.plan.actions import Action, Adopt, Cancel, Hold, Target, Wait, about
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
@@ -28,14 +28,14 @@ class Case:
         """Do nothing, about the desired run or the one in a slot."""
         return Hold(**(self.about(slot) if slot else self.desired()), reason=reason, message=message)
 
-    def about(self, slot: Slot) -> Subject:
+    def about(self, slot: Slot) -> Target:
         """The run in a slot, on the provider that the spec names."""
         return about(self.model.name, self.model.provider, slot)
 
-    def desired(self, model: str = "") -> Subject:
+    def desired(self, model: str = "") -> Target:
         """The run that the spec asks for; ``model`` is the full name it would get."""
         asked = self.model
-        return Subject(
+        return Target(
             name=asked.name, provider=asked.provider, model=model, fingerprint=asked.fingerprint, attempt=asked.attempt
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Subject, about
+from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Target, about
 from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown
 from controller.plan.rules.table import Table, row
 from controller.plan.world import World, slot_provider
@@ -31,7 +31,7 @@ class Removal:
         whole = about(record.name, record.provider, record.active or record.pending)
         return (kind(**whole, reason=reason, message=message),)
 
-    def of(self, slot: Slot) -> Subject:
+    def of(self, slot: Slot) -> Target:
         """One of its runs."""
         return about(self.record.name, slot_provider(slot, self.record), slot)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Update
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
-from controller.plan.matching import Fit, Where, bad_end
+from controller.plan.matching import Fit, SlotKind, bad_end
 from controller.plan.rules.case import Case, again
 from controller.plan.rules.table import Table, row
 from controller.plan.world import names_of, slot_provider
@@ -266,8 +266,8 @@ ACTIVE: Table[KnownRun] = (
     active_agrees,
 )
 RETIRED: Table[KnownRun] = (retired_is_no_good, retired_is_reused)
-BY_SLOT: dict[Where, Table[KnownRun]] = {
-    Where.PENDING: (*ANYWHERE, *PENDING),
-    Where.ACTIVE: (*ANYWHERE, *ACTIVE),
-    Where.RETIRED: (*ANYWHERE, *RETIRED),
+BY_SLOT: dict[SlotKind, Table[KnownRun]] = {
+    SlotKind.PENDING: (*ANYWHERE, *PENDING),
+    SlotKind.ACTIVE: (*ANYWHERE, *ACTIVE),
+    SlotKind.RETIRED: (*ANYWHERE, *RETIRED),
 }
