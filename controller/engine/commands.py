@@ -184,9 +184,7 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     if record.pending is not None and not record.orphaned and _may_tune(record, record.pending, world):
         raise _refusal(f"{record.pending.model} may still tune", f"`gitune cancel {name}` first.")
     if record.intent is not None and (record.intent.provider or record.provider) in world.facts:
-        hint = (
-            f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
-        )
+        hint = f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
         raise _refusal(f"a create of {name} was sent, and what it made is not known yet", hint)
     records = {key: kept for key, kept in world.recorded.records.items() if key != name}
     await ports.ledger.save(records, world.recorded.tip, f"Forget {name}")

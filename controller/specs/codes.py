@@ -25,7 +25,7 @@ _FIELDS = {
     "GT004": _error("the apiVersion is not one that is read"),
     "GT005": _error("the kind is not one that is read here"),
     "GT006": _error("the kind is missing"),
-    "GT007": _error("specs are in a list"),
+    "GT007": _error("a document is a list or a text, not a mapping"),
     "GT008": _error("the apiVersion is missing"),
     "GT009": _error("a value is not one of the words allowed"),
     "GT040": _error("a field has no value"),

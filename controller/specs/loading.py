@@ -184,6 +184,9 @@ def _standing(document: Document) -> Problem | None:
     if isinstance(value, list) and any(_is_ours(_lowered(item)) for item in value):
         hint = "write each spec as a document of its own, with a line of --- between them"
         return problem_at(document, document.place, "GT007", "specs cannot be in a list", hint)
+    if document.whole and value is not None and not isinstance(value, dict):
+        hint = "write the spec, or move the file to where `specs:` in gitune.yaml does not look"
+        return problem_at(document, document.place, "GT007", "a spec must be a mapping", hint)
     if not isinstance(value, dict) or not _is_ours(lowered := _lowered(value)):
         return None
     version, kind = lowered.get("apiversion"), lowered.get("kind")

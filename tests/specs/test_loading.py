@@ -68,9 +68,6 @@ def test_a_duration_is_read_in_seconds(written: str, seconds: float) -> None:
         "apiVersion: apps/v1\nkind: Deployment\nspec: {}\n",
         "apiVersion: gitune.dev/v1alpha1\nkind: TunedModelStatus\nmetadata: {name: triage}\n",
         "just: data\n",
-        "- a list\n- of things\n",
-        "a text",
-        "5\n",
         "metadata: {name: triage}\nspec: {replicas: 2}\n",
         "apiVersion: example.com/v1\nmetadata: {name: triage}\nspec: {dataset: {path: a.jsonl}}\n",
     ],
@@ -79,6 +76,15 @@ def test_a_document_of_another_kind_is_ignored(text: str) -> None:
     loaded = load(a=text, b=GOOD)
 
     assert (loaded.problems, loaded.broken, loaded.unreadable) == ((), (), ())
+    assert [s.name for s in loaded.specs] == ["triage"]
+
+
+@pytest.mark.parametrize("text", ["- a list\n- of things\n", "- 1\n", "a text", "5\n"])
+def test_a_document_that_is_no_mapping_is_an_error_with_its_place_and_no_spec_counts_as_removed(text: str) -> None:
+    loaded = load(a=text, b=GOOD)
+
+    assert [(p.file, p.line, p.column, p.code) for p in loaded.problems] == [("specs/a.yaml", 1, 1, "GT007")]
+    assert loaded.unreadable == ("specs/a.yaml",)
     assert [s.name for s in loaded.specs] == ["triage"]
 
 
