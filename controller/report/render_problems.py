@@ -117,9 +117,9 @@ def checks_markdown(results: Sequence[CheckResult]) -> str:
 
 
 def checks_json(results: Sequence[CheckResult]) -> dict[str, object]:
-    """``{schemaVersion, well, results: [{subject, well, message, fix}]}``."""
+    """``{schemaVersion, well, findings: [{subject, well, message, fix}]}``."""
     return {
         "schemaVersion": 1,
         "well": all(f.well for f in results),
-        "results": [{"subject": f.subject, "well": f.well, "message": f.message, "fix": f.fix} for f in results],
+        "findings": [{"subject": f.subject, "well": f.well, "message": f.message, "fix": f.fix} for f in results],
     }
