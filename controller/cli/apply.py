@@ -25,8 +25,16 @@ from controller.plan.world import World
 from controller.ports import Opened, Reporter
 from controller.report.escape import terminal
 from controller.report.formatting import listed
-from controller.report.render_outcomes import applied_markdown, applied_text, people_text, waiting_on_people
-from controller.report.render_plan import applied_json, as_json, plan_markdown, plan_text
+from controller.report.render_plan import (
+    applied_json,
+    applied_markdown,
+    applied_text,
+    as_json,
+    people_text,
+    plan_markdown,
+    plan_text,
+    waiting_on_people,
+)
 from controller.report.render_problems import unreadable
 from controller.state.identity import NAME
 from controller.wiring import Where, open_ports

@@ -19,8 +19,7 @@ from controller.plan.approval import only_new
 from controller.plan.planner import explained
 from controller.report.escape import terminal
 from controller.report.formatting import listed
-from controller.report.render_explanation import explanation_json, explanation_text
-from controller.report.render_plan import as_json, plan_markdown, plan_text
+from controller.report.render_plan import as_json, explanation_json, explanation_text, plan_markdown, plan_text
 from controller.report.render_problems import counts, unreadable
 from controller.wiring import Where, open_ports, source_of
 

@@ -14,7 +14,7 @@ from controller.daemon.reporter import LogReporter
 from controller.plan.actions import Done, Outcome
 from controller.report.escape import terminal
 from controller.report.formatting import duration, figure
-from controller.report.render_outcomes import outcome_text
+from controller.report.render_plan import outcome_text
 from controller.rest import redact
 from controller.state.observed import RemoteModel, RemoteState
 

@@ -147,8 +147,6 @@ def _steps(points: Sequence[LossPoint], width: int, note: str) -> str:
     return f"{left}{middle:^{max(room, 1)}}{right}"
 
 
-__all__ = ["curve_csv", "curve_svg", "curve_text", "epoch_means", "sparkline"]
-
 _WIDTH, _HEIGHT = 720, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 44, 48
 _MOST_POINTS = 600  # more than the pixels between the axes: nobody would see the rest

@@ -13,7 +13,6 @@ import unicodedata
 # Cc: C0, DEL and C1. Cf: bidi controls, zero-width characters, tags. Cs: lone surrogates. Zl, Zp: line breaks by name.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0")  # invisible, yet not of those
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BACKTICKS = re.compile(r"`+")
 # A runner obeys a line that begins with `::` (blanks before it skipped), and `##[` anywhere in a line.
 _COMMAND = re.compile(r"(?:(?<=\s)|^)::")
@@ -33,12 +32,7 @@ def terminal(text: str, limit: int = 500) -> str:
 def _visible(char: str) -> str:
     if unicodedata.category(char) not in _HIDDEN_CATEGORIES and char not in _FILLERS:
         return char
-    if char in _SHORT:
-        return _SHORT[char]
-    point = ord(char)
-    if point <= 0xFF:  # noqa: PLR2004 - what two hex digits hold
-        return f"\\x{point:02x}"
-    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"  # noqa: PLR2004 - what four hex digits hold
+    return char.encode("unicode_escape").decode()
 
 
 def code(text: str, limit: int = 500) -> str:

@@ -1,8 +1,9 @@
-"""Numbers and names to the short words people read."""
+"""Values to what is read of them: numbers to the short words of people, fields to the JSON of programs."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 SHORT_DIGEST = 12  # hex digits; git shows 7 to 12
@@ -52,6 +53,14 @@ def duration(seconds: float) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+JsonObject = dict[str, object]
+
+
+def fields_of(value: object, *names: str) -> JsonObject:
+    """These fields of a value, in this order; an underscore in a name becomes camelCase."""
+    return {re.sub("_(.)", lambda found: found[1].upper(), name): getattr(value, name) for name in names}
 
 
 def listed(words: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,25 @@ class StateWord(StrEnum):
     NOT_READY = "Not ready"
     READY = "Ready"
     UNKNOWN = "Unknown"  # nothing was recorded yet
+
+
+@dataclass(frozen=True, slots=True)
+class StateLook:
+    """How a state is shown: style in a terminal, sign in a comment, circle in the ledger's README."""
+
+    style: str
+    sign: str
+    circle: str
+
+
+STATE_LOOKS: Mapping[StateWord, StateLook] = {
+    StateWord.STALLED: StateLook("bold red", "⛔", "🔴"),
+    StateWord.ORPHANED: StateLook("dim", "🔗", "⚪"),
+    StateWord.RECONCILING: StateLook("blue", "⏳", "🔵"),
+    StateWord.NOT_READY: StateLook("yellow", "⚠️", "🟠"),
+    StateWord.READY: StateLook("green", "✅", "🟢"),
+    StateWord.UNKNOWN: StateLook("dim", "❔", "⚪"),
+}
 
 
 @dataclass(frozen=True, slots=True)

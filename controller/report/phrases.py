@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
 from controller.report.escape import html_name
@@ -14,14 +15,13 @@ from controller.report.formatting import amount, counted, listed, short
 class Estimate:
     """Optimizer steps, and the characters of all epochs together.
 
-    ``assumed`` names the hyperparameters the spec does not set, for which the provider's defaults were taken.
+    ``assumed`` names the hyperparameters that the spec does not set, with the provider's defaults.
     """
 
     steps: int
     characters: int
     epochs: int
-    batch: int
-    assumed: tuple[str, ...] = ()
+    assumed: Mapping[str, int]
 
 
 def estimate(action: Action) -> Estimate | None:
@@ -30,43 +30,35 @@ def estimate(action: Action) -> Estimate | None:
         return None
     given, dataset = action.desired.hyperparameters, action.desired.dataset
     epochs, batch = action.desired.epochs, action.desired.batch
-    unsaid = {"epochCount": given.epoch_count, "batchSize": given.batch_size}
-    return Estimate(
-        steps=-(-len(dataset.examples) * epochs // batch),
-        characters=dataset.characters * epochs,
-        epochs=epochs,
-        batch=batch,
-        assumed=tuple(name for name, value in unsaid.items() if value is None),
-    )
+    assumed = {} if given.epoch_count else {"epochCount": epochs}
+    if not given.batch_size:
+        assumed["batchSize"] = batch
+    return Estimate(-(-len(dataset.examples) * epochs // batch), dataset.characters * epochs, epochs, assumed)
 
 
-_COUNTS: Mapping[str, str] = {
-    "create": "to create",
-    "retune": "to re-tune",
-    "wait": "tuning",
-    "promote": "to promote",
-    "update": "to update in place",
-    "reuse": "to reuse",
-    "adopt": "to adopt",
-    "cancel": "to cancel",
-    "delete": "to delete",
-    "orphan": "to orphan",
-    "hold": "held",
-    "none": "unchanged",
-}
-SIGNS: Mapping[str, str] = {
-    "create": "🆕",
-    "retune": "🔁",
-    "wait": "⏳",
-    "promote": "⬆️",
-    "update": "✏️",
-    "reuse": "♻️",
-    "adopt": "📥",
-    "cancel": "✖️",
-    "delete": "🗑️",
-    "orphan": "🔗",
-    "hold": "✋",
-    "none": "✔️",
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an action word is shown: sign and style in a terminal, sign in Markdown, and what a count of it is called."""
+
+    sign: str
+    style: str
+    emoji: str
+    count: str
+
+
+LOOKS: Mapping[str, Look] = {
+    "create": Look("+", "green", "🆕", "to create"),
+    "retune": Look("±", "yellow", "🔁", "to re-tune"),
+    "wait": Look("…", "blue", "⏳", "tuning"),
+    "promote": Look("^", "green", "⬆️", "to promote"),
+    "update": Look("~", "cyan", "✏️", "to update in place"),
+    "reuse": Look("=", "cyan", "♻️", "to reuse"),
+    "adopt": Look("<", "cyan", "📥", "to adopt"),
+    "cancel": Look("x", "red", "✖️", "to cancel"),
+    "delete": Look("-", "red", "🗑️", "to delete"),
+    "orphan": Look("o", "magenta", "🔗", "to orphan"),
+    "hold": Look("!", "bold yellow", "✋", "held"),
+    "none": Look(" ", "dim", "✔️", "unchanged"),
 }
 COSTS: Mapping[ChangeClass, str] = {
     ChangeClass.RETUNE: "re-tune",
@@ -77,7 +69,7 @@ COSTS: Mapping[ChangeClass, str] = {
 
 def summary(plan: Plan) -> str:
     """``1 to create, 2 unchanged``; ``no actions`` where there is none."""
-    parts = [f"{count} {_COUNTS[word]}" for word, count in plan.summary.items()]
+    parts = [f"{count} {LOOKS[word].count}" for word, count in plan.summary.items()]
     return ", ".join(parts) or "no actions"
 
 
@@ -96,9 +88,8 @@ def training(action: Action) -> str:
     guess = estimate(action)
     if guess is None:
         return ""
-    values = {"epochCount": guess.epochs, "batchSize": guess.batch}
-    taken = [f"{name} {values[name]}" for name in guess.assumed]
-    note = f" (by default {listed(taken)})" if taken else ""
+    taken = listed([f"{name} {value}" for name, value in guess.assumed.items()])
+    note = f" (by default {taken})" if taken else ""
     steps, characters = counted(guess.steps, "step"), counted(guess.characters, "character")
     return f"{steps}, {characters} in {counted(guess.epochs, 'epoch')}{note}"
 
@@ -125,11 +116,22 @@ def facts(action: Action, shown: Callable[[str], str]) -> Iterator[tuple[str, st
         yield "price", shown(cost)
 
 
+def within(parts: Sequence[str], room: int, size: Callable[[str], int] = len) -> tuple[Sequence[str], int]:
+    """The parts that fit, in order, and how many do not."""
+    kept = sum(total <= room for total in accumulate(map(size, parts)))
+    return parts[:kept], len(parts) - kept
+
+
 def permission(guard: Guard) -> str:
     """The options that let a guarded plan through; "" where nothing does."""
     return " ".join(f"--allow {word}" for word in guard.allow)
 
 
+def signed(word: str) -> str:
+    """``🆕 create``."""
+    return f"{LOOKS[word].emoji} {word}"
+
+
 def folded(word: str, name: str, body: str) -> str:
     """A ``<details>`` block of Markdown about an action, closed; ``body`` ends in a line feed."""
-    return f"<details><summary>{SIGNS[word]} {word} <code>{html_name(name)}</code></summary>\n\n{body}\n</details>\n"
+    return f"<details><summary>{signed(word)} <code>{html_name(name)}</code></summary>\n\n{body}\n</details>\n"

@@ -9,20 +9,12 @@ from dataclasses import dataclass, field
 from controller.report.charts import epoch_means
 from controller.report.escape import cell, code, html_name
 from controller.report.formatting import counted, figure, percent, short
-from controller.report.model_state import StateWord, latest_run, state_of
+from controller.report.model_state import STATE_LOOKS, StateWord, latest_run, state_of
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome
 from controller.state.reviews import Decision
 
-_SIGNS = {
-    StateWord.STALLED: "⛔",
-    StateWord.ORPHANED: "🔗",
-    StateWord.RECONCILING: "⏳",
-    StateWord.NOT_READY: "⚠️",
-    StateWord.READY: "✅",
-    StateWord.UNKNOWN: "❔",
-}
 _CHART_POINTS = 40
 _SETTLED = frozenset({StateWord.READY, StateWord.STALLED, StateWord.ORPHANED})
 
@@ -75,7 +67,7 @@ def _cut(head: str, story: Story, foot: str, limit: int) -> str:
     body = f"{head}| | model | state |\n|---|---|---|\n"
     for number, name in enumerate(story.names):
         word = _word(story, name)
-        row = f"| {_SIGNS[word]} | {cell(name, 40)} | {word} |\n"
+        row = f"| {STATE_LOOKS[word].sign} | {cell(name, 40)} | {word} |\n"
         if len(f"{body}{row}{foot}".encode()) > limit - 200:
             return f"{body}\n_{counted(len(story.names) - number, 'more model')}: `gitune status` shows all._\n{foot}"
         body += row
@@ -116,7 +108,7 @@ def _word(story: Story, name: str) -> StateWord:
 
 def _row(story: Story, name: str) -> str:
     word, record = _word(story, name), story.records.get(name)
-    return f"| {_SIGNS[word]} | {cell(name, 60)} | {word} | {_result(record) or '–'} |\n"
+    return f"| {STATE_LOOKS[word].sign} | {cell(name, 60)} | {word} | {_result(record) or '–'} |\n"
 
 
 def _result(record: Record | None) -> str:
@@ -145,7 +137,7 @@ def _details(story: Story, name: str) -> Iterator[str]:
     granted = _granted(record, story.pull) if record else ""
     if record is None or run is None or run.outcome is RunOutcome.TUNING:
         return
-    yield f"<details><summary>{_SIGNS[_word(story, name)]} <code>{html_name(name)}</code></summary>"
+    yield f"<details><summary>{STATE_LOOKS[_word(story, name)].sign} <code>{html_name(name)}</code></summary>"
     yield ""
     if granted:
         yield f"- granted: {granted}"

@@ -6,19 +6,11 @@ from collections.abc import Sequence
 
 from controller.report.escape import cell, code
 from controller.report.formatting import counted, figure, percent, short
-from controller.report.model_state import StateWord, latest_run, state_of
+from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Truth
 from controller.state.identity import NAME
 from controller.state.recorded import Record, Run
 
-_SIGNS = {
-    StateWord.READY: "🟢",
-    StateWord.RECONCILING: "🔵",
-    StateWord.STALLED: "🔴",
-    StateWord.NOT_READY: "🟠",
-    StateWord.ORPHANED: "⚪",
-    StateWord.UNKNOWN: "⚪",
-}
 _HEAD = """\
 # Tuned models
 
@@ -45,7 +37,7 @@ def readme(rows: Sequence[str], sections: Sequence[str]) -> str:
 def row(record: Record) -> str:
     """One model's line of the table."""
     now, run = state_of(record), latest_run(record)
-    state = f"{_SIGNS[now.word]} {now.word}"
+    state = f"{STATE_LOOKS[now.word].circle} {now.word}"
     if now.reason and now.reason != now.word:
         state += f" ({now.reason})"
     columns = (

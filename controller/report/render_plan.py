@@ -1,57 +1,37 @@
-"""A plan to styled lines for a terminal, to Markdown within a budget of characters, and to JSON."""
+"""A plan, what became of it and why it is so, to styled lines for a terminal, Markdown and JSON (docs/commands.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from controller.plan.actions import (
     Action,
     Change,
     ChangeClass,
-    DatasetChange,
     Done,
     Guard,
     Held,
+    Hold,
     Nothing,
     Outcome,
     Plan,
     Tune,
+    Wait,
 )
+from controller.plan.planner import Explanation
 from controller.report import phrases
 from controller.report.escape import cell, code, terminal
-from controller.report.formatting import counted, short
+from controller.report.formatting import JsonObject, counted, fields_of, listed, percent, short
 from controller.report.phrases import estimate
 from controller.report.render_status import condition_json, score_json
-from controller.state.recorded import Record
+from controller.state.reasons import Reason
+from controller.state.recorded import Record, Score
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The sign and the colour of an action word."""
-
-    sign: str
-    style: str
-
-
-LOOKS: Mapping[str, Look] = {
-    "create": Look("+", "green"),
-    "retune": Look("±", "yellow"),
-    "wait": Look("…", "blue"),
-    "promote": Look("^", "green"),
-    "update": Look("~", "cyan"),
-    "reuse": Look("=", "cyan"),
-    "adopt": Look("<", "cyan"),
-    "cancel": Look("x", "red"),
-    "delete": Look("-", "red"),
-    "orphan": Look("o", "magenta"),
-    "hold": Look("!", "bold yellow"),
-    "none": Look(" ", "dim"),
-}
 _COST_STYLES = {ChangeClass.RETUNE: "yellow", ChangeClass.UPDATE: "cyan", ChangeClass.LOCAL: "dim"}
 
 
@@ -76,11 +56,15 @@ def _lines(plan: Plan) -> Iterator[RenderableType]:
         yield _fact("digest", plan.digest)
 
 
+def headline(word: str, name: str, *more: str | Text | tuple[str, str]) -> Text:
+    """The sign and the word of an action, its name, and ``more`` behind it."""
+    look = phrases.LOOKS[word]
+    return Text.assemble((f"{look.sign} {word:<7} ", look.style), (terminal(name), "bold"), *more)
+
+
 def _title(action: Action) -> Text:
-    look = LOOKS[action.word]
     where = f" on {terminal(action.provider)}" if action.provider else ""
-    head = Text.assemble((f"{look.sign} {action.word:<7} ", look.style), (terminal(action.name), "bold"), where)
-    return head.append(f"  {action.reason}", "dim")
+    return headline(action.word, action.name, where, (f"  {action.reason}", "dim"))
 
 
 def _facts(action: Action) -> Iterator[Text]:
@@ -125,26 +109,18 @@ def plan_markdown(plan: Plan, budget: int = BUDGET) -> str:
 
     All data stands in code spans: nothing in a spec can mention anybody, link anywhere or break out of its cell.
     """
-    head = "\n".join([*_head(plan), ""])
+    guards = [f"{_guard_line(guard)}\n\n" for guard in plan.guards]
+    head = "".join([f"### Gitune plan\n\n**{phrases.summary(plan)}**\n\n", *guards])
     foot = _foot(plan)
     room = budget - len(head) - len(foot) - 400  # the two notes on what was left out
-    rows, hidden = _within([_row(a) for a in plan.actions], room * 2 // 3)
+    rows, hidden = phrases.within([_row(a) for a in plan.actions], room * 2 // 3)
     told = [a for a in plan.actions if not isinstance(a, Nothing)]
-    details, folded = _within([_details(a) for a in told], room - sum(map(len, rows)))
-    notes = [
-        f"_{counted(hidden, 'more model')} did not fit into this table: `gitune plan -o json` has all._\n"
-        * bool(hidden),
-        f"_The details of {counted(folded, 'model')} did not fit: `gitune plan -o json` has all._\n" * bool(folded),
-    ]
+    details, folded = phrases.within([_details(a) for a in told], room - sum(map(len, rows)))
+    where = "`gitune plan -o json` has all"
+    hiding = f"_{counted(hidden, 'more model')} did not fit into this table: {where}._\n" if hidden else ""
+    folding = f"_The details of {counted(folded, 'model')} did not fit: {where}._\n" if folded else ""
     table = ["| action | model | why | training |\n|---|---|---|---|\n", *rows, "\n"] if rows else []
-    return "".join([head, *table, notes[0], *details, notes[1], foot])
-
-
-def _head(plan: Plan) -> list[str]:
-    lines = ["### Gitune plan", "", f"**{phrases.summary(plan)}**", ""]
-    for guard in plan.guards:
-        lines.extend((_guard_line(guard), ""))
-    return lines
+    return "".join([head, *table, hiding, *details, folding, foot])
 
 
 def _guard_line(guard: Guard) -> str:
@@ -158,21 +134,10 @@ def _foot(plan: Plan) -> str:
     return f"\n<sub>{revision}plan digest {code(plan.digest)}</sub>\n" if plan.digest else ""
 
 
-def _within(parts: list[str], room: int) -> tuple[list[str], int]:
-    """The parts that fit, in order, and how many do not."""
-    kept: list[str] = []
-    for part in parts:
-        room -= len(part)
-        if room < 0:
-            break
-        kept.append(part)
-    return kept, len(parts) - len(kept)
-
-
 def _row(action: Action) -> str:
     why = f"{action.reason}: {cell(action.message, 200)}" if action.message else str(action.reason)
     training = phrases.training(action)
-    return f"| {phrases.SIGNS[action.word]} {action.word} | {cell(action.name)} | {why} | {training or '–'} |\n"
+    return f"| {phrases.signed(action.word)} | {cell(action.name)} | {why} | {training or '–'} |\n"
 
 
 def _details(action: Action) -> str:
@@ -195,7 +160,6 @@ def _bullets(action: Action) -> Iterable[tuple[str, str]]:
 
 
 SCHEMA_VERSION = 1
-JsonObject = dict[str, object]
 
 
 def as_json(plan: Plan) -> JsonObject:
@@ -205,9 +169,7 @@ def as_json(plan: Plan) -> JsonObject:
         "digest": plan.digest,
         "revision": plan.revision,
         "actions": [_action(action) for action in plan.actions],
-        "guards": [
-            {"code": g.code, "message": g.message, "names": list(g.names), "allow": list(g.allow)} for g in plan.guards
-        ],
+        "guards": [fields_of(guard, "code", "message", "names", "allow") for guard in plan.guards],
         "summary": plan.summary,
     }
 
@@ -225,20 +187,15 @@ def applied_json(plan: Plan, outcomes: Sequence[Outcome], records: Mapping[str, 
 
 
 def _action(action: Action) -> JsonObject:
+    counts = ("examples", "added", "removed", "edited", "duplicates", "characters")
     return {
         "name": action.name,
         "action": action.word,
-        "digest": action.digest,
-        "reason": action.reason,
-        "message": action.message,
-        "provider": action.provider,
-        "model": action.model,
-        "fingerprint": action.fingerprint,
-        "attempt": action.attempt,
+        **fields_of(action, "digest", "reason", "message", "provider", "model", "fingerprint", "attempt"),
         "changes": [
             {"field": c.field, "class": c.change_class, "from": c.before, "to": c.after} for c in action.changes
         ],
-        "dataset": _dataset(action.dataset),
+        "dataset": fields_of(action.dataset, *counts) if action.dataset else None,
         "estimate": _estimate(action),
     }
 
@@ -247,35 +204,133 @@ def _estimate(action: Action) -> JsonObject | None:
     guess = estimate(action)
     if guess is None or not isinstance(action, Tune):
         return None
-    cost = action.cost and {
-        "low": action.cost.low,
-        "high": action.cost.high,
-        "currency": action.cost.currency,
-        "asOf": action.cost.as_of,
-    }
+    cost = fields_of(action.cost, "low", "high", "currency", "as_of") if action.cost else None
     return {"steps": guess.steps, "characters": guess.characters, "assumed": list(guess.assumed), "cost": cost}
-
-
-def _dataset(change: DatasetChange | None) -> JsonObject | None:
-    if change is None:
-        return None
-    return {
-        "examples": change.examples,
-        "added": change.added,
-        "removed": change.removed,
-        "edited": change.edited,
-        "duplicates": change.duplicates,
-        "characters": change.characters,
-    }
 
 
 def _outcome(outcome: Outcome) -> JsonObject:
     shared: JsonObject = {"name": outcome.action.name, "action": outcome.action.word}
     score = score_json(outcome.score)
     match outcome:
-        case Done(action=action, remote=remote):
-            model = remote.name if remote else action.model
-            said = {"result": "done", "reason": action.reason, "message": action.message, "hint": "", "model": model}
-        case Held(action=action, reason=reason, message=message, hint=hint):
-            said = {"result": "held", "reason": reason, "message": message, "hint": hint, "model": action.model}
+        case Done(action=action):
+            said = {"result": "done", **fields_of(action, "reason", "message"), "hint": "", "model": _model(outcome)}
+        case Held(action=action):
+            said = {"result": "held", **fields_of(outcome, "reason", "message", "hint"), "model": action.model}
     return {**shared, **said, "score": score}
+
+
+def outcome_text(outcome: Outcome) -> Text:
+    """One line, and below it the hint of what was held back."""
+    match outcome:
+        case Done(action=Hold() as action):
+            return _held(action.name, action.reason, action.message, "")
+        case Done(action=action, score=score):
+            facts = f"  {terminal(_model(outcome))}{_scored(score)}", (f"  {action.reason}", "dim")
+            return headline(action.word, action.name, *facts)
+        case Held(action=action, reason=reason, message=message, hint=hint, score=score):
+            return _held(action.name, reason, message + _scored(score), hint)
+
+
+def _model(done: Done) -> str:
+    """The remote model it was about, by the provider's own answer where there is one."""
+    return done.remote.name if done.remote else done.action.model
+
+
+def applied_text(plan: Plan, outcomes: Sequence[Outcome], told: Sequence[Outcome] = ()) -> Text:
+    """A line for each outcome that did something or is held, then the counts, with those of what was told before."""
+    lines = [outcome_text(o) for o in outcomes if not isinstance(o.action, Nothing)]
+    said = applied_summary(plan, (*told, *outcomes))
+    return Text("\n").join([*lines, Text.assemble(("Applied: ", "bold"), said, ".")])
+
+
+def applied_summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
+    """``1 create, 1 update; 2 held; 3 unchanged``, or that there was nothing to do.
+
+    What something was done to does not count as unchanged.
+    """
+    acted = [o.action for o in outcomes if isinstance(o, Done) and (o.action.acts or isinstance(o.action, Wait))]
+    done, touched = [action.word for action in acted], {action.name for action in acted}
+    held = sum(isinstance(o, Held) or isinstance(o.action, Hold) for o in outcomes)
+    same = sum(isinstance(o.action, Nothing) and o.action.name not in touched for o in outcomes)
+    parts = [", ".join(f"{done.count(word)} {word}" for word in dict.fromkeys(done))]
+    parts.extend([f"{held} held" if held else "", f"{same} unchanged" if same else ""])
+    said = "; ".join(part for part in parts if part) or "nothing is declared"
+    return f"{said}, at revision {short(plan.revision)}" if plan.revision else said
+
+
+def waiting_on_people(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """The names of the models that go on only when a person acts."""
+    return tuple(dict.fromkeys(o.action.name for o in outcomes if reason_of(o).traits.needs_person))
+
+
+def applied_markdown(plan: Plan, outcomes: Sequence[Outcome]) -> str:
+    """Counts, then a table of everything that did something or is held."""
+    told = [o for o in outcomes if not isinstance(o.action, Nothing)]
+    rows = [f"| {o.action.word} | {cell(o.action.name)} | {_result(o)} |" for o in told]
+    table = ["", "| action | model | result |", "|---|---|---|", *rows] if rows else []
+    return "\n".join(["### Gitune apply", "", f"**{applied_summary(plan, outcomes)}**", *table, ""])
+
+
+def people_text(names: Sequence[str]) -> str:
+    """The sentence that explains exit code 3."""
+    verb = "waits" if len(names) == 1 else "wait"
+    return f"{counted(len(names), 'model')} {verb} on a person: {listed([terminal(n, 60) for n in names])}"
+
+
+def _result(outcome: Outcome) -> str:
+    match outcome:
+        case Done(action=action, score=score):
+            return code(_model(outcome) or action.message) + _scored(score)
+        case Held(reason=reason, message=message, score=score):
+            return f"✋ {reason}: {cell(message)}{_scored(score)}"
+
+
+def reason_of(outcome: Outcome) -> Reason:
+    """Why it was held, or done."""
+    return outcome.reason if isinstance(outcome, Held) else outcome.action.reason
+
+
+def _held(name: str, reason: str, message: str, hint: str) -> Text:
+    below = ("\n    ", ("hint: ", "dim"), terminal(hint)) if hint else ()
+    return headline("hold", name, f"  {reason}: {terminal(message)}", *below)
+
+
+def _scored(score: Score | None) -> str:
+    if score is None:
+        return ""
+    return f" ({score.metric} {percent(score.value)}: {score.right:,} of {score.asked:,} right)"
+
+
+def explanation_text(why: Explanation) -> RenderableType:
+    """The actions, then the rows in the order they were tried: what decided, and why the others did not."""
+    return Group(*_why_lines(why))
+
+
+def explanation_json(why: Explanation) -> JsonObject:
+    """``{schemaVersion, name, actions, tried}``; ``whyNot`` is null for a row that decided."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "name": why.name,
+        "actions": [
+            {"action": action.word, **fields_of(action, "reason", "message", "model")} for action in why.actions
+        ],
+        "tried": [
+            {"row": tried.row, "situation": tried.situation, "whyNot": tried.why_not or None} for tried in why.tried
+        ],
+    }
+
+
+def _why_lines(why: Explanation) -> Iterator[RenderableType]:
+    for action in why.actions:
+        yield headline(action.word, action.name, (f"  {action.reason}", "dim"), f"  {terminal(action.message)}")
+    if not why.actions:
+        yield Text(f"{terminal(why.name)}: nothing")
+    yield Text()
+    rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for title in ("rule", "why not", "situation"):
+        rows.add_column(title, overflow="fold")
+    for tried in why.tried:
+        situation = tried.situation.replace("`", "")
+        style, said = ("dim", terminal(tried.why_not)) if tried.why_not else ("bold", "decides")
+        rows.add_row(tried.row, said, terminal(situation), style=style)
+    yield rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.table import Table
@@ -11,7 +12,7 @@ from controller.errors import Problem, Severity
 from controller.plan.world import World
 from controller.ports import CheckResult
 from controller.report.escape import cell, terminal
-from controller.report.formatting import counted, listed
+from controller.report.formatting import JsonObject, counted, fields_of, listed
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 _MARKDOWN_ROWS = 200
@@ -35,44 +36,24 @@ def problems_markdown(problems: Sequence[Problem]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def problems_json(problems: Sequence[Problem]) -> dict[str, object]:
+def problems_json(problems: Sequence[Problem]) -> JsonObject:
     """``{schemaVersion, problems: […], summary: {errors, warnings, advice}}``."""
-    return {
-        "schemaVersion": 1,
-        "problems": [problem_json(p) for p in problems],
-        "summary": {
-            "errors": _count(problems, Severity.ERROR),
-            "warnings": _count(problems, Severity.WARNING),
-            "advice": _count(problems, Severity.ADVICE),
-        },
-    }
+    of = Counter(p.severity for p in problems)
+    summary = {"errors": of[Severity.ERROR], "warnings": of[Severity.WARNING], "advice": of[Severity.ADVICE]}
+    return {"schemaVersion": 1, "problems": [problem_json(p) for p in problems], "summary": summary}
 
 
-def problem_json(problem: Problem) -> dict[str, object]:
+def problem_json(problem: Problem) -> JsonObject:
     """``{file, line, column, code, severity, message, hint}``."""
-    return {
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "code": problem.code,
-        "severity": problem.severity,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
+    return fields_of(problem, "file", "line", "column", "code", "severity", "message", "hint")
 
 
 def counts(problems: Sequence[Problem]) -> str:
     """``2 errors and 1 warning``, or ``no problems``."""
-    parts = [
-        counted(_count(problems, Severity.ERROR), "error"),
-        counted(_count(problems, Severity.WARNING), "warning"),
-        counted(_count(problems, Severity.ADVICE), "piece of advice", "pieces of advice"),
-    ]
+    of = Counter(p.severity for p in problems)
+    parts = [counted(of[Severity.ERROR], "error"), counted(of[Severity.WARNING], "warning")]
+    parts.append(counted(of[Severity.ADVICE], "piece of advice", "pieces of advice"))
     return listed([part for part in parts if not part.startswith("0 ")]) or "no problems"
-
-
-def _count(problems: Sequence[Problem], severity: Severity) -> int:
-    return sum(p.severity is severity for p in problems)
 
 
 def _lines(problems: Sequence[Problem]) -> Iterator[Text]:
@@ -116,10 +97,7 @@ def checks_markdown(results: Sequence[CheckResult]) -> str:
     return "\n".join(["| | what | found | fix |", "|---|---|---|---|", *rows, ""])
 
 
-def checks_json(results: Sequence[CheckResult]) -> dict[str, object]:
+def checks_json(results: Sequence[CheckResult]) -> JsonObject:
     """``{schemaVersion, well, findings: [{subject, well, message, fix}]}``."""
-    return {
-        "schemaVersion": 1,
-        "well": all(f.well for f in results),
-        "findings": [{"subject": f.subject, "well": f.well, "message": f.message, "fix": f.fix} for f in results],
-    }
+    shown = [fields_of(finding, "subject", "well", "message", "fix") for finding in results]
+    return {"schemaVersion": 1, "well": all(f.well for f in results), "findings": shown}

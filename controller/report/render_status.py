@@ -11,21 +11,13 @@ from rich.text import Text
 
 from controller.report.charts import curve_text, sparkline
 from controller.report.escape import cell, terminal
-from controller.report.formatting import counted, figure, percent, short
-from controller.report.model_state import StateWord, latest_run, state_of
+from controller.report.formatting import JsonObject, counted, fields_of, figure, percent, short
+from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint
 from controller.state.recorded import Advice, Record, Run, Score, Slot
 
-_STYLES = {
-    StateWord.READY: "green",
-    StateWord.RECONCILING: "blue",
-    StateWord.STALLED: "bold red",
-    StateWord.NOT_READY: "yellow",
-    StateWord.ORPHANED: "dim",
-    StateWord.UNKNOWN: "dim",
-}
 _WIDEST_CURVE = 100
 _NARROW = 72  # below it the table leaves out what `gitune status NAME` says too
 
@@ -60,7 +52,7 @@ def status_detail(record: Record, width: int = 100) -> RenderableType:
 
 def _row(record: Record, *, wide: bool) -> list[Text]:
     now, run = state_of(record), latest_run(record)
-    state = Text(now.word, _STYLES[now.word])
+    state = Text(now.word, STATE_LOOKS[now.word].style)
     if now.reason and now.reason not in (now.word, "UpToDate"):
         state.append(f" {now.reason}", "dim")
     serving = terminal(record.active.model) if record.active else "–"
@@ -84,7 +76,7 @@ def _losses(run: Run | None) -> str:
 
 def _title(record: Record) -> Text:
     now = state_of(record)
-    return Text.assemble((terminal(record.name), "bold"), "  ", (now.word, _STYLES[now.word]))
+    return Text.assemble((terminal(record.name), "bold"), "  ", (now.word, STATE_LOOKS[now.word].style))
 
 
 def _conditions(record: Record) -> Iterator[Table]:
@@ -175,9 +167,6 @@ def _markdown_row(record: Record) -> str:
     return f"| {cell(record.name)} | {now.word} | {why} | {serving} | {loss} | {advice} |"
 
 
-JsonObject = dict[str, object]
-
-
 def status_json(records: Mapping[str, Record]) -> JsonObject:
     """``{schemaVersion, models: […]}``, by name."""
     return {"schemaVersion": 1, "models": [_model(records[name]) for name in sorted(records)]}
@@ -185,72 +174,38 @@ def status_json(records: Mapping[str, Record]) -> JsonObject:
 
 def condition_json(condition: Condition) -> JsonObject:
     """``{type, status, reason, message}``."""
-    return {
-        "type": condition.type,
-        "status": condition.status,
-        "reason": condition.reason,
-        "message": condition.message,
-    }
+    return fields_of(condition, "type", "status", "reason", "message")
 
 
 def score_json(score: Score | None) -> JsonObject | None:
     """``{metric, digest, right, asked, value}``; null where nothing was evaluated."""
-    if score is None:
-        return None
-    return {
-        "metric": score.metric,
-        "digest": score.digest,
-        "right": score.right,
-        "asked": score.asked,
-        "value": score.value,
-    }
+    return None if score is None else fields_of(score, "metric", "digest", "right", "asked", "value")
 
 
 def _model(record: Record) -> JsonObject:
     latest = latest_run(record)
     return {
-        "name": record.name,
-        "provider": record.provider,
+        **fields_of(record, "name", "provider"),
         "conditions": [condition_json(c) for c in record.conditions],
-        "attempted": record.attempted,
-        "applied": record.applied,
+        **fields_of(record, "attempted", "applied"),
         "active": _slot(record.active),
         "pending": _slot(record.pending),
         "retired": [_slot(slot) for slot in record.retired],
         "runs": [_run(run) for run in record.runs],
         "advice": _advice(latest.advice) if latest else None,
-        "prefix": record.prefix,
-        "orphaned": record.orphaned,
-        "deletionPolicy": record.deletion_policy,
+        **fields_of(record, "prefix", "orphaned", "deletion_policy"),
     }
 
 
 def _slot(slot: Slot | None) -> JsonObject | None:
-    if slot is None:
-        return None
-    return {
-        "model": slot.model,
-        "fingerprint": slot.fingerprint,
-        "attempt": slot.attempt,
-        "state": slot.state,
-        "provider": slot.provider,
-        "doomed": slot.tombstone,
-    }
+    names = ("model", "fingerprint", "attempt", "state", "provider")
+    return None if slot is None else {**fields_of(slot, *names), "doomed": slot.tombstone}
 
 
 def _run(run: Run) -> JsonObject:
     return {
-        "model": run.model,
-        "fingerprint": run.fingerprint,
-        "attempt": run.attempt,
-        "base": run.base,
-        "revision": run.revision,
-        "started": run.started,
-        "ended": run.ended,
-        "outcome": run.outcome,
-        "error": run.error,
-        "totalSteps": run.total_steps,
-        "completedSteps": run.completed_steps,
+        **fields_of(run, "model", "fingerprint", "attempt", "base", "revision", "started", "ended", "outcome", "error"),
+        **fields_of(run, "total_steps", "completed_steps"),
         "hyperparameters": {"written": _hyperparameters(run.written), "resolved": _hyperparameters(run.resolved)},
         "losses": [_loss(point) for point in run.losses],
         "advice": _advice(run.advice),
@@ -259,12 +214,7 @@ def _run(run: Run) -> JsonObject:
 
 
 def _hyperparameters(given: Hyperparameters) -> JsonObject:
-    return {
-        "epochCount": given.epoch_count,
-        "batchSize": given.batch_size,
-        "learningRate": given.learning_rate,
-        "learningRateMultiplier": given.learning_rate_multiplier,
-    }
+    return fields_of(given, "epoch_count", "batch_size", "learning_rate", "learning_rate_multiplier")
 
 
 def _loss(point: LossPoint) -> JsonObject:
@@ -274,4 +224,4 @@ def _loss(point: LossPoint) -> JsonObject:
 
 
 def _advice(advice: Advice | None) -> JsonObject | None:
-    return None if advice is None else {"epochs": advice.epochs, "because": advice.because}
+    return None if advice is None else fields_of(advice, "epochs", "because")

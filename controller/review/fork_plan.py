@@ -15,10 +15,9 @@ import msgspec
 from controller.errors import ControllerError
 from controller.plan.actions import WORDS
 from controller.ports.code_host import CodeHost, Said
-from controller.report import plan_comment_details as words
+from controller.report import plan_comment as words
 from controller.report.phrases import COSTS
-from controller.report.plan_comment import ForeignAction, ForeignChange, ForeignPlan, foreign_comment
-from controller.report.plan_comment_details import Note
+from controller.report.plan_comment import ForeignAction, ForeignChange, ForeignPlan, Note, foreign_comment
 from controller.review.memory import Memory, StoryStage, written
 from controller.review.memory import read as read_memory
 from controller.review.planning import Planned

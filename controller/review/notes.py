@@ -12,7 +12,7 @@ from controller.errors import Problem
 from controller.plan.actions import Action, Nothing, Plan, Tune
 from controller.plan.world import World
 from controller.report.phrases import estimate
-from controller.report.plan_comment_details import DataNote, Note, Seconds
+from controller.report.plan_comment import DataNote, Note, Seconds
 from controller.state.desired import Dataset, DesiredModel, Example
 from controller.state.recorded import Record, Run, RunOutcome
 

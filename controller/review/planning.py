@@ -13,8 +13,7 @@ from controller.plan.world import ReviewRule
 from controller.ports import Opened
 from controller.ports.code_host import Annotation, Check, CheckState, CodeHost, Level, Said
 from controller.report.phrases import summary
-from controller.report.plan_comment import plan_comment
-from controller.report.plan_comment_details import PlanView
+from controller.report.plan_comment import PlanView, plan_comment
 from controller.report.render_problems import unreadable
 from controller.review.memory import Memory, Stamp, StoryStage, config_digest, written
 from controller.review.notes import loose_problems, notes

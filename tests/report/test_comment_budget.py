@@ -10,8 +10,7 @@ import pytest
 from controller.plan.actions import Change, ChangeClass, Create, DatasetChange, Plan
 from controller.plan.cost import Cost
 from controller.providers.gemini.facts import FACTS as GEMINI
-from controller.report.plan_comment import plan_comment
-from controller.report.plan_comment_details import DataNote, Note, PlanView, Seconds
+from controller.report.plan_comment import DataNote, Note, PlanView, Seconds, plan_comment
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason

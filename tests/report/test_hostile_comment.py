@@ -12,8 +12,15 @@ import pytest
 
 from controller.errors import Problem, Severity
 from controller.plan.actions import Change, ChangeClass, Guard, Hold, Orphan, Plan
-from controller.report.plan_comment import ForeignAction, ForeignChange, ForeignPlan, foreign_comment, plan_comment
-from controller.report.plan_comment_details import Note, PlanView
+from controller.report.plan_comment import (
+    ForeignAction,
+    ForeignChange,
+    ForeignPlan,
+    Note,
+    PlanView,
+    foreign_comment,
+    plan_comment,
+)
 from controller.report.progress_comment import Story, progress_comment
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome, Score, Slot

@@ -22,8 +22,7 @@ from controller.daemon.view import StatusView
 from controller.daemon.web.html import index_html
 from controller.plan.actions import Hold, Plan
 from controller.report.charts import curve_svg
-from controller.report.plan_comment import plan_comment
-from controller.report.plan_comment_details import DataNote, Note, PlanView, Seconds
+from controller.report.plan_comment import DataNote, Note, PlanView, Seconds, plan_comment
 from controller.state.recorded import Record
 from tests.browser import screenshot
 from tests.report.conftest import REVISION, UPDATE, Golden

@@ -16,14 +16,17 @@ from controller.report.formatting import amount, counted, duration, figure, list
 from controller.report.model_state import StateSummary, StateWord, state_of
 from controller.report.phrases import estimate
 from controller.report.readme import readme, row, section
-from controller.report.render_outcomes import (
+from controller.report.render_plan import (
+    applied_json,
     applied_markdown,
     applied_summary,
     applied_text,
+    as_json,
     people_text,
+    plan_markdown,
+    plan_text,
     waiting_on_people,
 )
-from controller.report.render_plan import applied_json, as_json, plan_markdown, plan_text
 from controller.report.render_problems import (
     checks_json,
     checks_markdown,
@@ -274,8 +277,8 @@ def test_an_estimate_takes_the_guides_defaults_and_names_them(plan: Plan) -> Non
     first, second = estimate(plan.actions[0]), estimate(plan.actions[1])
     assert first is not None
     assert second is not None
-    assert (first.steps, first.assumed) == (175, ("epochCount", "batchSize"))
-    assert (second.steps, second.assumed) == (140, ())
+    assert (first.steps, dict(first.assumed)) == (175, {"epochCount": 5, "batchSize": 4})
+    assert (second.steps, dict(second.assumed)) == (140, {})
     assert estimate(plan.actions[-1]) is None
 
 

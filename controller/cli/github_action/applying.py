@@ -15,8 +15,7 @@ from controller.daemon.reporter import LogReporter
 from controller.errors import CodeHostError, ControllerError, SourceError
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost, Pull
-from controller.report.render_outcomes import applied_markdown, applied_summary
-from controller.report.render_plan import plan_markdown
+from controller.report.render_plan import applied_markdown, applied_summary, plan_markdown
 from controller.review.applying import Applied, Applying, apply
 from controller.review.grants import ApplyOrder
 from controller.review.planning import Reviewed
