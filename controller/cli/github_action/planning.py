@@ -53,7 +53,7 @@ async def plan_event(asked: GlobalOptions, inputs: Inputs, event: PullRequest, h
     """
     begun, failure = await _begin(host, event)
     offline = event.is_fork if begun is None else not begun
-    planned = await _planned(asked, await _reviewed(asked, inputs, event, offline=offline))
+    planned = await planned_at(asked, await _reviewed(asked, inputs, event, offline=offline))
     if host is not None and begun and failure is None:
         try:
             if not await show(host, event.number, planned):
@@ -82,36 +82,23 @@ async def _begin(host: CodeHost | None, event: PullRequest) -> tuple[bool | None
         return None, error
 
 
-async def plan_at(asked: GlobalOptions, inputs: Inputs, host: CodeHost, number: int, reviewed: Reviewed) -> None:
-    """Plan a pull request for a command, with a token that may write, and post it. Raises `ControllerError`."""
-    planned = await _planned(asked, reviewed)
-    if not await show(host, number, planned):
-        raise ControllerError("the pull request was pushed to meanwhile", hint="Say /gitune plan again.")
-    report(inputs, planned)
-
-
-async def _planned(asked: GlobalOptions, reviewed: Reviewed) -> Planned:
+async def planned_at(asked: GlobalOptions, reviewed: Reviewed) -> Planned:
+    """The plan of a commit by the configuration of its base. Raises `ControllerError`."""
     async with open_ports(place_of(asked, reviewed.base), LogReporter()) as opened:
         return await with_config_change(await plan_pull(opened, reviewed), opened)
 
 
-async def plan_commit(asked: GlobalOptions, inputs: Inputs) -> int:
-    """Plan the commit that was checked out, for outputs and the job's summary alone."""
+async def plan_commit(asked: GlobalOptions, inputs: Inputs, *, offline: bool) -> int:
+    """Plan the commit that was checked out, for outputs and the job's summary alone.
+
+    With ``offline`` its specs and datasets are checked and no provider is asked. Every problem becomes an annotation.
+    """
+    ask = preview_offline if offline else preview
     async with open_ports(place_of(asked, inputs.sha or None), LogReporter()) as opened:
-        shown = await preview(opened.ports, opened.settings)
-        return _told(inputs, plan_alone(opened, shown, offline=False, job=inputs.run_url))
-
-
-async def validate_commit(asked: GlobalOptions, inputs: Inputs) -> int:
-    """Check the commit's specs and datasets, offline; every problem becomes an annotation on its line."""
-    async with open_ports(place_of(asked, inputs.sha or None), LogReporter()) as opened:
-        shown = await preview_offline(opened.ports, opened.settings)
-        return _told(inputs, plan_alone(opened, shown, offline=True, job=inputs.run_url))
-
-
-def _told(inputs: Inputs, planned: Planned) -> int:
-    report(inputs, planned)
-    return verdict(planned, inputs.fail_on or FailOn.ERROR)
+        shown = await ask(opened.ports, opened.settings)
+        planned = plan_alone(opened, shown, offline=offline, job=inputs.run_url)
+        report(inputs, planned)
+        return verdict(planned, inputs.fail_on or FailOn.ERROR)
 
 
 async def _reviewed(asked: GlobalOptions, inputs: Inputs, event: PullRequest, *, offline: bool) -> Reviewed:
@@ -119,7 +106,7 @@ async def _reviewed(asked: GlobalOptions, inputs: Inputs, event: PullRequest, *,
     commit, base = event.head, event.base
     if inputs.sha and inputs.sha != event.head and inputs.ref.startswith("refs/pull/"):
         first_parent = f"{inputs.sha}^1"
-        if await _is_there(asked, first_parent):
+        if await tip_at(asked, first_parent) is not None:
             commit, base = inputs.sha, first_parent
     return Reviewed(
         commit=commit,
@@ -132,21 +119,29 @@ async def _reviewed(asked: GlobalOptions, inputs: Inputs, event: PullRequest, *,
     )
 
 
-async def _is_there(asked: GlobalOptions, revision: str) -> bool:
+async def tip_at(asked: GlobalOptions, revision: str) -> str | None:
+    """The commit that a revision leads to; None where the clone does not have it."""
     try:
-        async with open_ports(place_of(asked, revision), LogReporter()):
-            return True
+        async with open_ports(place_of(asked, revision), LogReporter()) as opened:
+            return await opened.ports.source.tip()
     except SourceError:
-        return False
+        return None
 
 
 def report(inputs: Inputs, planned: Planned) -> None:
     """The job's summary, annotations, the plan file and outputs. Raises `ControllerError`."""
-    chance, view, plan = SystemChance(), planned.view, planned.head.plan
+    view, plan = planned.view, planned.head.plan
     outputs.annotate(planned.problems)
-    outputs.say(f"{summary(view.plan)}; plan {plan.digest}", chance)
-    outputs.write_outputs(inputs.output, plan_outputs(view.plan, plan.digest, write_plan(inputs.scratch, plan)), chance)
-    outputs.write_summary(inputs.summary, plan_comment(view, outputs.SUMMARY_LIMIT).body)
+    said, markdown = f"{summary(view.plan)}; plan {plan.digest}", plan_comment(view, outputs.SUMMARY_LIMIT).body
+    written(inputs, view.plan, plan, said, markdown)
+
+
+def written(inputs: Inputs, plan: Plan, whole: Plan, said: str, markdown: str) -> None:
+    """Write what was ``said`` to the log, the plan to outputs, the ``whole`` of it to a file, and the summary."""
+    chance = SystemChance()
+    outputs.say(said, chance)
+    outputs.write_outputs(inputs.output, plan_outputs(plan, whole.digest, write_plan(inputs.scratch, whole)), chance)
+    outputs.write_summary(inputs.summary, markdown)
 
 
 def write_plan(folder: Path, plan: Plan) -> Path:
