@@ -18,12 +18,12 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions, RunOptions
 from controller.daemon.choices import LeaseKind
 from controller.daemon.lease import CellLease, Lease, NoLease
-from controller.daemon.notices import Notifier, Wish, notices, read_url
+from controller.daemon.loop import Loop, Means
+from controller.daemon.metrics import Metrics
+from controller.daemon.notices import Notifier, notices, read_url
 from controller.daemon.schedule import Rhythm
-from controller.daemon.session import Means
-from controller.daemon.supervisor import Beside, Followed, Supervised, supervise
+from controller.daemon.supervisor import Beside, supervise
 from controller.daemon.tracing import tracing
-from controller.daemon.web.metrics import Metrics
 from controller.daemon.web.server import Web, parse_address
 from controller.daemon.web.webhook import Deliveries, read_secret
 from controller.errors import ControllerError, Severity, SpecInvalid
@@ -125,12 +125,12 @@ def run(asked: GlobalOptions, options: RunOptions) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
     logs.configure(replace(asked, verbose=True))
     with ExitStack() as stack:
-        life = _life(asked, options, stack)
+        loops, beside = _life(asked, options, stack)
         stack.enter_context(tracing(os.environ))
-        return asyncio.run(supervise(life)) or ExitCode.WELL
+        return asyncio.run(supervise(loops, beside)) or ExitCode.WELL
 
 
-def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> Supervised:
+def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> tuple[list[Loop], list[Beside]]:
     """What is to be done, with nothing begun but that the address of ``--listen`` is held until the stack ends."""
     clock, chance = SystemClock(), SystemChance()
     _check_lease(options)
@@ -148,7 +148,7 @@ def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> Superv
         beside.append(stack.enter_context(web.bound()))
     if notifier is not None:
         beside.append(lambda _: notifier.run())
-    return Supervised(tuple(followed), tuple(beside))
+    return followed, beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class DaemonPorts:
 
 def _followed(
     where: Where, options: RunOptions, ports: DaemonPorts, name: str = "", environ: Mapping[str, str] = os.environ
-) -> Followed:
+) -> Loop:
     """One repository; where there are several its ``name`` and the environment with its own token."""
     watched = Watched(where.root, files=where.worktree) if where.repo is None else None
     following = where.repo or f"{where.root}{' (working tree)' if where.worktree else ''}"
@@ -174,10 +174,10 @@ def _followed(
     lease = "-".join(filter(None, (options.lease_name or "gitune", name)))
     opening = Following(where, environ, ports.clock, ports.chance, options.lease, lease)
     means = Means(opening, ports.clock, ports.chance, Rhythm(interval=options.interval), Metrics(), recorded)
-    return Followed(means, without_userinfo(following), watched, name, full_name(where.repo))
+    return Loop(means, without_userinfo(following), watched, name, full_name(where.repo))
 
 
-def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, ports: DaemonPorts) -> Followed:
+def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, ports: DaemonPorts) -> Loop:
     where = Where(Path(one.root) if one.root else asked.folder, worktree=one.worktree, repo=one.repo, branch=one.branch)
     environ = dict(os.environ)
     if one.token_env is not None:
@@ -234,8 +234,7 @@ def _web(options: RunOptions, clock: SystemClock) -> Web | None:
 def _notifier(options: RunOptions, clock: SystemClock, chance: SystemChance) -> Notifier | None:
     if options.notify_url_file is None:
         return None
-    wish = Wish(read_url(options.notify_url_file), options.notify_format, options.notify_on)
-    return Notifier(wish, clock, chance)
+    return Notifier(read_url(options.notify_url_file), clock, chance, options.notify_format, options.notify_on)
 
 
 def _where(asked: GlobalOptions, options: RunOptions) -> Where:

@@ -36,26 +36,10 @@ NONCE: Final = "gitune.dev/renewal"
 _DEADLINE: Final = 5.0  # seconds for one answer: two of them are far shorter than a lease
 _LONGEST: Final = 300
 # KeyError: an answer without a content type. ValueError: one that says it is JSON and is not.
-_FOREIGN: Final = (
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    ConfigError,
-    msgspec.MsgspecError,
-    OSError,
-    KeyError,
-    ValueError,
-)
+_UNREAD: Final = (ConfigError, msgspec.MsgspecError, OSError, KeyError, ValueError)
+_FOREIGN: Final = (*_UNREAD, httpx2.HTTPError, httpx2.InvalidURL)
 # A kubeconfig is read without being looked at: one of another shape raises whatever comes first.
-_BROKEN: Final = (
-    ConfigError,
-    msgspec.MsgspecError,
-    YAMLError,
-    OSError,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-)
+_BROKEN: Final = (*_UNREAD, YAMLError, TypeError, AttributeError)
 
 
 class ClusterCell:

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import structlog
 
-from controller.daemon.provider_guard import RecentFailures
+from controller.daemon.lease import Fence, Lease
+from controller.daemon.metrics import Metrics
+from controller.daemon.provider_guard import ProviderGuard, RecentFailures
 from controller.daemon.reporter import LoopReporter
-from controller.daemon.schedule import Settled, backoff, is_interrupted, is_moving, jittered, next_look, settled_by
-from controller.daemon.session import Means, Session, open_session
-from controller.daemon.triggers import Cause, Triggers
+from controller.daemon.schedule import (
+    Cause,
+    Rhythm,
+    Settled,
+    Triggers,
+    backoff,
+    is_interrupted,
+    is_moving,
+    jittered,
+    next_look,
+    settled_by,
+)
 from controller.daemon.view import StatusView, as_seen
-from controller.daemon.web.metrics import Metrics
+from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.errors import ControllerError, RevisionConflict
+from controller.ports import Chance, Clock, Opened, Ports, Reporter
+from controller.settings import Settings
+from controller.source.watch import Watched
 from controller.spans import Span, span
+from controller.state.recorded import Record
 
 log = structlog.stdlib.get_logger("gitune")
 
@@ -25,6 +42,67 @@ _LONGEST_PASS = 900.0  # seconds for one action, or for a look without any
 _LONGEST_FAREWELL = 1.5  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _RACE = 0.2  # seconds after a lost race for the ledger
+
+
+class Opening(Protocol):
+    """How the ports come to be open."""
+
+    def open(self, reporter: Reporter) -> AbstractAsyncContextManager[Opened]:
+        """The ports, and the settings as they are now. Raises `ControllerError`."""
+        ...
+
+    def lease(self, settings: Settings) -> AbstractAsyncContextManager[Lease]:
+        """The lease that goes with the ledger of these settings. Raises `ControllerError`."""
+        ...
+
+    def location(self) -> str:
+        """Which folder and repository the name of what is followed leads to at this moment."""
+        ...
+
+    async def is_current(self, opened: Opened) -> bool:
+        """Whether opening again would give the same. Raises `ControllerError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a loop is made of. ``recorded`` is told of the ledger before and after each pass."""
+
+    opening: Opening
+    clock: Clock
+    chance: Chance
+    rhythm: Rhythm
+    metrics: Metrics
+    recorded: Callable[[Mapping[str, Record], Mapping[str, Record]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Open ports with their guards, lease and fence. ``where`` is what the name led to when it was opened."""
+
+    opened: Opened
+    ports: Ports
+    lease: Lease
+    fence: Fence
+    stack: AsyncExitStack
+    where: str
+
+
+async def open_session(means: Means, reporter: Reporter, failures: RecentFailures) -> Session:
+    """The ports as the settings now ask for them. What cannot be opened leaves none open. Raises `ControllerError`."""
+    stack, where = AsyncExitStack(), means.opening.location()
+    try:
+        opened = await stack.enter_async_context(means.opening.open(reporter))
+        lease = await stack.enter_async_context(means.opening.lease(opened.settings))
+    except BaseException:
+        await stack.aclose()
+        raise
+    fence = Fence(lease)
+    guards = {
+        key: ProviderGuard(provider, fence, means.metrics, failures) for key, provider in opened.ports.providers.items()
+    }
+    ports = replace(opened.ports, providers=guards, reading=Readings().read)
+    return Session(opened, ports, lease, fence, stack, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +120,15 @@ class Turn:
 class Loop:
     """One followed repository, pass by pass. `run` ends when its triggers do."""
 
-    def __init__(self, means: Means, triggers: Triggers, following: str, name: str = "", full_name: str = "") -> None:
-        """``name`` is "" where it is the only one; ``full_name`` is what a forge calls it, "" where that is unknown."""
-        self.triggers = triggers
+    def __init__(
+        self, means: Means, following: str, watched: Watched | None = None, name: str = "", full_name: str = ""
+    ) -> None:
+        """``name`` is "" where it is the only one; ``full_name`` is what a forge calls it, "" where that is unknown.
+
+        ``watched`` None: nothing on this machine tells of changes, only time does.
+        """
+        self.triggers = Triggers(means.clock)
+        self.watched = watched
         self.view = StatusView(following, name=name)
         self.full_name = full_name
         self._means = means
@@ -73,7 +157,7 @@ class Loop:
                     began, turn = self._now(), await self.turn(causes)
                     until = next_look(began, self._now(), turn.wait)
         finally:
-            await self._leave()
+            await self.close()
 
     def end(self) -> None:
         """No further effect, no further pass; the one that runs comes to its end."""
@@ -122,10 +206,6 @@ class Loop:
             )
         return Turn(result, wait)
 
-    async def close(self) -> None:
-        """Give the lease back and let go of the ports; `run` does so at its end."""
-        await self._leave()
-
     async def _pass(self) -> tuple[str, float]:
         session = await self._opened()
         tip = await session.ports.source.tip()
@@ -135,7 +215,7 @@ class Loop:
             session = await self._opened_again()
         self._settled = await self._settled.still(session.ports, tip) if self._settled is not None else None
         if self._settled is not None:
-            self._show(failures=0, failure="", hint="", looked=self._means.clock.now(), standby="")
+            self._show(standby="")
             return "unchanged", self._interval()
         if not await session.lease.take():
             return await self._stand_by(session)
@@ -172,9 +252,8 @@ class Loop:
         return max(0.05, min(times))
 
     def _account(self, done: Pass) -> None:
-        metrics, now = self._means.metrics, self._means.clock.now()
-        metrics.recorded(done.records)
-        metrics.held(done.outcomes)
+        self._means.metrics.recorded(done.records)
+        self._means.metrics.held(done.outcomes)
         self._means.recorded(done.world.recorded.records, done.records)
         self._show(
             revision=done.plan.revision or "",
@@ -182,12 +261,8 @@ class Loop:
             plan=done.plan,
             outcomes=done.outcomes,
             problems=done.world.desired.problems,
-            failure="",
-            hint="",
-            failures=0,
             standby="",
-            looked=now,
-            passed=now,
+            passed=self._means.clock.now(),
         )
 
     async def _stand_by(self, session: Session) -> tuple[str, float]:
@@ -198,34 +273,24 @@ class Loop:
         self._means.metrics.led(held=False)
         recorded = await session.ports.ledger.load()
         self._means.metrics.recorded(recorded.records)
-        self._show(records=recorded.records, standby=holder, failures=0, failure="", looked=self._means.clock.now())
+        self._show(records=recorded.records, standby=holder)
         return "standby", self._means.chance.uniform(1.0, 3.0)
 
     def _refused(self, refused: Refused) -> float:
         """A guard stands: nothing was sent. The plan is shown with what to do; a change of anything is a new chance."""
-        plan = refused.preview.plan
+        plan, records = refused.preview.plan, refused.preview.world.recorded.records
         if self.view.failure != refused.message:
             log.warning("pass.refused", said=refused.message, hint=refused.hint)
-        now = self._means.clock.now()
-        self._means.metrics.recorded(refused.preview.world.recorded.records)
-        self._show(
-            revision=plan.revision or "",
-            records=refused.preview.world.recorded.records,
-            plan=plan,
-            outcomes=(),
-            failure=refused.message,
-            hint=refused.hint,
-            failures=0,
-            looked=now,
-            passed=now,
-        )
+        self._means.metrics.recorded(records)
+        now, revision = self._means.clock.now(), plan.revision or ""
+        self._show(refused, revision=revision, records=records, plan=plan, outcomes=(), passed=now)
         return self._interval()
 
     def _failed(self, error: ControllerError) -> float:
         failures = self.view.failures + 1
         log.warning("pass.failed", failures=failures, said=error.message, hint=error.hint, kind=type(error).__name__)
         self._settled = None
-        self._show(failure=error.message, hint=error.hint, failures=failures, looked=self._means.clock.now())
+        self._show(error, failures=failures)
         return backoff(failures, self._means.rhythm, self._means.chance.uniform(0.0, 1.0))
 
     def stumbled(self, error: Exception) -> float:
@@ -236,8 +301,11 @@ class Loop:
             ControllerError(message, hint="Please report it, with the line of the log that says where.")
         )
 
-    def _show(self, **changes: object) -> None:
-        self.view = replace(self.view, **changes)  # type: ignore[arg-type] # fields of View
+    def _show(self, fault: ControllerError | None = None, failures: int = 0, **changes: object) -> None:
+        """What was looked at just now, and what went wrong with it."""
+        failure, hint = (fault.message, fault.hint) if fault else ("", "")
+        looked = {"failure": failure, "hint": hint, "failures": failures, "looked": self._means.clock.now()}
+        self.view = replace(self.view, **looked, **changes)  # type: ignore[arg-type] # fields of View
 
     async def _opened(self) -> Session:
         if self._session is None or self._reopen or self._session.where != self._means.opening.location():
@@ -246,14 +314,15 @@ class Loop:
 
     async def _opened_again(self) -> Session:
         """The ports as the settings now ask for them."""
-        await self._leave()
+        await self.close()
         self._reopen, self._settled, self._done_tip = False, None, ""
         self._session = session = await open_session(self._means, self._reporter, self._failures)
         session.fence.ending = self.triggers.over
         log.info("ports.opened", following=self.view.following, providers=sorted(session.ports.providers))
         return session
 
-    async def _leave(self) -> None:
+    async def close(self) -> None:
+        """Give the lease back and let go of the ports; `run` does so at its end."""
         await self._release()
         session, self._session = self._session, None
         if session is not None:

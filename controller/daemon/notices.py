@@ -103,15 +103,6 @@ _LIMITS: Final = ClientLimits(deadline=15.0, connect=5.0, tries=3, requests_per_
 _LONGEST_URL: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Where notices go. ``url`` is as good as a password and shown nowhere."""
-
-    url: str
-    form: NoticeFormat = NoticeFormat.JSON
-    only: NoticeFilter = NoticeFilter.ALL
-
-
 def read_url(path: Path) -> str:
     """The address in a file; what is in it is kept out of every log. Raises `ControllerError`."""
     try:
@@ -128,11 +119,21 @@ def read_url(path: Path) -> str:
 class Notifier:
     """Gives notices one after the other, in their order."""
 
-    def __init__(self, wish: Wish, clock: Clock, chance: Chance) -> None:
-        """Raises `Rejected` for an address that is neither https nor on this machine."""
-        parts = urlsplit(wish.url)
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        chance: Chance,
+        form: NoticeFormat = NoticeFormat.JSON,
+        only: NoticeFilter = NoticeFilter.ALL,
+    ) -> None:
+        """To ``url``, which is as good as a password and shown nowhere.
+
+        Raises `Rejected` for an address that is neither https nor on this machine.
+        """
+        parts = urlsplit(url)
         timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
-        self._wish = wish
+        self._form, self._only = form, only
         self._path, self._query = parts.path or "/", dict(parse_qsl(parts.query))
         self._rest = Rest(f"{parts.scheme}://{parts.netloc}", NoAuth(), _LIMITS, None, timing)
         self._waiting: asyncio.Queue[Notice] = asyncio.Queue(_MOST_WAITING)
@@ -140,7 +141,7 @@ class Notifier:
     def put(self, notices: tuple[Notice, ...]) -> None:
         """Take them for giving; where too many wait already the newest are dropped, and the log says so."""
         for notice in notices:
-            if self._wish.only is NoticeFilter.PROBLEMS and notice.grade is not Grade.PROBLEM:
+            if self._only is NoticeFilter.PROBLEMS and notice.grade is not Grade.PROBLEM:
                 continue
             try:
                 self._waiting.put_nowait(notice)
@@ -156,7 +157,7 @@ class Notifier:
             await self._rest.close()
 
     async def _give(self, notice: Notice) -> None:
-        body = as_body(notice, self._wish.form)
+        body = as_body(notice, self._form)
         try:
             await self._rest.request("POST", self._path, self._query, body, repeat=Repeat.HARMLESS)
         except Rejected as error:
@@ -178,14 +179,6 @@ def as_body(notice: Notice, form: NoticeFormat) -> JSON:
             return {"text": f"{sign} {line}"}
         case NoticeFormat.JSON:
             where: dict[str, JSON] = {"repository": notice.repository} if notice.repository else {}
-            return {
-                "schemaVersion": 1,
-                **where,
-                "severity": notice.grade,
-                "name": notice.name,
-                "event": notice.event,
-                "reason": notice.reason,
-                "message": notice.message,
-                "model": notice.model,
-                "revision": notice.revision,
-            }
+            names = ("name", "event", "reason", "message", "model", "revision")
+            told = {name: getattr(notice, name) for name in names}
+            return {"schemaVersion": 1, **where, "severity": notice.grade, **told}

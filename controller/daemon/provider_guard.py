@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.daemon.lease import Fence
+from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Rhythm, backoff
-from controller.daemon.web.metrics import Metrics
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, Transient
 from controller.ports import (
     Chance,

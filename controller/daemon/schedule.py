@@ -1,15 +1,18 @@
-"""What was seen, and when, to when to look again."""
+"""What was seen, and when, to when to look again; triggers, any number of them, to one pass at a time."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 from controller.engine.reconcile import Pass
 from controller.engine.snapshot import observe, wanted
 from controller.plan.actions import Done, Held, Hold, Nothing, Outcome
-from controller.ports import ObserveRequest, Ports
+from controller.ports import Clock, ObserveRequest, Ports
 from controller.state.observed import Observed, Progress
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
@@ -102,6 +105,75 @@ def hold_off(last_pass: float | None, first: float, last: float, now: float) -> 
     if last_pass is None or first - last_pass >= _QUIET:
         return 0.0
     return max(0.0, min(last + _QUIET, first + _LONGEST_STORM) - now)
+
+
+class Cause(StrEnum):
+    """Why a pass begins. It decides nothing: every pass looks at everything."""
+
+    START = "start"
+    FILES = "files"
+    REMOTE = "remote"
+    WEBHOOK = "webhook"
+    TIME = "time"
+    RELOAD = "reload"
+
+
+# What can come in storms. A pass that one of these began holds those after it off until they cease.
+_EVENTS = frozenset({Cause.FILES, Cause.REMOTE, Cause.WEBHOOK})
+
+
+class Triggers:
+    """A debouncer: fired from anywhere in the loop's thread; waited for by one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._fired = asyncio.Event()
+        self._causes: set[Cause] = set()
+        self._first = self._last = 0.0
+        self._began: float | None = None
+        self._ended = asyncio.Event()
+
+    def fire(self, cause: Cause) -> None:
+        """Ask for a pass. Those before it begins are one."""
+        self._last = self._clock.monotonic()
+        if not self._fired.is_set():
+            self._first = self._last
+        self._causes.add(cause)
+        self._fired.set()
+
+    def end(self) -> None:
+        """No pass is waited for any more."""
+        self._ended.set()
+        self._fired.set()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._ended.is_set()
+
+    async def wait(self, until: float) -> frozenset[Cause]:
+        """The causes of the next pass, when it may begin; at ``until`` (monotonic seconds) it begins by itself.
+
+        None where there is to be no pass any more.
+        """
+        try:
+            async with asyncio.timeout(max(0.0, until - self._clock.monotonic())):
+                await self._fired.wait()
+        except TimeoutError:
+            self.fire(Cause.TIME)
+        while not self._ended.is_set() and (pause := self._pause()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), pause)
+        if not self._causes.isdisjoint(_EVENTS):
+            self._began = self._clock.monotonic()
+        causes, self._causes = frozenset(self._causes), set()
+        self._fired.clear()
+        return frozenset() if self.over else causes
+
+    def _pause(self) -> float:
+        if self._causes.isdisjoint(_EVENTS):
+            return 0.0
+        return hold_off(self._began, self._first, self._last, self._clock.monotonic())
 
 
 def is_settled(outcomes: Iterable[Outcome], records: Mapping[str, Record]) -> bool:

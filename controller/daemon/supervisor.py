@@ -8,16 +8,15 @@ import signal
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from controller.daemon.loop import Loop
-from controller.daemon.session import Means
-from controller.daemon.triggers import Cause, Triggers
-from controller.source.watch import Watched, watch
+from controller.daemon.schedule import Cause
+from controller.source.watch import watch
 
 log = structlog.stdlib.get_logger("gitune")
 
@@ -26,41 +25,20 @@ _APART: Final = 0.05  # seconds between the first passes of several repositories
 _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """One repository: what is followed and how it wakes. ``name`` is "" where it is the only one.
-
-    ``watched`` None: nothing on this machine tells, only time does. ``full_name`` is what a forge calls it
-    (``owner/name``), "" where that is not known.
-    """
-
-    means: Means
-    following: str
-    watched: Watched | None
-    name: str = ""
-    full_name: str = ""
-
-
 Beside = Callable[[Sequence[Loop]], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Supervised:
-    """``beside`` are the coroutines that run as long as the loops do: the server, the notices."""
+async def supervise(loops: Sequence[Loop], beside: Sequence[Beside] = ()) -> int:
+    """Follow until SIGTERM or SIGINT, or until something beside the loops fails; the exit code.
 
-    followed: tuple[Followed, ...]
-    beside: tuple[Beside, ...] = ()
-
-
-async def supervise(life: Supervised) -> int:
-    """Follow until SIGTERM or SIGINT, or until something beside the loops fails; the exit code."""
-    loops = [_loop(one) for one in life.followed]
+    What is ``beside`` them runs as long as they do: the server, the notices.
+    """
     passes = [asyncio.create_task(_kept(loop, number * _APART)) for number, loop in enumerate(loops)]
-    others = [asyncio.create_task(beside(loops)) for beside in life.beside]
+    others = [asyncio.create_task(task(loops)) for task in beside]
     others += [
-        asyncio.create_task(watch(one.watched, _on_change(loop)))
-        for one, loop in zip(life.followed, loops, strict=True)
-        if one.watched is not None
+        asyncio.create_task(watch(loop.watched, partial(loop.triggers.fire, Cause.FILES)))
+        for loop in loops
+        if loop.watched is not None
     ]
     ended = asyncio.Event()
     with _signals(ended, loops):
@@ -73,14 +51,6 @@ async def supervise(life: Supervised) -> int:
             for task in (*passes, *others):
                 task.cancel()
             await asyncio.gather(*passes, *others, return_exceptions=True)
-
-
-def _loop(one: Followed) -> Loop:
-    return Loop(one.means, Triggers(one.means.clock), one.following, one.name, one.full_name)
-
-
-def _on_change(loop: Loop) -> Callable[[], None]:
-    return lambda: loop.triggers.fire(Cause.FILES)
 
 
 async def _kept(loop: Loop, wait: float) -> None:

@@ -8,9 +8,10 @@ from datetime import datetime
 from types import MappingProxyType
 
 from controller.errors import Problem
-from controller.plan.actions import Outcome, Plan
+from controller.plan.actions import Held, Hold, Outcome, Plan
 from controller.plan.world import slot_provider
 from controller.state.observed import Observed
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 
 _UNREADY_AFTER = 3  # failed passes in a row
@@ -68,3 +69,10 @@ class StatusView:
     def is_ready(self) -> bool:
         """Whether a whole pass was made, and the last few did not all fail."""
         return (self.passed is not None or bool(self.standby)) and self.failures < _UNREADY_AFTER
+
+
+def hold_of(outcome: Outcome) -> Reason | None:
+    """Why it is held; None where it is not."""
+    if isinstance(outcome, Held):
+        return outcome.reason
+    return outcome.action.reason if isinstance(outcome.action, Hold) else None

@@ -7,11 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from controller.daemon.lease import CellLease, Lease
-from controller.daemon.loop import Loop, Turn
-from controller.daemon.schedule import Rhythm
-from controller.daemon.session import Means
-from controller.daemon.triggers import Cause, Triggers
-from controller.daemon.web.metrics import Metrics
+from controller.daemon.loop import Loop, Means, Turn
+from controller.daemon.metrics import Metrics
+from controller.daemon.schedule import Cause, Rhythm
 from controller.errors import RevisionConflict
 from controller.ports import Opened, Ports, Reporter
 from controller.settings import Settings
@@ -69,7 +67,7 @@ class Household:
         self._chance = chance
         self.metrics = Metrics()
         means = Means(self, self.clock, chance, Rhythm(), self.metrics, lambda *pair: self.told.append(pair))
-        self.loop = Loop(means, Triggers(self.clock), "here")
+        self.loop = Loop(means, "here")
 
     @asynccontextmanager
     async def open(self, reporter: Reporter) -> AsyncIterator[Opened]:

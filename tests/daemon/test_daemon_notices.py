@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.daemon.choices import NoticeFilter, NoticeFormat
-from controller.daemon.notices import Grade, Notice, Notifier, Wish, as_body, notices, read_url
+from controller.daemon.notices import Grade, Notice, Notifier, as_body, notices, read_url
 from controller.errors import ControllerError, Rejected
 from controller.rest import redact
 from controller.state.conditions import Condition, ConditionType, Truth
@@ -115,7 +115,7 @@ async def test_notices_are_posted_to_the_address_in_the_file(
 ) -> None:
     file = tmp_path / "url"
     file.write_text(f"http://127.0.0.1:{post.server_address[1]}/services/T0/very-secret-path?x=1\n")
-    notifier = Notifier(Wish(read_url(file), NoticeFormat.SLACK, only), SystemClock(), SystemChance())
+    notifier = Notifier(read_url(file), SystemClock(), SystemChance(), NoticeFormat.SLACK, only)
     task = asyncio.create_task(notifier.run())
     notifier.put((NOTICE, Notice(Grade.GOOD, "numbers", "serves", Reason.UP_TO_DATE, "")))
     taken: list[tuple[str, object]] = post.taken  # type: ignore[attr-defined] # as above
@@ -154,7 +154,7 @@ async def test_the_log_says_given_only_of_what_was_taken(script: bytes, event: s
 
 def test_a_notice_that_nobody_takes_stops_nothing() -> None:
     async def given() -> None:
-        notifier = Notifier(Wish("http://127.0.0.1:1/x"), SystemClock(), SystemChance())
+        notifier = Notifier("http://127.0.0.1:1/x", SystemClock(), SystemChance())
         for _ in range(300):
             notifier.put((NOTICE,))
         task = asyncio.create_task(notifier.run())
@@ -175,4 +175,4 @@ def test_a_file_without_an_address_is_refused(tmp_path: Path, text: str) -> None
 
 def test_an_address_in_the_clear_to_another_machine_is_refused() -> None:
     with pytest.raises(Rejected):
-        Notifier(Wish("http://example.com/x"), SystemClock(), SystemChance())
+        Notifier("http://example.com/x", SystemClock(), SystemChance())

@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 from controller.cli.main import run
 from controller.daemon.choices import NoticeFormat
 from controller.daemon.loop import Loop
+from controller.daemon.metrics import Gathered, Metrics
 from controller.daemon.notices import Grade, Notice, as_body
-from controller.daemon.supervisor import Followed, Supervised, supervise
+from controller.daemon.supervisor import supervise
 from controller.daemon.view import StatusView
 from controller.daemon.web.html import overview_html
-from controller.daemon.web.metrics import Gathered, Metrics
 from controller.daemon.web.webhook import repository_of
 from controller.git.location import full_name
 from controller.testing.clock import START
@@ -206,9 +206,9 @@ async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again() ->
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.Event().wait()
 
-    followed = tuple(Followed(h.loop._means, h.who, None, h.who) for h in (broken, well))
+    followed = tuple(Loop(h.loop._means, h.who, name=h.who) for h in (broken, well))
     with capture_logs() as said:
-        assert await asyncio.wait_for(supervise(Supervised(followed, (look,))), 20) == 0
+        assert await asyncio.wait_for(supervise(followed, (look,)), 20) == 0
     assert [loop.view.name for loop in loops] == ["one", "two"]
     assert broken.faults == 0
     (first, *_) = [event for event in said if event["event"] == "repository.failed"]
@@ -219,7 +219,7 @@ async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again() ->
 async def test_what_nobody_foresaw_ends_a_daemon_that_has_one() -> None:
     broken = Faulty()
     with pytest.raises(ZeroDivisionError):
-        await supervise(Supervised((Followed(broken.loop._means, "here", None),)))
+        await supervise((Loop(broken.loop._means, "here"),))
 
 
 def test_numbers_of_several_are_one_family_each() -> None:

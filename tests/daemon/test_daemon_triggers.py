@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from controller.daemon.triggers import Cause, Triggers
+from controller.daemon.schedule import Cause, Triggers
 from controller.system import SystemClock
 
 

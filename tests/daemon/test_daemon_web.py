@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller.daemon.loop import Loop
-from controller.daemon.triggers import Cause
+from controller.daemon.schedule import Cause
 from controller.daemon.view import StatusView
 from controller.daemon.web.html import MOST_MODELS, index_html, model_html
 from controller.daemon.web.server import ListenAddress, Web, parse_address

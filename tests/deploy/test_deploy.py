@@ -12,7 +12,7 @@ import pytest
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT
 from ruamel.yaml import YAML
 
-from controller.daemon.web.metrics import Metrics
+from controller.daemon.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -9,14 +9,14 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from controller.daemon.view import StatusView
+from controller.daemon.view import StatusView, hold_of
 from controller.errors import Severity
-from controller.plan.actions import Action, Held, Hold, Nothing, Outcome
+from controller.plan.actions import Action, Hold, Nothing, Outcome
 from controller.report.escape import terminal
-from controller.report.formatting import duration, figure, short
+from controller.report.formatting import duration, fields_of, figure, short
 from controller.report.model_state import StateWord, latest_run, state_of
 from controller.report.phrases import permission, price, summary, training
-from controller.state.reasons import Reason, traits_of
+from controller.state.reasons import traits_of
 from controller.state.recorded import Record, Run, RunOutcome
 
 MOST_MODELS: Final = 200  # on one page; what needs a person comes first
@@ -45,13 +45,12 @@ class Card:
     """One model as the page shows it. ``share`` is progress in percent, None where nothing tunes."""
 
     record: Record
-    word: str
+    word: StateWord
     reason: str
     message: str
     way_out: str
     run: Run | None
     share: int | None
-    is_stalled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,8 @@ class RepositoryRow:
 
 def index_html(view: StatusView, now: datetime) -> str:
     """The page of all models, at most `MOST_MODELS` of them."""
-    cards = sorted((_card(record, view.outcomes) for record in view.records.values()), key=_worst_first)
+    cards = [_card(record, view.outcomes) for record in view.records.values()]
+    cards.sort(key=lambda card: (_ORDER[card.word], card.record.name))
     counts = {word: sum(card.word == word for card in cards) for word in StateWord}
     return _templates.get_template("index.html").render(
         view=view,
@@ -108,28 +108,17 @@ def model_html(view: StatusView, name: str) -> str | None:
     return _templates.get_template("model.html").render(view=view, card=card, runs=tuple(reversed(record.runs)))
 
 
-def _worst_first(card: Card) -> tuple[int, str]:
-    return _ORDER[StateWord(card.word)], card.record.name
-
-
 def _card(record: Record, outcomes: Iterable[Outcome]) -> Card:
     stands, run = state_of(record), latest_run(record)
-    hold = next((o for o in outcomes if o.action.name == record.name and _reason(o) is not None), None)
-    reason = stands.reason or (str(_reason(hold)) if hold else "")
+    hold = next((o for o in outcomes if o.action.name == record.name and hold_of(o) is not None), None)
+    reason = stands.reason or (str(hold_of(hold)) if hold else "")
     tunes = run is not None and run.outcome is RunOutcome.TUNING
     share = _share(run) if run is not None and tunes else None
-    stalled = stands.word is StateWord.STALLED
-    return Card(record, str(stands.word), reason, stands.message, traits_of(reason).way_out, run, share, stalled)
+    return Card(record, stands.word, reason, stands.message, traits_of(reason).way_out, run, share)
 
 
 def _share(run: Run) -> int:
     return int(100 * min(1.0, run.completed_steps / run.total_steps)) if run.total_steps else 0
-
-
-def _reason(outcome: Outcome) -> Reason | None:
-    if isinstance(outcome, Held):
-        return outcome.reason
-    return outcome.action.reason if isinstance(outcome.action, Hold) else None
 
 
 def _plan(view: StatusView) -> Mapping[str, object] | None:
@@ -148,10 +137,7 @@ def _plan(view: StatusView) -> Mapping[str, object] | None:
 def _row(action: Action) -> Mapping[str, object]:
     says = " · ".join(part for part in (training(action), price(action)) if part)
     return {
-        "word": action.word,
-        "name": action.name,
-        "reason": str(action.reason),
-        "message": action.message,
+        **fields_of(action, "word", "name", "reason", "message"),
         "says": says,
         "way_out": action.reason.traits.way_out if isinstance(action, Hold) else "",
         "person": isinstance(action, Hold) and action.reason.traits.needs_person,

@@ -1,32 +1,57 @@
-"""Loops to a server that answers for them, with bounds on whoever asks."""
+"""Loops to a server that answers for them: pages, health, numbers and a door for webhooks, with bounds on who asks."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.resources import files
 from typing import Any, Final
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from controller.daemon.loop import Loop
-from controller.daemon.web.routes import Served, make_app
-from controller.daemon.web.webhook import Deliveries
+from controller.daemon.metrics import CONTENT_TYPE, Gathered
+from controller.daemon.schedule import Cause
+from controller.daemon.web.html import index_html, model_html, overview_html
+from controller.daemon.web.webhook import LARGEST, Deliveries, DeliveryVerdict, repository_of
 from controller.errors import ControllerError
 from controller.ports import Clock
-from controller.rest import is_loopback
+from controller.report.charts import curve_svg
+from controller.report.model_state import latest_run
+from controller.rest import is_loopback, redact
 
 log = structlog.stdlib.get_logger("gitune")
 
 _LONGEST_CONNECTION: Final = 30.0  # seconds: nobody who dawdles keeps a place for longer
 _PLACES: Final = 100
 _LARGEST_HEAD: Final = 16 * 1024
+_BODY_SECONDS: Final = 10.0
+_SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+_PAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+_PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a curve brings its own two schemes
+_STATIC: Final = {"style.css": "text/css", "refresh.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +159,185 @@ def _config(app: ASGIApp, address: ListenAddress) -> uvicorn.Config:
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is answered for: one loop, or several that each have a name. ``deliveries`` None: no door for webhooks.
+
+    ``hosts`` are the names that a request may be for: on loopback only those of this machine, against pages that rebind
+    a name.
+    """
+
+    loops: tuple[Loop, ...]
+    clock: Clock
+    deliveries: Deliveries | None = None
+    hosts: tuple[str, ...] = ("*",)
+
+
+def make_app(served: Served) -> ASGIApp:
+    """The application."""
+    return Starlette(
+        routes=list(_routes(served)),
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(served.hosts)), Middleware(_Headers)],
+    )
+
+
+def _routes(served: Served) -> Iterator[Route]:
+    if not _is_one(served):
+        yield Route("/", _page(lambda _: overview_html([one.view for one in served.loops], served.clock.now())))
+    for loop in served.loops:
+        yield from _pages(served, loop)
+    yield Route("/static/{name}", _static)
+    yield Route("/healthz", _health(served))
+    yield Route("/readyz", _readiness(served))
+    yield Route("/metrics", _numbers(served))
+    if served.deliveries is not None:
+        yield Route("/webhooks/github", _webhook(served, served.deliveries), methods=["POST"])
+
+
+def _is_one(served: Served) -> bool:
+    return all(not loop.view.name for loop in served.loops)
+
+
+def _pages(served: Served, loop: Loop) -> Iterator[Route]:
+    """What is shown of one repository, below its own path where there are several."""
+    base = loop.view.base
+    yield Route(f"{base}/", _page(lambda _: index_html(loop.view, served.clock.now())))
+    yield Route(f"{base}/models/{{name}}", _page(lambda request: model_html(loop.view, request.path_params["name"])))
+    yield Route(f"{base}/curves/{{name}}.svg", _curve(loop))
+    if base:
+        yield Route(f"{base}/readyz", _readiness(Served((loop,), served.clock)))
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _page(paint: Callable[[Request], str | None]) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        html = paint(request)
+        if html is None:
+            return PlainTextResponse("not found\n", 404)
+        headers = {"content-security-policy": _PAGE_POLICY}
+        return Response(redact(html), media_type="text/html", headers=headers)
+
+    return answer
+
+
+def _curve(loop: Loop) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        record = loop.view.records.get(request.path_params["name"])
+        run = latest_run(record) if record else None
+        if run is None:
+            return PlainTextResponse("not found\n", 404)
+        # The page names a curve by the number of its points, so one that is kept for a while is never an old one.
+        headers = {"content-security-policy": _PICTURE_POLICY, "cache-control": "private, max-age=300"}
+        return Response(curve_svg(run), media_type="image/svg+xml", headers=headers)
+
+    return answer
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _STATIC:
+        return PlainTextResponse("not found\n", 404)
+    content = files("controller.daemon.web").joinpath("page", "static", name).read_bytes()
+    return Response(content, media_type=_STATIC[name], headers={"content-security-policy": _PAGE_POLICY})
+
+
+def _health(served: Served) -> Endpoint:
+    async def answer(_: Request) -> Response:
+        stuck = [loop.view.name for loop in served.loops if not loop.is_alive()]
+        said = f"no pass has ended for too long {' '.join(stuck)}".strip() if stuck else "ok"
+        return PlainTextResponse(f"{said}\n", 503 if stuck else 200)
+
+    return answer
+
+
+def _readiness(served: Served) -> Endpoint:
+    """Of several: ready when each was looked at and one is well, so that a broken one takes nothing from the others."""
+
+    async def answer(_: Request) -> Response:
+        views = [loop.view for loop in served.loops]
+        ready = any(view.is_ready for view in views) and all(view.looked or view.is_ready for view in views)
+        said = [f"{view.name} {_word(ready=view.is_ready)}".strip() for view in views]
+        lines = said if len(views) == 1 else [_word(ready=ready), *said]
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if ready else 503)
+
+    return answer
+
+
+def _word(*, ready: bool) -> str:
+    return "ready" if ready else "not ready"
+
+
+def _numbers(served: Served) -> Endpoint:
+    async def answer(_: Request) -> Response:
+        for loop in served.loops:
+            loop.metrics.unreconciled(loop.age())
+        if _is_one(served):
+            text = served.loops[0].metrics.text()
+        else:
+            text = Gathered({loop.view.name: loop.metrics for loop in served.loops}).text()
+        return Response(text, headers={"content-type": CONTENT_TYPE})
+
+    return answer
+
+
+def _webhook(served: Served, deliveries: Deliveries) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        verdict, body = await _judged(request, deliveries, served.clock.monotonic())
+        if verdict is DeliveryVerdict.WAKES:
+            for loop in _meant(served, body):
+                loop.triggers.fire(Cause.WEBHOOK)
+        elif verdict is not DeliveryVerdict.KNOWN:
+            log.warning("webhook.refused", verdict=verdict.name.lower())
+        return JSONResponse({"verdict": verdict.name.lower()}, verdict.value)
+
+    return answer
+
+
+def _meant(served: Served, body: bytes) -> tuple[Loop, ...]:
+    """The loops whose repository a delivery names. One of which that cannot be told is woken: it costs time alone."""
+    if _is_one(served):
+        return served.loops
+    named = repository_of(body).lower()
+    return tuple(one for one in served.loops if not named or not one.full_name or one.full_name.lower() == named)
+
+
+async def _judged(request: Request, deliveries: Deliveries, now: float) -> tuple[DeliveryVerdict, bytes]:
+    """What becomes of a request, and its body where its signature was right."""
+    if not deliveries.admit(now):
+        return DeliveryVerdict.TOO_MANY, b""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit():
+        return DeliveryVerdict.MALFORMED, b""
+    if int(length) > LARGEST:
+        return DeliveryVerdict.TOO_LARGE, b""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    return DeliveryVerdict.TOO_LARGE, b""
+    except (TimeoutError, ClientDisconnect):
+        return DeliveryVerdict.MALFORMED, b""
+    return deliveries.judge(request.headers, bytes(body)), bytes(body)
+
+
+class _Headers:
+    """The headers every answer carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}
+                message["headers"] = [*given, *((name, value) for name, value in _SECURITY if name not in names)]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 
-from controller.plan.actions import Held, Hold, Outcome
+from controller.daemon.view import hold_of
+from controller.plan.actions import Outcome
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 
@@ -123,14 +124,8 @@ class Metrics:
 
     def held(self, outcomes: Iterable[Outcome]) -> None:
         """The holds of the last pass; a reason that is over goes to 0."""
-        reasons = [reason for outcome in outcomes if (reason := _hold(outcome)) is not None]
+        reasons = [reason for outcome in outcomes if (reason := hold_of(outcome)) is not None]
         for reason in Reason:
             count = reasons.count(reason)
             if count or self._registry.get_sample_value("gitune_holds", {"reason": reason}) is not None:
                 self._holds.labels(reason).set(count)
-
-
-def _hold(outcome: Outcome) -> Reason | None:
-    if isinstance(outcome, Held):
-        return outcome.reason
-    return outcome.action.reason if isinstance(outcome.action, Hold) else None
