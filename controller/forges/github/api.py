@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
+from controller.forges.github.fields import text
 from controller.rest import (
-    JSON,
     BadBody,
     Dialect,
     RawResponse,
@@ -35,14 +35,14 @@ class Token:
 
     async def headers(self, *, fresh: bool = False) -> Mapping[str, str]:  # noqa: ARG002 - a token does not renew
         """The headers that every request bears. Raises `Rejected` for a token that cannot stand in one."""
-        text = self._token.reveal().strip()
-        if not text or not text.isascii() or not text.isprintable() or " " in text:
+        token = self._token.reveal().strip()
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise Rejected(
                 "the GitHub token is empty or not a token", kind=RejectedKind.UNAUTHENTICATED, hint=self.hint
             )
         return {
             "accept": "application/vnd.github+json",
-            "authorization": f"Bearer {text}",
+            "authorization": f"Bearer {token}",
             "x-github-api-version": VERSION,
         }
 
@@ -103,11 +103,9 @@ def _hint(answer: RawResponse, asked: RequestFacts) -> str:
 
 def _message(answer: RawResponse) -> str:
     try:
-        parsed: JSON = parse_json(answer.body)
+        return said(text(parse_json(answer.body), "message"))
     except BadBody:
         return ""
-    text = parsed.get("message") if isinstance(parsed, Mapping) else None
-    return said(text) if isinstance(text, str) else ""
 
 
 DIALECT = Dialect(refuse, request_ids=("x-request-id", "x-github-request-id"))

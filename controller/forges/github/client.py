@@ -158,14 +158,14 @@ class GitHub:
 
     async def create_comment(self, pull: int, said: Said) -> Comment:
         """Say something new, at most once; a rate limit that opens soon is waited for, since nothing was said then."""
-        path, body = f"{self._path}/issues/{pull}/comments", joined(said)
+        call = "POST", f"{self._path}/issues/{pull}/comments", {"body": joined(said)}, Repeat.ONCE
         try:
-            return _comment(await self._send("POST", path, {"body": body}, Repeat.ONCE))
+            return _comment(await self._send(*call))
         except CodeHostError as error:
             if error.lost or error.retry_after is None or error.retry_after > _PATIENCE:
                 raise
             await self._timing.sleep(max(1.0, error.retry_after))
-        return _comment(await self._send("POST", path, {"body": body}, Repeat.ONCE))
+        return _comment(await self._send(*call))
 
     async def edit_comment(self, comment: int, said: Said) -> Comment:
         """Put another text in its place."""
@@ -189,9 +189,8 @@ class GitHub:
         """Whether somebody may push. A login no person can have may not."""
         if not _LOGIN.fullmatch(login):
             return False
-        return (
-            text(await self._get_if_there(f"{self._path}/collaborators/{login}/permission"), "permission") in _WRITERS
-        )
+        found = await self._get_if_there(f"{self._path}/collaborators/{login}/permission")
+        return text(found, "permission") in _WRITERS
 
     async def begin(self, check: str, head: str) -> bool:
         """Show that a check is being made; False where GitHub says that this token may not write."""
@@ -227,11 +226,8 @@ class GitHub:
 
     async def set_status(self, commit: str, status: CommitStatus) -> None:
         """Show a line beside a commit."""
-        body = {
-            "state": _STATES[status.state],
-            "context": status.context,
-            "description": status.description[:_DESCRIPTION],
-        }
+        description = status.description[:_DESCRIPTION]
+        body: JSON = {"state": _STATES[status.state], "context": status.context, "description": description}
         await self._send("POST", f"{self._path}/statuses/{_checked(commit)}", body, Repeat.HARMLESS)
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from controller.forges.github.fields import flag, number, text
+from controller.forges.github.fields import at, flag, number, text
 from controller.rest import JSON
 
 
@@ -21,23 +21,18 @@ class PullRequest:
     base: str
     base_branch: str
     is_fork: bool
-    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
     """A branch moved. ``branch`` is "" for a tag."""
 
-    commit: str
     branch: str
-    default_branch: str
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A schedule, or a person who started the workflow by hand (``by_hand``)."""
-
-    by_hand: bool = False
+    """A schedule, or somebody who started the workflow by hand or by the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +49,10 @@ class Commented:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """Another workflow's run ended: ``id``, the commit it ran on, and the event that had started it."""
+    """Another workflow's run ended: the commit it ran on, the event that had started it, whose repository it is in."""
 
-    id: int
     head: str
     event: str
-    head_branch: str
     head_repository: str
 
 
@@ -85,10 +78,8 @@ def parse_event(name: str, payload: JSON) -> Event:
             return _pull_request(name, payload)
         case "push":
             return _push(name, payload)
-        case "schedule":
+        case "schedule" | "workflow_dispatch" | "repository_dispatch":
             return Timer()
-        case "workflow_dispatch" | "repository_dispatch":
-            return Timer(by_hand=name == "workflow_dispatch")
         case "issue_comment":
             return _said(name, payload)
         case "workflow_run":
@@ -98,30 +89,27 @@ def parse_event(name: str, payload: JSON) -> Event:
 
 
 def _pull_request(name: str, payload: JSON) -> Event:
-    found = number(payload, "pull_request", "number") or number(payload, "number")
-    head = text(payload, "pull_request", "head", "sha")
+    pull = at(payload, "pull_request")
+    found, head = number(pull, "number") or number(payload, "number"), text(pull, "head", "sha")
     if not found or not head:
         return Other(name)
-    theirs = text(payload, "pull_request", "head", "repo", "full_name")
-    ours = text(payload, "repository", "full_name") or text(payload, "pull_request", "base", "repo", "full_name")
+    theirs = text(pull, "head", "repo", "full_name")
+    ours = text(payload, "repository", "full_name") or text(pull, "base", "repo", "full_name")
     return PullRequest(
         number=found,
         action=text(payload, "action"),
         head=head,
-        base=text(payload, "pull_request", "base", "sha"),
-        base_branch=text(payload, "pull_request", "base", "ref"),
+        base=text(pull, "base", "sha"),
+        base_branch=text(pull, "base", "ref"),
         is_fork=not theirs or theirs.lower() != ours.lower(),
-        merged=flag(payload, "pull_request", "merged"),
     )
 
 
 def _push(name: str, payload: JSON) -> Event:
     ref = text(payload, "ref")
-    commit = text(payload, "after")
-    if not commit or flag(payload, "deleted"):
+    if not text(payload, "after") or flag(payload, "deleted"):
         return Other(name)
-    branch = ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
-    return Push(commit, branch, text(payload, "repository", "default_branch"))
+    return Push(ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else "")
 
 
 def _said(name: str, payload: JSON) -> Event:
@@ -140,14 +128,7 @@ def _said(name: str, payload: JSON) -> Event:
 
 
 def _run_ended(name: str, payload: JSON) -> Event:
-    run = number(payload, "workflow_run", "id")
-    head = text(payload, "workflow_run", "head_sha")
-    if not run or not head:
+    run = at(payload, "workflow_run")
+    if not number(run, "id") or not text(run, "head_sha"):
         return Other(name)
-    return RunEnded(
-        id=run,
-        head=head,
-        event=text(payload, "workflow_run", "event"),
-        head_branch=text(payload, "workflow_run", "head_branch"),
-        head_repository=text(payload, "workflow_run", "head_repository", "full_name"),
-    )
+    return RunEnded(text(run, "head_sha"), text(run, "event"), text(run, "head_repository", "full_name"))
