@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from controller.daemon.reporter import LogReporter
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
 from controller.forges.github.client import open_github
 from controller.git.layout import find_repository
@@ -24,6 +25,7 @@ from controller.specs.controller_loading import load_settings
 from controller.system import SystemChance, SystemClock
 
 _SETTINGS_LIMIT = 1 << 20  # bytes
+_LOG = LogReporter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,12 @@ async def _settings_bytes(where: Where, tree: Tree) -> tuple[bytes | None, str]:
 
 @asynccontextmanager
 async def open_ports(
-    where: Where, reporter: Reporter, environ: Mapping[str, str] = os.environ
+    where: Where, reporter: Reporter = _LOG, environ: Mapping[str, str] = os.environ
 ) -> AsyncIterator[Opened]:
-    """Every port, open; closed again at the end. Raises `ControllerError`; no request is sent here."""
+    """Every port, open; closed again at the end. Raises `ControllerError`; no request is sent here.
+
+    The engine tells the ``reporter`` what it does, by default the log.
+    """
     async with AsyncExitStack() as stack:
         source: Source = source_of(where, environ)
         stack.push_async_callback(source.close)

@@ -114,12 +114,12 @@ def serve(
     ] = None,
 ) -> int:
     """Run the embedded tuning API. Its URL is printed as one JSON line when it answers."""
-    from controller.cli import logs
+    from controller.cli.output import configure
     from controller.server.serve import CannotServe, ServeOptions
     from controller.server.serve import serve as run
     from controller.settings import home
 
-    logs.configure(asked)
+    configure(asked)
     store = data or home() / "serve"
     try:
         run(ServeOptions(data=store, host=host, port=port, api_key_file=api_key_file, idle_exit=idle_exit))

@@ -11,10 +11,9 @@ from typing import Final
 
 from rich.text import Text
 
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode, error_json, error_text, of_pass
 from controller.cli.options import ApplyOptions, GlobalOptions
-from controller.cli.output import Screen, Views
+from controller.cli.output import Screen, Views, begin
 from controller.cli.progress import following
 from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
@@ -72,9 +71,8 @@ _OFTEN, _SELDOM = 1.0, 10.0
 
 def apply(asked: GlobalOptions, options: ApplyOptions) -> int:
     """Carry it out and tell; the exit code is that of the last pass."""
-    logs.configure(asked)
+    screen = begin(asked)
     check(options)
-    screen = Screen(asked)
     try:
         if options.wait:
             with following(screen) as telling:
@@ -157,7 +155,7 @@ def _show_refusal(screen: Screen, refusal: Refused) -> int:
 
 def _tell_what_is_left(screen: Screen, world: World, done: Pass) -> None:
     if broken := unreadable(world):
-        screen.tell(Text.assemble(("error: ", "bold red"), terminal(listed(broken))))
+        screen.fail(listed(broken))
     for problem in world.desired.errors[:10]:
         screen.tell(Text(f"  {terminal(str(problem))}"))
     if names := waiting_on_people(done.outcomes):

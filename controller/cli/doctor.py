@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from controller import __version__
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Screen, Views
-from controller.daemon.reporter import LogReporter
+from controller.cli.output import Views, begin
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import check_writable, described
@@ -23,8 +23,7 @@ from controller.wiring import Where, open_ports
 
 def doctor(asked: GlobalOptions) -> int:
     """Show every check; exit 1 where one fails."""
-    logs.configure(asked)
-    screen = Screen(asked)
+    screen = begin(asked)
     with screen.waiting("looking at git, the ledger and the providers"):
         found = asyncio.run(_results(asked))
     screen.show(Views(lambda _: checks_table(found), lambda: checks_json(found), lambda: checks_markdown(found)))
@@ -33,21 +32,27 @@ def doctor(asked: GlobalOptions) -> int:
 
 async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
     python = f"Gitune {__version__} on Python {platform.python_version()}, {sys.platform}"
-    first = CheckResult("gitune", well=True, message=python)
+    found = [CheckResult("gitune", well=True, message=python)]
     try:
-        async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
-            checks = (_repository(opened), _ledger(opened), _providers(opened))
-            return (first, *[finding for check in checks for finding in await check])
+        async with open_ports(Where(asked.folder, asked.config)) as opened:
+            checks: dict[str, Callable[[], Awaitable[Iterable[CheckResult]]]] = {
+                "repository": partial(_repository, opened),
+                "ledger": partial(_ledger, opened),
+                **{f"provider {key}": provider.check for key, provider in opened.ports.providers.items()},
+            }
+            for subject, check in checks.items():
+                try:
+                    found.extend(await check())
+                except ControllerError as error:
+                    found.append(_failed(subject, error))
     except ControllerError as error:
-        return (first, _failed("repository", error))
+        found.append(_failed("repository", error))
+    return tuple(found)
 
 
 async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
-    try:
-        tree = await opened.ports.source.tree()
-        desired = await read_desired(tree, opened.settings, opened.ports.facts)
-    except ControllerError as error:
-        return (_failed("repository", error),)
+    tree = await opened.ports.source.tree()
+    desired = await read_desired(tree, opened.settings, opened.ports.facts)
     commit = f"commit {tree.revision}" if tree.revision else "the files on disk"
     whole = f"{commit}, known to providers as {opened.ports.instance}"
     specs = f"{counted(len(desired.names), 'name')}, {counts(desired.problems)}"
@@ -56,24 +61,11 @@ async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
 
 
 async def _ledger(opened: Opened) -> tuple[CheckResult, ...]:
-    try:
-        recorded = await opened.ports.ledger.load()
-        await check_writable(opened.ports.ledger)
-    except ControllerError as error:
-        return (_failed("ledger", error),)
+    recorded = await opened.ports.ledger.load()
+    await check_writable(opened.ports.ledger)
     where = described(opened.ports.ledger, opened.settings.ledger)
     state = f"{counted(len(recorded.records), 'model')} recorded" if recorded.records else "nothing recorded yet"
     return (CheckResult("ledger", well=True, message=f"{where}: {state}"),)
-
-
-async def _providers(opened: Opened) -> tuple[CheckResult, ...]:
-    found: list[CheckResult] = []
-    for key, provider in opened.ports.providers.items():
-        try:
-            found.extend(await provider.check())
-        except ControllerError as error:
-            found.append(_failed(f"provider {key}", error))
-    return tuple(found)
 
 
 def _failed(subject: str, error: ControllerError) -> CheckResult:

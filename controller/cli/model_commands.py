@@ -9,11 +9,9 @@ from typing import TypeVar
 
 from rich.text import Text
 
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions, Rows
-from controller.cli.output import Screen, Views
-from controller.daemon.reporter import LogReporter
+from controller.cli.output import Screen, Views, configure
 from controller.engine import commands
 from controller.errors import ControllerError
 from controller.ports import Opened
@@ -108,10 +106,10 @@ def _from_stdin() -> str:
 
 def _done(asked: GlobalOptions, act: Callable[[Opened], Awaitable[T]]) -> T:
     async def whole() -> T:
-        async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
+        async with open_ports(Where(asked.folder, asked.config)) as opened:
             return await act(opened)
 
-    logs.configure(asked)
+    configure(asked)
     return asyncio.run(whole())
 
 

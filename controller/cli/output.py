@@ -1,22 +1,28 @@
-"""Results and errors to stdout and stderr, in the format that was asked for."""
+"""Results to stdout in the format that was asked for; errors, and every library's log, to stderr without a secret."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from controller.cli.options import Format, GlobalOptions
+from controller.cli.options import Format, GlobalOptions, LogFormat
 from controller.report.escape import json_text, terminal
 from controller.rest import redact
 
 _UNFOLDED = 10_000  # nobody folds lines in a file or a pipe
 _LEAST_WIDTH = 20
+_LONGEST_LOG_LINE = 20_000
+# Their INFO lines show whole URLs, and nobody asked for their inner life.
+_CHATTY = ("httpx", "httpcore", "asyncio", "git", "google", "watchfiles", "uvicorn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,10 @@ class Screen:
         """A remark of one line, on stderr."""
         self.tell(Text.assemble(("note: ", "bold cyan"), terminal(message)))
 
+    def fail(self, message: str) -> None:
+        """What went wrong, in one line, on stderr."""
+        self.tell(Text.assemble(("error: ", "bold red"), terminal(message)))
+
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """A spinner on stderr while something may take longer than a second; nothing where that is no terminal."""
@@ -98,3 +108,68 @@ def rendered(target: Console, renderable: RenderableType) -> str:
     with target.capture() as captured:
         target.print(renderable)
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def begin(asked: GlobalOptions) -> Screen:
+    """The screen of a command whose log goes to stderr from now on."""
+    configure(asked)
+    return Screen(asked)
+
+
+def configure(asked: GlobalOptions) -> None:
+    """Send structlog and the standard library's logging to stderr, as one line an event.
+
+    Redaction is the last step of all, after every value has become text.
+    """
+    level = logging.DEBUG if asked.debug else logging.INFO if asked.verbose else logging.WARNING
+    before: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _renderer(asked.log_format or LogFormat.CONSOLE),
+                without_secrets,
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # A line that cannot be written is dropped: what is printed in its place quotes its arguments, past the redaction.
+    logging.raiseExceptions = False
+    logging.captureWarnings(capture=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def without_secrets(_logger: object, _method: str, line: MutableMapping[str, Any] | str) -> str:
+    """The finished line, as one line, without secrets and without anything a terminal would obey."""
+    return terminal(redact(str(line)), _LONGEST_LOG_LINE)
+
+
+def _renderer(form: LogFormat) -> structlog.typing.Processor:
+    match form:
+        case LogFormat.JSON:
+            return structlog.processors.JSONRenderer(ensure_ascii=True)
+        case LogFormat.CONSOLE:
+            return _plain
+
+
+def _plain(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """``time level event key=value …``."""
+    head = f"{event.pop('timestamp', '')} {event.pop('level', ''):<7} {event.pop('event', '')}"
+    event.pop("logger", None)
+    return " ".join([head, *(f"{key}={value!r}" for key, value in event.items())])

@@ -7,12 +7,10 @@ from dataclasses import replace
 
 from rich.text import Text
 
-from controller.cli import logs
 from controller.cli.exit_codes import of_plan
 from controller.cli.options import GlobalOptions, PlanOptions
-from controller.cli.output import Screen, Views
+from controller.cli.output import Screen, Views, begin
 from controller.cli.uncommitted import Against, Compared, compared, datasets
-from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
 from controller.plan.approval import only_new
@@ -26,8 +24,7 @@ from controller.wiring import Where, open_ports, source_of
 
 def plan(asked: GlobalOptions, options: PlanOptions) -> int:
     """Show the plan; the exit code says whether it could be made whole and, if asked, whether it changes anything."""
-    logs.configure(asked)
-    screen = Screen(asked)
+    screen = begin(asked)
     with screen.waiting("looking at the specs, the ledger and the providers"):
         shown, files = asyncio.run(_look(asked, options))
     made = shown.plan
@@ -48,7 +45,7 @@ def plan(asked: GlobalOptions, options: PlanOptions) -> int:
 async def _look(asked: GlobalOptions, options: PlanOptions) -> tuple[Preview, Compared]:
     # With a base the ports are those of its own gitune.yaml: a change must not choose the providers it is judged with.
     where = Where(asked.folder, asked.config, worktree=options.base is None, revision=options.base)
-    async with open_ports(where, LogReporter()) as opened:
+    async with open_ports(where) as opened:
         ask = preview_offline if options.offline else preview
         working = source_of(Where(asked.folder, worktree=True))
         try:
@@ -79,7 +76,7 @@ def _remark(screen: Screen, shown: Preview, files: Compared, options: PlanOption
     if found := shown.world.desired.problems:
         screen.note(f"{counts(found)}: `gitune validate` shows {'it' if len(found) == 1 else 'them'}")
     if broken := unreadable(shown.world):
-        screen.tell(Text.assemble(("error: ", "bold red"), terminal(listed(broken))))
+        screen.fail(listed(broken))
         _hints(screen, shown)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
@@ -47,7 +47,7 @@ class Bars(LogReporter):
     """A bar a run, with steps, loss and the time that is left."""
 
     def __init__(self, screen: Screen) -> None:
-        self._bars = Progress(
+        self.drawn = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[said]}", markup=False),
@@ -58,22 +58,13 @@ class Bars(LogReporter):
         self._tasks: dict[str, TaskID] = {}
         self._screen = screen
 
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._bars.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Leave the last picture, and the cursor below it."""
-        self._bars.stop()
-
     def ended(self, outcome: Outcome) -> None:
         """Print what became of it above the bars."""
         super().ended(outcome)
         if _is_news(outcome):
             line = outcome_text(outcome)
             line.plain = redact(line.plain)
-            self._bars.console.print(line)
+            self.drawn.console.print(line)
 
     def observed(self, model: RemoteModel) -> None:
         """Move its bar."""
@@ -81,13 +72,13 @@ class Bars(LogReporter):
         task = self._tasks.get(model.name)
         if task is None:
             label = terminal(model.name.rpartition("/")[2], 40)
-            task = self._tasks[model.name] = self._bars.add_task(label, total=None, said="")
+            task = self._tasks[model.name] = self.drawn.add_task(label, total=None, said="")
         tunes, done = model.state is RemoteState.CREATING, model.progress.completed_steps
         total = model.progress.total_steps or (
             None if tunes else max(done, 1)
         )  # a bar without an end would go on moving
         said = progress_words(model) if tunes else f"{model.state}, {progress_words(model)}"
-        self._bars.update(task, completed=done if tunes or done else total, total=total, said=said)
+        self.drawn.update(task, completed=done if tunes or done else total, total=total, said=said)
 
 
 class Remaining(ProgressColumn):
@@ -103,11 +94,17 @@ class Remaining(ProgressColumn):
         return Text(f"{duration(left)} left", "cyan")
 
 
-def following(screen: Screen) -> LogReporter | Lines | Bars:
+@contextmanager
+def following(screen: Screen) -> Iterator[LogReporter]:
     """The way to tell of runs that fits the format and the terminal."""
     if screen.format is not Format.TEXT:
-        return LogReporter()
-    return Bars(screen) if screen.err.is_terminal else Lines(screen)
+        yield LogReporter()
+    elif screen.err.is_terminal:
+        bars = Bars(screen)
+        with bars.drawn:  # leaves the last picture, and the cursor below it
+            yield bars
+    else:
+        yield Lines(screen)
 
 
 def _is_news(outcome: Outcome) -> bool:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions, RunOptions
+from controller.cli.output import configure
 from controller.daemon.choices import LeaseKind
 from controller.daemon.lease import CellLease, Lease, NoLease
 from controller.daemon.loop import Loop, Means
@@ -123,7 +123,7 @@ _OBJECT: Final = re.compile(r"(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0
 
 def run(asked: GlobalOptions, options: RunOptions) -> int:
     """Follow until a signal. Logs go to stderr, whatever ``--output`` says."""
-    logs.configure(replace(asked, verbose=True))
+    configure(replace(asked, verbose=True))
     with ExitStack() as stack:
         loops, beside = _life(asked, options, stack)
         stack.enter_context(tracing(os.environ))

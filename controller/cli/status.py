@@ -7,11 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Screen, Views
-from controller.daemon.reporter import LogReporter
+from controller.cli.output import Views, begin
 from controller.errors import ControllerError
 from controller.ledger.opening import open_ledger
 from controller.ports import Ledger, Opened
@@ -24,8 +22,7 @@ from controller.wiring import Where, open_ports
 
 def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
     """Show every model, or one with its runs and its curve."""
-    logs.configure(asked)
-    screen = Screen(asked)
+    screen = begin(asked)
     with screen.waiting("reading the ledger"):
         records = asyncio.run(_records(asked, offline=offline))
     if name is not None:
@@ -41,7 +38,7 @@ def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
 
 
 async def _records(asked: GlobalOptions, *, offline: bool) -> Mapping[str, Record]:
-    async with open_ports(Where(asked.folder, asked.config), LogReporter()) as opened:
+    async with open_ports(Where(asked.folder, asked.config)) as opened:
         ledger = _here(asked, opened) if offline else opened.ports.ledger
         return (await ledger.load()).records
 

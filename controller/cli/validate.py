@@ -10,10 +10,9 @@ from pathlib import Path
 from rich.console import Group
 from rich.text import Text
 
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Screen, Views
+from controller.cli.output import Views, begin
 from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid
@@ -41,8 +40,7 @@ class Validated:
 
 def validate(asked: GlobalOptions, paths: Sequence[Path]) -> int:
     """Show the problems of all specs, or of those below some paths and of their datasets."""
-    logs.configure(asked)
-    screen = Screen(asked)
+    screen = begin(asked)
     with screen.waiting("reading specs and datasets"):
         found = asyncio.run(_findings(asked, paths))
     screen.show(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -20,13 +18,6 @@ class LogReporter:
     """Log events only: for a daemon, and where a program reads a command's result. ``held`` is the level of a hold."""
 
     held = logging.INFO
-
-    def __enter__(self) -> Self:
-        """Nothing to open."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Nothing to close."""
 
     def started(self, action: Action) -> None:
         """An event, where something is about to be done."""

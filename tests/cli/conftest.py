@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from controller.cli.logs import configure
 from controller.cli.main import run
 from controller.cli.options import GlobalOptions
+from controller.cli.output import configure
 from tests.cli.running import Process, Ran, WriteSpec
 
 SPEC = """\

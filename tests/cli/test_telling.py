@@ -68,9 +68,10 @@ def test_a_terminal_shows_a_bar_a_run_that_reaches_its_end() -> None:
     sink = io.StringIO()
     screen.err = Console(file=sink, force_terminal=True, width=100, markup=False, emoji=False)
     know(CANARY)
-    with Bars(screen) as bars:
+    with following(screen) as bars:
+        assert isinstance(bars, Bars)
         bars.observed(seen(31))
-        bars._bars.refresh()
+        bars.drawn.refresh()
         bars.ended(Done(cancelled(f"[bold]x[/] {CANARY}")))
         bars.observed(seen(100, RemoteState.ACTIVE, total=0))
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", sink.getvalue())
@@ -89,7 +90,8 @@ def test_programs_are_told_nothing_beside_the_result(capsys: pytest.CaptureFixtu
             quiet.started(cancelled())
             quiet.observed(seen(10))
             quiet.ended(Done(cancelled()))
-    assert type(following(Screen(GlobalOptions()))) is Lines
+    with following(Screen(GlobalOptions())) as piped:
+        assert type(piped) is Lines
     assert capsys.readouterr().out == ""
 
 
@@ -115,7 +117,7 @@ def test_an_error_without_a_message_is_told_by_its_name(capsys: pytest.CaptureFi
 
 LOGGING = f"""
 import logging, structlog, warnings
-from controller.cli.logs import configure
+from controller.cli.output import configure
 from controller.cli.options import GlobalOptions, LogFormat
 from controller.rest import know
 know({CANARY!r})

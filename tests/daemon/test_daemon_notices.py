@@ -141,7 +141,7 @@ async def test_notices_are_posted_to_the_address_in_the_file(
 )
 async def test_the_log_says_given_only_of_what_was_taken(script: bytes, event: str) -> None:
     async with listening(script) as wire:
-        notifier = Notifier(Wish(f"{wire.url}/x"), SystemClock(), SystemChance())
+        notifier = Notifier(f"{wire.url}/x", SystemClock(), SystemChance())
         with capture_logs() as logs:
             task = asyncio.create_task(notifier.run())
             notifier.put((NOTICE,))

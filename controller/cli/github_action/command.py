@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
-from controller.cli import logs
 from controller.cli.exit_codes import ExitCode, of_pass
 from controller.cli.github_action import outputs
 from controller.cli.github_action.inputs import Command, FailOn, Inputs, read_inputs
 from controller.cli.github_action.planning import place_of, plan_commit, plan_event, planned_at, report, tip_at, written
 from controller.cli.options import GlobalOptions
-from controller.daemon.reporter import LogReporter
+from controller.cli.output import configure
 from controller.errors import CodeHostError, ControllerError
 from controller.forges.github.events import Commented, Other, PullRequest, Push, RunEnded, Timer
 from controller.git.layout import find_repository
@@ -36,7 +35,7 @@ _CHECKOUT = "Let the step before be actions/checkout with `fetch-depth: 0`."
 
 def action(asked: GlobalOptions) -> int:
     """Do what the step's inputs and its event ask for; the exit code is the step's."""
-    logs.configure(asked)
+    configure(asked)
     try:
         inputs = read_inputs(os.environ)
         _see_a_checkout(asked)
@@ -166,7 +165,7 @@ class StepWork:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Opened]:
         """Ports at the tip."""
-        async with open_ports(place_of(self.asked, self.revision), LogReporter()) as opened:
+        async with open_ports(place_of(self.asked, self.revision)) as opened:
             yield opened
 
     async def carry_out(self, order: ApplyOrder | None) -> int:

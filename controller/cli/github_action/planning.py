@@ -9,7 +9,6 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.github_action import outputs
 from controller.cli.github_action.inputs import FailOn, Inputs
 from controller.cli.options import GlobalOptions
-from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import preview, preview_offline
 from controller.errors import CodeHostError, ControllerError, Severity, SourceError
 from controller.forges.github.events import PullRequest
@@ -84,7 +83,7 @@ async def _begin(host: CodeHost | None, event: PullRequest) -> tuple[bool | None
 
 async def planned_at(asked: GlobalOptions, reviewed: Reviewed) -> Planned:
     """The plan of a commit by the configuration of its base. Raises `ControllerError`."""
-    async with open_ports(place_of(asked, reviewed.base), LogReporter()) as opened:
+    async with open_ports(place_of(asked, reviewed.base)) as opened:
         return await with_config_change(await plan_pull(opened, reviewed), opened)
 
 
@@ -94,7 +93,7 @@ async def plan_commit(asked: GlobalOptions, inputs: Inputs, *, offline: bool) ->
     With ``offline`` its specs and datasets are checked and no provider is asked. Every problem becomes an annotation.
     """
     ask = preview_offline if offline else preview
-    async with open_ports(place_of(asked, inputs.sha or None), LogReporter()) as opened:
+    async with open_ports(place_of(asked, inputs.sha or None)) as opened:
         shown = await ask(opened.ports, opened.settings)
         planned = plan_alone(opened, shown, offline=offline, job=inputs.run_url)
         report(inputs, planned)
@@ -122,7 +121,7 @@ async def _reviewed(asked: GlobalOptions, inputs: Inputs, event: PullRequest, *,
 async def tip_at(asked: GlobalOptions, revision: str) -> str | None:
     """The commit that a revision leads to; None where the clone does not have it."""
     try:
-        async with open_ports(place_of(asked, revision), LogReporter()) as opened:
+        async with open_ports(place_of(asked, revision)) as opened:
             return await opened.ports.source.tip()
     except SourceError:
         return None
