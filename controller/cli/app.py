@@ -1,10 +1,10 @@
-"""What can be typed: every command with its arguments, each handed on to the module that does it.
-
-Those modules are imported when their command runs: `--help` and completion must answer at once.
-"""
+"""What can be typed: every command with its arguments and its help, and the module that carries it out."""
 
 from __future__ import annotations
 
+import functools
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +27,23 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The metadata.name of 
 app.callback()(remembered)
 
 
-@app.command("init")
-@command
+def declared(module: str) -> Callable[[Callable[..., None]], None]:
+    """A command by the name, parameters and docstring of a function; its namesake in the module carries it out.
+
+    The module is imported when the command runs: `--help` and completion must answer at once.
+    """
+
+    def declare(function: Callable[..., None]) -> None:
+        @functools.wraps(function)
+        def carry_out(*given: object, **named: object) -> int:
+            return int(getattr(importlib.import_module(module), function.__name__)(*given, **named))
+
+        app.command(function.__name__.replace("_", "-"))(command(carry_out))
+
+    return declare
+
+
+@declared("controller.cli.init")
 def init(
     asked: GlobalOptions,
     *,
@@ -38,48 +53,32 @@ def init(
             "--action", metavar="OWNER/NAME@COMMIT", help="Write the workflows too, with the Action from there."
         ),
     ] = None,
-) -> int:
+) -> None:
     """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
-    from controller.cli.init import init as run
-
-    return run(asked, action)
 
 
-@app.command("validate")
-@command
+@declared("controller.cli.validate")
 def validate(
     asked: GlobalOptions,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[PATH]...", help="Spec files or folders. [default: all]", show_default=False),
     ] = None,
-) -> int:
+) -> None:
     """Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors."""
-    from controller.cli.validate import validate as run
-
-    return run(asked, tuple(paths or ()))
 
 
-@app.command("plan")
-@command
-def plan(asked: GlobalOptions, options: PlanOptions) -> int:
+@declared("controller.cli.plan")
+def plan(asked: GlobalOptions, options: PlanOptions) -> None:
     """Show what apply would do. Reads the working tree, the ledger and the providers."""
-    from controller.cli.plan import plan as run
-
-    return run(asked, options)
 
 
-@app.command("apply")
-@command
-def apply(asked: GlobalOptions, options: ApplyOptions) -> int:
+@declared("controller.cli.apply")
+def apply(asked: GlobalOptions, options: ApplyOptions) -> None:
     """Bring the providers to what is committed, in one pass. Exits 3 where something waits on a person."""
-    from controller.cli.apply import apply as run
-
-    return run(asked, options)
 
 
-@app.command("status")
-@command
+@declared("controller.cli.status")
 def status(
     asked: GlobalOptions,
     name: Annotated[
@@ -89,11 +88,8 @@ def status(
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not fetch the ledger from its remote.", show_default=False)
     ] = False,
-) -> int:
+) -> None:
     """Show the ledger: conditions, runs and loss curves."""
-    from controller.cli.status import status as run
-
-    return run(asked, name, offline=offline)
 
 
 @app.command("serve")
@@ -128,17 +124,12 @@ def serve(
     return 0
 
 
-@app.command("run")
-@command
-def run(asked: GlobalOptions, options: RunOptions) -> int:
+@declared("controller.cli.run")
+def run(asked: GlobalOptions, options: RunOptions) -> None:
     """Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT."""
-    from controller.cli.run import run as follow
-
-    return follow(asked, options)
 
 
-@app.command("evaluate")
-@command
+@declared("controller.cli.model_commands")
 def evaluate(
     asked: GlobalOptions,
     name: Name,
@@ -146,64 +137,40 @@ def evaluate(
         Rows,
         typer.Option("--rows", metavar="evaluation|training", help="The rows to ask; only evaluation is recorded."),
     ] = Rows.EVALUATION,
-) -> int:
+) -> None:
     """Score the newest finished run. It is asked its evaluation rows, and the score is recorded."""
-    from controller.cli.model_commands import evaluate as run
-
-    return run(asked, name, rows)
 
 
-@app.command("promote")
-@command
-def promote(asked: GlobalOptions, name: Name) -> int:
+@declared("controller.cli.model_commands")
+def promote(asked: GlobalOptions, name: Name) -> None:
     """Let the finished run serve that the spec asks for. Its score does not matter."""
-    from controller.cli.model_commands import promote as run
-
-    return run(asked, name)
 
 
-@app.command("resolve")
-@command
-def resolve(asked: GlobalOptions, name: Name) -> int:
+@declared("controller.cli.model_commands")
+def resolve(asked: GlobalOptions, name: Name) -> None:
     """Print what callers use. That is the remote model that serves, and the prefix to send before each input."""
-    from controller.cli.model_commands import resolve as run
-
-    return run(asked, name)
 
 
-@app.command("cancel")
-@command
-def cancel(asked: GlobalOptions, name: Name) -> int:
+@declared("controller.cli.model_commands")
+def cancel(asked: GlobalOptions, name: Name) -> None:
     """Stop the pending run. It is not run again until its inputs change or spec.attempt rises."""
-    from controller.cli.model_commands import cancel as run
-
-    return run(asked, name)
 
 
-@app.command("approve-delete")
-@command
-def approve_delete(asked: GlobalOptions, name: Name) -> int:
+@declared("controller.cli.model_commands")
+def approve_delete(asked: GlobalOptions, name: Name) -> None:
     """End the grace period of a deletion. The next pass deletes the models of the removed spec for good."""
-    from controller.cli.model_commands import approve_delete as run
-
-    return run(asked, name)
 
 
-@app.command("adopt")
-@command
+@declared("controller.cli.model_commands")
 def adopt(
     asked: GlobalOptions,
     name: Name,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its full name: tunedModels/…", show_default=False)],
-) -> int:
+) -> None:
     """Take over a finished remote model. Our mark is written to it, and it serves under the spec's name."""
-    from controller.cli.model_commands import adopt as run
-
-    return run(asked, name, model)
 
 
-@app.command("forget")
-@command
+@declared("controller.cli.model_commands")
 def forget(
     asked: GlobalOptions,
     name: Name,
@@ -212,15 +179,11 @@ def forget(
         bool,
         typer.Option("--intent", help="Only the open intent: its create is known to have made nothing."),
     ] = False,
-) -> int:
+) -> None:
     """Drop a model whose spec is gone. The remote models stay."""
-    from controller.cli.model_commands import forget as run
-
-    return run(asked, name, intent=intent)
 
 
-@app.command("generate")
-@command
+@declared("controller.cli.model_commands")
 def generate(
     asked: GlobalOptions,
     name: Name,
@@ -230,28 +193,15 @@ def generate(
     *,
     system: Annotated[str | None, typer.Option("--system", hidden=True)] = None,
     json_mode: Annotated[bool, typer.Option("--json-mode", hidden=True)] = False,
-) -> int:
+) -> None:
     """Ask the model that serves. Its prefix is put before the prompt."""
-    from controller.cli.model_commands import generate as run
-    from controller.cli.model_commands import refuse_what_is_not_text
-
-    refuse_what_is_not_text(system, json_mode=json_mode)
-    return run(asked, name, prompt)
 
 
-@app.command("doctor")
-@command
-def doctor(asked: GlobalOptions) -> int:
+@declared("controller.cli.doctor")
+def doctor(asked: GlobalOptions) -> None:
     """Check git, the ledger and the providers. Each failure comes with its fix."""
-    from controller.cli.doctor import doctor as run
-
-    return run(asked)
 
 
-@app.command("action")
-@command
-def action(asked: GlobalOptions) -> int:
+@declared("controller.cli.github_action.command")
+def action(asked: GlobalOptions) -> None:
     """Do what a GitHub workflow's event asks for. This is what action.yml calls; `--config` is a path in the commit."""
-    from controller.cli.github_action.command import action as run
-
-    return run(asked)

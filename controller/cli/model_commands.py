@@ -16,7 +16,7 @@ from controller.engine import commands
 from controller.errors import ControllerError
 from controller.ports import Opened
 from controller.report.escape import cell, code, terminal
-from controller.report.formatting import percent
+from controller.report.formatting import fields_of, percent
 from controller.report.render_status import score_json
 from controller.wiring import Where, open_ports
 
@@ -70,8 +70,14 @@ def forget(asked: GlobalOptions, name: str, *, intent: bool) -> int:
     return _show(asked, f"{name} is forgotten; its remote models stay", {"name": name, "forgotten": "record"})
 
 
-def generate(asked: GlobalOptions, name: str, prompt: str) -> int:
-    """Show one answer, line for line."""
+def generate(asked: GlobalOptions, name: str, prompt: str, *, system: str | None, json_mode: bool) -> int:
+    """Show one answer, line for line. Raises `ControllerError` for what people try and a tuned model cannot do."""
+    if system is not None:
+        hint = "Put it into spec.dataset.prefix: it is then learned, and sent before every input."
+        raise ControllerError("a tuned model takes no system instruction", hint=hint)
+    if json_mode:
+        hint = "Train on outputs that are JSON, and parse the answer."
+        raise ControllerError("a tuned model has no JSON mode", hint=hint)
     given = _from_stdin() if prompt == "-" else prompt
     with Screen(asked).waiting("asking the model"):
         answer = _done(asked, lambda o: commands.generate(o.ports, name, given))
@@ -84,16 +90,6 @@ def generate(asked: GlobalOptions, name: str, prompt: str) -> int:
         )
     )
     return ExitCode.WELL
-
-
-def refuse_what_is_not_text(system: str | None, *, json_mode: bool) -> None:
-    """Raises `ControllerError` for what people try and a tuned model cannot do."""
-    if system is not None:
-        hint = "Put it into spec.dataset.prefix: it is then learned, and sent before every input."
-        raise ControllerError("a tuned model takes no system instruction", hint=hint)
-    if json_mode:
-        hint = "Train on outputs that are JSON, and parse the answer."
-        raise ControllerError("a tuned model has no JSON mode", hint=hint)
 
 
 def _from_stdin() -> str:
@@ -125,14 +121,7 @@ def _show(asked: GlobalOptions, sentence: str, facts: dict[str, object]) -> int:
 
 
 def _serving(asked: GlobalOptions, serving: commands.Serving) -> int:
-    facts: dict[str, object] = {
-        "name": serving.name,
-        "provider": serving.provider,
-        "model": serving.model,
-        "fingerprint": serving.fingerprint,
-        "attempt": serving.attempt,
-        "prefix": serving.prefix,
-    }
+    facts = fields_of(serving, "name", "provider", "model", "fingerprint", "attempt", "prefix")
     Screen(asked).show(
         Views(
             text=lambda _: _facts(facts),

@@ -1,5 +1,7 @@
 """Help, completion, versions, wrong uses and interruptions of the command itself."""
 
+import importlib
+import inspect
 import json
 import os
 import signal
@@ -28,6 +30,20 @@ def test_help_names_every_command(process: Process) -> None:
     assert done.returncode == 0
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
     assert {command.name for command in app.registered_commands} == set(COMMANDS)
+
+
+def test_every_declaration_has_the_parameters_of_what_carries_it_out() -> None:
+    declared = 0
+    for registered in app.registered_commands:
+        carry_out = getattr(registered.callback, "__wrapped__", None)
+        declaration = getattr(carry_out, "__wrapped__", None)
+        if declaration is None or not inspect.isfunction(carry_out):
+            continue
+        module = importlib.import_module(str(inspect.getclosurevars(carry_out).nonlocals["module"]))
+        target = getattr(module, declaration.__name__)
+        assert list(inspect.signature(target).parameters) == list(inspect.signature(declaration).parameters), target
+        declared += 1
+    assert declared == len(COMMANDS) - 1  # `serve` is carried out where it is declared
 
 
 def test_help_cuts_no_sentence_short(gitune: Process) -> None:
@@ -122,7 +138,7 @@ def test_shared_options_may_stand_before_the_command_and_the_later_one_wins(gitu
 def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
-    def fails(*_: object) -> int:
+    def fails(*_: object, **_named: object) -> int:
         raise ZeroDivisionError("key=AIzaNotAKeyButLooksLikeOne")
 
     monkeypatch.setattr("controller.cli.init.init", fails)
