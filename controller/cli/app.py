@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import ApplyOptions, GlobalOptions, PlanOptions, Rows, RunOptions, command, remembered
+from controller.cli.options import (
+    ApplyOptions,
+    GlobalOptions,
+    PlanOptions,
+    Rows,
+    RunOptions,
+    command,
+    flag,
+    remembered,
+    valued,
+)
 from controller.errors import ControllerError
 
 app = typer.Typer(
@@ -49,9 +59,7 @@ def init(
     *,
     action: Annotated[
         str | None,
-        typer.Option(
-            "--action", metavar="OWNER/NAME@COMMIT", help="Write the workflows too, with the Action from there."
-        ),
+        valued("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there."),
     ] = None,
 ) -> None:
     """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
@@ -85,9 +93,7 @@ def status(
         str | None, typer.Argument(metavar="[NAME]", help="One model, with its loss curve.", show_default=False)
     ] = None,
     *,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Do not fetch the ledger from its remote.", show_default=False)
-    ] = False,
+    offline: Annotated[bool, flag("--offline", help="Do not fetch the ledger from its remote.")] = False,
 ) -> None:
     """Show the ledger: conditions, runs and loss curves."""
 
@@ -99,12 +105,8 @@ def serve(
     *,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")] = 0,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="The folder of the store. [default: in GITUNE_HOME]")
-    ] = None,
-    api_key_file: Annotated[
-        Path | None, typer.Option("--api-key-file", metavar="FILE", help="Accepted keys, one a line.")
-    ] = None,
+    data: Annotated[Path | None, valued("--data", "DIR", "The folder of the store. [default: in GITUNE_HOME]")] = None,
+    api_key_file: Annotated[Path | None, valued("--api-key-file", "FILE", "Accepted keys, one a line.")] = None,
     idle_exit: Annotated[
         float | None, typer.Option("--idle-exit", metavar="SECONDS", min=0, help="End after this long without work.")
     ] = None,
@@ -134,8 +136,7 @@ def evaluate(
     asked: GlobalOptions,
     name: Name,
     rows: Annotated[
-        Rows,
-        typer.Option("--rows", metavar="evaluation|training", help="The rows to ask; only evaluation is recorded."),
+        Rows, valued("--rows", "evaluation|training", "The rows to ask; only evaluation is recorded.")
     ] = Rows.EVALUATION,
 ) -> None:
     """Score the newest finished run. It is asked its evaluation rows, and the score is recorded."""

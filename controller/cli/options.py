@@ -44,29 +44,33 @@ class Rows(StrEnum):
     TRAINING = "training"
 
 
+def flag(*names: str, help: str) -> Any:  # noqa: A002, ANN401 - as typer calls it, and as it types it
+    """An option that is given or not."""
+    return typer.Option(*names, help=help, show_default=False)
+
+
+def valued(name: str, metavar: str, help: str) -> Any:  # noqa: A002, ANN401 - as typer calls it, and as it types it
+    """An option that takes a value."""
+    return typer.Option(name, metavar=metavar, help=help)
+
+
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
     """What the options that every command has say; None where they were not given."""
 
-    root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="The repository. [default: here]")] = None
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Another gitune.yaml.")] = None
+    root: Annotated[Path | None, valued("--root", "DIR", "The repository. [default: here]")] = None
+    config: Annotated[Path | None, valued("--config", "FILE", "Another gitune.yaml.")] = None
     output: Annotated[
         Format | None,
         typer.Option("--output", "-o", metavar="text|json|markdown", help="How results are written. [default: text]"),
     ] = None
     log_format: Annotated[
         LogFormat | None,
-        typer.Option(
-            "--log-format", metavar="console|json", help="How the log on stderr is written. [default: console]"
-        ),
+        valued("--log-format", "console|json", "How the log on stderr is written. [default: console]"),
     ] = None
-    no_color: Annotated[
-        bool | None, typer.Option("--no-color", help="No colours, as with NO_COLOR.", show_default=False)
-    ] = None
-    verbose: Annotated[bool | None, typer.Option("--verbose", "-v", help="Log what happens.", show_default=False)] = (
-        None
-    )
-    debug: Annotated[bool | None, typer.Option("--debug", help="Log more; show tracebacks.", show_default=False)] = None
+    no_color: Annotated[bool | None, flag("--no-color", help="No colours, as with NO_COLOR.")] = None
+    verbose: Annotated[bool | None, flag("--verbose", "-v", help="Log what happens.")] = None
+    debug: Annotated[bool | None, flag("--debug", help="Log more; show tracebacks.")] = None
 
     @property
     def folder(self) -> Path:
@@ -93,82 +97,60 @@ class GlobalOptions:
 class PlanOptions:
     """What `gitune plan` was asked."""
 
-    detailed: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes.", show_default=False)
-    ] = False
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="REV", help="Show only what differs from the plan of REV.")
-    ] = None
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Ask no provider: plan from the ledger.", show_default=False)
-    ] = False
-    explain: Annotated[
-        str | None, typer.Option("--explain", metavar="NAME", help="Show why NAME gets what it gets, rule by rule.")
-    ] = None
+    detailed: Annotated[bool, flag("--detailed-exitcode", help="Exit 2 where there are changes.")] = False
+    base: Annotated[str | None, valued("--base", "REV", "Show only what differs from the plan of REV.")] = None
+    offline: Annotated[bool, flag("--offline", help="Ask no provider: plan from the ledger.")] = False
+    explain: Annotated[str | None, valued("--explain", "NAME", "Show why NAME gets what it gets, rule by rule.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
     """What `gitune apply` was asked for."""
 
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs until they end.", show_default=False)] = False
-    digest: Annotated[
-        str | None, typer.Option("--plan-digest", metavar="D", help="Apply only the plan with this digest.")
-    ] = None
+    wait: Annotated[bool, flag("--wait", help="Follow the runs until they end.")] = False
+    digest: Annotated[str | None, valued("--plan-digest", "D", "Apply only the plan with this digest.")] = None
     allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="WORD", help="Pass a guard, as in delete:NAME; may be given again."),
+        list[str] | None, valued("--allow", "WORD", "Pass a guard, as in delete:NAME; may be given again.")
     ] = None
-    worktree: Annotated[
-        bool,
-        typer.Option("--worktree", help="Apply uncommitted files, on providers that cost nothing.", show_default=False),
-    ] = False
+    worktree: Annotated[bool, flag("--worktree", help="Apply uncommitted files, on providers that cost nothing.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What `gitune run` was asked for."""
 
-    worktree: Annotated[
-        bool,
-        typer.Option(
-            "--worktree", help="Follow uncommitted files, for providers that cost nothing.", show_default=False
-        ),
-    ] = False
-    repo: Annotated[
-        str | None, typer.Option("--repo", metavar="URL", help="Follow a branch behind an address, not --root.")
-    ] = None
-    branch: Annotated[
-        str | None, typer.Option("--branch", metavar="B", help="The branch of --repo. [default: main]")
-    ] = None
+    worktree: Annotated[bool, flag("--worktree", help="Follow uncommitted files, for providers that cost nothing.")] = (
+        False
+    )
+    repo: Annotated[str | None, valued("--repo", "URL", "Follow a branch behind an address, not --root.")] = None
+    branch: Annotated[str | None, valued("--branch", "B", "The branch of --repo. [default: main]")] = None
     repositories: Annotated[
-        Path | None, typer.Option("--repositories", metavar="FILE", help="Follow the repositories that a file lists.")
+        Path | None, valued("--repositories", "FILE", "Follow the repositories that a file lists.")
     ] = None
     interval: Annotated[
         float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two checks when idle.")
     ] = 60.0
-    lease: Annotated[
-        LeaseKind,
-        typer.Option("--lease", metavar="ledger|kubernetes|none", help="Where it says which one is at work."),
-    ] = LeaseKind.LEDGER
-    lease_name: Annotated[
-        str | None, typer.Option("--lease-name", metavar="NAME", help="The Lease in the cluster. [default: gitune]")
-    ] = None
-    listen: Annotated[
-        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Serve the status page, health and metrics.")
-    ] = None
+    lease: Annotated[LeaseKind, valued("--lease", "ledger|kubernetes|none", "Where it says which one is at work.")] = (
+        LeaseKind.LEDGER
+    )
+    lease_name: Annotated[str | None, valued("--lease-name", "NAME", "The Lease in the cluster. [default: gitune]")] = (
+        None
+    )
+    listen: Annotated[str | None, valued("--listen", "HOST:PORT", "Serve the status page, health and metrics.")] = None
     webhook_secret_file: Annotated[
-        Path | None, typer.Option("--webhook-secret-file", metavar="F", help="Take GitHub webhooks signed with this.")
+        Path | None, valued("--webhook-secret-file", "F", "Take GitHub webhooks signed with this.")
     ] = None
     notify_url_file: Annotated[
-        Path | None, typer.Option("--notify-url-file", metavar="F", help="Send notices to the address in this file.")
+        Path | None, valued("--notify-url-file", "F", "Send notices to the address in this file.")
     ] = None
-    notify_format: Annotated[
-        NoticeFormat, typer.Option("--notify-format", metavar="json|slack", help="How notices are written.")
-    ] = NoticeFormat.JSON
-    notify_on: Annotated[
-        NoticeFilter, typer.Option("--notify-on", metavar="all|problems", help="Which notices are sent.")
-    ] = NoticeFilter.ALL
+    notify_format: Annotated[NoticeFormat, valued("--notify-format", "json|slack", "How notices are written.")] = (
+        NoticeFormat.JSON
+    )
+    notify_on: Annotated[NoticeFilter, valued("--notify-on", "all|problems", "Which notices are sent.")] = (
+        NoticeFilter.ALL
+    )
 
 
 def command(function: Callable[Concatenate[GlobalOptions, P], int]) -> Callable[..., int]:

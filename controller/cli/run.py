@@ -40,6 +40,7 @@ from controller.system import SystemChance, SystemClock
 from controller.wiring import Where, open_lease_cell, open_ports, read_settings
 
 _LIBRARY = "lightkube"
+_CLOCK, _CHANCE = SystemClock(), SystemChance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,6 @@ class Following:
 
     where: Where
     environ: Mapping[str, str]
-    clock: SystemClock
-    chance: SystemChance
     kind: LeaseKind = LeaseKind.LEDGER
     lease_name: str = "gitune"
 
@@ -58,9 +57,8 @@ class Following:
         """The ports, and the settings as they are now. Without ``--worktree`` only commits are followed."""
         where = self.where
         if where.repo is None and not where.worktree and find_repository(where.root) is None:
-            raise ControllerError(
-                f"{where.root} is not in a git repository", hint="With --worktree the files of a folder are followed."
-            )
+            hint = "With --worktree the files of a folder are followed."
+            raise ControllerError(f"{where.root} is not in a git repository", hint=hint)
         async with open_ports(self.where, reporter, self.environ) as opened:
             yield opened
 
@@ -70,13 +68,13 @@ class Following:
         who = f"{socket.gethostname()}/{os.getpid()}"
         match self.kind:
             case LeaseKind.LEDGER:
-                cell = open_lease_cell(self.where, settings.ledger, self.clock, self.environ)
-                yield CellLease(cell, who, self.clock, self.chance, _is_gone)
+                cell = open_lease_cell(self.where, settings.ledger, _CLOCK, self.environ)
+                yield CellLease(cell, who, _CLOCK, _CHANCE, _is_gone)
             case LeaseKind.KUBERNETES:
                 from controller.daemon.cluster import open_cluster_cell  # noqa: PLC0415 - needs the extra
 
-                async with open_cluster_cell(self.lease_name, self.clock.now) as there:
-                    yield CellLease(there, who, self.clock, self.chance)
+                async with open_cluster_cell(self.lease_name, _CLOCK.now) as there:
+                    yield CellLease(there, who, _CLOCK, _CHANCE)
             case LeaseKind.NONE:
                 yield NoLease(who)
 
@@ -89,14 +87,19 @@ class Following:
         return await read_settings(self.where, await opened.ports.source.tree()) == opened.settings
 
 
-def check_lease(kind: LeaseKind) -> None:
-    """Raises `ControllerError` where such a lease has no library or no cluster: time fixes neither."""
-    if kind is not LeaseKind.KUBERNETES:
+def _check_lease(options: RunOptions) -> None:
+    """Raises `ControllerError` where such a lease has no name, no library or no cluster: time fixes none of them."""
+    name = options.lease_name
+    if name is not None and options.lease is not LeaseKind.KUBERNETES:
+        raise ControllerError("--lease-name goes with --lease kubernetes", hint="A lease of the ledger has its own.")
+    if name is not None and not _OBJECT.fullmatch(name):
+        hint = "Use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit."
+        raise ControllerError(f"--lease-name {name[:200]!r} is no name of an object", hint=hint)
+    if options.lease is not LeaseKind.KUBERNETES:
         return
     if importlib.util.find_spec(_LIBRARY) is None:
-        raise ControllerError(
-            f"--lease kubernetes needs {_LIBRARY}, which is not installed", hint="pip install 'gitune[kubernetes]'"
-        )
+        message = f"--lease kubernetes needs {_LIBRARY}, which is not installed"
+        raise ControllerError(message, hint="pip install 'gitune[kubernetes]'")
     from controller.daemon.cluster import check_cluster  # noqa: PLC0415 - needs the extra
 
     check_cluster()
@@ -109,10 +112,8 @@ def _is_gone(holder: str) -> bool:
         return False
     try:
         os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
     return False
 
 
@@ -132,16 +133,13 @@ def run(asked: GlobalOptions, options: RunOptions) -> int:
 
 def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> tuple[list[Loop], list[Beside]]:
     """What is to be done, with nothing begun but that the address of ``--listen`` is held until the stack ends."""
-    clock, chance = SystemClock(), SystemChance()
     _check_lease(options)
-    repositories = _listed(asked, options) if options.repositories else None
-    notifier = _notifier(options, clock, chance)
-    web = _web(options, clock)
-    ports = DaemonPorts(clock, chance, notifier)
+    repositories = _listed(asked, options, options.repositories) if options.repositories else None
+    notifier, web = _notifier(options), _web(options)
     if repositories is None:
-        followed = [_followed(_where(asked, options), options, ports)]
+        followed = [_followed(_where(asked, options), options, notifier)]
     else:
-        followed = [_one_of(one, asked, options, ports) for one in repositories]
+        followed = [_one_of(one, asked, options, notifier) for one in repositories]
     beside: list[Beside] = []
     if web is not None:
         # Before the first pass: a daemon that cannot be reached as asked writes and sends nothing.
@@ -151,42 +149,37 @@ def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> tuple[
     return followed, beside
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonPorts:
-    """What all that is followed has in common."""
-
-    clock: SystemClock
-    chance: SystemChance
-    notifier: Notifier | None
-
-
 def _followed(
-    where: Where, options: RunOptions, ports: DaemonPorts, name: str = "", environ: Mapping[str, str] = os.environ
+    where: Where,
+    options: RunOptions,
+    notifier: Notifier | None,
+    name: str = "",
+    environ: Mapping[str, str] = os.environ,
 ) -> Loop:
     """One repository; where there are several its ``name`` and the environment with its own token."""
     watched = Watched(where.root, files=where.worktree) if where.repo is None else None
     following = where.repo or f"{where.root}{' (working tree)' if where.worktree else ''}"
 
     def recorded(before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
-        if ports.notifier is not None:
-            ports.notifier.put(notices(before, after, name))
+        if notifier is not None:
+            notifier.put(notices(before, after, name))
 
     lease = "-".join(filter(None, (options.lease_name or "gitune", name)))
-    opening = Following(where, environ, ports.clock, ports.chance, options.lease, lease)
-    means = Means(opening, ports.clock, ports.chance, Rhythm(interval=options.interval), Metrics(), recorded)
+    opening = Following(where, environ, options.lease, lease)
+    means = Means(opening, _CLOCK, _CHANCE, Rhythm(interval=options.interval), Metrics(), recorded)
     return Loop(means, without_userinfo(following), watched, name, full_name(where.repo))
 
 
-def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, ports: DaemonPorts) -> Loop:
+def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, notifier: Notifier | None) -> Loop:
     where = Where(Path(one.root) if one.root else asked.folder, worktree=one.worktree, repo=one.repo, branch=one.branch)
     environ = dict(os.environ)
     if one.token_env is not None:
         environ["GITHUB_TOKEN"] = environ[one.token_env]
         know(environ["GITHUB_TOKEN"])
-    return _followed(where, replace(options, interval=one.interval or options.interval), ports, one.name, environ)
+    return _followed(where, replace(options, interval=one.interval or options.interval), notifier, one.name, environ)
 
 
-def _listed(asked: GlobalOptions, options: RunOptions) -> tuple[FollowedRepository, ...]:
+def _listed(asked: GlobalOptions, options: RunOptions, path: Path) -> tuple[FollowedRepository, ...]:
     """The repositories of a file. Raises `SpecInvalid` with every problem in it, `ControllerError`."""
     beside = {
         "--root": asked.root,
@@ -196,53 +189,42 @@ def _listed(asked: GlobalOptions, options: RunOptions) -> tuple[FollowedReposito
         "--worktree": options.worktree or None,
     }
     given = [option for option, value in beside.items() if value is not None]
-    if given or options.repositories is None:
-        raise ControllerError(
-            f"{given[0]} does not go with --repositories", hint="What is followed stands in the file, all of it."
-        )
+    if given:
+        hint = "What is followed stands in the file, all of it."
+        raise ControllerError(f"{given[0]} does not go with --repositories", hint=hint)
     try:
-        with options.repositories.open("rb") as file:
+        with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        message = f"{options.repositories}: {error.strerror}"
-        raise ControllerError(message, hint="Give --repositories a file that can be read.") from error
-    repositories, problems = load_repositories(data, str(options.repositories), os.environ)
+        hint = "Give --repositories a file that can be read."
+        raise ControllerError(f"{path}: {error.strerror}", hint=hint) from error
+    repositories, problems = load_repositories(data, str(path), os.environ)
     if any(problem.severity is Severity.ERROR for problem in problems):
-        raise SpecInvalid(problems, hint=f"Fix {options.repositories}: none is followed until then.")
+        raise SpecInvalid(problems, hint=f"Fix {path}: none is followed until then.")
     return repositories
 
 
-def _check_lease(options: RunOptions) -> None:
-    if options.lease_name is not None and options.lease is not LeaseKind.KUBERNETES:
-        raise ControllerError("--lease-name goes with --lease kubernetes", hint="A lease of the ledger has its own.")
-    if options.lease_name is not None and not _OBJECT.fullmatch(options.lease_name):
-        hint = "Use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit."
-        raise ControllerError(f"--lease-name {options.lease_name[:200]!r} is no name of an object", hint=hint)
-    check_lease(options.lease)
-
-
-def _web(options: RunOptions, clock: SystemClock) -> Web | None:
+def _web(options: RunOptions) -> Web | None:
     if options.listen is None:
         if options.webhook_secret_file is not None:
             raise ControllerError("--webhook-secret-file goes with --listen", hint="Add --listen HOST:PORT.")
         return None
     address = parse_address(options.listen)
     deliveries = Deliveries(read_secret(options.webhook_secret_file)) if options.webhook_secret_file else None
-    return Web(address, clock, deliveries)
+    return Web(address, _CLOCK, deliveries)
 
 
-def _notifier(options: RunOptions, clock: SystemClock, chance: SystemChance) -> Notifier | None:
+def _notifier(options: RunOptions) -> Notifier | None:
     if options.notify_url_file is None:
         return None
-    return Notifier(read_url(options.notify_url_file), clock, chance, options.notify_format, options.notify_on)
+    return Notifier(read_url(options.notify_url_file), _CLOCK, _CHANCE, options.notify_format, options.notify_on)
 
 
 def _where(asked: GlobalOptions, options: RunOptions) -> Where:
     if options.repo is None:
         if options.branch is not None:
-            raise ControllerError(
-                "--branch goes with --repo", hint="Of a local repository HEAD is followed, whatever it is on."
-            )
+            hint = "Of a local repository HEAD is followed, whatever it is on."
+            raise ControllerError("--branch goes with --repo", hint=hint)
         return Where(asked.folder, asked.config, worktree=options.worktree)
     if options.worktree:
         raise ControllerError("--worktree goes with --root", hint="A repository behind an address has no files here.")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -147,13 +146,15 @@ class StepWork:
 
     async def plan(self, pull: Pull) -> None:
         """Plan a pull request at its head beside the tip of its base branch, and post it. Raises `ControllerError`."""
-        base, job = self.revision if pull.base_branch == self.branch else pull.base, self.inputs.run_url
-        planned = await planned_at(
-            self.asked,
-            Reviewed(
-                commit=pull.head, base=base, head=pull.head, branch=pull.base_branch, applied=self.branch, job=job
-            ),
+        reviewed = Reviewed(
+            commit=pull.head,
+            base=self.revision if pull.base_branch == self.branch else pull.base,
+            head=pull.head,
+            branch=pull.base_branch,
+            applied=self.branch,
+            job=self.inputs.run_url,
         )
+        planned = await planned_at(self.asked, reviewed)
         if not await show(self.host, pull.number, planned):
             raise ControllerError("the pull request was pushed to meanwhile", hint="Say /gitune plan again.")
         report(self.inputs, planned)
@@ -162,11 +163,9 @@ class StepWork:
         """Apply on a person's order."""
         return await self.carry_out(order) == ExitCode.WELL
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Opened]:
+    def opened(self) -> AbstractAsyncContextManager[Opened]:
         """Ports at the tip."""
-        async with open_ports(place_of(self.asked, self.revision)) as opened:
-            yield opened
+        return open_ports(place_of(self.asked, self.revision))
 
     async def carry_out(self, order: ApplyOrder | None) -> int:
         """One pass (with ``wait``, passes until nothing tunes), then the comments. The exit code is the pass's own.
