@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -43,6 +44,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=self._registry), partial(Gauge, registry=self._registry)
         self._passes = Histogram(
             "gitune_pass_duration_seconds",
             "How long a pass took, by how it ended.",
@@ -50,35 +52,25 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._looks = Counter(
-            "gitune_wakes", "Why the daemon looked at everything.", ["cause"], registry=self._registry
-        )
-        self._requests = Counter(
+        self._looks = counter("gitune_wakes", "Why the daemon looked at everything.", ["cause"])
+        self._requests = counter(
             "gitune_provider_requests",
             "Operations asked of a provider, by outcome.",
             ["provider", "operation", "outcome"],
-            registry=self._registry,
         )
-        self._creates = Counter("gitune_creates", "Tunings started.", ["provider"], registry=self._registry)
-        self._unreconciled = Gauge(
+        self._creates = counter("gitune_creates", "Tunings started.", ["provider"])
+        self._unreconciled = gauge(
             "gitune_oldest_unreconciled_commit_age_seconds",
             "Seconds since the first commit was seen that no pass has brought to an end; 0 where there is none.",
-            registry=self._registry,
         )
-        self._runs = Gauge("gitune_runs", "Recorded runs, by outcome.", ["state"], registry=self._registry)
-        self._models = Gauge("gitune_models", "Models in the ledger.", registry=self._registry)
-        self._holds = Gauge("gitune_holds", "Models held, by reason.", ["reason"], registry=self._registry)
-        self._leader = Gauge("gitune_lease_held", "Whether this daemon holds the lease.", registry=self._registry)
-        self._waits = Counter(
-            "gitune_rate_limit_waits",
-            "Operations put off by a provider's quota.",
-            ["provider"],
-            registry=self._registry,
-        )
-        self._spend = Gauge(
+        self._runs = gauge("gitune_runs", "Recorded runs, by outcome.", ["state"])
+        self._models = gauge("gitune_models", "Models in the ledger.")
+        self._holds = gauge("gitune_holds", "Models held, by reason.", ["reason"])
+        self._leader = gauge("gitune_lease_held", "Whether this daemon holds the lease.")
+        self._waits = counter("gitune_rate_limit_waits", "Operations put off by a provider's quota.", ["provider"])
+        self._spend = gauge(
             "gitune_spend_upper_bound",
             "The most that the runs in the ledger may have cost, in the currency of the budget.",
-            registry=self._registry,
         )
 
     def text(self) -> bytes:

@@ -154,7 +154,7 @@ class Triggers:
     async def wait(self, until: float) -> frozenset[Cause]:
         """The causes of the next pass, when it may begin; at ``until`` (monotonic seconds) it begins by itself.
 
-        None where there is to be no pass any more.
+        Empty where there is to be no pass any more.
         """
         try:
             async with asyncio.timeout(max(0.0, until - self._clock.monotonic())):

@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Annotated
+
+import msgspec
 
 from controller.errors import Problem
 from controller.plan.actions import Action, ChangeClass, Guard, Hold, Plan, Tune
@@ -359,37 +362,38 @@ def _problems(problems: tuple[Problem, ...]) -> Iterator[str]:
         yield f"and {len(problems) - _MOST_PROBLEMS:,} more: `gitune validate` shows all"
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignChange:
+_Foreign = Annotated[str, msgspec.Meta(max_length=300)]
+
+
+class ForeignChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One field that differs, as texts."""
 
-    field: str
-    takes: str
-    before: str
-    after: str
+    field: _Foreign
+    takes: _Foreign
+    before: _Foreign
+    after: _Foreign
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignAction:
+class ForeignAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One action, as texts; ``word`` alone is one of ours."""
 
-    name: str
-    word: str
-    reason: str
-    message: str
-    effort: str
-    data: str
-    changes: tuple[ForeignChange, ...] = ()
+    name: _Foreign
+    word: _Foreign
+    reason: _Foreign
+    message: _Foreign
+    effort: _Foreign
+    data: _Foreign
+    changes: Annotated[tuple[ForeignChange, ...], msgspec.Meta(max_length=100)]
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignPlan:
+class ForeignPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that a fork's job says. ``pull`` and ``head`` are held against what the code host says."""
 
-    pull: int
-    head: str
-    actions: tuple[ForeignAction, ...]
-    problems: tuple[str, ...] = ()
+    version: Annotated[int, msgspec.Meta(ge=1, le=1)]
+    pull: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
+    head: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
+    actions: Annotated[tuple[ForeignAction, ...], msgspec.Meta(max_length=1000)]
+    problems: Annotated[tuple[_Foreign, ...], msgspec.Meta(max_length=200)]
 
 
 def foreign_comment(plan: ForeignPlan, limit: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
@@ -26,58 +25,31 @@ from controller.review.sticky import find, publish
 FILE = "gitune-plan-of-a-fork.json"
 _LARGEST = 1 << 20  # bytes
 _MOST = 1000
-_Text = Annotated[str, msgspec.Meta(max_length=300)]
-_Commit = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
-
-
-class _Change(msgspec.Struct, forbid_unknown_fields=True):
-    field: _Text
-    takes: _Text
-    before: _Text
-    after: _Text
-
-
-class _Action(msgspec.Struct, forbid_unknown_fields=True):
-    name: _Text
-    word: _Text
-    reason: _Text
-    message: _Text
-    effort: _Text
-    data: _Text
-    changes: Annotated[list[_Change], msgspec.Meta(max_length=100)]
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    version: Annotated[int, msgspec.Meta(ge=1, le=1)]
-    pull: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
-    head: _Commit
-    actions: Annotated[list[_Action], msgspec.Meta(max_length=_MOST)]
-    problems: Annotated[list[_Text], msgspec.Meta(max_length=200)]
 
 
 def write(path: Path, pull: int, planned: Planned) -> None:
     """Write the plan for the workflow that may comment. Raises `ControllerError`."""
     view = planned.view
-    file = _File(
+    file = ForeignPlan(
         version=1,
         pull=pull,
         head=view.head,
-        actions=[
-            _Action(
+        actions=tuple(
+            ForeignAction(
                 name=a.name[:300],
                 word=a.word,
                 reason=str(a.reason),
                 message=a.message[:300],
                 effort=words.effort(a, view.notes.get(a.name, Note()))[:300],
                 data=words.data(view.notes.get(a.name, Note()))[:300],
-                changes=[
-                    _Change(c.field[:300], COSTS[c.change_class], c.before[:300], c.after[:300])
+                changes=tuple(
+                    ForeignChange(c.field[:300], COSTS[c.change_class], c.before[:300], c.after[:300])
                     for c in a.changes[:100]
-                ],
+                ),
             )
             for a in view.plan.actions[:_MOST]
-        ],
-        problems=[str(problem)[:300] for problem in planned.head.world.desired.errors[:200]],
+        ),
+        problems=tuple(str(problem)[:300] for problem in planned.head.world.desired.errors[:200]),
     )
     try:
         path.write_bytes(msgspec.json.encode(file))
@@ -124,27 +96,11 @@ def read(path: Path) -> ForeignPlan:
             raw = opened.read(_LARGEST + 1)
         if len(raw) > _LARGEST:
             raise ControllerError("the artifact is larger than a plan", hint="Nothing is posted.")
-        file = msgspec.json.decode(raw, type=_File)
+        file = msgspec.json.decode(raw, type=ForeignPlan)
     except OSError as error:
         raise ControllerError(f"{path} cannot be read: {error.strerror}", hint="Download it first.") from error
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         raise ControllerError("the artifact is not a plan of this version", hint="Nothing is posted.") from None
     if any(action.word not in WORDS for action in file.actions):
         raise ControllerError("the artifact holds an action nobody knows", hint="Nothing is posted.")
-    return ForeignPlan(
-        pull=file.pull,
-        head=file.head,
-        problems=tuple(file.problems),
-        actions=tuple(
-            ForeignAction(
-                a.name,
-                a.word,
-                a.reason,
-                a.message,
-                a.effort,
-                a.data,
-                tuple(ForeignChange(c.field, c.takes, c.before, c.after) for c in a.changes),
-            )
-            for a in file.actions
-        ),
-    )
+    return file

@@ -197,7 +197,7 @@ def foreign(words: list[str]) -> ForeignPlan:
         ForeignAction(take(), "hold", take(), take(), take(), take(), (ForeignChange(take(), take(), take(), take()),))
         for _ in range(4)
     )
-    return ForeignPlan(1, "a" * 40, actions, (take(), take()))
+    return ForeignPlan(1, 1, "a" * 40, actions, (take(), take()))
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ class Web:
 
     async def _serve(self, listener: socket.socket, loops: Sequence[Loop]) -> None:
         own = ("localhost", "127.0.0.1", "[::1]", self.address.host) if self.address.is_loopback else ("*",)
-        server = _Server(_config(make_app(Served(tuple(loops), self.clock, self.deliveries, own)), self.address))
+        server = _Server(_config(Served(tuple(loops), self.clock, self.deliveries, own).app(), self.address))
         announcing = asyncio.create_task(self._announce(server, listener.getsockname()[1]))
         try:
             await server.serve(sockets=[listener])
@@ -161,6 +161,9 @@ def _config(app: ASGIApp, address: ListenAddress) -> uvicorn.Config:
     )
 
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """What is answered for: one loop, or several that each have a name. ``deliveries`` None: no door for webhooks.
@@ -174,43 +177,71 @@ class Served:
     deliveries: Deliveries | None = None
     hosts: tuple[str, ...] = ("*",)
 
+    def app(self) -> ASGIApp:
+        """The application."""
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=list(self.hosts))
+        return Starlette(routes=list(self._routes()), middleware=[hosts, Middleware(_Headers)])
 
-def make_app(served: Served) -> ASGIApp:
-    """The application."""
-    return Starlette(
-        routes=list(_routes(served)),
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(served.hosts)), Middleware(_Headers)],
-    )
+    def _routes(self) -> Iterator[Route]:
+        if not self._is_one:
+            yield Route("/", _page(lambda _: overview_html([one.view for one in self.loops], self.clock.now())))
+        for loop in self.loops:
+            yield from self._pages(loop)
+        yield Route("/static/{name}", _static)
+        yield Route("/healthz", self._health)
+        yield Route("/readyz", self.readiness)
+        yield Route("/metrics", self._numbers)
+        if self.deliveries is not None:
+            yield Route("/webhooks/github", partial(self._webhook, self.deliveries), methods=["POST"])
 
+    @property
+    def _is_one(self) -> bool:
+        return all(not loop.view.name for loop in self.loops)
 
-def _routes(served: Served) -> Iterator[Route]:
-    if not _is_one(served):
-        yield Route("/", _page(lambda _: overview_html([one.view for one in served.loops], served.clock.now())))
-    for loop in served.loops:
-        yield from _pages(served, loop)
-    yield Route("/static/{name}", _static)
-    yield Route("/healthz", _health(served))
-    yield Route("/readyz", _readiness(served))
-    yield Route("/metrics", _numbers(served))
-    if served.deliveries is not None:
-        yield Route("/webhooks/github", _webhook(served, served.deliveries), methods=["POST"])
+    def _pages(self, loop: Loop) -> Iterator[Route]:
+        """What is shown of one repository, below its own path where there are several."""
+        base = loop.view.base
+        yield Route(f"{base}/", _page(lambda _: index_html(loop.view, self.clock.now())))
+        yield Route(f"{base}/models/{{name}}", _page(lambda asked: model_html(loop.view, asked.path_params["name"])))
+        yield Route(f"{base}/curves/{{name}}.svg", partial(_curve, loop))
+        if base:
+            yield Route(f"{base}/readyz", Served((loop,), self.clock).readiness)
 
+    async def _health(self, _: Request) -> Response:
+        stuck = [loop.view.name for loop in self.loops if not loop.is_alive()]
+        said = f"no pass has ended for too long {' '.join(stuck)}".strip() if stuck else "ok"
+        return PlainTextResponse(f"{said}\n", 503 if stuck else 200)
 
-def _is_one(served: Served) -> bool:
-    return all(not loop.view.name for loop in served.loops)
+    async def readiness(self, _: Request) -> Response:
+        """Of several: ready when each was looked at and one is well: a broken one takes nothing from the others."""
+        views = [loop.view for loop in self.loops]
+        ready = any(view.is_ready for view in views) and all(view.looked or view.is_ready for view in views)
+        said = [f"{view.name} {_word(ready=view.is_ready)}".strip() for view in views]
+        lines = said if len(views) == 1 else [_word(ready=ready), *said]
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if ready else 503)
 
+    async def _numbers(self, _: Request) -> Response:
+        for loop in self.loops:
+            loop.metrics.unreconciled(loop.age())
+        if self._is_one:
+            text = self.loops[0].metrics.text()
+        else:
+            text = Gathered({loop.view.name: loop.metrics for loop in self.loops}).text()
+        return Response(text, headers={"content-type": CONTENT_TYPE})
 
-def _pages(served: Served, loop: Loop) -> Iterator[Route]:
-    """What is shown of one repository, below its own path where there are several."""
-    base = loop.view.base
-    yield Route(f"{base}/", _page(lambda _: index_html(loop.view, served.clock.now())))
-    yield Route(f"{base}/models/{{name}}", _page(lambda request: model_html(loop.view, request.path_params["name"])))
-    yield Route(f"{base}/curves/{{name}}.svg", _curve(loop))
-    if base:
-        yield Route(f"{base}/readyz", _readiness(Served((loop,), served.clock)))
+    async def _webhook(self, deliveries: Deliveries, request: Request) -> Response:
+        verdict, body = await _judged(request, deliveries, self.clock.monotonic())
+        if verdict is DeliveryVerdict.WAKES:
+            for loop in self._meant(body):
+                loop.triggers.fire(Cause.WEBHOOK)
+        elif verdict is not DeliveryVerdict.KNOWN:
+            log.warning("webhook.refused", verdict=verdict.name.lower())
+        return JSONResponse({"verdict": verdict.name.lower()}, verdict.value)
 
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+    def _meant(self, body: bytes) -> tuple[Loop, ...]:
+        """The loops whose repository a delivery names. One of which that cannot be told is woken: it costs time."""
+        named = "" if self._is_one else repository_of(body).lower()
+        return tuple(one for one in self.loops if not named or not one.full_name or one.full_name.lower() == named)
 
 
 def _page(paint: Callable[[Request], str | None]) -> Endpoint:
@@ -224,17 +255,14 @@ def _page(paint: Callable[[Request], str | None]) -> Endpoint:
     return answer
 
 
-def _curve(loop: Loop) -> Endpoint:
-    async def answer(request: Request) -> Response:
-        record = loop.view.records.get(request.path_params["name"])
-        run = latest_run(record) if record else None
-        if run is None:
-            return PlainTextResponse("not found\n", 404)
-        # The page names a curve by the number of its points, so one that is kept for a while is never an old one.
-        headers = {"content-security-policy": _PICTURE_POLICY, "cache-control": "private, max-age=300"}
-        return Response(curve_svg(run), media_type="image/svg+xml", headers=headers)
-
-    return answer
+async def _curve(loop: Loop, request: Request) -> Response:
+    record = loop.view.records.get(request.path_params["name"])
+    run = latest_run(record) if record else None
+    if run is None:
+        return PlainTextResponse("not found\n", 404)
+    # The page names a curve by the number of its points, so one that is kept for a while is never an old one.
+    headers = {"content-security-policy": _PICTURE_POLICY, "cache-control": "private, max-age=300"}
+    return Response(curve_svg(run), media_type="image/svg+xml", headers=headers)
 
 
 async def _static(request: Request) -> Response:
@@ -245,64 +273,8 @@ async def _static(request: Request) -> Response:
     return Response(content, media_type=_STATIC[name], headers={"content-security-policy": _PAGE_POLICY})
 
 
-def _health(served: Served) -> Endpoint:
-    async def answer(_: Request) -> Response:
-        stuck = [loop.view.name for loop in served.loops if not loop.is_alive()]
-        said = f"no pass has ended for too long {' '.join(stuck)}".strip() if stuck else "ok"
-        return PlainTextResponse(f"{said}\n", 503 if stuck else 200)
-
-    return answer
-
-
-def _readiness(served: Served) -> Endpoint:
-    """Of several: ready when each was looked at and one is well, so that a broken one takes nothing from the others."""
-
-    async def answer(_: Request) -> Response:
-        views = [loop.view for loop in served.loops]
-        ready = any(view.is_ready for view in views) and all(view.looked or view.is_ready for view in views)
-        said = [f"{view.name} {_word(ready=view.is_ready)}".strip() for view in views]
-        lines = said if len(views) == 1 else [_word(ready=ready), *said]
-        return PlainTextResponse("\n".join(lines) + "\n", 200 if ready else 503)
-
-    return answer
-
-
 def _word(*, ready: bool) -> str:
     return "ready" if ready else "not ready"
-
-
-def _numbers(served: Served) -> Endpoint:
-    async def answer(_: Request) -> Response:
-        for loop in served.loops:
-            loop.metrics.unreconciled(loop.age())
-        if _is_one(served):
-            text = served.loops[0].metrics.text()
-        else:
-            text = Gathered({loop.view.name: loop.metrics for loop in served.loops}).text()
-        return Response(text, headers={"content-type": CONTENT_TYPE})
-
-    return answer
-
-
-def _webhook(served: Served, deliveries: Deliveries) -> Endpoint:
-    async def answer(request: Request) -> Response:
-        verdict, body = await _judged(request, deliveries, served.clock.monotonic())
-        if verdict is DeliveryVerdict.WAKES:
-            for loop in _meant(served, body):
-                loop.triggers.fire(Cause.WEBHOOK)
-        elif verdict is not DeliveryVerdict.KNOWN:
-            log.warning("webhook.refused", verdict=verdict.name.lower())
-        return JSONResponse({"verdict": verdict.name.lower()}, verdict.value)
-
-    return answer
-
-
-def _meant(served: Served, body: bytes) -> tuple[Loop, ...]:
-    """The loops whose repository a delivery names. One of which that cannot be told is woken: it costs time alone."""
-    if _is_one(served):
-        return served.loops
-    named = repository_of(body).lower()
-    return tuple(one for one in served.loops if not named or not one.full_name or one.full_name.lower() == named)
 
 
 async def _judged(request: Request, deliveries: Deliveries, now: float) -> tuple[DeliveryVerdict, bytes]:
