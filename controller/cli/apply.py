@@ -141,15 +141,15 @@ async def _passes(opened: Opened, options: ApplyOptions) -> AsyncIterator[Pass]:
 
 def _show_refusal(screen: Screen, refusal: Refused) -> int:
     """A refused plan is shown all the same, then why it was refused."""
-    plan, error = refusal.preview.plan, (refusal.message, refusal.hint, ())
+    plan = refusal.preview.plan
     screen.show(
         Views(
             text=lambda _: plan_text(plan),
-            json=lambda: {**as_json(plan), "error": error_json("UnsafePlan", *error)},
+            json=lambda: {**as_json(plan), "error": error_json(refusal, "UnsafePlan")},
             markdown=lambda: plan_markdown(plan),
         )
     )
-    screen.tell(error_text(*error))
+    screen.tell(error_text(refusal))
     return ExitCode.HOLDS
 
 

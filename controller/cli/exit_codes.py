@@ -12,10 +12,11 @@ from rich.text import Text
 
 from controller.cli.options import Format, GlobalOptions
 from controller.cli.output import Screen
-from controller.errors import ControllerError, Problem, SpecInvalid, UnsafePlan
+from controller.errors import ControllerError, SpecInvalid, UnsafePlan
 from controller.plan.actions import Outcome, Plan
 from controller.plan.world import World
 from controller.report.escape import json_text, terminal
+from controller.report.formatting import fields_of
 from controller.report.render_plan import reason_of, waiting_on_people
 from controller.report.render_problems import problem_json, problems_text, unreadable
 from controller.state.reasons import Reason
@@ -62,11 +63,10 @@ def explained(error: BaseException, asked: GlobalOptions, usage: str = "") -> Ex
         case KeyboardInterrupt() | typer.Abort():
             return ExitCode.INTERRUPTED
         case ControllerError():
-            problems = error.problems if isinstance(error, SpecInvalid) else ()
-            _tell(asked, type(error).__name__, error.message, error.hint, problems)
+            _tell(asked, error)
             return of_error(error)
         case typer.TyperException():
-            _tell(asked, "UsageError", error.format_message(), usage, ())
+            _tell(asked, ControllerError(error.format_message(), hint=usage), "UsageError")
             return ExitCode.FAILED
         case ModuleNotFoundError():
             return incomplete(error, asked)
@@ -80,41 +80,39 @@ def incomplete(error: ModuleNotFoundError, asked: GlobalOptions) -> ExitCode:
     if not package or package == "controller":
         return broken(error, asked)
     hint = f"`pip install gitune` brings all of them, `pip install {package}` this one."
-    _tell(asked, "NotInstalled", f"this command needs the package {package}, which is not installed", hint, ())
+    message = f"this command needs the package {package}, which is not installed"
+    _tell(asked, ControllerError(message, hint=hint), "NotInstalled")
     return ExitCode.FAILED
 
 
 def broken(error: BaseException, asked: GlobalOptions) -> ExitCode:
     """Tell of an error nobody foresaw. Its traceback is for those who ask for it, since it may quote data."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    _tell(asked, "InternalError", f"this should not have happened: {said}", ISSUES, ())
+    _tell(asked, ControllerError(f"this should not have happened: {said}", hint=ISSUES), "InternalError")
     if asked.debug:
         for line in "".join(traceback.format_exception(error)).splitlines():
             Screen(asked).tell(Text(terminal(line, _LONGEST_LINE)))
     return ExitCode.FAILED
 
 
-def error_json(name: str, message: str, hint: str, problems: tuple[Problem, ...]) -> dict[str, object]:
-    """``{class, message, hint, problems}``."""
-    return {"class": name, "message": message, "hint": hint, "problems": [problem_json(p) for p in problems]}
+def error_json(error: ControllerError, name: str = "") -> dict[str, object]:
+    """``{class, message, hint, problems}``; the class is named by the ``name`` where there is one."""
+    problems = [problem_json(p) for p in error.problems] if isinstance(error, SpecInvalid) else []
+    return {"class": name or type(error).__name__, **fields_of(error, "message", "hint"), "problems": problems}
 
 
-def error_text(message: str, hint: str, problems: tuple[Problem, ...]) -> RenderableType:
+def error_text(error: ControllerError) -> RenderableType:
     """``error: …``, ``hint: …``; problems take the place of the message, which only quotes the first of them."""
-    lines: list[RenderableType] = []
-    if problems:
-        lines.append(problems_text(problems))
-    else:
-        lines.append(Text.assemble(("error: ", "bold red"), terminal(message, _LONGEST_LINE)))
-    if hint:
-        lines.append(Text.assemble(("hint: ", "bold cyan"), terminal(hint, _LONGEST_LINE)))
-    return Group(*lines)
+    said: RenderableType = Text.assemble(("error: ", "bold red"), terminal(error.message, _LONGEST_LINE))
+    if isinstance(error, SpecInvalid) and error.problems:
+        said = problems_text(error.problems)
+    hint = [Text.assemble(("hint: ", "bold cyan"), terminal(error.hint, _LONGEST_LINE))] if error.hint else []
+    return Group(said, *hint)
 
 
-def _tell(asked: GlobalOptions, name: str, message: str, hint: str, problems: tuple[Problem, ...]) -> None:
+def _tell(asked: GlobalOptions, error: ControllerError, name: str = "") -> None:
     screen = Screen(asked)
     if asked.format is Format.JSON:
-        said = {"schemaVersion": 1, "error": error_json(name, message, hint, problems)}
-        screen.write(json_text(said) + "\n")
+        screen.write(json_text({"schemaVersion": 1, "error": error_json(error, name)}) + "\n")
     else:
-        screen.tell(error_text(message, hint, problems))
+        screen.tell(error_text(error))

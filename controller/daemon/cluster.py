@@ -88,7 +88,7 @@ class ClusterCell:
         before = self._known.metadata or ObjectMeta(name=self._name)
         annotations = {**(before.annotations or {}), NONCE: nonce}
         metadata = msgspec.structs.replace(before, resourceVersion=tip, annotations=annotations)
-        return Lease(metadata=metadata, spec=_spec(self._known.spec, who, _micro(self._now())))
+        return Lease(metadata=metadata, spec=_spec(self._known.spec, who, self._now()))
 
     def _tip(self, seen: Lease) -> str:
         if seen.metadata is None or not seen.metadata.resourceVersion:
@@ -182,6 +182,7 @@ def _text(seen: Lease) -> str:
 def _spec(before: LeaseSpec | None, who: str, now: datetime) -> LeaseSpec:
     """The fields as client-go keeps them: the times only while it is held, and how often it changed hands."""
     known = before or LeaseSpec()
+    now = now if now.microsecond else now.replace(microsecond=1)  # Kubernetes' MicroTime is not read without a fraction
     if not who:
         return msgspec.structs.replace(known, holderIdentity="", acquireTime=None, renewTime=None)
     goes_on = known.holderIdentity == who
@@ -194,8 +195,3 @@ def _spec(before: LeaseSpec | None, who: str, now: datetime) -> LeaseSpec:
         renewTime=now,
         leaseTransitions=changes,
     )
-
-
-def _micro(now: datetime) -> datetime:
-    """With a fraction of a second: Kubernetes' MicroTime is not read without one."""
-    return now if now.microsecond else now.replace(microsecond=1)

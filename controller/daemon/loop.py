@@ -33,7 +33,7 @@ from controller.errors import ControllerError, RevisionConflict
 from controller.ports import Chance, Clock, Opened, Ports, Reporter
 from controller.settings import Settings
 from controller.source.watch import Watched
-from controller.spans import Span, span
+from controller.spans import span
 from controller.state.recorded import Record
 
 log = structlog.stdlib.get_logger("gitune")
@@ -175,38 +175,32 @@ class Loop:
 
     async def turn(self, causes: frozenset[Cause]) -> Turn:
         """One pass, with its account."""
-        with span(
-            "pass", repository=self.view.name, following=self.view.following, causes=" ".join(sorted(causes))
-        ) as told:
-            return await self._turn(causes, told)
-
-    async def _turn(self, causes: frozenset[Cause], told: Span) -> Turn:
-        began, result, wait = self._now(), "failed", 0.0
-        try:
-            result, wait = await self._pass()
-        except RevisionConflict as error:
-            log.info("pass.raced", said=error.message)
-            result, wait = "raced", self._means.chance.uniform(_RACE / 2, _RACE)
-        except Refused as refused:
-            result, wait = "refused", self._refused(refused)
-            await self._release()
-        except ControllerError as error:
-            wait = self._failed(error)
+        said, began = " ".join(sorted(causes)), self._now()
+        with span("pass", repository=self.view.name, following=self.view.following, causes=said) as told:
+            turn = await self._turn()
+            told.tell(result=turn.result)
         self._ended = self._now()
         seconds = self._ended - began
-        self._means.metrics.passed(result, seconds)
-        told.tell(result=result)
-        if result != "unchanged":
-            log.info(
-                "pass.ended",
-                result=result,
-                causes=sorted(map(str, causes)),
-                seconds=round(seconds, 3),
-                next=round(wait, 1),
-            )
-        return Turn(result, wait)
+        self._means.metrics.passed(turn.result, seconds)
+        if turn.result != "unchanged":
+            why, wait = sorted(map(str, causes)), round(turn.wait, 1)
+            log.info("pass.ended", result=turn.result, causes=why, seconds=round(seconds, 3), next=wait)
+        return turn
 
-    async def _pass(self) -> tuple[str, float]:
+    async def _turn(self) -> Turn:
+        try:
+            return await self._pass()
+        except RevisionConflict as error:
+            log.info("pass.raced", said=error.message)
+            return Turn("raced", self._means.chance.uniform(_RACE / 2, _RACE))
+        except Refused as refused:
+            wait = self._refused(refused)
+            await self._release()
+            return Turn("refused", wait)
+        except ControllerError as error:
+            return Turn("failed", self._failed(error))
+
+    async def _pass(self) -> Turn:
         session = await self._opened()
         tip = await session.ports.source.tip()
         if tip != self._done_tip and self._waiting_since is None:
@@ -216,10 +210,10 @@ class Loop:
         self._settled = await self._settled.still(session.ports, tip) if self._settled is not None else None
         if self._settled is not None:
             self._show(standby="")
-            return "unchanged", self._interval()
+            return Turn("unchanged", self._interval())
         if not await session.lease.take():
             return await self._stand_by(session)
-        return "changed", await self._reconcile(session, tip)
+        return Turn("changed", await self._reconcile(session, tip))
 
     async def _reconcile(self, session: Session, tip: str) -> float:
         session.fence.begin(session.opened.ports.source, tip)
@@ -265,7 +259,7 @@ class Loop:
             passed=self._means.clock.now(),
         )
 
-    async def _stand_by(self, session: Session) -> tuple[str, float]:
+    async def _stand_by(self, session: Session) -> Turn:
         """Another one is at work: show what it writes, and look again before its lease can be over."""
         holder = session.lease.holder
         if self.view.standby != holder:
@@ -274,7 +268,7 @@ class Loop:
         recorded = await session.ports.ledger.load()
         self._means.metrics.recorded(recorded.records)
         self._show(records=recorded.records, standby=holder)
-        return "standby", self._means.chance.uniform(1.0, 3.0)
+        return Turn("standby", self._means.chance.uniform(1.0, 3.0))
 
     def _refused(self, refused: Refused) -> float:
         """A guard stands: nothing was sent. The plan is shown with what to do; a change of anything is a new chance."""

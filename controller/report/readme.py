@@ -75,7 +75,7 @@ def section(record: Record) -> str:
     """One model's conditions, facts and curve."""
     lines = [f"## {code(record.name)}", ""]
     lines.extend(
-        f"- **{c.type}** {c.status}: {c.reason}{_because(c.message)}"
+        f"- **{c.type}** {c.status}: {c.reason}" + (f", {code(c.message)}" if c.message else "")
         for c in record.conditions
         if c.status is not Truth.UNKNOWN or c.message
     )
@@ -83,10 +83,6 @@ def section(record: Record) -> str:
     if curve := _curve(record):
         lines.extend(("", f"![loss curve]({curve})"))
     return "\n".join(lines) + "\n"
-
-
-def _because(message: str) -> str:
-    return f", {code(message)}" if message else ""
 
 
 def _facts(record: Record) -> list[str]:

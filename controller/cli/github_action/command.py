@@ -37,19 +37,15 @@ def action(asked: GlobalOptions) -> int:
     configure(asked)
     try:
         inputs = read_inputs(os.environ)
-        _see_a_checkout(asked)
         return asyncio.run(_act(asked, inputs))
     except ControllerError as error:
         outputs.error(f"{error.message} {error.hint}".strip())
         raise
 
 
-def _see_a_checkout(asked: GlobalOptions) -> None:
+async def _act(asked: GlobalOptions, inputs: Inputs) -> int:
     if find_repository(asked.folder) is None:
         raise ControllerError(f"{asked.folder} is in no git repository", hint=_CHECKOUT)
-
-
-async def _act(asked: GlobalOptions, inputs: Inputs) -> int:
     host = open_code_host(inputs.repository, os.environ, inputs.author)
     try:
         return await _dispatch(asked, inputs, host)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from controller.errors import ControllerError
 from controller.forges.github.events import Event, default_branch, parse_event
@@ -14,6 +15,7 @@ from controller.rest import JSON
 
 _LARGEST_PAYLOAD = 32 << 20  # bytes; GitHub caps payloads at 25 MB
 _SHOWN = 60
+E = TypeVar("E", bound=StrEnum)
 
 
 class Command(StrEnum):
@@ -64,13 +66,12 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
     """The step's inputs. Raises `ControllerError` for a value that none of them has, naming those there are."""
     repository, server = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_SERVER_URL", "https://github.com")
     run = environ.get("GITHUB_RUN_ID", "")
-    fail_on = environ.get("GITUNE_FAIL_ON", "")
     name, payload = _payload_of(environ)
     return Inputs(
-        command=Command(_chosen(environ, "GITUNE_COMMAND", "command", Command) or Command.AUTO),
-        comments=_chosen(environ, "GITUNE_COMMENT", "comment", _Switch) != _Switch.OFF,
+        command=_chosen(environ, "GITUNE_COMMAND", "command", Command) or Command.AUTO,
+        comments=_chosen(environ, "GITUNE_COMMENT", "comment", _Switch) is not _Switch.OFF,
         wait=environ.get("GITUNE_WAIT", "").strip().lower() == "true",
-        fail_on=FailOn(_chosen(environ, "GITUNE_FAIL_ON", "fail-on", FailOn)) if fail_on else None,
+        fail_on=_chosen(environ, "GITUNE_FAIL_ON", "fail-on", FailOn),
         author=environ.get("GITUNE_COMMENT_AUTHOR", "").strip(),
         event=parse_event(name, payload),
         branch=environ.get("GITUNE_BRANCH", "").strip() or default_branch(payload),
@@ -91,12 +92,13 @@ class _Switch(StrEnum):
     OFF = "off"
 
 
-def _chosen(environ: Mapping[str, str], variable: str, name: str, choices: type[StrEnum]) -> str:
+def _chosen(environ: Mapping[str, str], variable: str, name: str, choices: type[E]) -> E | None:
     given = environ.get(variable, "").strip().lower()
-    if given and given not in {str(choice) for choice in choices}:
-        known = ", ".join(str(choice) for choice in choices)
-        raise ControllerError(f"the input `{name}` cannot be {given[:_SHOWN]!r}", hint=f"It is one of {known}.")
-    return given
+    try:
+        return choices(given) if given else None
+    except ValueError:
+        hint = f"It is one of {', '.join(choices)}."
+        raise ControllerError(f"the input `{name}` cannot be {given[:_SHOWN]!r}", hint=hint) from None
 
 
 def _path(environ: Mapping[str, str], variable: str) -> Path | None:
@@ -111,16 +113,9 @@ def _payload_of(environ: Mapping[str, str]) -> tuple[str, JSON]:
         hint = "`gitune action` is what action.yml calls; elsewhere use `gitune plan` and `gitune apply`."
         raise ControllerError("there is no GITHUB_EVENT_NAME and GITHUB_EVENT_PATH: this is no workflow", hint=hint)
     try:
-        payload: JSON = json.loads(_payload(Path(path)))
+        with Path(path).open("rb") as file:
+            payload: JSON = json.loads(file.read(_LARGEST_PAYLOAD))  # a longer one is cut, and no JSON any more
     except (OSError, ValueError, RecursionError) as error:
         hint = "GITHUB_EVENT_PATH has to name the payload that GitHub wrote."
         raise ControllerError("the event's payload cannot be read", hint=hint) from error
     return name, payload
-
-
-def _payload(path: Path) -> bytes:
-    with path.open("rb") as file:
-        raw = file.read(_LARGEST_PAYLOAD + 1)
-    if len(raw) > _LARGEST_PAYLOAD:
-        raise ValueError("too large")
-    return raw

@@ -12,13 +12,7 @@ from controller.cli.github_action.planning import place_of
 from controller.cli.options import GlobalOptions
 from controller.errors import ControllerError, SourceError
 from controller.forges.github.events import PullRequest
-from controller.settings import Settings
 from controller.wiring import read_settings, source_of
-
-
-def needs_embedded(settings: Settings) -> bool:
-    """Whether a provider has its server started by whoever uses it."""
-    return any(one.type == "local" and one.endpoint is None for one in settings.providers.values())
 
 
 def main() -> int:
@@ -41,7 +35,8 @@ async def _asked(inputs: Inputs, asked: GlobalOptions) -> int:
         place = place_of(asked, known)
         source = source_of(place)
         try:
-            return 3 if needs_embedded(await read_settings(place, await source.tree())) else 0
+            providers = (await read_settings(place, await source.tree())).providers.values()
+            return 3 if any(one.type == "local" and one.endpoint is None for one in providers) else 0
         except SourceError:
             continue
         finally:

@@ -20,16 +20,12 @@ _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.ADVICE:
 
 def write_outputs(path: Path | None, values: Mapping[str, str], chance: Chance) -> None:
     """Append outputs, each behind a delimiter nobody can foresee. Raises `ControllerError`."""
-    if path is None:
-        return
-    blocks = [_block(key, redact(value), chance) for key, value in values.items()]
-    _append(path, "".join(blocks))
+    _append(path, "".join(_block(key, redact(value), chance) for key, value in values.items()))
 
 
 def write_summary(path: Path | None, markdown: str) -> None:
     """Append to the job's summary. Raises `ControllerError`."""
-    if path is not None:
-        _append(path, redact(markdown))
+    _append(path, redact(markdown))
 
 
 def annotate(problems: Iterable[Problem]) -> None:
@@ -84,7 +80,9 @@ def _block(key: str, value: str, chance: Chance) -> str:
     return f"{key}<<{delimiter}\n{value}\n{delimiter}\n"
 
 
-def _append(path: Path, text: str) -> None:
+def _append(path: Path | None, text: str) -> None:
+    if path is None:
+        return
     try:
         with path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)

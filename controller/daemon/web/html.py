@@ -16,6 +16,7 @@ from controller.report.escape import terminal
 from controller.report.formatting import duration, fields_of, figure, short
 from controller.report.model_state import StateWord, latest_run, state_of
 from controller.report.phrases import permission, price, summary, training
+from controller.state.observed import Progress
 from controller.state.reasons import traits_of
 from controller.state.recorded import Record, Run, RunOutcome
 
@@ -112,13 +113,10 @@ def _card(record: Record, outcomes: Iterable[Outcome]) -> Card:
     stands, run = state_of(record), latest_run(record)
     hold = next((o for o in outcomes if o.action.name == record.name and hold_of(o) is not None), None)
     reason = stands.reason or (str(hold_of(hold)) if hold else "")
-    tunes = run is not None and run.outcome is RunOutcome.TUNING
-    share = _share(run) if run is not None and tunes else None
+    share = None
+    if run is not None and run.outcome is RunOutcome.TUNING:
+        share = int(100 * Progress(run.total_steps, run.completed_steps).share)
     return Card(record, stands.word, reason, stands.message, traits_of(reason).way_out, run, share)
-
-
-def _share(run: Run) -> int:
-    return int(100 * min(1.0, run.completed_steps / run.total_steps)) if run.total_steps else 0
 
 
 def _plan(view: StatusView) -> Mapping[str, object] | None:
