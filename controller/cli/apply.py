@@ -13,7 +13,7 @@ from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode, error_json, error_text, of_pass
 from controller.cli.options import ApplyOptions, GlobalOptions
-from controller.cli.output import Screen, Views, begin
+from controller.cli.output import Screen, begin
 from controller.cli.progress import following
 from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
@@ -83,11 +83,9 @@ def apply(asked: GlobalOptions, options: ApplyOptions) -> int:
     except Refused as refusal:
         return _show_refusal(screen, refusal)
     screen.show(
-        Views(
-            text=lambda _: applied_text(done.plan, done.outcomes, before),
-            json=lambda: applied_json(done.plan, done.outcomes, done.records),
-            markdown=lambda: applied_markdown(done.plan, (*before, *done.outcomes)),
-        )
+        text=lambda _: applied_text(done.plan, done.outcomes, before),
+        json=lambda: applied_json(done.plan, done.outcomes, done.records),
+        markdown=lambda: applied_markdown(done.plan, (*before, *done.outcomes)),
     )
     _tell_what_is_left(screen, done.world, done)
     return of_pass(done.world, done.outcomes)
@@ -143,11 +141,9 @@ def _show_refusal(screen: Screen, refusal: Refused) -> int:
     """A refused plan is shown all the same, then why it was refused."""
     plan = refusal.preview.plan
     screen.show(
-        Views(
-            text=lambda _: plan_text(plan),
-            json=lambda: {**as_json(plan), "error": error_json(refusal, "UnsafePlan")},
-            markdown=lambda: plan_markdown(plan),
-        )
+        text=lambda _: plan_text(plan),
+        json=lambda: {**as_json(plan), "error": error_json(refusal, "UnsafePlan")},
+        markdown=lambda: plan_markdown(plan),
     )
     screen.tell(error_text(refusal))
     return ExitCode.HOLDS

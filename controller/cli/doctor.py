@@ -11,7 +11,7 @@ from functools import partial
 from controller import __version__
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Views, begin
+from controller.cli.output import begin
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import check_writable, described
@@ -26,7 +26,7 @@ def doctor(asked: GlobalOptions) -> int:
     screen = begin(asked)
     with screen.waiting("looking at git, the ledger and the providers"):
         found = asyncio.run(_results(asked))
-    screen.show(Views(lambda _: checks_table(found), lambda: checks_json(found), lambda: checks_markdown(found)))
+    screen.show(lambda _: checks_table(found), lambda: checks_json(found), lambda: checks_markdown(found))
     return ExitCode.WELL if all(finding.well for finding in found) else ExitCode.FAILED
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Screen, Views
+from controller.cli.output import Screen
 from controller.errors import ControllerError
 from controller.git.layout import RepositoryLayout, default_branch, find_repository
 from controller.report.escape import cell, terminal
@@ -69,11 +69,9 @@ def init(asked: GlobalOptions, action: str | None = None) -> int:
     if root.resolve() != asked.folder.resolve():
         screen.note(f"these files are at the top of the repository: {root}")
     screen.show(
-        Views(
-            text=lambda _: _told(made, _next(root, repository)),
-            json=lambda: {"schemaVersion": 1, "written": made},
-            markdown=lambda: "".join(f"- {cell(path)}\n" for path in made),
-        )
+        text=lambda _: _told(made, _next(root, repository)),
+        json=lambda: {"schemaVersion": 1, "written": made},
+        markdown=lambda: "".join(f"- {cell(path)}\n" for path in made),
     )
     return ExitCode.WELL
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions, Rows
-from controller.cli.output import Screen, Views, configure
+from controller.cli.output import Screen, configure
 from controller.engine import commands
 from controller.errors import ControllerError
 from controller.ports import Opened
@@ -83,11 +83,9 @@ def generate(asked: GlobalOptions, name: str, prompt: str, *, system: str | None
         answer = _done(asked, lambda o: commands.generate(o.ports, name, given))
     lines = answer.splitlines() or [""]
     Screen(asked).show(
-        Views(
-            text=lambda _: Text("\n").join([Text(terminal(line, _ANSWER_LINE)) for line in lines]),
-            json=lambda: {"schemaVersion": 1, "name": name, "answer": answer},
-            markdown=lambda: "".join(f"{code(line, _ANSWER_LINE)}\n" for line in lines),
-        )
+        text=lambda _: Text("\n").join([Text(terminal(line, _ANSWER_LINE)) for line in lines]),
+        json=lambda: {"schemaVersion": 1, "name": name, "answer": answer},
+        markdown=lambda: "".join(f"{code(line, _ANSWER_LINE)}\n" for line in lines),
     )
     return ExitCode.WELL
 
@@ -111,11 +109,9 @@ def _done(asked: GlobalOptions, act: Callable[[Opened], Awaitable[T]]) -> T:
 
 def _show(asked: GlobalOptions, sentence: str, facts: dict[str, object]) -> int:
     Screen(asked).show(
-        Views(
-            text=lambda _: Text(terminal(sentence)),
-            json=lambda: {"schemaVersion": 1, **facts},
-            markdown=lambda: f"{code(sentence)}\n",
-        )
+        text=lambda _: Text(terminal(sentence)),
+        json=lambda: {"schemaVersion": 1, **facts},
+        markdown=lambda: f"{code(sentence)}\n",
     )
     return ExitCode.WELL
 
@@ -123,13 +119,9 @@ def _show(asked: GlobalOptions, sentence: str, facts: dict[str, object]) -> int:
 def _serving(asked: GlobalOptions, serving: commands.Serving) -> int:
     facts = fields_of(serving, "name", "provider", "model", "fingerprint", "attempt", "prefix")
     Screen(asked).show(
-        Views(
-            text=lambda _: _facts(facts),
-            json=lambda: {"schemaVersion": 1, **facts},
-            markdown=lambda: "".join(
-                ["| | |\n|---|---|\n", *(f"| {k} | {cell(str(v))} |\n" for k, v in facts.items())]
-            ),
-        )
+        text=lambda _: _facts(facts),
+        json=lambda: {"schemaVersion": 1, **facts},
+        markdown=lambda: "".join(["| | |\n|---|---|\n", *(f"| {k} | {cell(str(v))} |\n" for k, v in facts.items())]),
     )
     return ExitCode.WELL
 

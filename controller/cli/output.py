@@ -7,7 +7,6 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -23,15 +22,6 @@ _LEAST_WIDTH = 20
 _LONGEST_LOG_LINE = 20_000
 # Their INFO lines show whole URLs, and nobody asked for their inner life.
 _CHATTY = ("httpx", "httpcore", "asyncio", "git", "google", "watchfiles", "uvicorn")
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """One result in every format; only the one that was asked for is made. Text is made for a width."""
-
-    text: Callable[[int], RenderableType]
-    json: Callable[[], object]
-    markdown: Callable[[], str] | None = None
 
 
 class Screen:
@@ -50,15 +40,20 @@ class Screen:
         """What text may be as wide as: the terminal, or a page where there is none."""
         return self.out.width if self.out.is_terminal else 100
 
-    def show(self, views: Views) -> None:
-        """Write a result, once."""
+    def show(
+        self,
+        text: Callable[[int], RenderableType],
+        json: Callable[[], object],
+        markdown: Callable[[], str] | None = None,
+    ) -> None:
+        """Write a result, once. Only the form that was asked for is made; text is made for a width."""
         match self.format:
             case Format.JSON:
-                self.write(json_text(views.json()) + "\n")
-            case Format.MARKDOWN if views.markdown is not None:
-                self.write(views.markdown())
+                self.write(json_text(json()) + "\n")
+            case Format.MARKDOWN if markdown is not None:
+                self.write(markdown())
             case Format.TEXT | Format.MARKDOWN:
-                self.write(rendered(self.out, views.text(self.width)))
+                self.write(rendered(self.out, text(self.width)))
 
     def write(self, text: str) -> None:
         """Text that is ready, on stdout, without anything that is or looks like a secret."""

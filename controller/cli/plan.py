@@ -9,7 +9,7 @@ from rich.text import Text
 
 from controller.cli.exit_codes import of_plan
 from controller.cli.options import GlobalOptions, PlanOptions
-from controller.cli.output import Screen, Views, begin
+from controller.cli.output import Screen, begin
 from controller.cli.uncommitted import Against, Compared, compared, datasets
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
@@ -35,9 +35,9 @@ def plan(asked: GlobalOptions, options: PlanOptions) -> int:
                 f"no spec and no record is named {options.explain}",
                 hint="`gitune plan` and `gitune status` list the names.",
             )
-        screen.show(Views(lambda _: explanation_text(why), lambda: explanation_json(why)))
+        screen.show(lambda _: explanation_text(why), lambda: explanation_json(why))
     else:
-        screen.show(Views(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made)))
+        screen.show(lambda _: plan_text(made), lambda: as_json(made), lambda: plan_markdown(made))
     _remark(screen, shown, files, options)
     return of_plan(shown.world, made, detailed=options.detailed)
 

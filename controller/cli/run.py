@@ -135,7 +135,10 @@ def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> tuple[
     """What is to be done, with nothing begun but that the address of ``--listen`` is held until the stack ends."""
     _check_lease(options)
     repositories = _listed(asked, options, options.repositories) if options.repositories else None
-    notifier, web = _notifier(options), _web(options)
+    notifier = None
+    if (file := options.notify_url_file) is not None:
+        notifier = Notifier(read_url(file), _CLOCK, _CHANCE, options.notify_format, options.notify_on)
+    web = _web(options)
     if repositories is None:
         followed = [_followed(_where(asked, options), options, notifier)]
     else:
@@ -212,12 +215,6 @@ def _web(options: RunOptions) -> Web | None:
     address = parse_address(options.listen)
     deliveries = Deliveries(read_secret(options.webhook_secret_file)) if options.webhook_secret_file else None
     return Web(address, _CLOCK, deliveries)
-
-
-def _notifier(options: RunOptions) -> Notifier | None:
-    if options.notify_url_file is None:
-        return None
-    return Notifier(read_url(options.notify_url_file), _CLOCK, _CHANCE, options.notify_format, options.notify_on)
 
 
 def _where(asked: GlobalOptions, options: RunOptions) -> Where:

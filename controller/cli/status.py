@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Views, begin
+from controller.cli.output import begin
 from controller.errors import ControllerError
 from controller.ledger.opening import open_ledger
 from controller.ports import Ledger, Opened
@@ -28,11 +28,9 @@ def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
     if name is not None:
         records = {name: _one(records, name)}
     screen.show(
-        Views(
-            text=lambda width: status_table(records, width) if name is None else status_detail(records[name], width),
-            json=lambda: status_json(records),
-            markdown=lambda: status_markdown(records),
-        )
+        text=lambda width: status_table(records, width) if name is None else status_detail(records[name], width),
+        json=lambda: status_json(records),
+        markdown=lambda: status_markdown(records),
     )
     return ExitCode.WELL
 

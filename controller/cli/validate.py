@@ -12,7 +12,7 @@ from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
-from controller.cli.output import Views, begin
+from controller.cli.output import begin
 from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid
@@ -44,11 +44,9 @@ def validate(asked: GlobalOptions, paths: Sequence[Path] | None) -> int:
     with screen.waiting("reading specs and datasets"):
         found = asyncio.run(_findings(asked, paths or ()))
     screen.show(
-        Views(
-            text=lambda _: Group(problems_text(found.problems), Text(_looked_at(found), "dim")),
-            json=lambda: problems_json(found.problems),
-            markdown=lambda: problems_markdown(found.problems),
-        )
+        text=lambda _: Group(problems_text(found.problems), Text(_looked_at(found), "dim")),
+        json=lambda: problems_json(found.problems),
+        markdown=lambda: problems_markdown(found.problems),
     )
     if told := found.files.sentence("this is about"):
         screen.note(told)

@@ -20,7 +20,7 @@ from controller.report.model_state import condition
 from controller.rest import JSON, ClientLimits, NoAuth, Repeat, Rest, Timing, know
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.reasons import traits_of
-from controller.state.recorded import Record, Run, RunOutcome
+from controller.state.recorded import Record, RunOutcome
 
 _LONGEST = 500
 
@@ -67,7 +67,8 @@ def _of_one(before: Record | None, after: Record) -> Iterator[Notice]:
         known = before.run(run.model) if before else None
         if run.outcome in {RunOutcome.TUNING, RunOutcome.SUCCEEDED} or (known and known.outcome is run.outcome):
             continue
-        yield _ended(run, after)
+        said = terminal(run.error, _LONGEST)
+        yield Notice(Grade.PROBLEM, after.name, "a run ended badly", run.outcome, said, run.model, run.revision)
     for kind, grade, event in (
         (ConditionType.STALLED, Grade.PROBLEM, "waits on a person"),
         (ConditionType.READY, Grade.GOOD, "serves what git asks for"),
@@ -76,11 +77,6 @@ def _of_one(before: Record | None, after: Record) -> Iterator[Notice]:
         if now is not None and (before is None or _true(before, kind) is None or _moved(before, after, kind)):
             model = after.active.model if after.active else ""
             yield Notice(grade, after.name, event, now.reason, now.message, model, after.applied)
-
-
-def _ended(run: Run, record: Record) -> Notice:
-    message = terminal(run.error, _LONGEST)
-    return Notice(Grade.PROBLEM, record.name, "a run ended badly", run.outcome, message, run.model, run.revision)
 
 
 def _true(record: Record, kind: ConditionType) -> Condition | None:

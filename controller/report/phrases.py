@@ -24,10 +24,8 @@ class Estimate:
     assumed: Mapping[str, int]
 
 
-def estimate(action: Action) -> Estimate | None:
-    """What the action would train; None for the actions that train nothing."""
-    if not isinstance(action, Tune):
-        return None
+def estimate(action: Tune) -> Estimate:
+    """What the action would train."""
     given, dataset = action.desired.hyperparameters, action.desired.dataset
     epochs, batch = action.desired.epochs, action.desired.batch
     assumed = {} if given.epoch_count else {"epochCount": epochs}
@@ -85,9 +83,9 @@ def dataset(change: DatasetChange) -> str:
 
 def training(action: Action) -> str:
     """``175 steps, 16,060 characters in 5 epochs (by default epochCount 5)``; "" where nothing is trained."""
-    guess = estimate(action)
-    if guess is None:
+    if not isinstance(action, Tune):
         return ""
+    guess = estimate(action)
     taken = listed([f"{name} {value}" for name, value in guess.assumed.items()])
     note = f" (by default {taken})" if taken else ""
     steps, characters = counted(guess.steps, "step"), counted(guess.characters, "character")

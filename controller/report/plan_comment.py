@@ -264,8 +264,7 @@ def effort(action: Action, note: Note) -> str:
     """Cost and time in a few words, for the table."""
     if not isinstance(action, Tune):
         return "free"
-    guess = estimate(action)
-    steps = counted(guess.steps, "step") if guess else ""
+    steps = counted(estimate(action).steps, "step")
     return ", ".join(part for part in (price(action, note), time(note.time), steps) if part)
 
 

@@ -10,6 +10,7 @@ from controller.report.charts import epoch_means
 from controller.report.escape import cell, code, html_name
 from controller.report.formatting import counted, figure, percent, short
 from controller.report.model_state import STATE_LOOKS, StateWord, latest_run, state_of
+from controller.report.phrases import within
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run, RunOutcome
@@ -65,13 +66,11 @@ def progress_comment(story: Story, limit: int) -> str:
 def _cut(head: str, story: Story, foot: str, limit: int) -> str:
     """Rows without results, as many as fit: only hundreds of models come to this."""
     body = f"{head}| | model | state |\n|---|---|---|\n"
-    for number, name in enumerate(story.names):
-        word = _word(story, name)
-        row = f"| {STATE_LOOKS[word].sign} | {cell(name, 40)} | {word} |\n"
-        if len(f"{body}{row}{foot}".encode()) > limit - 200:
-            return f"{body}\n_{counted(len(story.names) - number, 'more model')}: `gitune status` shows all._\n{foot}"
-        body += row
-    return body + foot
+    words = [(name, _word(story, name)) for name in story.names]
+    rows = [f"| {STATE_LOOKS[word].sign} | {cell(name, 40)} | {word} |\n" for name, word in words]
+    kept, hidden = within(rows, limit - 200 - len(f"{body}{foot}".encode()), lambda row: len(row.encode()))
+    more = f"\n_{counted(hidden, 'more model')}: `gitune status` shows all._\n" if hidden else ""
+    return "".join([body, *kept, more, foot])
 
 
 def _head(story: Story) -> Iterator[str]:

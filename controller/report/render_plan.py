@@ -201,9 +201,9 @@ def _action(action: Action) -> JsonObject:
 
 
 def _estimate(action: Action) -> JsonObject | None:
-    guess = estimate(action)
-    if guess is None or not isinstance(action, Tune):
+    if not isinstance(action, Tune):
         return None
+    guess = estimate(action)
     cost = fields_of(action.cost, "low", "high", "currency", "as_of") if action.cost else None
     return {"steps": guess.steps, "characters": guess.characters, "assumed": list(guess.assumed), "cost": cost}
 

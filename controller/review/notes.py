@@ -119,9 +119,9 @@ def _advice(record: Record | None) -> str:
 
 def _time(action: Action, world: World) -> Seconds | None:
     """From the pace of the last runs on the same base model; None where there were none."""
-    guess = estimate(action)
-    if guess is None or not isinstance(action, Tune):
+    if not isinstance(action, Tune):
         return None
+    guess = estimate(action)
     kind = (action.desired.provider_type, action.base)
     runs = [run for record in world.recorded.records.values() for run in record.runs]
     paces = [pace for run in runs if (run.provider_type, run.base) == kind and (pace := _pace(run))][-_LAST_RUNS:]

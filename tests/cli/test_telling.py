@@ -15,7 +15,7 @@ from rich.console import Console
 
 from controller.cli.exit_codes import broken, explained, incomplete
 from controller.cli.options import Format, GlobalOptions
-from controller.cli.output import Screen, Views
+from controller.cli.output import Screen
 from controller.cli.progress import Bars, Lines, following, progress_line
 from controller.daemon.reporter import LogReporter
 from controller.errors import SpecInvalid, Transient
@@ -99,7 +99,7 @@ def test_no_result_and_no_error_shows_a_known_secret(capsys: pytest.CaptureFixtu
     know(CANARY)
     for form in Format:
         asked = GlobalOptions(output=form, debug=True)
-        Screen(asked).show(Views(lambda _: CANARY, lambda: {"a": CANARY}, lambda: f"{CANARY}\n"))
+        Screen(asked).show(lambda _: CANARY, lambda: {"a": CANARY}, lambda: f"{CANARY}\n")
         explained(Transient(f"m {CANARY}", hint=f"h {CANARY}"), asked)
         broken(ValueError(CANARY), asked)
     written = capsys.readouterr()
