@@ -22,8 +22,7 @@ from controller.plan.actions import Done, Hold, Nothing, Outcome, Tune, Wait
 from controller.plan.approval import ALLOW_DELETE, ALLOW_REVIEW, ALLOW_WORDS, is_allowance, is_review_allowance
 from controller.plan.world import World
 from controller.ports import Opened, Reporter
-from controller.report.escape import terminal
-from controller.report.formatting import listed
+from controller.report.formatting import listed, terminal
 from controller.report.render_plan import (
     applied_json,
     applied_markdown,

@@ -15,8 +15,7 @@ from controller.cli.output import Screen
 from controller.errors import ControllerError, SpecInvalid, UnsafePlan
 from controller.plan.actions import Outcome, Plan
 from controller.plan.world import World
-from controller.report.escape import json_text, terminal
-from controller.report.formatting import fields_of
+from controller.report.formatting import fields_of, json_text, terminal
 from controller.report.render_plan import reason_of, waiting_on_people
 from controller.report.render_problems import problem_json, problems_text, unreadable
 from controller.state.reasons import Reason

@@ -16,7 +16,7 @@ from controller.cli.options import GlobalOptions
 from controller.cli.output import Screen
 from controller.errors import ControllerError
 from controller.git.layout import RepositoryLayout, default_branch, find_repository
-from controller.report.escape import cell, terminal
+from controller.report.formatting import cell, terminal
 
 SETTINGS = """\
 apiVersion: gitune.dev/v1alpha1

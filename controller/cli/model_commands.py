@@ -15,8 +15,7 @@ from controller.cli.output import Screen, configure
 from controller.engine import commands
 from controller.errors import ControllerError
 from controller.ports import Opened
-from controller.report.escape import cell, code, terminal
-from controller.report.formatting import fields_of, percent
+from controller.report.formatting import cell, code, fields_of, percent, terminal
 from controller.report.render_status import score_json
 from controller.wiring import Where, open_ports
 

@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from controller.cli.options import Format, GlobalOptions, LogFormat
-from controller.report.escape import json_text, terminal
+from controller.report.formatting import json_text, terminal
 from controller.rest import redact
 
 _UNFOLDED = 10_000  # nobody folds lines in a file or a pipe

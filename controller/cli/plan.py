@@ -15,8 +15,7 @@ from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import ControllerError
 from controller.plan.approval import only_new
 from controller.plan.planner import explained
-from controller.report.escape import terminal
-from controller.report.formatting import listed
+from controller.report.formatting import listed, terminal
 from controller.report.render_plan import as_json, explanation_json, explanation_text, plan_markdown, plan_text
 from controller.report.render_problems import counts, unreadable
 from controller.wiring import Where, open_ports, source_of

@@ -12,8 +12,7 @@ from controller.cli.options import Format
 from controller.cli.output import Screen
 from controller.daemon.reporter import LogReporter
 from controller.plan.actions import Done, Outcome
-from controller.report.escape import terminal
-from controller.report.formatting import duration, figure
+from controller.report.formatting import duration, figure, terminal
 from controller.report.render_plan import outcome_text
 from controller.rest import redact
 from controller.state.observed import RemoteModel, RemoteState

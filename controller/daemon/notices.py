@@ -15,7 +15,7 @@ import structlog
 from controller.daemon.choices import NoticeFilter, NoticeFormat
 from controller.errors import ControllerError, ProviderError, Rejected, RejectedKind
 from controller.ports import Chance, Clock
-from controller.report.escape import terminal
+from controller.report.formatting import terminal
 from controller.report.model_state import condition
 from controller.rest import JSON, ClientLimits, NoAuth, Repeat, Rest, Timing, know
 from controller.state.conditions import Condition, ConditionType, Truth

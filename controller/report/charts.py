@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from controller.report.escape import xml
-from controller.report.formatting import figure
+from controller.report.formatting import figure, xml
 from controller.state.observed import LossPoint
 from controller.state.recorded import Run
 

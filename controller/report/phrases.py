@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
-from controller.report.escape import html_name
-from controller.report.formatting import amount, counted, listed, short
+from controller.report.formatting import amount, counted, html_name, listed, short
 
 
 @dataclass(frozen=True, slots=True)

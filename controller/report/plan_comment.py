@@ -17,8 +17,7 @@ from controller.errors import Problem
 from controller.plan.actions import Action, ChangeClass, Guard, Hold, Plan, Tune
 from controller.plan.cost import Cost
 from controller.report import phrases
-from controller.report.escape import cell, code
-from controller.report.formatting import amount, counted, duration, listed, short
+from controller.report.formatting import amount, cell, code, counted, duration, listed, short
 from controller.report.phrases import estimate
 
 JOB_LINK = "whole plan"

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.report.charts import epoch_means
-from controller.report.escape import cell, code, html_name
-from controller.report.formatting import counted, figure, percent, short
+from controller.report.formatting import cell, code, counted, figure, html_name, percent, short
 from controller.report.model_state import STATE_LOOKS, StateWord, latest_run, state_of
 from controller.report.phrases import within
 from controller.state.observed import LossPoint

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.report.escape import cell, code
-from controller.report.formatting import counted, figure, percent, short
+from controller.report.formatting import cell, code, counted, figure, percent, short
 from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Truth
 from controller.state.identity import NAME

@@ -25,8 +25,7 @@ from controller.plan.actions import (
 )
 from controller.plan.planner import Explanation
 from controller.report import phrases
-from controller.report.escape import cell, code, terminal
-from controller.report.formatting import JsonObject, counted, fields_of, listed, percent, short
+from controller.report.formatting import JsonObject, cell, code, counted, fields_of, listed, percent, short, terminal
 from controller.report.phrases import estimate
 from controller.report.render_status import condition_json, score_json
 from controller.state.reasons import Reason

@@ -11,8 +11,7 @@ from rich.text import Text
 from controller.errors import Problem, Severity
 from controller.plan.world import World
 from controller.ports import CheckResult
-from controller.report.escape import cell, terminal
-from controller.report.formatting import JsonObject, counted, fields_of, listed
+from controller.report.formatting import JsonObject, cell, counted, fields_of, listed, terminal
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 _MARKDOWN_ROWS = 200

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.report.charts import curve_text, sparkline
-from controller.report.escape import cell, terminal
-from controller.report.formatting import JsonObject, counted, fields_of, figure, percent, short
+from controller.report.formatting import JsonObject, cell, counted, fields_of, figure, percent, short, terminal
 from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.identity import Hyperparameters

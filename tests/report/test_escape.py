@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.report.escape import cell, code, json_text, terminal, xml
+from controller.report.formatting import cell, code, json_text, terminal, xml
 
 HOSTILE = (
     "\x1b[2J\x1b]0;title\x07",

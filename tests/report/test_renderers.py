@@ -11,8 +11,7 @@ import pytest
 from controller.errors import Problem
 from controller.plan.actions import Change, ChangeClass, Create, Done, Guard, Held, Hold, Outcome, Plan, Tune
 from controller.ports import CheckResult
-from controller.report.escape import json_text
-from controller.report.formatting import amount, counted, duration, figure, listed, percent
+from controller.report.formatting import amount, counted, duration, figure, json_text, listed, percent
 from controller.report.model_state import StateSummary, StateWord, state_of
 from controller.report.phrases import estimate
 from controller.report.readme import readme, row, section

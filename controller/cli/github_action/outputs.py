@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.errors import ControllerError, Problem, Severity
 from controller.ports import Chance
-from controller.report.escape import terminal
+from controller.report.formatting import terminal
 from controller.rest import redact
 
 SUMMARY_LIMIT = 1_000_000  # bytes; above 1 MiB the runner drops a step's whole summary

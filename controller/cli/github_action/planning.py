@@ -14,7 +14,7 @@ from controller.errors import CodeHostError, ControllerError, Severity, SourceEr
 from controller.forges.github.events import PullRequest
 from controller.plan.actions import WORDS, Plan
 from controller.ports.code_host import CodeHost
-from controller.report.escape import json_text
+from controller.report.formatting import json_text
 from controller.report.phrases import summary
 from controller.report.plan_comment import plan_comment
 from controller.report.render_plan import as_json

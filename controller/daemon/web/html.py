@@ -12,8 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from controller.daemon.view import StatusView, hold_of
 from controller.errors import Severity
 from controller.plan.actions import Action, Hold, Nothing, Outcome
-from controller.report.escape import terminal
-from controller.report.formatting import duration, fields_of, figure, short
+from controller.report.formatting import duration, fields_of, figure, short, terminal
 from controller.report.model_state import StateWord, latest_run, state_of
 from controller.report.phrases import permission, price, summary, training
 from controller.state.observed import Progress
