@@ -26,7 +26,10 @@ def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
     with screen.waiting("reading the ledger"):
         records = asyncio.run(_records(asked, offline=offline))
     if name is not None:
-        records = {name: _one(records, name)}
+        if name not in records:
+            known = ", ".join(sorted(records)) or "none"
+            raise ControllerError(f"the ledger knows no {name}", hint=f"It knows: {known}.")
+        records = {name: records[name]}
     screen.show(
         text=lambda width: status_table(records, width) if name is None else status_detail(records[name], width),
         json=lambda: status_json(records),
@@ -50,10 +53,3 @@ def _here(asked: GlobalOptions, opened: Opened) -> Ledger:
         else replace(opened.settings.ledger, remote=f"{top}/")
     )
     return open_ledger(own, top, home(), opened.ports.clock.now, os.environ)
-
-
-def _one(records: Mapping[str, Record], name: str) -> Record:
-    if name not in records:
-        known = ", ".join(sorted(records)) or "none"
-        raise ControllerError(f"the ledger knows no {name}", hint=f"It knows: {known}.")
-    return records[name]

@@ -65,7 +65,8 @@ async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
     if not paths:
         desired = await read_desired(tree, settings, can)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
-        return replace(_whole(desired), patterns=settings.specs, files=files)
+        examples = sum(len(model.dataset.examples) for model in desired.models)
+        return Validated(desired.problems, len(desired.names), examples, settings.specs, files)
     asked_for = tuple(_pattern(top_of(asked.folder), asked.folder, path) for path in paths)
     entries = [entry.path for entry in await tree.entries()]
     for path, pattern in zip(paths, asked_for, strict=True):
@@ -103,10 +104,6 @@ def _configuration(asked: GlobalOptions) -> frozenset[str]:
     top = top_of(asked.folder).resolve()
     given = asked.config.resolve() if asked.config else top / SETTINGS_FILE
     return frozenset({SETTINGS_FILE, *([given.relative_to(top).as_posix()] if given.is_relative_to(top) else [])})
-
-
-def _whole(desired: Desired) -> Validated:
-    return Validated(desired.problems, len(desired.names), sum(len(m.dataset.examples) for m in desired.models))
 
 
 def _in(desired: Desired, files: set[str]) -> list[DesiredModel]:

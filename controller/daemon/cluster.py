@@ -92,9 +92,8 @@ class ClusterCell:
 
     def _tip(self, seen: Lease) -> str:
         if seen.metadata is None or not seen.metadata.resourceVersion:
-            raise ControllerError(
-                f"the lease {self._place} was answered without a resourceVersion", hint=_NOT_KUBERNETES
-            )
+            hint = "Is that address the API server of a Kubernetes cluster?"
+            raise ControllerError(f"the lease {self._place} was answered without a resourceVersion", hint=hint)
         return str(seen.metadata.resourceVersion)
 
     async def _asked(self, operation: str, ask: Awaitable[Lease]) -> Lease | int:
@@ -118,7 +117,6 @@ class ClusterCell:
         return ControllerError(message, hint=_HINTS.get(code, "It is asked again."))
 
 
-_NOT_KUBERNETES: Final = "Is that address the API server of a Kubernetes cluster?"
 _HINTS: Final[dict[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "The pod's token is not accepted: is there a ServiceAccount, and is its token mounted?",
     HTTPStatus.FORBIDDEN: "The ServiceAccount needs `get` and `update` on this lease, and `create` where it is not "

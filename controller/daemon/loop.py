@@ -131,6 +131,7 @@ class Loop:
         self.watched = watched
         self.view = StatusView(following, name=name)
         self.full_name = full_name
+        self.metrics = means.metrics
         self._means = means
         self._reporter = LoopReporter(means.clock, means.rhythm)
         self._failures = RecentFailures(means.clock, means.chance, means.rhythm)
@@ -141,18 +142,13 @@ class Loop:
         self._reopen = False
         self._ended = self._now()
 
-    @property
-    def metrics(self) -> Metrics:
-        """Its numbers."""
-        return self._means.metrics
-
     async def run(self, wait: float = 0.0) -> None:
         """Passes until its triggers end, the first in ``wait`` seconds. Raises nothing that a later pass could fix."""
         until = self._now() + wait
         try:
             while not self.triggers.over:
                 if causes := await self.triggers.wait(until):
-                    self._means.metrics.woke(causes)
+                    self.metrics.woke(causes)
                     self._reopen |= Cause.RELOAD in causes
                     began, turn = self._now(), await self.turn(causes)
                     until = next_look(began, self._now(), turn.wait)
@@ -181,7 +177,7 @@ class Loop:
             told.tell(result=turn.result)
         self._ended = self._now()
         seconds = self._ended - began
-        self._means.metrics.passed(turn.result, seconds)
+        self.metrics.passed(turn.result, seconds)
         if turn.result != "unchanged":
             why, wait = sorted(map(str, causes)), round(turn.wait, 1)
             log.info("pass.ended", result=turn.result, causes=why, seconds=round(seconds, 3), next=wait)
@@ -218,7 +214,7 @@ class Loop:
     async def _reconcile(self, session: Session, tip: str) -> float:
         session.fence.begin(session.opened.ports.source, tip)
         self._reporter.begin()
-        self._means.metrics.led(held=True)
+        self.metrics.led(held=True)
         done = await reconcile(session.ports, session.opened.settings, Approval())
         self._settled = await settled_by(done, session.ports, tip, self._means.rhythm)
         self._done_tip, self._waiting_since = tip, None
@@ -232,7 +228,7 @@ class Loop:
         if self._session is not None:
             with suppress(ControllerError, TimeoutError):
                 await asyncio.wait_for(self._session.lease.release(), _LONGEST_FAREWELL)
-        self._means.metrics.led(held=False)
+        self.metrics.led(held=False)
 
     def _next(self, done: Pass) -> float:
         """Seconds until something can be new: a run's progress, a retry, else the interval."""
@@ -246,8 +242,8 @@ class Loop:
         return max(0.05, min(times))
 
     def _account(self, done: Pass) -> None:
-        self._means.metrics.recorded(done.records)
-        self._means.metrics.held(done.outcomes)
+        self.metrics.recorded(done.records)
+        self.metrics.held(done.outcomes)
         self._means.recorded(done.world.recorded.records, done.records)
         self._show(
             revision=done.plan.revision or "",
@@ -264,9 +260,9 @@ class Loop:
         holder = session.lease.holder
         if self.view.standby != holder:
             log.info("lease.elsewhere", holder=holder)
-        self._means.metrics.led(held=False)
+        self.metrics.led(held=False)
         recorded = await session.ports.ledger.load()
-        self._means.metrics.recorded(recorded.records)
+        self.metrics.recorded(recorded.records)
         self._show(records=recorded.records, standby=holder)
         return Turn("standby", self._means.chance.uniform(1.0, 3.0))
 
@@ -275,7 +271,7 @@ class Loop:
         plan, records = refused.preview.plan, refused.preview.world.recorded.records
         if self.view.failure != refused.message:
             log.warning("pass.refused", said=refused.message, hint=refused.hint)
-        self._means.metrics.recorded(records)
+        self.metrics.recorded(records)
         now, revision = self._means.clock.now(), plan.revision or ""
         self._show(refused, revision=revision, records=records, plan=plan, outcomes=(), passed=now)
         return self._interval()

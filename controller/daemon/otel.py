@@ -44,13 +44,10 @@ class _Told:
         self._inner.set_attributes(attributes(facts))
         outcome = facts.get("outcome", facts.get("result"))
         if outcome == "failed" or ("outcome" in facts and outcome not in _GOOD):
-            self._fail(str(outcome))
+            self.fail(str(outcome))
 
-    def fail(self, error: BaseException) -> None:
-        """An exception went through: its class and nothing of its text, which may quote what nobody is to read."""
-        self._fail(type(error).__name__)
-
-    def _fail(self, kind: str) -> None:
+    def fail(self, kind: str) -> None:
+        """It went wrong in this way: of an exception its class and nothing of its text, which may quote anything."""
         self._inner.set_attribute("error.type", kind)
         self._inner.set_status(Status(StatusCode.ERROR))
 
@@ -75,7 +72,7 @@ class Telemetry:
             try:
                 yield told
             except BaseException as error:
-                told.fail(error)
+                told.fail(type(error).__name__)
                 raise
 
     def close(self) -> None:

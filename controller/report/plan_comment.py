@@ -6,7 +6,7 @@ All data stands in code spans: nothing that a spec, a dataset or a provider says
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated
@@ -167,7 +167,6 @@ def _foot(view: PlanView) -> str:
 
 
 _TOP = "| | model | why | cost and time | data |\n|---|---|---|---|---|\n"
-Row = Callable[[Action, Note], str]
 
 
 def _table(view: PlanView, room: int) -> tuple[str, bool]:

@@ -36,7 +36,9 @@ def status_table(records: Mapping[str, Record], width: int = 100) -> RenderableT
 
 def status_detail(record: Record, width: int = 100) -> RenderableType:
     """One model: conditions, slots, runs, the loss curve of its latest run, and what that suggests."""
-    parts: list[RenderableType] = [_title(record), *_conditions(record), *_slots(record)]
+    word = state_of(record).word
+    title = Text.assemble((terminal(record.name), "bold"), "  ", (word, STATE_LOOKS[word].style))
+    parts: list[RenderableType] = [title, *_conditions(record), *_slots(record)]
     if record.prefix:
         parts.append(_pair("prefix", f'"{terminal(record.prefix)}"  (callers send it before each input)'))
     if record.applied:
@@ -71,11 +73,6 @@ def _losses(run: Run | None) -> str:
     if run is None or not run.losses:
         return "–"
     return f"{sparkline(run.losses, 12)} {figure(run.losses[-1].mean_loss)}"
-
-
-def _title(record: Record) -> Text:
-    now = state_of(record)
-    return Text.assemble((terminal(record.name), "bold"), "  ", (now.word, STATE_LOOKS[now.word].style))
 
 
 def _conditions(record: Record) -> Iterator[Table]:

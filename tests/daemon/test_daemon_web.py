@@ -22,6 +22,7 @@ from controller.daemon.web.html import MOST_MODELS, index_html, model_html
 from controller.daemon.web.server import ListenAddress, Web, parse_address
 from controller.daemon.web.webhook import LARGEST, Deliveries
 from controller.errors import ControllerError, Problem
+from controller.rest import is_loopback
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
@@ -287,7 +288,7 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
     ("text", "loopback"), [("127.0.0.1:0", True), ("[::1]:80", True), ("localhost:80", True), ("0.0.0.0:80", False)]
 )
 def test_an_address_says_who_can_reach_it(text: str, loopback: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    assert parse_address(text).is_loopback is loopback
+    assert is_loopback(parse_address(text).host) is loopback
 
 
 async def test_an_address_that_is_taken_is_a_clear_error() -> None:

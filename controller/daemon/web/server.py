@@ -61,11 +61,6 @@ class ListenAddress:
     host: str
     port: int
 
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
-        return is_loopback(self.host)
-
 
 def parse_address(text: str) -> ListenAddress:
     """``HOST:PORT``; an IPv6 host in brackets. Raises `ControllerError`."""
@@ -95,7 +90,7 @@ class Web:
             yield partial(self._serve, listener)
 
     async def _serve(self, listener: socket.socket, loops: Sequence[Loop]) -> None:
-        own = ("localhost", "127.0.0.1", "[::1]", self.address.host) if self.address.is_loopback else ("*",)
+        own = ("localhost", "127.0.0.1", "[::1]", self.address.host) if is_loopback(self.address.host) else ("*",)
         server = _Server(_config(Served(tuple(loops), self.clock, self.deliveries, own).app(), self.address))
         announcing = asyncio.create_task(self._announce(server, listener.getsockname()[1]))
         try:
