@@ -96,16 +96,13 @@ def workflows(action: str, branch: str = "") -> Mapping[str, str]:
         raise ControllerError(f"{action[:120]!r} does not pin the Action", hint=hint)
     folder = resources.files("controller.cli.github_action") / "workflows"
     texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".yml")}
-    pushes = _PUSHES if branch in {"", _BRANCH} else f"branches: [{_quoted(branch)}]"
+    # As YAML reads a text, whatever it is called, and as GitHub matches it to itself alone.
+    quoted = json.dumps(_PATTERN.sub(r"\\\g<0>", branch), ensure_ascii=False)
+    pushes = _PUSHES if branch in {"", _BRANCH} else f"branches: [{quoted}]"
     return {
         f".github/workflows/{name}": _OWN.sub(f"uses: {action}", text).replace(_PUSHES, pushes)
         for name, text in sorted(texts.items())
     }
-
-
-def _quoted(branch: str) -> str:
-    """A branch as YAML reads a text, whatever it is called, and as GitHub matches it to itself alone."""
-    return json.dumps(_PATTERN.sub(r"\\\g<0>", branch), ensure_ascii=False)
 
 
 def _write(path: Path, text: str) -> None:

@@ -35,11 +35,6 @@ class Screen:
         self.out = console(asked, sys.stdout)
         self.err = console(asked, sys.stderr)
 
-    @property
-    def width(self) -> int:
-        """What text may be as wide as: the terminal, or a page where there is none."""
-        return self.out.width if self.out.is_terminal else 100
-
     def show(
         self,
         text: Callable[[int], RenderableType],
@@ -53,7 +48,8 @@ class Screen:
             case Format.MARKDOWN if markdown is not None:
                 self.write(markdown())
             case Format.TEXT | Format.MARKDOWN:
-                self.write(rendered(self.out, text(self.width)))
+                width = self.out.width if self.out.is_terminal else 100  # a page
+                self.write(rendered(self.out, text(width)))
 
     def write(self, text: str) -> None:
         """Text that is ready, on stdout, without anything that is or looks like a secret."""

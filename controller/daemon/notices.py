@@ -18,7 +18,7 @@ from controller.ports import Chance, Clock
 from controller.report.formatting import terminal
 from controller.report.model_state import condition
 from controller.rest import JSON, ClientLimits, NoAuth, Repeat, Rest, Timing, know
-from controller.state.conditions import Condition, ConditionType, Truth
+from controller.state.conditions import ConditionType, Truth
 from controller.state.reasons import traits_of
 from controller.state.recorded import Record, RunOutcome
 
@@ -73,23 +73,20 @@ def _of_one(before: Record | None, after: Record) -> Iterator[Notice]:
         (ConditionType.STALLED, Grade.PROBLEM, "waits on a person"),
         (ConditionType.READY, Grade.GOOD, "serves what git asks for"),
     ):
-        now = _true(after, kind)
-        if now is not None and (before is None or _true(before, kind) is None or _moved(before, after, kind)):
+        now, news = condition(after, kind), _news(after, kind)
+        if now is not None and news is not None and (before is None or news != _news(before, kind)):
             model = after.active.model if after.active else ""
             yield Notice(grade, after.name, event, now.reason, now.message, model, after.applied)
 
 
-def _true(record: Record, kind: ConditionType) -> Condition | None:
+def _news(record: Record, kind: ConditionType) -> str | None:
+    """What is told of a condition where it is true: Ready of another model is news, and stalled for another reason."""
     found = condition(record, kind)
-    return found if found is not None and found.status is Truth.TRUE else None
-
-
-def _moved(before: Record, after: Record, kind: ConditionType) -> bool:
-    """Ready of another model is news; stalled for another reason too."""
+    if found is None or found.status is not Truth.TRUE:
+        return None
     if kind is ConditionType.READY:
-        return before.active is not None and after.active is not None and before.active.model != after.active.model
-    first, second = _true(before, kind), _true(after, kind)
-    return first is not None and second is not None and first.reason != second.reason
+        return record.active.model if record.active else ""
+    return found.reason
 
 
 log = structlog.stdlib.get_logger("gitune")

@@ -9,11 +9,6 @@ from controller.rest import JSON
 Object = Mapping[str, JSON]
 
 
-def as_object(value: JSON) -> Object:
-    """An object, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
 def objects(value: JSON) -> tuple[Object, ...]:
     """The objects of a list."""
     return tuple(item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
@@ -22,7 +17,7 @@ def objects(value: JSON) -> tuple[Object, ...]:
 def at(value: JSON, *path: str) -> JSON:
     """What stands below a path of keys; None where it breaks off."""
     for key in path:
-        value = as_object(value).get(key)
+        value = value.get(key) if isinstance(value, Mapping) else None
     return value
 
 
