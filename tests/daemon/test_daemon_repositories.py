@@ -206,7 +206,7 @@ async def test_what_nobody_foresaw_in_one_ends_no_other_and_it_begins_again() ->
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.Event().wait()
 
-    followed = tuple(Loop(h.loop._means, h.who, name=h.who) for h in (broken, well))
+    followed = [Loop(h.loop._means, h.who, name=h.who) for h in (broken, well)]
     with capture_logs() as said:
         assert await asyncio.wait_for(supervise(followed, (look,)), 20) == 0
     assert [loop.view.name for loop in loops] == ["one", "two"]
