@@ -15,6 +15,7 @@ BREACHES = {
         "providers/google/breach.py",
         "import controller.providers.gemini.facts",
     ),
+    "no circle between the modules of a room": ("plan/rules/breach.py", "import controller.plan.planner"),
     "pure rooms import no I/O, clock, chance or logger": ("plan/breach.py", "import datetime"),
     "one door to HTTP": ("engine/breach.py", "import httpx"),
     "one door to the file system's events": ("daemon/breach.py", "import watchfiles"),
