@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,14 +27,15 @@ class Idleness:
         self._open = 0
         self._since = time.monotonic()
 
-    def begin(self) -> None:
-        """A request has come."""
+    @contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """While a request is answered."""
         self._open += 1
-
-    def end(self) -> None:
-        """A request has been answered."""
-        self._open -= 1
-        self.reset()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            self.reset()
 
     def reset(self) -> None:
         """Counts from now on."""
@@ -56,27 +58,18 @@ class Authentication:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._idleness.begin()
-        try:
-            refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
-            inner = JSONResponse(envelope(refused), refused.http) if refused else self._app
-            await inner(scope, receive, self._logged(scope, send))
-        finally:
-            self._idleness.end()
-
-    def _logged(self, scope: Scope, send: Send) -> Send:
-        """Writes down each answer: the path, but never the query, which may hold the key."""
+        method, path = scope["method"], scope["path"]  # never the query, which may hold the key
 
         async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._write(scope["method"], scope["path"], message["status"])
+            is_start = message["type"] == "http.response.start"
+            if is_start and (method != "GET" or message["status"] != HTTPStatus.OK):  # clients poll
+                self._log.note("request.answered", method=method, path=path, status=message["status"])
             await send(message)
 
-        return send_on
-
-    def _write(self, method: str, path: str, status: int) -> None:
-        if method != "GET" or status != HTTPStatus.OK:  # clients poll
-            self._log.note("request.answered", method=method, path=path, status=status)
+        with self._idleness.interrupted():
+            refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
+            inner = JSONResponse(envelope(refused), refused.http) if refused else self._app
+            await inner(scope, receive, send_on)
 
     def _refusal(self, headers: Headers, query: QueryParams) -> ApiError | None:
         if not self._keys:

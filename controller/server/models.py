@@ -1,9 +1,84 @@
-"""The values that pass between the wire, the store and the training: tuned models, examples, snapshots."""
+"""Base models and tuned models as values, and their JSON messages on the wire."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+from controller.server.status import Json
+
+_TYPES: Final = "type.googleapis.com/google.ai.generativelanguage.v1beta."
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingDefaults:
+    """How answers are drawn; None means as the base model does."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+
+    def over(self, other: SamplingDefaults) -> SamplingDefaults:
+        """These, and the other's where one is None."""
+        return SamplingDefaults(
+            other.temperature if self.temperature is None else self.temperature,
+            other.top_p if self.top_p is None else self.top_p,
+            other.top_k if self.top_k is None else self.top_k,
+        )
+
+    def render(self) -> dict[str, Json]:
+        """The fields of a model's message."""
+        return {"temperature": self.temperature, "topP": self.top_p, "topK": self.top_k}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunableModel:
+    """A base model: its wire description, what it tunes with when a request leaves that open, and what it can hold."""
+
+    name: str
+    display_name: str
+    description: str
+    epoch_count: int
+    batch_size: int
+    learning_rate: float
+    sampling: SamplingDefaults
+    input_bytes: int
+    output_bytes: int
+
+    def render(self) -> dict[str, Json]:
+        """The Model message of the wire. Tokens are bytes here."""
+        return {
+            "name": self.name,
+            "baseModelId": self.name.removeprefix("models/"),
+            "version": "001",
+            "displayName": self.display_name,
+            "description": self.description,
+            "inputTokenLimit": self.input_bytes,
+            "outputTokenLimit": self.output_bytes,
+            # That a tuned model exists is what makes generateContent work, so the base model itself does not list it.
+            "supportedGenerationMethods": ["createTunedModel"],
+            **self.sampling.render(),
+            "maxTemperature": 1,
+        }
+
+
+# Epochs and batch size are Google's documented defaults. The learning rate is this model's own: Google's 0.001 is for a
+# model already trained, this one starts from nothing.
+TINY: Final = TunableModel(
+    name="models/tiny",
+    display_name="Tiny",
+    description="A byte-level transformer that learns small sets by heart and classifies short texts.",
+    epoch_count=5,
+    batch_size=4,
+    learning_rate=0.003,
+    sampling=SamplingDefaults(temperature=0.0, top_p=0.95, top_k=40),
+    input_bytes=256,
+    output_bytes=256,
+)
+
+BASES: Final = {TINY.name: TINY}
 
 
 class ModelState(StrEnum):
@@ -32,15 +107,6 @@ class RunHyperparameters:
 
 
 @dataclass(frozen=True, slots=True)
-class SamplingDefaults:
-    """How answers are drawn; None means as the base model does."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One step of a run. ``step`` counts from 1; ``mean_loss`` is in nats per output byte; times are RFC 3339, UTC."""
 
@@ -54,7 +120,7 @@ class Snapshot:
 class Model:
     """A tuned model and the operation that makes it. ``seq`` orders models by creation and is never used twice."""
 
-    seq: int
+    seq: int = 0
     id: str
     display_name: str
     description: str
@@ -64,29 +130,19 @@ class Model:
     readers: tuple[int, ...]
     hyperparameters: RunHyperparameters
     examples: int
-    state: ModelState
+    state: ModelState = ModelState.CREATING
     create_time: str
     update_time: str
-    start_time: str | None
-    complete_time: str | None
+    start_time: str | None = None
+    complete_time: str | None = None
     operation: str
-    error_code: int | None
-    error_message: str | None = field(repr=False)
+    error_code: int | None = None
+    error_message: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         """The resource name."""
         return f"tunedModels/{self.id}"
-
-    @property
-    def operation_name(self) -> str:
-        """The resource name of the operation."""
-        return f"{self.name}/operations/{self.operation}"
-
-    @property
-    def total_steps(self) -> int:
-        """How many steps the run has in all."""
-        return total_steps(self.examples, self.hyperparameters)
 
 
 def total_steps(examples: int, asked: RunHyperparameters) -> int:
@@ -100,3 +156,77 @@ def total_steps(examples: int, asked: RunHyperparameters) -> int:
 def epoch_of(step: int, examples: int, batch_size: int) -> int:
     """Whole epochs behind a step, as Google's published snapshots count them."""
     return step * batch_size // examples
+
+
+def render_model(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]:
+    """The TunedModel message. Training data is never in it, as on Google's service."""
+    message: dict[str, Json] = {"name": model.name}
+    if model.source is None:
+        message["baseModel"] = model.base_model
+    else:
+        message["tunedModelSource"] = {"tunedModel": model.source, "baseModel": model.base_model}
+    if model.display_name:
+        message["displayName"] = model.display_name
+    if model.description:
+        message["description"] = model.description
+    message |= {
+        "state": model.state.value,
+        "createTime": model.create_time,
+        "updateTime": model.update_time,
+        "tuningTask": _render_task(model, snapshots),
+        **model.sampling.over(BASES[model.base_model].sampling).render(),
+    }
+    if model.readers:
+        message["readerProjectNumbers"] = [str(number) for number in model.readers]
+    return message
+
+
+def _render_task(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]:
+    task: dict[str, Json] = {}
+    if model.start_time:
+        task["startTime"] = model.start_time
+    if model.complete_time:
+        task["completeTime"] = model.complete_time
+    if snapshots:
+        task["snapshots"] = [_render_snapshot(snapshot) for snapshot in snapshots]
+    # learningRateMultiplier is never returned, only the rate it was resolved to: google-generativeai 0.8.6 raises
+    # TypeError in decode_tuned_model when it meets that field.
+    task["hyperparameters"] = {
+        "epochCount": model.hyperparameters.epoch_count,
+        "batchSize": model.hyperparameters.batch_size,
+        "learningRate": model.hyperparameters.learning_rate,
+    }
+    return task
+
+
+def _render_snapshot(snapshot: Snapshot) -> dict[str, Json]:
+    message: dict[str, Json] = {"step": snapshot.step}
+    if snapshot.epoch:  # proto3 JSON leaves out zeros
+        message["epoch"] = snapshot.epoch
+    return message | {"meanLoss": snapshot.mean_loss, "computeTime": snapshot.compute_time}
+
+
+def render_operation(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]:
+    """The google.longrunning.Operation that makes the model: running, done with the model, or done with an error."""
+    total = total_steps(model.examples, model.hyperparameters)
+    metadata: dict[str, Json] = {
+        "@type": f"{_TYPES}CreateTunedModelMetadata",
+        "tunedModel": model.name,
+        "totalSteps": total,
+    }
+    if snapshots:
+        metadata |= {
+            "completedSteps": snapshots[-1].step,
+            "completedPercent": 100 * snapshots[-1].step / total,
+            "snapshots": [_render_snapshot(snapshot) for snapshot in snapshots],
+        }
+    message: dict[str, Json] = {"name": f"{model.name}/operations/{model.operation}", "metadata": metadata}
+    match model.state:
+        case ModelState.CREATING:
+            return message
+        case ModelState.ACTIVE:
+            made = {"@type": f"{_TYPES}TunedModel", **render_model(model, snapshots)}
+            return message | {"done": True, "response": made}
+        case ModelState.FAILED:
+            error: Json = {"code": model.error_code or 13, "message": model.error_message or ""}
+            return message | {"done": True, "error": error}

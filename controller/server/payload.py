@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, TypeVar
 
+from controller.server.models import SamplingDefaults
 from controller.server.status import ApiError, Json, StatusCode, Violation, invalid
 
 T = TypeVar("T")
@@ -99,16 +100,24 @@ class Node:
         """Marks fields as known though nothing reads them: those only the server sets."""
         self._known.update(names)
 
-    def _take(self, name: str) -> Json:
-        self._known.add(name)
-        return self._fields.get(name)
+    def refuse(self, reasons: Mapping[str, str]) -> None:
+        """Notes each of these fields that is given, with the reason why it cannot be."""
+        self.skip(*reasons)
+        for name, why in reasons.items():
+            if self.has(name):
+                self.fault(name, why)
+
+    def at_most(self, name: str, text: str | None, limit: int) -> None:
+        """Notes a text of the field that has more characters."""
+        if text is not None and len(text) > limit:
+            self.fault(name, f"has {len(text)} characters; the limit is {limit}")
 
     def _read(self, name: str, convert: Callable[[Json], T]) -> T | None:
-        value = self._take(name)
-        if value is None:
+        self._known.add(name)
+        if name not in self._fields:
             return None
         try:
-            return convert(value)
+            return convert(self._fields[name])
         except _Unfit as unfit:
             self.fault(name, str(unfit))
             return None
@@ -117,13 +126,20 @@ class Node:
         """A string that can be written as UTF-8."""
         return self._read(name, _to_string)
 
-    def strings(self, name: str) -> tuple[str, ...] | None:
-        """A list of strings."""
-        return self._read(name, lambda value: tuple(_to_string(item) for item in _to_list(value)))
+    def strings(self, name: str) -> tuple[str, ...]:
+        """A list of strings, an empty one where there is none."""
+        return self._read(name, lambda value: tuple(_to_string(item) for item in _to_list(value))) or ()
 
     def number(self, name: str) -> float | None:
         """A finite number, also one in a string."""
         return self._read(name, _to_number)
+
+    def positive(self, name: str) -> float | None:
+        """A number greater than 0."""
+        value = self.number(name)
+        if value is not None and value <= 0:
+            self.fault(name, "must be greater than 0")
+        return value
 
     def integer(self, name: str) -> int | None:
         """A whole number within int32, also one in a string or written 5.0."""
@@ -143,20 +159,22 @@ class Node:
             self.fault(name, "must be at least 1")
         return value
 
-    def integers(self, name: str) -> tuple[int, ...] | None:
-        """A list of int64, which JSON clients write as strings."""
-        return self._read(name, lambda value: tuple(_to_integer(item, _INT64) for item in _to_list(value)))
+    def integers(self, name: str) -> tuple[int, ...]:
+        """A list of int64, which JSON clients write as strings; an empty one where there is none."""
+        return self._read(name, lambda value: tuple(_to_integer(item, _INT64) for item in _to_list(value))) or ()
 
-    def node(self, name: str) -> Node | None:
-        """A nested object."""
-        value = self._take(name)
-        return None if value is None else Node(value, self.at(name), self.faults)
+    def sampling(self) -> SamplingDefaults:
+        """The three fields that say how answers are drawn."""
+        return SamplingDefaults(self.share("temperature"), self.share("topP"), self.positive_integer("topK"))
 
-    def nodes(self, name: str) -> list[Node] | None:
-        """A list of nested objects."""
-        items = self._read(name, _to_list)
-        if items is None:
-            return None
+    def node(self, name: str) -> Node:
+        """A nested object, an empty one where there is none."""
+        self._known.add(name)
+        return Node(self._fields.get(name, {}), self.at(name), self.faults)
+
+    def nodes(self, name: str) -> list[Node]:
+        """A list of nested objects, an empty one where there is none."""
+        items = self._read(name, _to_list) or []
         return [Node(item, f"{self.at(name)}[{i}]", self.faults) for i, item in enumerate(items)]
 
     def close(self) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from controller.server.base_models import BASES, TunableModel
-from controller.server.models import Model, RunHyperparameters, SamplingDefaults, TrainingExample
+from controller.server.models import (
+    BASES,
+    Model,
+    RunHyperparameters,
+    SamplingDefaults,
+    TrainingExample,
+    TunableModel,
+)
 from controller.server.payload import Node, camel
 from controller.server.status import Json, Violation, invalid
 
@@ -24,42 +29,26 @@ _IMMUTABLE: Final = ("baseModel", "tunedModelSource", "tuningTask")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A TunedModel message as sent; None where a field was left out."""
+    """A TunedModel message as sent; None, or nothing in it, where a field was left out."""
 
-    display_name: str | None
-    description: str | None
+    display_name: str
+    description: str
     base_model: str | None
     source: str | None
     sampling: SamplingDefaults
-    readers: tuple[int, ...] | None
+    readers: tuple[int, ...]
     epoch_count: int | None
     batch_size: int | None
     learning_rate: float | None
     multiplier: float | None
-    examples: tuple[TrainingExample, ...] | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Creation:
-    """A create that may go ahead as far as the message alone can tell. One of ``base_model`` and ``source`` is set."""
-
-    id: str | None
-    draft: Draft
     examples: tuple[TrainingExample, ...] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """The mutable fields of a model after a patch."""
+def read_creation(model_id: str | None, raw: Json) -> Draft:
+    """The create request: it has examples, and one of ``base_model`` and ``source``.
 
-    display_name: str
-    description: str
-    sampling: SamplingDefaults
-    readers: tuple[int, ...]
-
-
-def read_creation(model_id: str | None, raw: Json) -> Creation:
-    """The create request. Raises `Refused` naming every faulty field."""
+    Raises `ApiError` naming every faulty field.
+    """
     node = Node(raw)
     draft = _read_draft(node)
     if model_id is not None and not MODEL_ID.fullmatch(model_id):
@@ -69,7 +58,7 @@ def read_creation(model_id: str | None, raw: Json) -> Creation:
     if not draft.examples:
         node.fault("tuningTask.trainingData.examples.examples", "is required and needs at least one example")
     base = BASES.get(draft.base_model or "")
-    for i, example in enumerate(draft.examples or ()):
+    for i, example in enumerate(draft.examples):
         size = len(example.output.encode())
         if base is not None and size > base.output_bytes:
             node.fault(
@@ -77,34 +66,40 @@ def read_creation(model_id: str | None, raw: Json) -> Creation:
                 f"has {size} bytes; {base.name} learns outputs of at most {base.output_bytes} bytes and never cuts one",
             )
     node.check()
-    return Creation(id=model_id, draft=draft, examples=draft.examples or ())
+    return draft
 
 
 def resolve(draft: Draft, base: TunableModel) -> RunHyperparameters:
     """What the run trains with: what was asked for, else the base model's defaults."""
-    rate = draft.learning_rate
-    if rate is None:
-        rate = base.learning_rate * (1.0 if draft.multiplier is None else draft.multiplier)
+    multiplier = 1.0 if draft.multiplier is None else draft.multiplier
     return RunHyperparameters(
-        epoch_count=base.epoch_count if draft.epoch_count is None else draft.epoch_count,
-        batch_size=base.batch_size if draft.batch_size is None else draft.batch_size,
-        learning_rate=rate,
+        epoch_count=draft.epoch_count or base.epoch_count,
+        batch_size=draft.batch_size or base.batch_size,
+        learning_rate=draft.learning_rate or base.learning_rate * multiplier,
     )
 
 
 def _read_draft(node: Node) -> Draft:
     node.skip(*_OUTPUT_ONLY)
     task = node.node("tuningTask")
-    base_model, source = node.string("baseModel"), _read_source(node.node("tunedModelSource"))
+    base_model, source = node.string("baseModel"), _read_source(node)
     if base_model is not None and source is not None:
         node.fault("tunedModelSource", "cannot be given together with baseModel")
-    epochs, batch, rate, multiplier, examples = _read_task(task) if task else (None, None, None, None, None)
+    task.skip("startTime", "completeTime", "snapshots")
+    asked, data = task.node("hyperparameters"), task.node("trainingData")
+    epochs, batch = asked.positive_integer("epochCount"), asked.positive_integer("batchSize")
+    rate, multiplier = asked.positive("learningRate"), asked.positive("learningRateMultiplier")
+    if rate is not None and multiplier is not None:
+        asked.fault("learningRateMultiplier", "cannot be given together with learningRate")
+    asked.close()
+    examples = _read_examples(data)
+    task.close()
     draft = Draft(
-        display_name=node.string("displayName"),
-        description=node.string("description"),
+        display_name=node.string("displayName") or "",
+        description=node.string("description") or "",
         base_model=base_model,
         source=source,
-        sampling=SamplingDefaults(node.share("temperature"), node.share("topP"), node.positive_integer("topK")),
+        sampling=node.sampling(),
         readers=node.integers("readerProjectNumbers"),
         epoch_count=epochs,
         batch_size=batch,
@@ -112,47 +107,28 @@ def _read_draft(node: Node) -> Draft:
         multiplier=multiplier,
         examples=examples,
     )
-    if draft.display_name is not None and len(draft.display_name) > DISPLAY_NAME_LIMIT:
-        node.fault("displayName", f"has {len(draft.display_name)} characters; the limit is {DISPLAY_NAME_LIMIT}")
+    node.at_most("displayName", draft.display_name, DISPLAY_NAME_LIMIT)
     node.close()
     return draft
 
 
-def _read_source(node: Node | None) -> str | None:
-    if node is None:
+def _read_source(node: Node) -> str | None:
+    if not node.has("tunedModelSource"):
+        node.skip("tunedModelSource")
         return None
-    node.skip("baseModel")  # only the server sets it, yet google-generativeai sends it along
-    source = node.string("tunedModel")
+    inner = node.node("tunedModelSource")
+    inner.skip("baseModel")  # only the server sets it, yet google-generativeai sends it along
+    source = inner.string("tunedModel")
     if source is None:
-        node.fault("tunedModel", "is required")
-    node.close()
+        inner.fault("tunedModel", "is required")
+    inner.close()
     return source
-
-
-_Task = tuple[int | None, int | None, float | None, float | None, tuple[TrainingExample, ...] | None]
-
-
-def _read_task(node: Node) -> _Task:
-    node.skip("startTime", "completeTime", "snapshots")
-    asked, data = node.node("hyperparameters"), node.node("trainingData")
-    epochs = batch = rate = multiplier = None
-    if asked is not None:
-        epochs, batch = asked.positive_integer("epochCount"), asked.positive_integer("batchSize")
-        rate, multiplier = _positive(asked, "learningRate"), _positive(asked, "learningRateMultiplier")
-        if rate is not None and multiplier is not None:
-            asked.fault("learningRateMultiplier", "cannot be given together with learningRate")
-        asked.close()
-    examples = None if data is None else _read_examples(data)
-    node.close()
-    return epochs, batch, rate, multiplier, examples
 
 
 def _read_examples(data: Node) -> tuple[TrainingExample, ...]:
     wrapper = data.node("examples")
     data.close()
-    if wrapper is None:
-        return ()
-    rows = wrapper.nodes("examples") or []
+    rows = wrapper.nodes("examples")
     wrapper.close()
     return tuple(_read_example(row) for row in rows)
 
@@ -165,38 +141,27 @@ def _read_example(row: Node) -> TrainingExample:
         row.fault("output", "is required")
     elif output == "":
         row.fault("output", "must not be empty")
-    _at_most(row, "textInput", text, INPUT_LIMIT)
-    _at_most(row, "output", output, OUTPUT_LIMIT)
+    row.at_most("textInput", text, INPUT_LIMIT)
+    row.at_most("output", output, OUTPUT_LIMIT)
     row.close()
     return TrainingExample(text or "", output or "")
 
 
-def _at_most(node: Node, name: str, text: str | None, limit: int) -> None:
-    if text is not None and len(text) > limit:
-        node.fault(name, f"has {len(text)} characters; the limit is {limit}")
-
-
-def _positive(node: Node, name: str) -> float | None:
-    value = node.number(name)
-    if value is not None and value <= 0:
-        node.fault(name, "must be greater than 0")
-    return value
-
-
-def read_edit(model: Model, mask: str | None, raw: Json) -> Edit:
-    """The fields of the model after the patch: those in the mask, or, without one, those the message carries.
+def read_edit(model: Model, mask: str | None, raw: Json) -> Model:
+    """The model after the patch: of the fields in the mask, or, without one, of those the message carries.
 
     Without a mask a client may send the whole model back, so immutable fields are then allowed as long as they say what
-    is so already. Raises `Refused` for a mask or a field that may not be changed.
+    is so already. Raises `ApiError` for a mask or a field that may not be changed.
     """
     node = Node(raw)
     draft = _read_draft(node)
     node.check()
     paths = _carried(node, draft, model) if mask is None else _masked(mask)
-    return Edit(
-        display_name=(draft.display_name or "") if "displayName" in paths else model.display_name,
-        description=(draft.description or "") if "description" in paths else model.description,
-        readers=(draft.readers or ()) if "readerProjectNumbers" in paths else model.readers,
+    return replace(
+        model,
+        display_name=draft.display_name if "displayName" in paths else model.display_name,
+        description=draft.description if "description" in paths else model.description,
+        readers=draft.readers if "readerProjectNumbers" in paths else model.readers,
         sampling=SamplingDefaults(
             temperature=(draft if "temperature" in paths else model).sampling.temperature,
             top_p=(draft if "topP" in paths else model).sampling.top_p,
@@ -229,16 +194,16 @@ def _why_not(path: str) -> str | None:
 
 def _carried(node: Node, draft: Draft, model: Model) -> frozenset[str]:
     asked = model.hyperparameters
-    rules: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("baseModel", lambda: draft.base_model not in {None, model.base_model}),
-        ("tunedModelSource.tunedModel", lambda: draft.source not in {None, model.source}),
-        ("tuningTask.trainingData", lambda: draft.examples is not None),
-        ("tuningTask.hyperparameters.epochCount", lambda: draft.epoch_count not in {None, asked.epoch_count}),
-        ("tuningTask.hyperparameters.batchSize", lambda: draft.batch_size not in {None, asked.batch_size}),
-        ("tuningTask.hyperparameters.learningRate", lambda: draft.learning_rate not in {None, asked.learning_rate}),
-        ("tuningTask.hyperparameters.learningRateMultiplier", lambda: draft.multiplier is not None),
-    )
-    faults = [Violation(path, "is immutable and cannot be changed") for path, differs in rules if differs()]
+    differs = {
+        "baseModel": draft.base_model not in {None, model.base_model},
+        "tunedModelSource.tunedModel": draft.source not in {None, model.source},
+        "tuningTask.trainingData": node.node("tuningTask").has("trainingData"),
+        "tuningTask.hyperparameters.epochCount": draft.epoch_count not in {None, asked.epoch_count},
+        "tuningTask.hyperparameters.batchSize": draft.batch_size not in {None, asked.batch_size},
+        "tuningTask.hyperparameters.learningRate": draft.learning_rate not in {None, asked.learning_rate},
+        "tuningTask.hyperparameters.learningRateMultiplier": draft.multiplier is not None,
+    }
+    faults = [Violation(path, "is immutable and cannot be changed") for path, differ in differs.items() if differ]
     if faults:
         raise invalid(*faults)
     return frozenset(name for name in MUTABLE if node.has(name))

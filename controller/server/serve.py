@@ -79,12 +79,22 @@ def serve(options: ServeOptions) -> None:
 
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], lock: int) -> None:
-    log, folder = Log(sys.stderr), options.data.resolve()
+    log, folder, idleness = Log(sys.stderr), options.data.resolve(), Idleness()
     store = Store(folder)
     trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, log)
-    tuning = Tuning(store, trainers)
+    api = make_app(Tuning(store, trainers), cancel_on_v1beta=options.cancel_on_v1beta)
+    # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.
+    config = uvicorn.Config(
+        Authentication(api, keys, idleness, log),
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+        lifespan="off",
+    )
     try:
-        asyncio.run(_Life(options, keys, tuning, log).run(listener))
+        trainers.start_due()  # what waits, or was broken off when a server on this folder ended
+        asyncio.run(_live(uvicorn.Server(config), listener, options, idleness, store))
     finally:
         trainers.close()
         store.close()
@@ -162,47 +172,30 @@ def _url(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
-class _Life:
-    """One life of the server, from the first request to the last."""
+async def _live(
+    server: uvicorn.Server, listener: socket.socket, options: ServeOptions, idleness: Idleness, store: Store
+) -> None:
+    """One life of the server on the bound socket, from the first request to the last."""
+    if threading.current_thread() is threading.main_thread():
+        # Uvicorn ends in order on these, then raises them once more; the second time they are not to do anything.
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, lambda *_: None)
+    host, port = listener.getsockname()[:2]
+    watch = asyncio.create_task(_watch(server, _url(host, port), options, idleness, store))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watch.cancel()
 
-    def __init__(self, options: ServeOptions, keys: list[str], tuning: Tuning, log: Log) -> None:
-        self._options, self._tuning = options, tuning
-        self._idleness = Idleness()
-        app = Authentication(make_app(tuning, cancel_on_v1beta=options.cancel_on_v1beta), keys, self._idleness, log)
-        # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                access_log=False,
-                log_config=None,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=3,
-                lifespan="off",
-            )
-        )
 
-    async def run(self, listener: socket.socket) -> None:
-        """Serves on the bound socket until the end."""
-        if threading.current_thread() is threading.main_thread():
-            # Uvicorn ends in order on these, then raises them once more; the second time they are not to do anything.
-            for ending in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(ending, lambda *_: None)
-        self._tuning.go_on()
-        host, port = listener.getsockname()[:2]
-        watch = asyncio.create_task(self._watch(_url(host, port)))
-        try:
-            await self._server.serve(sockets=[listener])
-        finally:
-            watch.cancel()
-
-    async def _watch(self, url: str) -> None:
-        while not self._server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
-            await asyncio.sleep(_TICK / 20)
-        self._options.announce(url)
-        self._idleness.reset()
-        while self._options.idle_exit is not None and not self._server.should_exit:
-            await asyncio.sleep(_TICK)
-            if self._tuning.busy():
-                self._idleness.reset()
-            elif self._idleness.seconds() >= self._options.idle_exit:
-                self._server.should_exit = True
+async def _watch(server: uvicorn.Server, url: str, options: ServeOptions, idleness: Idleness, store: Store) -> None:
+    while not server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
+        await asyncio.sleep(_TICK / 20)
+    options.announce(url)
+    idleness.reset()
+    while options.idle_exit is not None and not server.should_exit:
+        await asyncio.sleep(_TICK)
+        if store.unfinished():
+            idleness.reset()
+        elif idleness.seconds() >= options.idle_exit:
+            server.should_exit = True

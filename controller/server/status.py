@@ -11,7 +11,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 
 class StatusCode(Enum):
-    """The codes of google.rpc.Code in use here: (number, HTTP status)."""
+    """The codes of google.rpc.Code in use here: the number inside an operation, the HTTP status of a refusal."""
 
     CANCELLED = (1, 499)
     INVALID_ARGUMENT = (3, 400)
@@ -22,15 +22,9 @@ class StatusCode(Enum):
     UNIMPLEMENTED = (12, 501)
     INTERNAL = (13, 500)
 
-    @property
-    def number(self) -> int:
-        """The number a Status inside an operation carries."""
-        return self.value[0]
-
-    @property
-    def http(self) -> int:
-        """The HTTP status the envelope of a refused request carries."""
-        return self.value[1]
+    def __init__(self, number: int, http: int) -> None:
+        self.number = number
+        self.http = http
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +64,3 @@ def envelope(refused: ApiError) -> dict[str, Json]:
     if refused.details:
         error["details"] = list(refused.details)
     return {"error": error}
-
-
-def status(code: int, message: str) -> dict[str, Json]:
-    """A google.rpc.Status as a finished operation carries it."""
-    return {"code": code, "message": message}

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from controller.server.models import Model, ModelState, RunHyperparameters, SamplingDefaults, Snapshot, TrainingExample
-from controller.server.requests import Edit
 from controller.server.status import StatusCode
 
 FILE_NAME: Final = "tuning.sqlite3"
@@ -73,7 +72,23 @@ CREATE TABLE weights (
     PRIMARY KEY (operation, kind)
 ) STRICT;
 """
-_WEIGHTS: Final = "SELECT kind, body FROM weights WHERE operation = ?"
+_INSERT: Final = """
+INSERT INTO models (id, display_name, description, base_model, source, temperature, top_p, top_k, readers, epoch_count,
+    batch_size, learning_rate, examples, state, create_time, update_time)
+VALUES (:id, :display_name, :description, :base_model, :source, :temperature, :top_p, :top_k, :readers, :epoch_count,
+    :batch_size, :learning_rate, :examples, :state, :create_time, :update_time)
+"""
+_UPDATE: Final = """
+UPDATE models SET display_name = :display_name, description = :description, temperature = :temperature, top_p = :top_p,
+    top_k = :top_k, readers = :readers, update_time = :update_time WHERE seq = :seq
+"""
+_BEGIN: Final = """
+UPDATE models SET start_time = coalesce(start_time, ?) WHERE seq = (SELECT model FROM operations WHERE id = ?)
+"""
+_END: Final = """
+UPDATE models SET state = ?, update_time = ?, complete_time = ?
+WHERE seq = (SELECT model FROM operations WHERE id = ?)
+"""
 _SELECT: Final = "SELECT *, o.id AS operation FROM operations o JOIN models m ON m.seq = o.model"
 
 
@@ -152,12 +167,7 @@ class Store:
         """Keeps a new model, its operation, its rows and the weights it starts from; False where the id is taken."""
         try:
             with self._transaction() as connection:
-                columns = _columns(model)
-                marks = ", ".join("?" * len(columns))
-                seq = connection.execute(
-                    f"INSERT INTO models ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608 -- names from _columns
-                    tuple(columns.values()),
-                ).lastrowid
+                seq = connection.execute(_INSERT, _columns(model)).lastrowid
                 connection.execute("INSERT INTO operations (id, model) VALUES (?, ?)", (model.operation, seq))
                 connection.executemany(
                     "INSERT INTO examples VALUES (?, ?, ?, ?)",
@@ -187,7 +197,7 @@ class Store:
         query = "SELECT step, epoch, mean_loss, compute_time FROM snapshots WHERE operation = ? ORDER BY step"
         return [Snapshot(*row) for row in self._rows(query, operation)]
 
-    def edit(self, model_id: str, decide: Callable[[Model], Edit], now: str) -> bool:
+    def edit(self, model_id: str, decide: Callable[[Model], Model], now: str) -> bool:
         """Writes what ``decide`` makes of the model's mutable fields; False where there is no such model.
 
         Both happen in one transaction, so two edits at once cannot undo each other.
@@ -196,12 +206,7 @@ class Store:
             model = self.model(model_id)
             if model is None:
                 return False
-            edit = decide(model)
-            connection.execute(
-                "UPDATE models SET display_name = ?, description = ?, temperature = ?, top_p = ?, top_k = ?,"
-                " readers = ?, update_time = ? WHERE seq = ?",
-                (*_mutable(edit).values(), now, model.seq),
-            )
+            connection.execute(_UPDATE, _columns(decide(model)) | {"update_time": now})
             return True
 
     def delete(self, seq: int) -> bool:
@@ -218,11 +223,7 @@ class Store:
 
     def begin(self, operation: str, now: str) -> bool:
         """Marks a run as started, once; False where it is no longer to be run."""
-        with self._running(operation) as seq:
-            if seq is None:
-                return False
-            self._connection.execute("UPDATE models SET start_time = coalesce(start_time, ?) WHERE seq = ?", (now, seq))
-            return True
+        return self._write(operation, (_BEGIN, [(now, operation)]))
 
     def run(self, operation: str) -> StoredRun | None:
         """What a trainer needs to start or go on, None where the run has ended or is gone."""
@@ -233,94 +234,57 @@ class Store:
             rows = self._rows(
                 "SELECT text_input, output FROM examples WHERE operation = ? ORDER BY position", operation
             )
-            kept = {row["kind"]: row["body"] for row in self._rows(_WEIGHTS, operation)}
+            kept = dict(map(tuple, self._rows("SELECT kind, body FROM weights WHERE operation = ?", operation)))
         examples = tuple(TrainingExample(*row) for row in rows)
         return StoredRun(_to_model(found[0]), examples, kept.get("start"), kept.get("checkpoint"))
 
     def advance(self, operation: str, snapshots: Sequence[Snapshot], checkpoint: bytes) -> bool:
         """Keeps new snapshots and the checkpoint after the last, both or neither; False where the run was ended."""
-        with self._running(operation) as seq:
-            if seq is None:
-                return False
-            self._keep(operation, snapshots)
-            self._connection.execute(
-                "INSERT OR REPLACE INTO weights VALUES (?, 'checkpoint', ?)", (operation, checkpoint)
-            )
-            return True
+        kept = ("INSERT OR REPLACE INTO weights VALUES (?, 'checkpoint', ?)", [(operation, checkpoint)])
+        return self._write(operation, _added(operation, snapshots), kept)
 
     def finish(self, operation: str, snapshots: Sequence[Snapshot], weights: bytes, now: str) -> bool:
         """Keeps the last snapshots and the trained weights, and the model is ACTIVE; False where the run was ended."""
-        with self._running(operation) as seq:
-            if seq is None:
-                return False
-            self._keep(operation, snapshots)
-            self._settle(operation, seq, ModelState.ACTIVE, now)
-            self._connection.execute("INSERT INTO weights VALUES (?, 'final', ?)", (operation, weights))
-            return True
+        final = ("INSERT INTO weights VALUES (?, 'final', ?)", [(operation, weights)])
+        ended = _ended(operation, ModelState.ACTIVE, now)
+        return self._write(operation, _added(operation, snapshots), *ended, final)
 
     def fail(self, operation: str, code: StatusCode, message: str, now: str) -> bool:
         """Ends a run with an error, and the model is FAILED; False where it had ended already."""
-        with self._running(operation) as seq:
-            if seq is None:
+        error = "UPDATE operations SET error_code = ?, error_message = ? WHERE id = ?"
+        ended = _ended(operation, ModelState.FAILED, now)
+        return self._write(operation, *ended, (error, [(code.number, message, operation)]))
+
+    def _write(self, operation: str, *changes: _Change) -> bool:
+        """All of the changes, if the run of the operation has not ended; False where it has."""
+        with self._transaction() as connection:
+            if not self._rows(f"{_SELECT} WHERE o.id = ? AND m.state = 'CREATING'", operation):
                 return False
-            self._settle(operation, seq, ModelState.FAILED, now)
-            self._connection.execute(
-                "UPDATE operations SET error_code = ?, error_message = ? WHERE id = ?",
-                (code.number, message, operation),
-            )
+            for statement, rows in changes:
+                connection.executemany(statement, rows)
             return True
 
-    @contextmanager
-    def _running(self, operation: str) -> Iterator[int | None]:
-        """A transaction, with the ``seq`` of the operation's model if its run has not ended."""
-        query = (
-            "SELECT m.seq FROM operations o JOIN models m ON m.seq = o.model WHERE o.id = ? AND m.state = 'CREATING'"
-        )
-        with self._transaction() as connection:
-            found = connection.execute(query, (operation,)).fetchone()
-            yield None if found is None else found[0]
 
-    def _keep(self, operation: str, snapshots: Sequence[Snapshot]) -> None:
-        self._connection.executemany(
-            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)",
-            ((operation, s.step, s.epoch, s.mean_loss, s.compute_time) for s in snapshots),
-        )
-
-    def _settle(self, operation: str, seq: int, state: ModelState, now: str) -> None:
-        self._connection.execute(
-            "UPDATE models SET state = ?, update_time = ?, complete_time = ? WHERE seq = ?",
-            (state.value, now, now, seq),
-        )
-        # The rows and the checkpoint have done their work; what is not kept cannot leak.
-        self._connection.execute("DELETE FROM examples WHERE operation = ?", (operation,))
-        self._connection.execute("DELETE FROM weights WHERE operation = ?", (operation,))
+_Change: TypeAlias = tuple[str, Iterable[tuple[object, ...]]]
 
 
-def _mutable(edit: Edit | Model) -> dict[str, object]:
-    return {
-        "display_name": edit.display_name,
-        "description": edit.description,
-        "temperature": edit.sampling.temperature,
-        "top_p": edit.sampling.top_p,
-        "top_k": edit.sampling.top_k,
-        "readers": json.dumps(edit.readers),
-    }
+def _added(operation: str, snapshots: Sequence[Snapshot]) -> _Change:
+    return "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)", [(operation, *astuple(snapshot)) for snapshot in snapshots]
 
 
-def _columns(model: Model) -> dict[str, object]:
-    return {
-        "id": model.id,
-        "base_model": model.base_model,
-        "source": model.source,
-        **_mutable(model),
-        "epoch_count": model.hyperparameters.epoch_count,
-        "batch_size": model.hyperparameters.batch_size,
-        "learning_rate": model.hyperparameters.learning_rate,
-        "examples": model.examples,
-        "state": model.state.value,
-        "create_time": model.create_time,
-        "update_time": model.update_time,
-    }
+def _ended(operation: str, state: ModelState, now: str) -> tuple[_Change, ...]:
+    """The rows and the checkpoint have done their work; what is not kept cannot leak."""
+    return (
+        (_END, [(state, now, now, operation)]),
+        ("DELETE FROM examples WHERE operation = ?", [(operation,)]),
+        ("DELETE FROM weights WHERE operation = ?", [(operation,)]),
+    )
+
+
+def _columns(model: Model) -> dict[str, Any]:
+    """The values of a model by the columns that hold them."""
+    flat: dict[str, Any] = asdict(model)
+    return {**flat, **flat["sampling"], **flat["hyperparameters"], "readers": json.dumps(model.readers)}
 
 
 def _to_model(row: sqlite3.Row) -> Model:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from autograd import value_and_grad
 from autograd.tracer import getval
 
-from controller.server.base_models import TINY
-from controller.server.models import TrainingExample
+from controller.server.models import TINY, TrainingExample
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Tokens: TypeAlias = npt.NDArray[np.int64]

@@ -177,12 +177,9 @@ def main() -> int:
         return 0
     try:
         train(store, run)
-    except (FloatingPointError, WeightsUnfit) as fault:
-        store.fail(asked.operation, StatusCode.INTERNAL, f"Training failed: {fault}", now())
-    except MemoryError:
-        store.fail(
-            asked.operation, StatusCode.INTERNAL, "Training failed: there was not enough memory for a batch.", now()
-        )
+    except (FloatingPointError, WeightsUnfit, MemoryError) as fault:
+        why = "there was not enough memory for a batch." if isinstance(fault, MemoryError) else fault
+        store.fail(asked.operation, StatusCode.INTERNAL, f"Training failed: {why}", now())
     return 0
 
 

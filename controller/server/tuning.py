@@ -6,16 +6,13 @@ import base64
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from controller.server.base_models import BASES
-from controller.server.generate import answer, read_prompt, render_answer
+from controller.server.generate import answer, read_prompt
 from controller.server.log import fresh_letters, now
-from controller.server.models import Model, ModelState
-from controller.server.render import render_model, render_operation
-from controller.server.requests import Creation, read_creation, read_edit, resolve
+from controller.server.models import BASES, Model, ModelState, render_model, render_operation
+from controller.server.requests import Draft, read_creation, read_edit, resolve
 from controller.server.status import ApiError, Json, StatusCode, Violation, invalid
 from controller.server.store import Store
 from controller.server.tiny import Floats
@@ -26,14 +23,6 @@ _ID_ATTEMPTS: Final = 8
 _MODELS_KEPT: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What a new run stands on: its base model and, on top of a tuned model, the weights of that one."""
-
-    base_model: str
-    weights: bytes | None
-
-
 class Tuning:
     """Every method of the API about tuned models. All raise `ApiError`, and may be called from several threads."""
 
@@ -42,45 +31,37 @@ class Tuning:
         self._weights: Callable[[str], Floats] = lru_cache(maxsize=_MODELS_KEPT)(self._load_weights)
         self._generating = threading.Lock()  # one answer at a time: they share the cores with the training
 
-    def go_on(self) -> None:
-        """Starts the runs that are waiting or were broken off when a server on this folder ended."""
-        self._trainers.start_due()
-
-    def busy(self) -> bool:
-        """Whether any run has not ended."""
-        return bool(self._store.unfinished())
-
     def create(self, model_id: str | None, raw: Json) -> Json:
         """Keeps a new model and queues its run; the operation."""
-        asked = read_creation(model_id, raw)
-        ground = self._ground(asked)
+        draft = read_creation(model_id, raw)
+        base_model, start = self._ground(draft)
         for _ in range(_ID_ATTEMPTS):
-            model = _new_model(asked, ground)
-            if self._store.add(model, asked.examples, ground.weights):
+            model = _new_model(model_id or _id_from(draft.display_name), base_model, draft)
+            if self._store.add(model, draft.examples, start):
                 self._trainers.start_due()
                 return render_operation(self._get(model.id), ())
-            if asked.id is not None:
+            if model_id is not None:
                 raise ApiError(StatusCode.ALREADY_EXISTS, f"Tuned model {model.name} exists already.")
         raise ApiError(StatusCode.INTERNAL, "No free id was found for the model; name one with tunedModelId.")
 
-    def _ground(self, asked: Creation) -> _Ground:
-        source = asked.draft.source
-        if source is None:
-            name = asked.draft.base_model or ""
+    def _ground(self, draft: Draft) -> tuple[str, bytes | None]:
+        """What a new run stands on: its base model and, on top of a tuned model, the weights of that one."""
+        if draft.source is None:
+            name = draft.base_model or ""
             if name not in BASES:
                 known = ", ".join(BASES)
                 raise ApiError(
                     StatusCode.NOT_FOUND, f"Base model {name} does not exist or cannot be tuned; there is: {known}."
                 )
-            return _Ground(name, None)
-        model = self._get(source.removeprefix("tunedModels/"))
+            return name, None
+        model = self._get(draft.source.removeprefix("tunedModels/"))
         weights = self._store.weights(model.operation)
         if weights is None:
             raise ApiError(
                 StatusCode.FAILED_PRECONDITION,
                 f"{model.name} is {model.state.value}; only an ACTIVE one can be tuned on.",
             )
-        return _Ground(model.base_model, weights)
+        return model.base_model, weights
 
     def get(self, model_id: str) -> Json:
         """One tuned model."""
@@ -93,9 +74,9 @@ class Tuning:
             raise ApiError(StatusCode.NOT_FOUND, f"Tuned model tunedModels/{model_id} does not exist.")
         return model
 
-    def list(self, size: int, token: str | None, query: str | None) -> Json:
+    def list(self, page_size: str | None, token: str | None, query: str | None) -> Json:
         """A page of the tuned models, oldest first, so that a model created meanwhile is still met."""
-        fits = _matcher(query)
+        size, fits = read_page_size(page_size, 10), _matcher(query)
         found = [model for model in self._store.models(_after(token)) if fits(model)]
         page: list[Json] = [render_model(m, self._store.snapshots(m.operation)) for m in found[:size]]
         return {"tunedModels": page} | _next_page(found, size)
@@ -115,8 +96,7 @@ class Tuning:
 
     def operation(self, model_id: str, operation: str) -> Json:
         """The operation that makes a model."""
-        model = self._with_operation(model_id, operation)
-        return render_operation(model, self._store.snapshots(model.operation))
+        return render_operation(self._with_operation(model_id, operation), self._store.snapshots(operation))
 
     def _with_operation(self, model_id: str, operation: str) -> Model:
         model = self._store.model(model_id)
@@ -126,13 +106,14 @@ class Tuning:
             )
         return model
 
-    def operations(self, model_id: str) -> Json:
+    def operations(self, model_id: str, page_size: str | None, *_: str | None) -> Json:
         """All operations of a model: there is always exactly the one that makes it."""
+        read_page_size(page_size, 10)
         model = self._get(model_id)
         return {"operations": [render_operation(model, self._store.snapshots(model.operation))]}
 
-    def cancel(self, model_id: str, operation: str) -> Json:
-        """Ends a run; one that has ended already is left as it is, as best effort has it.
+    def cancel(self, model_id: str, operation: str, _body: Json) -> Json:
+        """Ends a run; one that has ended already is left as it is, as best effort has it. The message has no fields.
 
         What becomes of the model Google does not document; here it is FAILED, since it has no weights to answer from.
         """
@@ -154,7 +135,7 @@ class Tuning:
             )
         weights = self._weights(model.operation)
         with self._generating:
-            return render_answer(answer(weights, prompt, base), model.name)
+            return answer(model.name, weights, prompt, base)
 
     def _load_weights(self, operation: str) -> Floats:
         body = self._store.weights(operation)
@@ -166,27 +147,21 @@ class Tuning:
             raise ApiError(StatusCode.FAILED_PRECONDITION, str(unfit)) from unfit
 
 
-def _new_model(asked: Creation, ground: _Ground) -> Model:
-    draft, time = asked.draft, now()
+def _new_model(model_id: str, base_model: str, draft: Draft) -> Model:
+    time = now()
     return Model(
-        seq=0,
-        id=asked.id or _id_from(draft.display_name or ""),
-        display_name=draft.display_name or "",
-        description=draft.description or "",
-        base_model=ground.base_model,
+        id=model_id,
+        display_name=draft.display_name,
+        description=draft.description,
+        base_model=base_model,
         source=draft.source,
         sampling=draft.sampling,
-        readers=draft.readers or (),
-        hyperparameters=resolve(draft, BASES[ground.base_model]),
-        examples=len(asked.examples),
-        state=ModelState.CREATING,
+        readers=draft.readers,
+        hyperparameters=resolve(draft, BASES[base_model]),
+        examples=len(draft.examples),
         create_time=time,
         update_time=time,
-        start_time=None,
-        complete_time=None,
         operation=fresh_letters(12),
-        error_code=None,
-        error_message=None,
     )
 
 
@@ -210,6 +185,14 @@ def _matcher(query: str | None) -> Callable[[Model], bool]:
         return not everyone and all(word in whole for word in text)
 
     return fits
+
+
+def read_page_size(text: str | None, default: int) -> int:
+    """The asked page size, cut to 1000 as Google does it; absent or 0 is the default. Raises `ApiError`."""
+    text = "0" if text is None else text
+    if not text.isascii() or not text.isdigit() or len(text) > 10:  # noqa: PLR2004 -- digits of the largest int32
+        raise invalid(Violation("pageSize", "must be a whole number of at least 0"))
+    return min(int(text), 1000) or default
 
 
 def _after(token: str | None) -> int:

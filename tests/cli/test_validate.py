@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.server.base_models import TINY
+from controller.server.models import TINY
 from tests.cli.running import Commit, Process, WriteSpec
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from controller.server import tiny
-from controller.server.base_models import TINY
-from controller.server.models import RunHyperparameters, TrainingExample
+from controller.server.models import TINY, RunHyperparameters, TrainingExample
 from controller.server.tiny import collate, encode
 from controller.server.training_run import TrainingRun, TrainingState, WeightsUnfit, dump_weights, load_weights, rate_at
 
