@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, plain, shown
-from controller.dataset.rows import LONGEST, ExampleRow, Layout, too_long, too_many
+from controller.dataset.rows import LONGEST, TOO_LONG, ExampleRow, Layout, too_many
 from controller.state.desired import Example
 
 # The csv module is not asked: it knows no columns, and its cap on a field is one for the whole process.
@@ -158,7 +158,7 @@ def _record_fault(record: _Record, width: int) -> Fault | None:
     if record.blank:
         return BLANK_LINE
     if record.length > LONGEST:
-        return too_long()
+        return TOO_LONG
     if len(record.fields) == width:
         return None
     more = len(record.fields) > width

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, shown
-from controller.dataset.rows import LONGEST, ExampleRow, Layout, too_long, too_many
-from controller.dataset.strict_json import BLANK, Number, deep, parse, skip_blank, too_deep
+from controller.dataset.rows import LONGEST, TOO_LONG, ExampleRow, Layout, too_many
+from controller.dataset.strict_json import BLANK, Number, parse, skip_blank, too_deep
 from controller.state.desired import Example
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -16,28 +17,21 @@ def to_example(value: object, layout: Layout) -> Example | tuple[Fault, ...]:
     """The example with its prefix. Columns beside the two are fine and not looked at."""
     if not isinstance(value, dict):
         hint = f'write {{"{layout.columns_input}": "…", "{layout.columns_output}": "…"}}'
-        return (Fault("GT251", f"an example is an object, this is {kind(value)}", hint),)
+        return (Fault("GT251", f"an example is an object, this is {_KINDS[type(value)]}", hint),)
     text_input, output = value.get(layout.columns_input), value.get(layout.columns_output)
     if type(text_input) is str and type(output) is str and not _halved(text_input) and not _halved(output):
         return Example(layout.prefix + text_input, output)
     return tuple(fault for name in layout.columns if (fault := _column_fault(value, name, layout)))
 
 
-def kind(value: object) -> str:
-    """What a value is, in JSON's words."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true or false"
-        case Number():
-            return "a number"
-        case str():
-            return "text"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
+_KINDS: Final[dict[type[object], str]] = {
+    type(None): "null",
+    bool: "true or false",
+    Number: "a number",
+    str: "text",
+    list: "an array",
+    dict: "an object",
+}
 
 
 def _halved(text: str) -> bool:
@@ -51,7 +45,7 @@ def _column_fault(value: dict[str, object], name: str, layout: Layout) -> Fault 
         return Fault("GT252", f"column '{name}' is missing", hint)
     found = value[name]
     if not isinstance(found, str):
-        return Fault("GT253", f"column '{name}' holds {kind(found)}, not text", _text_hint(found))
+        return Fault("GT253", f"column '{name}' holds {_KINDS[type(found)]}, not text", _text_hint(found))
     if _halved(found):
         hint = r"write the character itself, or both halves: \ud83d\ude00"
         return Fault("GT250", f"column '{name}' holds half of a surrogate pair", hint)
@@ -88,9 +82,9 @@ def _example(line: str, layout: Layout) -> Example | tuple[Fault, ...]:
     if start == len(line):
         return (BLANK_LINE,)
     if len(line) > LONGEST:
-        return (too_long(),)
-    if (bracket := too_deep(line)) is not None:
-        return (deep(bracket),)
+        return (TOO_LONG,)
+    if fault := too_deep(line):
+        return (fault,)
     parsed = parse(line, start, layout.columns)
     if isinstance(parsed, Fault):
         return (_in_a_line(parsed, line),)
@@ -146,15 +140,15 @@ def read_json(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]
     if text[start] != "[":
         places.add(_not_an_array(text, start))
         return []
-    if (bracket := too_deep(text)) is not None:
-        places.add(deep(bracket))
+    if fault := too_deep(text):
+        places.add(fault)
         return []
-    rows: list[ExampleRow] = []
     at = skip_blank(text, start + 1)
     if text[at : at + 1] == "]":
         places.add(at_least_20("the array is empty", start))
         places.end(at + 1)
-        return rows
+        return []
+    rows: list[ExampleRow] = []
     while (after := _element(text, at, layout, places, rows)) is not None:
         at = after
     return rows
@@ -178,18 +172,14 @@ class _Places:
         self._counted = offset
         return self._line
 
-    def add(self, fault: Fault) -> None:
-        """Note a fault at its own offset, wherever that is."""
-        line = self._text.count("\n", 0, fault.offset) + 1
-        self._findings.add(fault, line, fault.offset - self._text.rfind("\n", 0, fault.offset))
+    def add(self, fault: Fault, offset: int | None = None) -> None:
+        """Note a fault at an offset no earlier than any asked before, by default its own."""
+        offset = fault.offset if offset is None else offset
+        self._findings.add(fault, self.line(offset), offset - self._begins + 1)
 
     def many(self, rows: int, offset: int) -> bool:
         """Whether the cap of rows is passed at that offset."""
         return too_many(rows, self.line(offset), self._findings)
-
-    def element(self, fault: Fault, offset: int) -> None:
-        """Note a fault of the element that starts at an offset."""
-        self._findings.add(fault, self.line(offset), offset - self._begins + 1)
 
     def end(self, at: int) -> None:
         """Nothing may follow the array."""
@@ -204,19 +194,13 @@ def _element(text: str, at: int, layout: Layout, places: _Places, rows: list[Exa
         places.add(parsed)
         return None
     value, end = parsed
-    if end - at > LONGEST:
-        places.element(too_long(), at)
-    else:
-        _keep(to_example(value, layout), at, places, rows)
-    return None if places.many(len(rows), at) else _next(text, end, places)
-
-
-def _keep(found: Example | tuple[Fault, ...], at: int, places: _Places, rows: list[ExampleRow]) -> None:
+    found = (TOO_LONG,) if end - at > LONGEST else to_example(value, layout)
     if isinstance(found, Example):
         rows.append(ExampleRow(found, places.line(at)))
-        return
-    for fault in found:
-        places.element(fault, at)
+    else:
+        for fault in found:
+            places.add(fault, at)
+    return None if places.many(len(rows), at) else _next(text, end, places)
 
 
 def _next(text: str, end: int, places: _Places) -> int | None:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from controller.errors import Problem, ProblemCode, Severity
 
-
-# A fixed code says that rows are missing, or that the service would refuse them.
-def _error(meaning: str) -> ProblemCode:
-    return ProblemCode(Severity.ERROR, meaning)
-
-
-def _fixed(meaning: str) -> ProblemCode:
-    return ProblemCode(Severity.ERROR, meaning, fixed=True)
-
-
-def _warning(meaning: str) -> ProblemCode:
-    return ProblemCode(Severity.WARNING, meaning)
-
-
-def _advice(meaning: str) -> ProblemCode:
-    return ProblemCode(Severity.ADVICE, meaning)
-
+_error = partial(ProblemCode, Severity.ERROR)
+_fixed = partial(ProblemCode, Severity.ERROR, fixed=True)  # rows are missing, or the service would refuse them
+_warning = partial(ProblemCode, Severity.WARNING)
+_advice = partial(ProblemCode, Severity.ADVICE)
 
 CODES: Mapping[str, ProblemCode] = MappingProxyType(
     {

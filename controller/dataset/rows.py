@@ -63,13 +63,7 @@ class ReadDataset:
 
 LONGEST = 1_000_000  # characters of one example as it is written
 MOST = 1_000_000  # examples of one file
-
-
-def too_long(offset: int = 0) -> Fault:
-    """The fault for an example over the cap."""
-    return Fault(
-        "GT255", f"one example is longer than {LONGEST:,} characters", "an input takes 40,000 at the most", offset
-    )
+TOO_LONG = Fault("GT255", f"one example is longer than {LONGEST:,} characters", "an input takes 40,000 at the most")
 
 
 def too_many(rows: int, line: int, findings: Findings) -> bool:

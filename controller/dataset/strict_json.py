@@ -6,8 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import NoReturn
 
 from controller.dataset.problems import Fault, shown
 
@@ -21,22 +20,21 @@ _BLANKS = re.compile(r"[ \t\r\n]*+")
 _WORD = re.compile(r"None|True|False|undefined")
 
 
-@dataclass(frozen=True, slots=True)
 class Number:
-    """Stands for every number: none is ever used, and a million digits are not worth converting."""
+    """Stands for a number: none is ever used, and a million digits are not worth converting."""
 
+    __slots__ = ()
 
-NUMBER: Final = Number()
+    def __init__(self, _digits: str) -> None:
+        """What the digits say is not kept."""
 
 
 class _RepeatedKey(ValueError):
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
+    """An object has the key that is the argument twice."""
 
 
 class _Constant(ValueError):
-    pass
+    """NaN or Infinity."""
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -46,16 +44,12 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return made
 
 
-def _number(_digits: str) -> Number:
-    return NUMBER
-
-
-def _constant(_name: str) -> Number:
+def _constant(_name: str) -> NoReturn:
     raise _Constant
 
 
 _decode: Callable[[str, int], tuple[object, int]] = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_number, parse_float=_number, parse_constant=_constant
+    object_pairs_hook=_unique, parse_int=Number, parse_float=Number, parse_constant=_constant
 ).raw_decode
 
 
@@ -69,13 +63,13 @@ def parse(text: str, start: int, expected: tuple[str, ...]) -> tuple[object, int
     except json.JSONDecodeError as error:
         return _explain(text, error.pos, error.msg)
     except _RepeatedKey as error:
-        return _repeated(text, start, error.key, expected)
+        return _repeated(text, start, error.args[0], expected)
     except _Constant:
         return Fault("GT249", "NaN and Infinity are not JSON", "leave the value out", _constant_at(text, start))
 
 
-def too_deep(text: str) -> int | None:
-    """The offset of the bracket that opens one level too many, before anything is parsed."""
+def too_deep(text: str) -> Fault | None:
+    """The fault of the bracket that opens one level too many, before anything is parsed."""
     if text.count("[") + text.count("{") <= DEPTH:
         return None
     depth = 0
@@ -84,17 +78,11 @@ def too_deep(text: str) -> int | None:
         if first in "[{":
             depth += 1
             if depth > DEPTH:
-                return token.start()
+                hint = "an example is one flat object of texts"
+                return Fault("GT254", f"the JSON is nested deeper than {DEPTH} levels", hint, token.start())
         elif first != '"':
             depth = max(0, depth - 1)
     return None
-
-
-def deep(offset: int) -> Fault:
-    """The fault for too many levels."""
-    return Fault(
-        "GT254", f"the JSON is nested deeper than {DEPTH} levels", "an example is one flat object of texts", offset
-    )
 
 
 def skip_blank(text: str, start: int) -> int:
