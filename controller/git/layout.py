@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.git.failures import NoRepository
 from controller.git.location import LocalPath, Location, NetworkUrl, parse_location
-from controller.git.process import Ask, run_well
+from controller.git.process import Ask, run
 
 _LARGEST_CONFIG = 1024 * 1024
 _LONGEST_POINTER = 8192
@@ -111,9 +111,9 @@ async def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
         raise NoRepository(f"{path} is larger than a configuration can be")
     # GIT_DIR names nothing, so that git takes no repository into account: it only parses the file it is given.
     nowhere = repository.common / "config" / "nowhere"
-    answer = await run_well(Ask(("config", "--file", str(path), "--no-includes", "--null", "--list"), nowhere))
+    answer = await run(Ask(("config", "--file", str(path), "--no-includes", "--null", "--list"), nowhere))
     found: dict[str, tuple[str, ...]] = {}
-    for item in answer.out.decode("utf-8", "backslashreplace").split("\0"):
+    for item in answer.raise_for_code().out.decode("utf-8", "backslashreplace").split("\0"):
         key, _, value = item.partition("\n")
         if key:
             found[key] = (*found.get(key, ()), value)

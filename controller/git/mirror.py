@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from controller.git.parsing import (
     parse_tree,
     split_revision,
 )
-from controller.git.process import Ask, GitOutput, run, run_well
+from controller.git.process import Ask, GitOutput, run
 
 if TYPE_CHECKING:
     from controller.git.objects import ObjectReader
@@ -59,13 +60,19 @@ class Mirror:
         self.repository = repository
         self._reader: ObjectReader | None = None
 
-    async def ask(self, *words: str, stdin: bytes = b"") -> GitOutput:
+    async def ask(self, *words: str) -> GitOutput:
         """A git command here, whatever its exit code."""
-        return await run(Ask(words, self.path, stdin=stdin))
+        return await run(Ask(words, self.path))
 
-    async def ask_well(self, *words: str, stdin: bytes = b"") -> GitOutput:
-        """A git command here. Raises `GitFailed` for an exit code other than 0."""
-        return await run_well(Ask(words, self.path, stdin=stdin))
+    async def write(self, *words: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> GitOutput:
+        """A git command that writes into the store of the repository this stands for, whatever its exit code.
+
+        ``more`` is added to its environment.
+        """
+        given = dict(more or {})
+        if self.repository is not None:
+            given["GIT_OBJECT_DIRECTORY"] = os.fspath(self.repository.objects)
+        return await run(Ask(words, self.path, stdin=stdin, environment=given))
 
     async def commit(self, revision: str) -> str:
         """The id of the commit a revision names (HEAD is the foreign repository's). Raises `NotFound`."""
@@ -99,7 +106,7 @@ class Mirror:
         words = ["log", "-z", f"--max-count={most}", "--first-parent", f"--format={LANDED_FORMAT}", commit]
         words += [f"^{since}"] if since else []
         words += ["--", *(f":(top,literal){path}" for path in sorted(paths))]
-        return parse_landings((await self.ask_well(*words)).out)
+        return parse_landings((await self.ask(*words)).raise_for_code().out)
 
     async def knows(self, commit: str) -> bool:
         """Whether a commit is here; its tree may be missing, as in a partial clone."""
@@ -130,8 +137,8 @@ class Mirror:
         words = ("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit)
         answer = await self.ask(*words)
         if answer.code != 0:
-            answer = await self.ask_well(*words)
-        return parse_tree(answer.out)
+            answer = await self.ask(*words)
+        return parse_tree(answer.raise_for_code().out)
 
     async def blob(self, entry: TreeEntry) -> bytes:
         """The bytes of an entry that is a file. Raises `NotFound` where a partial clone left it out, `GitFailed`."""
@@ -149,8 +156,8 @@ class Mirror:
     async def tidy(self, most: int = _PACKS) -> None:
         """Put the packs of many fetches into one; what is young stays, since a commit may be on its way."""
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > most:
-            await self.ask_well("repack", "-a", "-d", "-q")
-            await self.ask_well("prune", "--expire=1.hour.ago")
+            (await self.ask("repack", "-a", "-d", "-q")).raise_for_code()
+            (await self.ask("prune", "--expire=1.hour.ago")).raise_for_code()
 
     def _reading(self) -> ObjectReader:
         if self._reader is None:

@@ -40,6 +40,7 @@ _SETTINGS: Final = (
 class GitOutput:
     """What a git command said. ``err`` has no user or password in its URLs and is cut to a sane length."""
 
+    command: str
     code: int
     out: bytes
     err: str
@@ -48,6 +49,18 @@ class GitOutput:
     def text(self) -> str:
         """The output as text, the last line feed taken off."""
         return self.out.decode("utf-8", "backslashreplace").removesuffix("\n")
+
+    @property
+    def failure(self) -> GitFailed:
+        """The error of a command that ended badly: its name and git's last words."""
+        ended = f"was killed by signal {-self.code}" if self.code < 0 else f"failed with exit code {self.code}"
+        return GitFailed(f"git {self.command} {ended}" + (f": {self.err}" if self.err else ""))
+
+    def raise_for_code(self) -> GitOutput:
+        """Itself. Raises `GitFailed` for an exit code other than 0."""
+        if self.code != 0:
+            raise self.failure
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +128,7 @@ async def run(ask: Ask) -> GitOutput:
     finally:
         if not ended:
             await _end(process, (reading, *others))
-    return GitOutput(code, out, _fit_to_show(err))
-
-
-async def run_well(ask: Ask) -> GitOutput:
-    """As `run`, but any exit code except 0 raises `GitFailed` with what git said."""
-    answer = await run(ask)
-    if answer.code != 0:
-        raise failed(ask, answer)
-    return answer
-
-
-def failed(ask: Ask, answer: GitOutput) -> GitFailed:
-    """The error of a command that ended badly: its name and git's last words."""
-    ended = f"was killed by signal {-answer.code}" if answer.code < 0 else f"failed with exit code {answer.code}"
-    return GitFailed(f"git {ask.words[0]} {ended}" + (f": {answer.err}" if answer.err else ""))
+    return GitOutput(ask.words[0], code, out, _fit_to_show(err))
 
 
 async def _start(ask: Ask) -> asyncio.subprocess.Process:

@@ -18,7 +18,7 @@ from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.location import NetworkUrl
 from controller.git.mirror import Mirror
 from controller.git.parsing import is_commit_id
-from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, failed, run
+from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, run
 from controller.spans import span
 
 _SSH: Final = (
@@ -42,58 +42,67 @@ _PROTECTED: Final = (
 
 
 class Remote:
-    """One network repository, with a mirror to fetch into. ``environ`` may hold GITHUB_TOKEN and GITHUB_SERVER_URL."""
+    """One ref of a network repository, with a mirror to fetch it into.
 
-    def __init__(self, url: NetworkUrl, mirror: Mirror, environ: Mapping[str, str]) -> None:
+    ``environ`` may hold GITHUB_TOKEN and GITHUB_SERVER_URL.
+    """
+
+    def __init__(self, url: NetworkUrl, ref: str, mirror: Mirror, environ: Mapping[str, str]) -> None:
         self.url = url
+        self.ref = ref
         self.mirror = mirror
         self._environ = environ
 
-    async def tip(self, ref: str) -> str | None:
-        """The commit a full ref name stands on there; None where there is no such ref. Raises `GitFailed`."""
-        with span("git.look", ref=ref, host=self.url.host):
-            answer = await self._well("ls-remote", "--refs", "--end-of-options", self.url.url, ref)
+    async def tip(self) -> str | None:
+        """The commit the ref stands on there; None where there is no such ref. Raises `GitFailed`."""
+        with span("git.look", ref=self.ref, host=self.url.host):
+            answer = await self._well("ls-remote", "--refs", "--end-of-options", self.url.url, self.ref)
         for line in answer.text.splitlines():
             oid, _, name = line.partition("\t")
-            if name == ref and is_commit_id(oid):
+            if name == self.ref and is_commit_id(oid):
                 return oid
         return None
 
-    async def fetch(self, ref: str, *, history: bool = False) -> str:
-        """The commit a ref stands on, brought here with its files. Raises `NotFound`, `GitFailed`."""
+    async def fetched(self) -> str | None:
+        """The commit the ref stands on there, brought here unless it is. Raises `GitFailed`."""
+        tip = await self.tip()
+        return tip if tip is None or await self.mirror.has(tip) else await self.fetch()
+
+    async def fetch(self, *, history: bool = False) -> str:
+        """The commit the ref stands on, brought here with its files. Raises `NotFound`, `GitFailed`."""
         depth = () if history else ("--depth=1",)
-        words = (*_FETCH, *depth, "--end-of-options", self.url.url, f"+{ref}:{_FETCHED}")
+        words = (*_FETCH, *depth, "--end-of-options", self.url.url, f"+{self.ref}:{_FETCHED}")
         async with self._alone() as lock:
-            with span("git.fetch", ref=ref, host=self.url.host):
+            with span("git.fetch", ref=self.ref, host=self.url.host):
                 await self._well(*words, lock=lock)
             commit = await self.mirror.ref(_FETCHED)
             await self.mirror.tidy()
         if commit is None:
-            raise NotFound(f"{self.url} has no {ref}")
+            raise NotFound(f"{self.url.url} has no {self.ref}")
         return commit
 
-    async def swap(self, ref: str, old: str | None, new: str) -> None:
-        """Move a ref there from ``old`` (None: not there) to ``new``.
+    async def swap(self, old: str | None, new: str) -> None:
+        """Move the ref there from ``old`` (None: not there) to ``new``.
 
         An answer that was lost is looked for before anything is called failed. Raises `SwapLost`, `GitFailed`.
         """
-        words = (*_PUSH, f"--force-with-lease={ref}:{old or ''}", "--end-of-options", self.url.url, f"{new}:{ref}")
+        lease = f"--force-with-lease={self.ref}:{old or ''}"
+        words = (*_PUSH, lease, "--end-of-options", self.url.url, f"{new}:{self.ref}")
         async with self._alone() as lock:
-            ask = self._asked(words, lock)
             try:
-                with span("git.push", ref=ref, host=self.url.host):
-                    answer = await run(ask)
-                problem = _refusal(ask, answer)
+                with span("git.push", ref=self.ref, host=self.url.host):
+                    answer = await run(self._asked(words, lock))
+                if answer.code == 0:
+                    return
+                problem = _refusal(answer)
             except GitFailed as error:  # stopped on the way: it may have arrived
-                answer, problem = None, error
-        if answer is not None and answer.code == 0:
-            return
-        there = await self.tip(ref)
+                problem = error.message
+        there = await self.tip()
         if there == new:
             return
         if there != old:
-            raise SwapLost(f"{ref} of {self.url} moved since it was read", hint="Read it again.")
-        raise GitFailed(problem.message, hint=_way_out(problem.message))
+            raise SwapLost(f"{self.ref} of {self.url.url} moved since it was read", hint="Read it again.")
+        raise GitFailed(problem, hint=_way_out(problem))
 
     async def repair(self) -> bool:
         """Throw away what was fetched where some of it is damaged, and say whether it was: it can be fetched again."""
@@ -108,11 +117,9 @@ class Remote:
         return True
 
     async def _well(self, *words: str, lock: int | None = None) -> GitOutput:
-        ask = self._asked(words, lock)
-        answer = await run(ask)
+        answer = await run(self._asked(words, lock))
         if answer.code != 0:
-            error = failed(ask, answer)
-            raise GitFailed(f"{error.message} ({self.url})", hint=_ACCESS)
+            raise GitFailed(f"{answer.failure.message} ({self.url.url})", hint=_ACCESS)
         return answer
 
     def _asked(self, words: tuple[str, ...], lock: int | None) -> Ask:
@@ -159,11 +166,10 @@ def _way_out(message: str) -> str:
     return _ACCESS
 
 
-def _refusal(ask: Ask, answer: GitOutput) -> GitFailed:
+def _refusal(answer: GitOutput) -> str:
     """What ``push --porcelain`` says of the ref, beside git's last words."""
     said = [line.split("\t")[-1] for line in answer.text.splitlines() if line.startswith("!")]
-    error = failed(ask, answer)
-    return GitFailed(f"{error.message} {' '.join(said)}".strip()[:1000])
+    return f"{answer.failure.message} {' '.join(said)}".strip()[:1000]
 
 
 def _taken(descriptor: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import Final
 from controller.git.failures import GitFailed, SwapLost
 from controller.git.mirror import Mirror
 from controller.git.parsing import TreeEntry, blob_id
-from controller.git.process import Ask, GitOutput, failed, run, run_well
 
 NOBODY: Final = "0" * 40
 _WHO: Final = {"NAME": "Gitune", "EMAIL": "gitune@users.noreply.localhost"}
@@ -64,14 +62,15 @@ async def swap_ref(mirror: Mirror, ref: str, old: str | None, new: str, now: dat
 
     Raises `SwapLost` where it is elsewhere, `GitFailed` where it cannot be written.
     """
-    answer = await _swap(mirror, ref, old, new)
+    words = ("update-ref", "--no-deref", "--end-of-options", ref, new, old or NOBODY)
+    answer = await mirror.write(*words)
     if answer.code != 0 and clear_stale_lock(mirror.path / f"{ref}.lock", now):
-        answer = await _swap(mirror, ref, old, new)
+        answer = await mirror.write(*words)
     if answer.code == 0:
         return
     if await mirror.ref(ref) != old:
         raise SwapLost(f"{ref} moved since it was read", hint="Read it again.")
-    raise failed(_asked(mirror, "update-ref"), answer)
+    raise answer.failure
 
 
 def clear_stale_lock(lock: Path, now: datetime) -> bool:
@@ -98,19 +97,13 @@ def _is_open(device: int, inode: int) -> bool:
     return False
 
 
-async def _swap(mirror: Mirror, ref: str, old: str | None, new: str) -> GitOutput:
-    ask = _asked(mirror, "update-ref", "--no-deref", "--end-of-options", ref, new, old or NOBODY)
-    return await run(ask)
-
-
 async def _write_blobs(mirror: Mirror, contents: list[bytes]) -> None:
     """One process for all of them: hash-object reads paths of files of ours, in a folder only we can see into."""
     with tempfile.TemporaryDirectory(prefix=".blobs-", dir=mirror.path) as scratch:
         await asyncio.to_thread(_spill, Path(scratch), contents)
         paths = "".join(f"{scratch}/{index}\n" for index in range(len(contents)))
-        words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-        answer = await run_well(_asked(mirror, *words, stdin=paths.encode()))
-    if answer.text.split() != [blob_id(content) for content in contents]:
+        answer = await mirror.write("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths.encode())
+    if answer.raise_for_code().text.split() != [blob_id(content) for content in contents]:
         raise GitFailed("git hash-object gave other ids than the bytes have")
 
 
@@ -133,7 +126,7 @@ async def _write_tree(mirror: Mirror, leaves: list[tuple[bytes, str, str]]) -> s
     for folder, inside in sorted(below.items()):
         here.append((folder, _FOLDER, await _write_tree(mirror, inside)))
     lines = b"".join(f"{mode} {_kind(mode)} {oid}\t".encode() + name + b"\0" for name, mode, oid in here)
-    return (await run_well(_asked(mirror, "mktree", "-z", stdin=lines))).text
+    return (await mirror.write("mktree", "-z", stdin=lines)).raise_for_code().text
 
 
 def _kind(mode: str) -> str:
@@ -146,12 +139,5 @@ async def _write_commit(mirror: Mirror, tree: str, draft: CommitDraft) -> str:
     who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in _WHO.items()}
     who |= {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
     message = draft.message.replace("\0", "").strip() + "\n"
-    ask = _asked(mirror, "commit-tree", *parents, "--", tree, stdin=message.encode("utf-8", "replace"), more=who)
-    return (await run_well(ask)).text
-
-
-def _asked(mirror: Mirror, *words: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> Ask:
-    given = dict(more or {})
-    if mirror.repository is not None:
-        given["GIT_OBJECT_DIRECTORY"] = os.fspath(mirror.repository.objects)
-    return Ask(words, mirror.path, stdin=stdin, environment=given)
+    words = ("commit-tree", *parents, "--", tree)
+    return (await mirror.write(*words, stdin=message.encode("utf-8", "replace"), more=who)).raise_for_code().text

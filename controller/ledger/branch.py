@@ -11,7 +11,7 @@ from controller.git.mirror import Mirror
 from controller.git.parsing import TreeEntry, is_commit_id
 from controller.git.writing import FILE_MODE, CommitDraft, is_same, write_commit
 from controller.ledger.codec import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
-from controller.ledger.refs import BranchRef, Now
+from controller.ledger.refs import BranchRef, LocalRef, Now
 from controller.ledger.rendering import Page, Pages, table
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
@@ -64,7 +64,9 @@ class BranchLedger:
     async def check(self) -> None:
         """Raises `LedgerError` where `save` could not write, as far as that shows before. Nothing is left behind."""
         with translated(LedgerError):
-            await (await self._ref()).check()
+            ref = await self._ref()
+            if isinstance(ref, LocalRef):  # of a network address only a push would tell
+                await ref.check()
 
     async def _ref(self) -> BranchRef:
         if self._found is None:
@@ -76,29 +78,27 @@ class BranchLedger:
         if tip is None:
             return Recorded()
         if tip != self._loaded.tip:
-            mirror = await ref.open()
             try:
-                self._loaded = Recorded(await self._records(mirror, await mirror.tree(tip)), tip)
+                self._loaded = Recorded(await self._records(ref.mirror, await ref.mirror.tree(tip)), tip)
             finally:
-                mirror.close()
+                ref.mirror.close()
         return self._loaded
 
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         ref = await self._ref()
-        mirror = await ref.open()
         is_known = self._same == (tip, records)
         pages = {} if is_known else self._pages.of(records)
         if await ref.fetched() != tip:
             raise SwapLost("the ledger was changed by another process", hint="Read it again.")
         if is_known or (tip is None and not records):
             return tip
-        tree = await mirror.tree(tip) if tip else ()
+        tree = await ref.mirror.tree(tip) if tip else ()
         draft = self._draft(pages, tree, tip, message)
         if tip and is_same(draft, tree):
             self._same = (tip, dict(records))
             return tip
         point("ledger.objects")
-        new = await write_commit(mirror, draft, frozenset(entry.oid for entry in tree))
+        new = await write_commit(ref.mirror, draft, frozenset(entry.oid for entry in tree))
         point("ledger.update")
         await ref.swap(tip, new)
         point("ledger.updated")

@@ -82,7 +82,6 @@ def from_plain(plain: Plain) -> Record:
 
     Raises `Garbled`.
     """
-    _check_digests(plain, ())
     readable = _readable(plain, ())
     if not isinstance(readable, dict):
         raise Garbled("a status is a mapping", ())
@@ -124,17 +123,20 @@ def _snake(name: str) -> str:
 
 
 def _readable(plain: Plain, path: Path) -> object:
-    """The values with the names of fields for keys, and losses as points."""
+    """The values with the names of fields for keys, and losses as points; digests are looked at."""
     match plain:
         case dict():
-            return {
-                _snake(key): _losses(value, (*path, key)) if key == "losses" else _readable(value, (*path, key))
-                for key, value in plain.items()
-            }
+            return {_snake(key): _readable_field(key, value, (*path, key)) for key, value in plain.items()}
         case list():
             return [_readable(item, (*path, index)) for index, item in enumerate(plain)]
         case _:
             return plain
+
+
+def _readable_field(key: str, value: Plain, path: Path) -> object:
+    if key in _DIGESTS and isinstance(value, str) and not _DIGEST.fullmatch(value):
+        raise Garbled(f"{key} is not 64 hex digits", path)
+    return _losses(value, path) if key == "losses" else _readable(value, path)
 
 
 def _losses(value: Plain, path: Path) -> object:
@@ -146,20 +148,6 @@ def _losses(value: Plain, path: Path) -> object:
         ]
     except ValueError as error:
         raise Garbled(str(error), path) from None
-
-
-def _check_digests(plain: Plain, path: Path) -> None:
-    match plain:
-        case dict():
-            for key, value in plain.items():
-                if key in _DIGESTS and isinstance(value, str) and not _DIGEST.fullmatch(value):
-                    raise Garbled(f"{key} is not 64 hex digits", (*path, key))
-                _check_digests(value, (*path, key))
-        case list():
-            for index, item in enumerate(plain):
-                _check_digests(item, (*path, index))
-        case _:
-            pass
 
 
 def _path(place: str) -> Path:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from controller.errors import LedgerError, RevisionConflict
 from controller.ledger.codec import LARGEST_STATUS, README, is_status, read_status
@@ -67,13 +67,13 @@ class DirectoryLedger:
     def _tip(self) -> str | None:
         if not self._path.is_dir():
             return None
-        with self._locked(fcntl.LOCK_SH), _as_ledger_error(self._path):
+        with self._locked(fcntl.LOCK_SH):
             return _digest(self._status())
 
     def _load(self) -> Recorded:
         if not self._path.is_dir():
             return Recorded()
-        with self._locked(fcntl.LOCK_SH), _as_ledger_error(self._path):
+        with self._locked(fcntl.LOCK_SH):
             status = self._status()
         known = self._known
         self._known = {file: known.get(file) or read_status(*file) for file in status.items()}
@@ -86,7 +86,7 @@ class DirectoryLedger:
         with _as_ledger_error(self._path):
             for folder in _FOLDERS:
                 (self._path / folder).mkdir(parents=True, exist_ok=True)
-        with self._locked(fcntl.LOCK_EX), _as_ledger_error(self._path):
+        with self._locked(fcntl.LOCK_EX):
             if _digest(self._status()) != tip:
                 raise RevisionConflict(
                     f"the ledger in {self._path} was changed by another process", hint="Read it again."
@@ -139,27 +139,22 @@ class DirectoryLedger:
 
     @contextlib.contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        """The lock is the kernel's: it goes with its holder, however that one ends."""
-        with _as_ledger_error(self._path):
-            descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        try:
-            _take(descriptor, how, self._path)
+        """The lock is the kernel's: it goes with its holder, however that one ends. An `OSError` is a `LedgerError`."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with _as_ledger_error(self._path), os.fdopen(os.open(self._path / _LOCK, flags, 0o644)) as lock:
+            until = time.monotonic() + _LOCK_SECONDS
+            while not _taken(lock, how):
+                if time.monotonic() > until:
+                    raise LedgerError(f"the ledger in {self._path} is held by another process", hint="Try again.")
+                time.sleep(0.01)
             yield
-        finally:
-            os.close(descriptor)
 
 
-def _take(descriptor: int, how: int, path: Path) -> None:
-    until = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > until:
-                raise LedgerError(f"the ledger in {path} is held by another process", hint="Try again.") from error
-            time.sleep(0.01)
-        else:
-            return
+def _taken(lock: TextIO, how: int) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from controller.git.layout import find_repository
 from controller.git.writing import CommitDraft, write_commit
 from controller.ledger.branch import BranchLedger
 from controller.ledger.directory import DirectoryLedger
-from controller.ledger.refs import BranchRef, Now, Wanted, find_ref
+from controller.ledger.refs import BranchRef, Now, find_ref
 from controller.ports import Ledger
 from controller.settings import LedgerSettings
 
@@ -28,8 +29,8 @@ _LONGEST: Final = 1024
 class BranchCell:
     """The text is the only file of a commit without a parent, so that its branch has no history to grow."""
 
-    def __init__(self, asked: Wanted, now: Now) -> None:
-        self._asked = asked
+    def __init__(self, find: Callable[[], Awaitable[BranchRef]], now: Now) -> None:
+        self._find = find
         self._now = now
         self._ref: BranchRef | None = None
 
@@ -40,29 +41,27 @@ class BranchCell:
             tip = await ref.fetched()
             if tip is None:
                 return None, ""
-            mirror = await ref.open()
             try:
-                for entry in await mirror.tree(tip):
+                for entry in await ref.mirror.tree(tip):
                     if entry.path == _FILE.encode() and (entry.size or 0) <= _LONGEST:
-                        return tip, (await mirror.blob(entry)).decode("utf-8", "replace")
+                        return tip, (await ref.mirror.blob(entry)).decode("utf-8", "replace")
             finally:
-                mirror.close()
+                ref.mirror.close()
         return tip, ""
 
     async def write(self, tip: str | None, text: str) -> str:
         """The new commit. Raises `RevisionConflict`, `LedgerError`."""
         with translated(LedgerError, RevisionConflict):
             ref = await self._found()
-            mirror = await ref.open()
             draft = CommitDraft({_FILE: text.encode()}, (), None, "Who may have effects just now", self._now())
-            new = await write_commit(mirror, draft, frozenset())
+            new = await write_commit(ref.mirror, draft, frozenset())
             if new != tip:
                 await ref.swap(tip, new)
         return new
 
     async def _found(self) -> BranchRef:
         if self._ref is None:
-            self._ref = await find_ref(self._asked)
+            self._ref = await self._find()
         return self._ref
 
 
@@ -125,8 +124,7 @@ def open_ledger(
         repository = find_repository(root)
     if repository is None and settings.remote is None:
         return DirectoryLedger(root / OUTSIDE_GIT)
-    asked = Wanted(root, settings.branch, settings.remote, home, now, environ)
-    return BranchLedger(partial(find_ref, asked), now)
+    return BranchLedger(partial(find_ref, settings, root, home, now, environ), now)
 
 
 async def check_writable(ledger: Ledger) -> None:
@@ -150,4 +148,5 @@ def open_cell(
         case DirectoryLedger() as ledger:
             return FileCell(ledger.path)
         case _:
-            return BranchCell(Wanted(root, f"{settings.branch}-lease", settings.remote, home, now, environ), now)
+            beside = replace(settings, branch=f"{settings.branch}-lease")
+            return BranchCell(partial(find_ref, beside, root, home, now, environ), now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -70,34 +71,39 @@ class CommitTree:
         raise not_found(path, self._known)
 
 
-class CommitSource:
-    """The commits of the repository that ``root`` is in; ``revision`` is what is followed (default: HEAD).
+def _entry(found: TreeEntry) -> Entry:
+    try:
+        path = found.path.decode("utf-8")
+    except UnicodeDecodeError:
+        # Such a name cannot be written in a spec; it is listed, so that nothing is missing, and never read.
+        return Entry(found.path.decode("utf-8", "backslashreplace"), EntryKind.OTHER, found.size or 0)
+    if found.mode == "160000":
+        return Entry(path, EntryKind.SUBMODULE, 0)
+    kind = _KINDS.get(found.mode, EntryKind.OTHER)
+    return Entry(path, kind, found.size or 0, found.oid if kind is EntryKind.FILE else "")
 
-    The repository is never handed to git: see `controller.git.mirror`. ``home`` is Gitune's data folder. ``origin``
-    says that others fetch from it: what it lacks is gone, while a clone may only not have fetched it.
+
+class _MirrorSource(ABC):
+    """What every source of commits reads from its mirror.
+
+    ``origin`` says that others fetch from it: what it lacks is gone, while a clone may only not have fetched it.
     """
 
-    def __init__(self, root: Path, home: Path, revision: str | None = None, *, origin: bool = False) -> None:
-        self._root = root
-        self._home = home
-        self._followed = revision or "HEAD"
+    def __init__(self, *, origin: bool) -> None:
         self._origin = origin
-        self._mirror: Mirror | None = None
         self._tree: CommitTree | None = None  # the last one: it is asked for before every effect of a pass
         self._relations: dict[tuple[str, str], Relation] = {}
 
-    async def tree(self, revision: str | None = None) -> CommitTree:
-        """The tree at a branch, tag or commit. Raises `SourceError`."""
-        with translated(SourceError):
-            mirror = await self._open()
-            commit = await mirror.commit(revision or self._followed)
-            self._tree = await tree_of(mirror, commit, self._tree)
-        return self._tree
+    @abstractmethod
+    async def _open(self) -> Mirror:
+        """The mirror."""
 
-    async def tip(self) -> str:
-        """The commit that is followed, as it is now. Raises `SourceError`."""
-        with translated(SourceError):
-            return await (await self._open()).commit(self._followed)
+    async def _tree_of(self, mirror: Mirror, revision: str) -> CommitTree:
+        """The tree of a revision; the last one, where it is that: a commit never holds anything else."""
+        commit = await mirror.commit(revision)
+        if self._tree is None or self._tree.revision != commit:
+            self._tree = CommitTree(mirror, commit, await mirror.tree(commit))
+        return self._tree
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """How a commit stands to each of the others. Raises `SourceError`.
@@ -107,22 +113,63 @@ class CommitSource:
         with translated(SourceError):
             mirror = await self._open()
             for other in others - {known for first, known in self._relations if first == revision}:
-                found = await relation(mirror, revision, other)
+                found = await _relation(mirror, revision, other)
                 if found is Relation.APART and self._is_whole_clone(mirror) and is_commit_id(other):
                     if not await mirror.knows(other):
                         continue  # unknown, and not kept: a fetch may bring it while HEAD stays
-                    found = await relation(mirror, revision, other)  # it may have come just now
+                    found = await _relation(mirror, revision, other)  # it may have come just now
                 self._relations[revision, other] = found
         self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
         return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
 
+    def _is_whole_clone(self, mirror: Mirror) -> bool:
+        """Whether what is missing here may be elsewhere. A shallow clone lacks most commits for good."""
+        return not self._origin and mirror.repository is not None and not shallow_commits(mirror.repository)
+
     async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
-        """The first-parent history of a commit. Raises `SourceError`, also for a shallow clone, which lacks most."""
+        """The first-parent history of a commit; all of it where ``since`` is not here.
+
+        Raises `SourceError`, also for a shallow clone, which lacks most.
+        """
         with translated(SourceError):
             mirror = await self._open()
             if mirror.repository is not None and shallow_commits(mirror.repository):
                 raise SourceError("a shallow clone does not say what changed a spec", hint="Use `fetch-depth: 0`.")
-            return await landings_of(mirror, revision, since, paths, most)
+            known = since if is_commit_id(since) and await mirror.knows(since) else ""
+            found = await mirror.landings(await mirror.commit(revision), known, paths, most)
+        return tuple(Landing(one.commit, one.parent, one.author, one.at, one.message, one.landed) for one in found)
+
+
+async def _relation(mirror: Mirror, revision: str, other: str) -> Relation:
+    if revision == other:
+        return Relation.SAME
+    if await mirror.is_ancestor(other, revision):
+        return Relation.AHEAD
+    return Relation.BEHIND if await mirror.is_ancestor(revision, other) else Relation.APART
+
+
+class CommitSource(_MirrorSource):
+    """The commits of the repository that ``root`` is in; ``revision`` is what is followed (default: HEAD).
+
+    The repository is never handed to git: see `controller.git.mirror`. ``home`` is Gitune's data folder.
+    """
+
+    def __init__(self, root: Path, home: Path, revision: str | None = None, *, origin: bool = False) -> None:
+        super().__init__(origin=origin)
+        self._root = root
+        self._home = home
+        self._followed = revision or "HEAD"
+        self._mirror: Mirror | None = None
+
+    async def tree(self, revision: str | None = None) -> CommitTree:
+        """The tree at a branch, tag or commit. Raises `SourceError`."""
+        with translated(SourceError):
+            return await self._tree_of(await self._open(), revision or self._followed)
+
+    async def tip(self) -> str:
+        """The commit that is followed, as it is now. Raises `SourceError`."""
+        with translated(SourceError):
+            return await (await self._open()).commit(self._followed)
 
     async def identity(self) -> str | None:
         """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.
@@ -137,114 +184,58 @@ class CommitSource:
         if self._mirror is not None:
             self._mirror.close()
 
-    def _is_whole_clone(self, mirror: Mirror) -> bool:
-        """Whether what is missing here may be elsewhere. A shallow clone lacks most commits for good."""
-        return not self._origin and mirror.repository is not None and not shallow_commits(mirror.repository)
-
     async def _open(self) -> Mirror:
         if self._mirror is None:
             self._mirror = await mirror_of(open_repository(self._root), self._home)
         return self._mirror
 
 
-async def tree_of(mirror: Mirror, commit: str, last: CommitTree | None) -> CommitTree:
-    """The tree of a commit; the last one, where it is that: a commit never holds anything else. Raises `GitFailed`."""
-    if last is not None and last.revision == commit:
-        return last
-    return CommitTree(mirror, commit, await mirror.tree(commit))
-
-
-async def relation(mirror: Mirror, revision: str, other: str) -> Relation:
-    """How one commit of a mirror stands to another."""
-    if revision == other:
-        return Relation.SAME
-    if await mirror.is_ancestor(other, revision):
-        return Relation.AHEAD
-    return Relation.BEHIND if await mirror.is_ancestor(revision, other) else Relation.APART
-
-
-async def landings_of(
-    mirror: Mirror, revision: str, since: str, paths: frozenset[str], most: int
-) -> tuple[Landing, ...]:
-    """The first-parent history of a commit in a mirror; all of it where ``since`` is not here. Raises `GitFailed`."""
-    known = since if is_commit_id(since) and await mirror.knows(since) else ""
-    found = await mirror.landings(await mirror.commit(revision), known, paths, most)
-    return tuple(Landing(one.commit, one.parent, one.author, one.at, one.message, one.landed) for one in found)
-
-
-def _entry(found: TreeEntry) -> Entry:
-    try:
-        path = found.path.decode("utf-8")
-    except UnicodeDecodeError:
-        # Such a name cannot be written in a spec; it is listed, so that nothing is missing, and never read.
-        return Entry(found.path.decode("utf-8", "backslashreplace"), EntryKind.OTHER, found.size or 0)
-    if found.mode == "160000":
-        return Entry(path, EntryKind.SUBMODULE, 0)
-    kind = _KINDS.get(found.mode, EntryKind.OTHER)
-    return Entry(path, kind, found.size or 0, found.oid if kind is EntryKind.FILE else "")
-
-
-class RemoteSource:
+class RemoteSource(_MirrorSource):
     """The commits of one branch behind https or ssh, with its whole history: deletions rest on it."""
 
     def __init__(self, url: NetworkUrl, branch: str, home: Path, environ: Mapping[str, str]) -> None:
-        self._ref = branch_ref(branch)
-        self._identity = url.identity
+        super().__init__(origin=True)
+        ref = branch_ref(branch)
         # A keep of its own for each branch: what the ledger fetches, without history, lies elsewhere.
-        self._remote = Remote(url, mirror_for(f"{url.url} {self._ref}", home), environ)
-        self._tree: CommitTree | None = None  # the last one, as in `CommitSource`
-        self._relations: dict[tuple[str, str], Relation] = {}
+        self._remote = Remote(url, ref, mirror_for(f"{url.url} {ref}", home), environ)
 
     async def tip(self) -> str:
         """The commit the branch stands on there, without fetching it. Raises `SourceError`."""
         with translated(SourceError):
-            tip = await self._remote.tip(self._ref)
+            tip = await self._remote.tip()
         if tip is None:
             raise SourceError(
-                f"{self._remote.url} has no branch {self._ref.removeprefix('refs/heads/')}",
+                f"{self._remote.url.url} has no branch {self._remote.ref.removeprefix('refs/heads/')}",
                 hint="A branch that is gone removes nothing: name another one with --branch, or push it again.",
             )
         return tip
 
     async def tree(self, revision: str | None = None) -> CommitTree:
-        """The tree at a commit, by default the branch as it is there now. Raises `SourceError`."""
+        """The tree at a commit, by default the branch as it is there now. Raises `SourceError`.
+
+        A damaged mirror is thrown away, so that the next pass fetches it again; nothing is acted on meanwhile.
+        """
         wanted = revision or await self.tip()
-        mirror = self._remote.mirror
-        try:
-            if not await mirror.has(wanted):
-                await self._remote.fetch(self._ref, history=True)
-            commit = await mirror.commit(wanted)
-            self._tree = await tree_of(mirror, commit, self._tree)
-        except GitFailed as error:
-            await self._repaired()
-            raise SourceError(error.message, hint=error.hint) from error
-        return self._tree
-
-    async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
-        """How a commit stands to each of the others; one that is not in our mirror stands apart."""
-        for other in others - {known for first, known in self._relations if first == revision}:
-            self._relations[revision, other] = await relation(self._remote.mirror, revision, other)
-        self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
-        return {other: self._relations[revision, other] for other in others}
-
-    async def landings(self, revision: str, since: str, paths: frozenset[str], most: int) -> Sequence[Landing]:
-        """The first-parent history of a commit, as far as it was fetched: all of it. Raises `SourceError`."""
         with translated(SourceError):
-            return await landings_of(self._remote.mirror, revision, since, paths, most)
+            try:
+                if not await self._remote.mirror.has(wanted):
+                    await self._remote.fetch(history=True)
+                return await self._tree_of(self._remote.mirror, wanted)
+            except GitFailed:
+                self._tree = None
+                await self._remote.repair()
+                raise
 
     async def identity(self) -> str | None:
         """``host/path`` of its address."""
-        return self._identity
+        return self._remote.url.identity
 
     async def close(self) -> None:
         """End the process that reads objects."""
         self._remote.mirror.close()
 
-    async def _repaired(self) -> None:
-        """A damaged mirror is thrown away, so that the next pass fetches it again; nothing is acted on meanwhile."""
-        self._tree = None
-        with translated(SourceError):
-            await self._remote.repair()
+    async def _open(self) -> Mirror:
+        return self._remote.mirror
 
 
 def open_remote(address: str, branch: str, home: Path, environ: Mapping[str, str]) -> Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.git.failures import GitFailed
-from controller.git.process import Ask, environment, run, run_well
+from controller.git.process import Ask, environment, run
 
 
 def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ async def test_what_git_says_is_shown_without_passwords_and_control_characters(
     )
 
     with pytest.raises(GitFailed) as caught:
-        await run_well(Ask(("push",), tmp_path))
+        (await run(Ask(("push",), tmp_path))).raise_for_code()
 
     assert caught.value.message == "git push failed with exit code 128: fatal: https://h/x ?[31mred"
 

@@ -45,7 +45,7 @@ def files_below(folder: Path) -> list[Path]:
 def remote(url: str, home: Path, environ: dict[str, str] | None = None) -> Remote:
     location = parse_location(url)
     assert isinstance(location, NetworkUrl)
-    return Remote(location, mirror_for(location.url, home), environ or {})
+    return Remote(location, REF, mirror_for(location.url, home), environ or {})
 
 
 async def commit(to: Remote, text: str, parent: str | None = None) -> str:
@@ -54,15 +54,15 @@ async def commit(to: Remote, text: str, parent: str | None = None) -> str:
 
 async def test_a_branch_is_made_moved_and_fetched_again(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:
     there = remote(f"{server.url}/models.git", gitune_home)
-    assert await there.tip(REF) is None
+    assert await there.tip() is None
 
     first = await commit(there, "first")
-    await there.swap(REF, None, first)
+    await there.swap(None, first)
     second = await commit(there, "second", first)
-    await there.swap(REF, first, second)
+    await there.swap(first, second)
 
     other = remote(f"{server.url}/models.git", tmp_path / "another home")
-    assert await other.fetch(REF) == second
+    assert await other.fetch() == second
     (entry,) = await other.mirror.tree(second)
     assert await other.mirror.blob(entry) == b"second"
     other.mirror.close()
@@ -74,14 +74,14 @@ async def test_a_push_onto_something_else_is_lost_and_changes_nothing(
     mine = remote(f"{server.url}/models.git", gitune_home)
     theirs = remote(f"{server.url}/models.git", tmp_path / "another home")
     first = await commit(theirs, "theirs")
-    await theirs.swap(REF, None, first)
+    await theirs.swap(None, first)
 
     with pytest.raises(SwapLost):
-        await mine.swap(REF, None, await commit(mine, "mine"))
+        await mine.swap(None, await commit(mine, "mine"))
     with pytest.raises(SwapLost):
-        await mine.swap(REF, "1" * 40, await commit(mine, "mine"))
+        await mine.swap("1" * 40, await commit(mine, "mine"))
 
-    assert await mine.tip(REF) == first
+    assert await mine.tip() == first
 
 
 async def test_a_push_whose_answer_is_lost_is_looked_for(server: CodeHost, gitune_home: Path) -> None:
@@ -89,9 +89,9 @@ async def test_a_push_whose_answer_is_lost_is_looked_for(server: CodeHost, gitun
     server.lose_pushes = 5
     first = await commit(there, "first")
 
-    await there.swap(REF, None, first)
+    await there.swap(None, first)
 
-    assert await there.tip(REF) == first
+    assert await there.tip() == first
 
 
 async def test_a_push_that_did_not_arrive_is_an_error(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ async def test_a_push_that_did_not_arrive_is_an_error(server: CodeHost, gitune_h
     hook.chmod(0o755)
 
     with pytest.raises(GitFailed, match="declined"):
-        await there.swap(REF, None, await commit(there, "first"))
+        await there.swap(None, await commit(there, "first"))
 
-    assert await there.tip(REF) is None
+    assert await there.tip() is None
 
 
 async def test_the_token_goes_to_its_own_server_as_a_header_and_nowhere_else(
@@ -120,7 +120,7 @@ async def test_the_token_goes_to_its_own_server_as_a_header_and_nowhere_else(
     environ = {"GITHUB_TOKEN": TOKEN, "GITHUB_SERVER_URL": server.url}
 
     there = remote(f"{server.url}/models.git", gitune_home, environ)
-    await there.swap(REF, None, await commit(there, "first"))
+    await there.swap(None, await commit(there, "first"))
 
     assert {given for _, given in server.requests} == {header}
     assert "push" in log.read_text()
@@ -131,7 +131,7 @@ async def test_the_token_goes_to_its_own_server_as_a_header_and_nowhere_else(
 
     server.wanted, server.requests = None, []
     elsewhere = remote(f"{server.url}/models.git", gitune_home, environ | {"GITHUB_SERVER_URL": "https://github.com"})
-    await elsewhere.tip(REF)
+    await elsewhere.tip()
     assert {given for _, given in server.requests} == {""}
 
 
@@ -142,7 +142,7 @@ async def test_a_refused_login_is_an_error_with_a_way_out_and_without_the_token(
     there = remote(f"{server.url}/models.git", gitune_home, {"GITHUB_TOKEN": TOKEN, "GITHUB_SERVER_URL": server.url})
 
     with pytest.raises(GitFailed) as caught:
-        await there.tip(REF)
+        await there.tip()
 
     assert "GITHUB_TOKEN" in caught.value.hint
     assert TOKEN not in str(caught.value) + caught.value.hint
@@ -150,22 +150,22 @@ async def test_a_refused_login_is_an_error_with_a_way_out_and_without_the_token(
 
 async def test_a_server_that_is_gone_is_an_error(gitune_home: Path) -> None:
     with pytest.raises(GitFailed):
-        await remote("http://127.0.0.1:9/models.git", gitune_home).tip(REF)
+        await remote("http://127.0.0.1:9/models.git", gitune_home).tip()
 
 
 async def test_a_ref_that_is_not_there_cannot_be_fetched(server: CodeHost, gitune_home: Path) -> None:
     with pytest.raises((NotFound, GitFailed)):
-        await remote(f"{server.url}/models.git", gitune_home).fetch(REF)
+        await remote(f"{server.url}/models.git", gitune_home).fetch()
 
 
 async def test_locks_that_a_killed_fetch_left_are_cleared(server: CodeHost, gitune_home: Path) -> None:
     there = remote(f"{server.url}/models.git", gitune_home)
-    await there.swap(REF, None, await commit(there, "first"))
+    await there.swap(None, await commit(there, "first"))
     (there.mirror.path / "shallow.lock").write_text("")
     (there.mirror.path / "refs" / "gitune").mkdir(parents=True)
     (there.mirror.path / "refs" / "gitune" / "fetched.lock").write_text("")
 
-    assert await there.fetch(REF) == await there.tip(REF)
+    assert await there.fetch() == await there.tip()
 
 
 async def test_many_fetches_end_in_few_packs(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ async def test_many_fetches_end_in_few_packs(server: CodeHost, gitune_home: Path
     tip = None
     for number in range(4):
         new = await commit(writer, str(number), tip)
-        await writer.swap(REF, tip, new)
-        tip = await reader.fetch(REF)
+        await writer.swap(tip, new)
+        tip = await reader.fetch()
     packs = reader.mirror.path / "objects" / "pack"
     assert len(list(packs.glob("*.pack"))) == 4
 
@@ -195,11 +195,11 @@ async def test_ssh_is_started_without_questions(
 
     for url in ("git@example.com:models.git", "ssh://git@example.com:2222/models.git"):
         there = remote(url, gitune_home)
-        before = await there.tip(REF)
-        assert before is None or await there.fetch(REF) == before
+        before = await there.tip()
+        assert before is None or await there.fetch() == before
         new = await commit(there, url, before)
-        await there.swap(REF, before, new)
-        assert await there.tip(REF) == new
+        await there.swap(before, new)
+        assert await there.tip() == new
 
     words = log.read_text()
     assert "-o BatchMode=yes" in words
