@@ -28,8 +28,7 @@ from controller.daemon.web.server import Web, parse_address
 from controller.daemon.web.webhook import Deliveries, read_secret
 from controller.errors import ControllerError, Severity, SpecInvalid
 from controller.git.layout import find_repository
-from controller.git.location import full_name, parse_location, without_userinfo
-from controller.git.parsing import branch_ref
+from controller.git.parsing import branch_ref, full_name, parse_location, without_userinfo
 from controller.ports import Opened, Reporter
 from controller.rest import know
 from controller.settings import FollowedRepository, Settings

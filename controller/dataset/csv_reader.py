@@ -28,13 +28,6 @@ class _Record:
         return len(self.fields) == 1 and not self.fields[0].strip()
 
 
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    line: int
-    column: int
-    fault: Fault
-
-
 def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
     """Every row that could be read; what could not is in the findings."""
     if text.lstrip()[:1] in ("{", "["):
@@ -42,15 +35,15 @@ def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
             Fault("GT245", "the file holds JSON, not CSV", "name it .jsonl or .json, or set dataset.format"), 1
         )
         return []
-    records = _records(text.rstrip("\r\n"))
+    records = _records(text.rstrip("\r\n"), findings)
     header = _header(records, findings)
     if header is None or (places := _places(header, layout, findings)) is None:
         return []
     rows: list[ExampleRow] = []
     for record in records:
-        if isinstance(record, _Broken):
-            findings.add(record.fault, record.line, record.column)
-        elif fault := _record_fault(record, len(header.fields)):
+        if record is None:
+            continue
+        if fault := _record_fault(record, len(header.fields)):
             findings.add(fault, record.line)
         else:
             text_input, output = (record.fields[place] for place in places)
@@ -60,26 +53,27 @@ def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
     return rows
 
 
-def _header(records: Iterator[_Record | _Broken], findings: Findings) -> _Record | None:
+def _header(records: Iterator[_Record | None], findings: Findings) -> _Record | None:
     """The first record that is not blank; None where it cannot be read."""
-    header = next(records)
-    while isinstance(header, _Record) and header.blank:
-        findings.add(BLANK_LINE, header.line)
-        header = next(records, _Broken(header.line, 1, at_least_20("the file holds no examples")))
-    if isinstance(header, _Record):
-        return header
-    findings.add(header.fault, header.line, header.column)
+    line = 1
+    for record in records:
+        if record is None or not record.blank:
+            return record
+        line = record.line
+        findings.add(BLANK_LINE, line)
+    findings.add(at_least_20("the file holds no examples"), line)
     return None
 
 
-def _records(text: str) -> Iterator[_Record | _Broken]:
-    """The records one after the other; behind one that cannot be read it goes on at the next line."""
+def _records(text: str, findings: Findings) -> Iterator[_Record | None]:
+    """The records one after the other; None for one that cannot be read, behind which it goes on at the next line."""
     at, line, more = 0, 1, True
     while more:
         found = _fields(text, at)
         if isinstance(found, Fault):
             place = line + text.count("\n", at, found.offset)
-            yield _Broken(place, found.offset - text.rfind("\n", 0, found.offset), found)
+            findings.add(found, place, found.offset - text.rfind("\n", 0, found.offset))
+            yield None
             end = text.find("\n", found.offset) + 1
             more = found.code != "GT261" and end > 0
         else:

@@ -82,27 +82,19 @@ def _inline(value: Writable) -> str:
         case bool():
             return "true" if value else "false"
         case int():
-            return _integer(value)
+            if abs(value) >= 10 ** (INTEGER_DIGITS - 1):
+                raise ValueError(f"an integer has {INTEGER_DIGITS} digits or more")
+            return str(int(value))
         case float():
-            return _number(value)
+            if not math.isfinite(value):
+                raise ValueError("NaN and infinities cannot be written")
+            return repr(float(value))
         case str():
             return _scalar(value)
         case Mapping():
             return "{}"
         case _:
             return "[]"
-
-
-def _integer(value: int) -> str:
-    if abs(value) >= 10 ** (INTEGER_DIGITS - 1):
-        raise ValueError(f"an integer has {INTEGER_DIGITS} digits or more")
-    return str(int(value))
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        raise ValueError("NaN and infinities cannot be written")
-    return repr(float(value))
 
 
 def _text(text: str, start: str, indent: str) -> Iterable[str]:
@@ -125,18 +117,16 @@ def _fits_literal(text: str) -> bool:
 
 
 def _scalar(text: str) -> str:
-    return _short_scalar(text) if len(text) <= _KEY_LENGTH else _written(text)
-
-
-@lru_cache(maxsize=4096)  # the same ids, states and reasons stand in every status
-def _short_scalar(text: str) -> str:
-    return _written(text)
+    return _remembered(text) if len(text) <= _KEY_LENGTH else _written(text)
 
 
 def _written(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _OLD_WORDS:
         return text
     return '"' + _ESCAPED.sub(_escape, text) + '"'
+
+
+_remembered = lru_cache(maxsize=4096)(_written)  # the same ids, states and reasons stand in every status
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -118,10 +118,7 @@ class BrokenDocument(Exception):
 
     def __init__(self, spot: Spot, code: str, message: str, hint: str) -> None:
         super().__init__(message)
-        self.spot = spot
-        self.code = code
-        self.message = message
-        self.hint = hint
+        self.spot, self.code, self.message, self.hint = spot, code, message, hint
 
 
 class _Scanner(Scanner):
@@ -175,9 +172,9 @@ class _Loader:
         self._parser = Parser(loader=self)
 
     @property
-    def bracket(self) -> Spot | None:
-        """The innermost bracket that is open where the reader is."""
-        return self._scanner.brackets[-1] if self._scanner.brackets else None
+    def brackets(self) -> list[Spot]:
+        """The brackets that are open where the reader is, the innermost last."""
+        return self._scanner.brackets
 
     @property
     def spot(self) -> Spot:
@@ -216,9 +213,9 @@ def _explained(error: MarkedYAMLError, loader: _Loader) -> BrokenDocument:
     mark = next((m for m in marks if m is not None), None)
     spot, message = loader.place(mark) if mark else loader.spot, kind.message
     # Of a bracket the library says where it looked for the end, not where it began.
-    bracket = loader.bracket if kind.code == "GT121" else None
-    if bracket is not None and kind.opened:
-        spot = bracket
-    elif bracket is not None:
-        message += f" (the bracket was opened on line {bracket.line})"
+    if kind.code == "GT121" and loader.brackets:
+        if kind.opened:
+            spot = loader.brackets[-1]
+        else:
+            message += f" (the bracket was opened on line {loader.brackets[-1].line})"
     return BrokenDocument(spot, kind.code, message, kind.hint)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.git.failures import NoRepository
-from controller.git.location import LocalPath, Location, NetworkUrl, parse_location
+from controller.git.parsing import Location, NetworkUrl, parse_location
 from controller.git.process import Ask, run
 
 _LARGEST_CONFIG = 1024 * 1024
@@ -183,11 +184,7 @@ async def remote_location(repository: RepositoryLayout, remote: str) -> Location
 
 async def network_identity(repository: RepositoryLayout) -> str | None:
     """``host/path`` of ``origin``; None where it is no network address."""
-    try:
-        match await remote_location(repository, "origin"):
-            case NetworkUrl() as url:
-                return url.identity
-            case LocalPath() | None:
-                return None
-    except NoRepository:
-        return None
+    with suppress(NoRepository):
+        location = await remote_location(repository, "origin")
+        return location.identity if isinstance(location, NetworkUrl) else None
+    return None

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from controller.git.failures import GitFailed
-from controller.git.location import without_userinfo
+from controller.git.parsing import without_userinfo
 
 LOCAL_SECONDS: Final = 60.0
 NETWORK_SECONDS: Final = 120.0

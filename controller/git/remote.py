@@ -15,9 +15,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from controller.git.failures import GitFailed, NotFound, SwapLost
-from controller.git.location import NetworkUrl
 from controller.git.mirror import Mirror
-from controller.git.parsing import is_commit_id
+from controller.git.parsing import NetworkUrl, is_commit_id
 from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, run
 from controller.spans import span
 

@@ -139,17 +139,12 @@ class BranchLedger:
                 continue
             if entry.mode not in {"100644", "100755"} or (entry.size or 0) > LARGEST_STATUS:
                 raise LedgerError(f"{path} in the ledger is not a status file", hint="Gitune alone writes that branch.")
-            known = self._read.get(entry.oid)
-            seen[entry.oid] = known or read_status(path, await mirror.blob(entry))
-            if status_name(path) != seen[entry.oid].name:
+            record = self._read.get(entry.oid) or read_status(path, await mirror.blob(entry))
+            seen[entry.oid] = record
+            if path != status_path(record.name):
                 raise LedgerError(f"{path} in the ledger is the status of another name")
         self._read = seen
         return {record.name: record for record in seen.values()}
-
-
-def status_name(path: str) -> str:
-    """The spec name a status file's path says."""
-    return path.removeprefix("status/").removesuffix(".yaml")
 
 
 def _text(entry: TreeEntry) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from controller import documents
-from controller.documents.values import Document
+from controller.documents import Document, Path, Value
 from controller.errors import LedgerError
 from controller.ledger.bounds import read_losses, write_losses
 from controller.state.identity import NAME
@@ -20,8 +20,6 @@ from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, Run
 
-Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
-Path: TypeAlias = tuple[str | int, ...]
 _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
 _T = TypeVar("_T")
@@ -35,14 +33,14 @@ _NAMES: Final = {key: name for name, key in _KEYS.items()}
 
 
 class Garbled(Exception):
-    """Plain values that are no record; ``path`` says where."""
+    """Value values that are no record; ``path`` says where."""
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
         self.path = path
 
 
-def to_plain(value: object) -> Plain:
+def to_plain(value: object) -> Value:
     """A frozen value as plain ones; what is at its default is left out."""
     match value:
         case Enum():
@@ -56,15 +54,11 @@ def to_plain(value: object) -> Plain:
         case tuple():
             return [to_plain(item) for item in value]
         case _:
-            return _fields(value)
-
-
-def _fields(value: object) -> dict[str, Plain]:
-    return {
-        key: to_plain(given)
-        for name, key, default in _fields_of(type(value))
-        if (given := getattr(value, name)) != default
-    }
+            return {
+                key: to_plain(given)
+                for name, key, default in _fields_of(type(value))
+                if (given := getattr(value, name)) != default
+            }
 
 
 def _fields_of(kind: type[object]) -> tuple[tuple[str, str, object], ...]:
@@ -77,7 +71,7 @@ def _fields_of(kind: type[object]) -> tuple[tuple[str, str, object], ...]:
     return known
 
 
-def from_plain(plain: Plain) -> Record:
+def from_plain(plain: Value) -> Record:
     """The record that plain values say. Unknown keys are passed over: a newer Gitune may have written them.
 
     Raises `Garbled`.
@@ -122,7 +116,7 @@ def _snake(name: str) -> str:
     return _NAMES.get(name) or re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)
 
 
-def _readable(plain: Plain, path: Path) -> object:
+def _readable(plain: Value, path: Path) -> object:
     """The values with the names of fields for keys, and losses as points; digests are looked at."""
     match plain:
         case dict():
@@ -133,13 +127,13 @@ def _readable(plain: Plain, path: Path) -> object:
             return plain
 
 
-def _readable_field(key: str, value: Plain, path: Path) -> object:
+def _readable_field(key: str, value: Value, path: Path) -> object:
     if key in _DIGESTS and isinstance(value, str) and not _DIGEST.fullmatch(value):
         raise Garbled(f"{key} is not 64 hex digits", path)
     return _losses(value, path) if key == "losses" else _readable(value, path)
 
 
-def _losses(value: Plain, path: Path) -> object:
+def _losses(value: Value, path: Path) -> object:
     if not isinstance(value, str):
         raise Garbled("losses are not a text", path)
     try:
@@ -204,7 +198,7 @@ def status_file(record: Record) -> bytes:
     status = to_plain(record)
     if isinstance(status, dict):
         del status["name"]
-    whole: Plain = {
+    whole: Value = {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "schemaVersion": _version(record),
@@ -230,9 +224,7 @@ def _as_written(path: str, content: bytes) -> Record | None:
     head = (whole.get("apiVersion"), whole.get("kind"), repr(whole.get("schemaVersion")) in _WRITTEN)
     metadata, status = whole.get("metadata"), whole.get("status")
     name = _name(path, metadata)
-    if head != (API_VERSION, KIND, True) or not isinstance(status, dict):
-        return None
-    if name is None:
+    if head != (API_VERSION, KIND, True) or not isinstance(status, dict) or name is None:
         return None
     try:
         return from_plain({**status, "name": name})

@@ -14,7 +14,7 @@ from typing import Final, TextIO
 
 from controller.errors import LedgerError, RevisionConflict
 from controller.ledger.codec import LARGEST_STATUS, README, is_status, read_status
-from controller.ledger.refs import WRITABLE_HINT, probe
+from controller.ledger.refs import probe
 from controller.ledger.rendering import render
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
@@ -58,11 +58,7 @@ class DirectoryLedger:
 
     async def check(self) -> None:
         """Raises `LedgerError` where `save` could not write. Nothing is left behind."""
-        try:
-            await asyncio.to_thread(probe, (self._path, *(self._path / folder for folder in _FOLDERS)))
-        except OSError as error:
-            message = f"the ledger cannot be written: {error.filename}: {error.strerror}"
-            raise LedgerError(message, hint=WRITABLE_HINT) from error
+        await asyncio.to_thread(probe, (self._path, *(self._path / folder for folder in _FOLDERS)))
 
     def _tip(self) -> str | None:
         if not self._path.is_dir():

@@ -11,30 +11,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from controller.errors import LedgerError
 from controller.git.failures import GitFailed, NoRepository
 from controller.git.layout import RepositoryLayout, checked_out, find_repository, open_repository, remote_location
-from controller.git.location import NetworkUrl, local_path, parse_location
 from controller.git.mirror import Mirror, mirror_for, mirror_of
-from controller.git.parsing import branch_ref
+from controller.git.parsing import NetworkUrl, branch_ref, local_path, parse_location
 from controller.git.remote import Remote
 from controller.git.writing import swap_ref
 from controller.settings import LedgerSettings
 
 Now = Callable[[], datetime]
-WRITABLE_HINT: Final = (
-    "Give the user who runs Gitune write permission there: without a record nothing is sent to a provider."
-)
+_HINT: Final = "Give the user who runs Gitune write permission there: without a record nothing is sent to a provider."
 
 
 def probe(folders: Iterable[Path]) -> None:
-    """Of a folder that is not there yet, the nearest one above is tried. Raises `OSError` with its name."""
+    """Raises `LedgerError` where one cannot be written; of one that is not there yet the nearest above is tried."""
     for folder in folders:
         place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         try:
-            with tempfile.TemporaryFile(dir=place):
-                pass
+            tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
-            raise OSError(error.errno, error.strerror, str(place)) from error
+            raise LedgerError(f"the ledger cannot be written: {place}: {error.strerror}", hint=_HINT) from error
 
 
 class LocalRef:
@@ -68,11 +65,7 @@ class LocalRef:
         self._check_free()
         objects = self._repository.objects
         shards = sorted(objects.glob("[0-9a-f][0-9a-f]"))
-        try:
-            await asyncio.to_thread(probe, (objects, *shards, (self._repository.common / self._ref).parent))
-        except OSError as error:
-            message = f"the ledger cannot be written: {error.filename}: {error.strerror}"
-            raise GitFailed(message, hint=WRITABLE_HINT) from error
+        await asyncio.to_thread(probe, (objects, *shards, (self._repository.common / self._ref).parent))
 
     def _check_free(self) -> None:
         """Raises `GitFailed` where a working tree stands on the branch."""

@@ -20,8 +20,7 @@ from typing import Final
 
 import uvicorn
 
-from controller.server.app import make_app
-from controller.server.authentication import Authentication, Idleness
+from controller.server.app import Authentication, Idleness, make_app
 from controller.server.log import Log
 from controller.server.store import Store, StoreUnreadable
 from controller.server.trainers import ONE_THREAD, Trainers

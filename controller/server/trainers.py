@@ -16,17 +16,8 @@ from controller.server.status import StatusCode
 from controller.server.store import Store
 
 # Runs share the cores among themselves; threads inside one of them would only fight over the same cores.
-ONE_THREAD: Final = dict.fromkeys(
-    (
-        "OPENBLAS_NUM_THREADS",
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ),
-    "1",
-)
+_LIBRARIES: Final = ("OPENBLAS_NUM", "OMP_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")
+ONE_THREAD: Final = {f"{library}_THREADS": "1" for library in _LIBRARIES}
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -57,26 +48,16 @@ class Trainers:
                         self._store.fail(model.operation, StatusCode.INTERNAL, why, now())
 
     def _start(self, operation: str) -> None:
-        known = os.environ.get("PYTHONPATH")
+        paths = [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]
+        # -P keeps the current folder, which may be anybody's repository, off the import path.
+        program = [sys.executable, "-P", "-m", "controller.server.training_run"]
         process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-            # -P keeps the current folder, which may be anybody's repository, off the import path.
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "controller.server.training_run",
-                "--data",
-                str(self._folder),
-                "--operation",
-                operation,
-            ],
+            [*program, "--data", str(self._folder), "--operation", operation],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in the server's terminal is for the server
             pass_fds=[self._lock],
-            env=os.environ
-            | ONE_THREAD
-            | {"PYTHONPATH": os.pathsep.join([str(_PACKAGE_ROOT), *([known] if known else [])])},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         )
         self._processes[operation] = process
         self._log.note("run.started", operation=operation, pid=process.pid)

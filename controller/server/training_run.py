@@ -54,11 +54,6 @@ class Adam:
     mean: Floats
     square: Floats
 
-    @classmethod
-    def fresh(cls, size: int) -> Adam:
-        """An optimizer that has seen nothing."""
-        return cls(np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32))
-
     def improve(self, weights: Floats, gradient: Floats, step: int, rate: float) -> None:
         """Takes one step, numbered from 1, changing ``weights`` in place."""
         length = float(np.sqrt(np.dot(gradient, gradient)))
@@ -129,7 +124,7 @@ class TrainingRun:
     def start(self, weights: Floats | None) -> TrainingState:
         """The state before the first step: the given weights, or fresh ones drawn from the model id."""
         first = tiny.initial(np.random.default_rng([self._seed])) if weights is None else weights.copy()
-        return TrainingState(0, first, Adam.fresh(first.size))
+        return TrainingState(0, first, Adam(np.zeros_like(first), np.zeros_like(first)))
 
     def advance(self, progress: TrainingState) -> float:
         """Takes the next step in place. The mean loss of its batch before the step, in nats per output byte.

@@ -94,19 +94,12 @@ def of_kind(path: str, kind: EntryKind) -> Unreadable:
     """The error for an entry that is not a file."""
     match kind:
         case EntryKind.SYMLINK:
-            return Unreadable(
-                f"{quoted(path)} is a symbolic link",
-                code="GT402",
-                hint="Commit the file itself; links are not followed.",
-            )
+            said, code, hint = "a symbolic link", "GT402", "Commit the file itself; links are not followed."
         case EntryKind.SUBMODULE:
-            return Unreadable(
-                f"{quoted(path)} is a submodule", code="GT405", hint="Commit the file in this repository."
-            )
+            said, code, hint = "a submodule", "GT405", "Commit the file in this repository."
         case EntryKind.FILE | EntryKind.OTHER:
-            return Unreadable(
-                f"{quoted(path)} is not a regular file", code="GT406", hint="Pipes, devices and sockets are never read."
-            )
+            said, code, hint = "not a regular file", "GT406", "Pipes, devices and sockets are never read."
+    return Unreadable(f"{quoted(path)} is {said}", code=code, hint=hint)
 
 
 def below(path: str, kind: EntryKind, part: str) -> Unreadable:

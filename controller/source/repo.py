@@ -11,9 +11,8 @@ from typing import Final
 from controller.errors import SourceError, Unreadable
 from controller.git.failures import GitFailed, NotFound, translated
 from controller.git.layout import network_identity, open_repository, shallow_commits
-from controller.git.location import LocalPath, NetworkUrl, parse_location
 from controller.git.mirror import Mirror, mirror_for, mirror_of
-from controller.git.parsing import TreeEntry, branch_ref, is_commit_id
+from controller.git.parsing import LocalPath, NetworkUrl, TreeEntry, branch_ref, is_commit_id, parse_location
 from controller.git.remote import Remote
 from controller.ports import Entry, EntryKind, Landing, Relation, Source
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large

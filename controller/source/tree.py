@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import ControllerError, SourceError, Unreadable
+from controller.git.failures import translated
 from controller.git.layout import find_repository
 from controller.git.parsing import blob_id
 from controller.ports import Entry, EntryKind, Landing, Relation, Tree
@@ -172,13 +173,13 @@ def top_of(folder: Path) -> Path:
     """The root of the working tree a folder is in; outside git the folder. Raises `SourceError`."""
     if not folder.is_dir():
         raise SourceError(f"{folder} is not a folder", hint="Name one with --root.")
-    try:
+    with translated(SourceError):
         found = find_repository(folder)
-    except ControllerError as error:
-        raise SourceError(error.message, hint=error.hint) from error
-    if found is not None and found.top is None:
+    if found is None:
+        return folder.resolve()
+    if found.top is None:
         raise SourceError(f"{folder} is a bare repository: it has no working tree", hint="Name a revision to read.")
-    return found.top if found is not None and found.top is not None else folder.resolve()
+    return found.top
 
 
 async def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:

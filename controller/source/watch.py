@@ -27,20 +27,17 @@ _UNSEEN: Final = (OSError, RuntimeError, ControllerError)
 # What editors write beside the file they save; the rename that follows is told as well.
 _JUNK_ENDS: Final = (".swp", ".swx", ".swo", "~", ".tmp", ".lock")
 _JUNK_NAMES: Final = frozenset({"4913", ".DS_Store"})
+_IGNORED: Final = frozenset({".git", ".gitune"})  # anywhere in the tree
 
 OnChange = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is followed: the commits of the repository ``root`` is in, or its files on disk.
-
-    Of the files those below an ``ignored`` name, anywhere in the tree, do not count.
-    """
+    """What is followed: the commits of the repository ``root`` is in, or its files on disk."""
 
     root: Path
     files: bool = False
-    ignored: frozenset[str] = frozenset({".git", ".gitune"})
 
 
 def identity(root: Path) -> str:
@@ -90,8 +87,10 @@ def _armed(what: Watched) -> _Armed:
 
 async def _until_moved(what: Watched, armed: _Armed, on_change: OnChange) -> None:
     over = asyncio.Event()
-    work = _watch_refs(armed, on_change, over) if armed.repository else _watch_files(what, on_change, over)
-    task = asyncio.create_task(work)
+    if armed.repository is None:
+        task = asyncio.create_task(_watch_files(what, on_change, over))
+    else:
+        task = asyncio.create_task(_watch_refs(armed.repository, armed.places, on_change, over))
     try:
         while _armed(what) == armed and not task.done():
             await asyncio.wait({task}, timeout=_REARM_SECONDS)
@@ -107,35 +106,23 @@ async def _watch_files(what: Watched, on_change: OnChange, over: asyncio.Event) 
     def counts(_change: Change, path: str) -> bool:
         inside = Path(path).relative_to(root).parts if path.startswith(f"{root}{os.sep}") else (path,)
         name = inside[-1]
-        return not (what.ignored & set(inside) or name.endswith(_JUNK_ENDS) or name in _JUNK_NAMES)
+        return not (_IGNORED & set(inside) or name.endswith(_JUNK_ENDS) or name in _JUNK_NAMES)
 
     async for _ in awatch(root, watch_filter=counts, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over):
         on_change()
 
 
-async def _watch_refs(armed: _Armed, on_change: OnChange, over: asyncio.Event) -> None:
-    assert armed.repository is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
-    told = _Told(armed.repository, on_change)
-    stream = awatch(
-        *armed.places, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over, recursive=False
-    )
+async def _watch_refs(
+    repository: RepositoryLayout, places: tuple[Path, ...], on_change: OnChange, over: asyncio.Event
+) -> None:
+    """Only what HEAD stands on counts; the ledger, fetches and locks move other refs, and nobody need wake."""
+    seen = _stand(repository)
+    stream = awatch(*places, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=over, recursive=False)
     async for _ in stream:
-        told.look()
-
-
-class _Told:
-    """What HEAD stood on when last told; the ledger, fetches and locks move other refs, and nobody need wake."""
-
-    def __init__(self, repository: RepositoryLayout, on_change: OnChange) -> None:
-        self._repository = repository
-        self._on_change = on_change
-        self._seen = _stand(repository)
-
-    def look(self) -> None:
-        now = _stand(self._repository)
-        if now != self._seen:
-            self._seen = now
-            self._on_change()
+        now = _stand(repository)
+        if now != seen:
+            on_change()
+        seen = now
 
 
 def _stand(repository: RepositoryLayout) -> tuple[str, ...]:

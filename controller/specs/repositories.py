@@ -12,8 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from controller.documents import Document
 from controller.errors import Problem, Severity
 from controller.git.failures import GitFailed
-from controller.git.location import LocalPath, NetworkUrl, parse_location
-from controller.git.parsing import branch_ref
+from controller.git.parsing import LocalPath, NetworkUrl, branch_ref, parse_location
 from controller.settings import FollowedRepository
 from controller.specs.controller_model import VARIABLE
 from controller.specs.fields import API_VERSION, Coded, Part, Text, refuse

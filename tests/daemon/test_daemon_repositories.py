@@ -26,7 +26,7 @@ from controller.daemon.supervisor import supervise
 from controller.daemon.view import StatusView
 from controller.daemon.web.html import overview_html
 from controller.daemon.web.webhook import repository_of
-from controller.git.location import full_name
+from controller.git.parsing import full_name
 from controller.testing.clock import START
 from tests.daemon.conftest import Yard
 from tests.daemon.household import Household

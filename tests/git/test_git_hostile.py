@@ -11,9 +11,8 @@ import pytest
 
 from controller.git.failures import GitFailed, NotFound
 from controller.git.layout import find_repository, open_repository
-from controller.git.location import LocalPath, NetworkUrl, parse_location
 from controller.git.mirror import mirror_of
-from controller.git.parsing import branch_ref, is_ref_name
+from controller.git.parsing import LocalPath, NetworkUrl, branch_ref, is_ref_name, parse_location
 from controller.git.writing import CommitDraft, swap_ref, write_commit
 from tests.git.repositories import Trap, Work, arm
 
