@@ -45,11 +45,12 @@ def _block(value: Mapping[str, Writable] | Sequence[Writable], indent: str, line
         if isinstance(item, str):
             lines.extend(_text(item, indent + head + " ", indent + "  "))
         elif isinstance(item, (Mapping, Sequence)) and item:
-            if head == "-":
-                _nested_in_list(item, indent, lines, depth)
-            else:
+            start = len(lines)
+            if head != "-":
                 lines.append(indent + head)
-                _block(item, indent + "  ", lines, depth + 1)
+            _block(item, indent + "  ", lines, depth + 1)
+            if head == "-":  # the first line of the item stands on the line of its dash
+                lines[start] = f"{indent}- {lines[start][len(indent) + 2 :]}"
         else:
             lines.append(f"{indent}{head} {_inline(item)}")
 
@@ -58,15 +59,6 @@ def _items(value: Mapping[str, Writable] | Sequence[Writable]) -> Iterable[tuple
     if isinstance(value, Mapping):
         return ((_key(k) + ":", v) for k, v in value.items())
     return (("-", item) for item in value)
-
-
-def _nested_in_list(
-    item: Mapping[str, Writable] | Sequence[Writable], indent: str, lines: list[str], depth: int
-) -> None:
-    """The first line of the item stands on the line of its dash."""
-    start = len(lines)
-    _block(item, indent + "  ", lines, depth + 1)
-    lines[start] = f"{indent}- {lines[start][len(indent) + 2 :]}"
 
 
 def _key(key: str) -> str:

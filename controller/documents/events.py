@@ -69,13 +69,7 @@ _KINDS = (
         "write `key: value` with a space after the colon; a key is on one line, within 1024 characters",
         opened=True,
     ),
-    _Kind(
-        "",
-        "that cannot start",
-        "GT125",
-        "this character cannot start a value",
-        "put the value in quotes",
-    ),
+    _Kind("", "that cannot start", "GT125", "this character cannot start a value", "put the value in quotes"),
     _Kind("anchor", "", "GT125", "& starts an anchor, which needs a name", "put the value in quotes"),
     _Kind("alias", "", "GT125", "* starts an alias, which needs a name", "put the value in quotes"),
     _Kind("tag", "", "GT111", "! starts a tag, and tags are not allowed", "remove the tag, or put the value in quotes"),
@@ -169,7 +163,7 @@ class _Loader:
         self._resolver = self
         self._reader = Reader(text, loader=self)
         self._scanner = _Scanner(self, limits)
-        self._parser = Parser(loader=self)
+        self.parser = Parser(loader=self)
 
     @property
     def brackets(self) -> list[Spot]:
@@ -185,11 +179,6 @@ class _Loader:
         """The place in the file of anything that has a line and a column, which the library counts from 0."""
         return Spot(mark.line + self._first_line, mark.column + 1)
 
-    def events(self) -> Iterator[Event]:
-        """Every event of the text, in order."""
-        while self._parser.check_event():
-            yield self._parser.get_event()
-
 
 def events(text: str, first_line: int, limits: FileLimits) -> Iterator[Event]:
     """Every event of a text that starts on a line of its file, one by one.
@@ -198,7 +187,8 @@ def events(text: str, first_line: int, limits: FileLimits) -> Iterator[Event]:
     """
     loader = _Loader(text, first_line, limits)
     try:
-        yield from loader.events()
+        while loader.parser.check_event():
+            yield loader.parser.get_event()
     except MarkedYAMLError as error:
         raise _explained(error, loader) from None
     except (YAMLError, *_LIBRARY_SLIPS):

@@ -183,17 +183,12 @@ def _url(text: str) -> Location:
         raise _refused(text) from error
     if parts.query or parts.fragment or not parts.path.startswith("/"):
         raise _refused(text)
-    match parts.scheme:
-        case "file" if host in {"", "localhost"}:
-            return LocalPath(unquote(parts.path))
-        case "https":
-            return _network("https", "", host, port, parts.path)
-        case "http" if _loopback(host):
-            return _network("http", "", host, port, parts.path)
-        case "ssh":
-            return _network("ssh", parts.username or "", host, port, parts.path)
-        case _:
-            raise _refused(text)
+    if parts.scheme == "file" and host in {"", "localhost"}:
+        return LocalPath(unquote(parts.path))
+    if parts.scheme in {"https", "ssh"} or (parts.scheme == "http" and _loopback(host)):
+        user = parts.username or "" if parts.scheme == "ssh" else ""
+        return _network(parts.scheme, user, host, port, parts.path)
+    raise _refused(text)
 
 
 def _network(scheme: str, user: str, host: str, port: int | None, path: str) -> NetworkUrl:

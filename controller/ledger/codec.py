@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache, lru_cache
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from controller import documents
-from controller.documents import Document, Path, Value
+from controller.documents import Path, Value
 from controller.errors import LedgerError
 from controller.ledger.bounds import read_losses, write_losses
 from controller.state.identity import NAME
@@ -162,7 +163,6 @@ SCHEMA_VERSION: Final = 2
 _FIRST_VERSION: Final = 1
 _FIRST_REASONS: Final = frozenset(Reason) - {Reason.NOT_REVIEWED, Reason.ATTEMPT_LOWERED}
 _VERSIONS: Final = (_FIRST_VERSION, SCHEMA_VERSION)
-_WRITTEN: Final = frozenset(map(repr, _VERSIONS))
 README: Final = "README.md"
 LARGEST_STATUS: Final = 1024 * 1024  # bytes
 _RESTORE: Final = (
@@ -215,64 +215,43 @@ def _version(record: Record) -> int:
 
 def read_status(path: str, content: bytes) -> Record:
     """The record of one status file. Raises `LedgerError` naming file and line for anything Gitune did not write."""
-    return _as_written(path, content) or _as_found(path, content)
-
-
-def _as_written(path: str, content: bytes) -> Record | None:
-    """The record of a file that is, byte for byte, one of ours; None where anything is to be said against it."""
-    whole = documents.read_back(content) or {}
-    head = (whole.get("apiVersion"), whole.get("kind"), repr(whole.get("schemaVersion")) in _WRITTEN)
-    metadata, status = whole.get("metadata"), whole.get("status")
-    name = _name(path, metadata)
-    if head != (API_VERSION, KIND, True) or not isinstance(status, dict) or name is None:
-        return None
-    try:
-        return from_plain({**status, "name": name})
-    except Garbled:
-        return None
-
-
-def _as_found(path: str, content: bytes) -> Record:
-    """The record of a file that somebody may have had a hand in, with the place of what is wrong."""
+    written = documents.read_back(content)  # much faster, for what is byte for byte one of ours
+    if written is not None:
+        with suppress(Garbled):
+            return _record(path, written)
     parsed = documents.parse(content, path)
     if parsed.problems:
         raise LedgerError(f"the ledger cannot be read: {parsed.problems[0]}", hint=_RESTORE)
     if len(parsed.documents) != 1:
         raise LedgerError(f"the ledger cannot be read: {path} is not one document", hint=_RESTORE)
     document = parsed.documents[0]
-    head = document.value if isinstance(document.value, dict) else {}
-    _check_head(path, document, head)
-    metadata, status = head.get("metadata"), head.get("status")
-    name = _name(path, metadata)
-    if name is None:
-        raise _garbled(path, document, ("metadata", "name"), "the name is not the file's")
-    if not isinstance(status, dict):
-        raise _garbled(path, document, ("status",), "there is no status")
     try:
-        return from_plain({**status, "name": name})
+        return _record(path, document.value if isinstance(document.value, dict) else {})
     except Garbled as error:
-        raise _garbled(path, document, ("status", *error.path), str(error)) from error
+        spot = document.value_place(error.path)
+        place = f"{path}:{spot.line}:{spot.column}"
+        raise LedgerError(f"the ledger cannot be read: {place}: {error}", hint=_RESTORE) from error
 
 
-def _name(path: str, metadata: object) -> str | None:
-    """The name in a file's metadata, where the file is called so."""
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return name if isinstance(name, str) and NAME.fullmatch(name) and path == status_path(name) else None
-
-
-def _check_head(path: str, document: Document, head: Mapping[str, object]) -> None:
-    version = head.get("schemaVersion")
+def _record(path: str, whole: Mapping[str, Value]) -> Record:
+    """The record of a status file's only document. Raises `Garbled`, or `LedgerError` for that of a newer Gitune."""
+    version = whole.get("schemaVersion")
     if isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION:
         raise LedgerError(
             f"{path} was written by a newer Gitune (schemaVersion {version}; this one reads up to {SCHEMA_VERSION})",
             hint="Upgrade Gitune here; nothing was changed.",
         )
     if version not in _VERSIONS or isinstance(version, bool):
-        raise _garbled(path, document, ("schemaVersion",), "schemaVersion is missing or unknown")
-    if head.get("kind") != KIND or head.get("apiVersion") != API_VERSION:
-        raise _garbled(path, document, ("kind",), f"it is not a {KIND} of {API_VERSION}")
-
-
-def _garbled(path: str, document: Document, where: tuple[str | int, ...], message: str) -> LedgerError:
-    spot = document.value_place(where)
-    return LedgerError(f"the ledger cannot be read: {path}:{spot.line}:{spot.column}: {message}", hint=_RESTORE)
+        raise Garbled("schemaVersion is missing or unknown", ("schemaVersion",))
+    if whole.get("kind") != KIND or whole.get("apiVersion") != API_VERSION:
+        raise Garbled(f"it is not a {KIND} of {API_VERSION}", ("kind",))
+    metadata, status = whole.get("metadata"), whole.get("status")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not NAME.fullmatch(name) or path != status_path(name):
+        raise Garbled("the name is not the file's", ("metadata", "name"))
+    if not isinstance(status, dict):
+        raise Garbled("there is no status", ("status",))
+    try:
+        return from_plain({**status, "name": name})
+    except Garbled as error:
+        raise Garbled(str(error), ("status", *error.path)) from None

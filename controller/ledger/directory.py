@@ -29,13 +29,8 @@ class DirectoryLedger:
     """The record in a directory. The tip is a digest over the status files."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._known: dict[tuple[str, bytes], Record] = {}  # what was read last, by path and bytes
-
-    @property
-    def path(self) -> Path:
-        """The directory."""
-        return self._path
 
     async def tip(self) -> str | None:
         """The digest of the status files as they are now. Raises `LedgerError`."""
@@ -58,16 +53,16 @@ class DirectoryLedger:
 
     async def check(self) -> None:
         """Raises `LedgerError` where `save` could not write. Nothing is left behind."""
-        await asyncio.to_thread(probe, (self._path, *(self._path / folder for folder in _FOLDERS)))
+        await asyncio.to_thread(probe, (self.path, *(self.path / folder for folder in _FOLDERS)))
 
     def _tip(self) -> str | None:
-        if not self._path.is_dir():
+        if not self.path.is_dir():
             return None
         with self._locked(fcntl.LOCK_SH):
             return _digest(self._status())
 
     def _load(self) -> Recorded:
-        if not self._path.is_dir():
+        if not self.path.is_dir():
             return Recorded()
         with self._locked(fcntl.LOCK_SH):
             status = self._status()
@@ -77,17 +72,17 @@ class DirectoryLedger:
 
     def _save(self, records: Mapping[str, Record], tip: str | None) -> str | None:
         files = render(records)
-        if not records and tip is None and not self._path.is_dir():
+        if not records and tip is None and not self.path.is_dir():
             return None
-        with _as_ledger_error(self._path):
+        with _as_ledger_error(self.path):
             for folder in _FOLDERS:
-                (self._path / folder).mkdir(parents=True, exist_ok=True)
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_EX):
             if _digest(self._status()) != tip:
                 raise RevisionConflict(
-                    f"the ledger in {self._path} was changed by another process", hint="Read it again."
+                    f"the ledger in {self.path} was changed by another process", hint="Read it again."
                 )
-            if not records and tip is None and not (self._path / README).exists():
+            if not records and tip is None and not (self.path / README).exists():
                 return None  # a table of nothing begins no ledger; one that was emptied has its table already
             self._sweep()
             for path, content in files.items():
@@ -97,7 +92,7 @@ class DirectoryLedger:
 
     def _status(self) -> dict[str, bytes]:
         """Path to bytes of every status file, sorted; a link is an error, since nobody but us writes here."""
-        folder = self._path / "status"
+        folder = self.path / "status"
         found = {}
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
             path = f"status/{file.name}"
@@ -107,7 +102,7 @@ class DirectoryLedger:
 
     def _replace(self, path: str, content: bytes) -> None:
         """The bytes under that path, or what was there before, whenever the power goes."""
-        target = self._path / path
+        target = self.path / path
         with contextlib.suppress(OSError):
             if _read(target) == content:
                 return
@@ -122,26 +117,26 @@ class DirectoryLedger:
 
     def _sweep(self) -> None:
         """Take away what a killed writer left; nobody else writes while the lock is held."""
-        for folder in (self._path, *(self._path / name for name in _FOLDERS)):
+        for folder in (self.path, *(self.path / name for name in _FOLDERS)):
             for left in folder.glob(f"{_NEW}*"):
                 left.unlink()
 
     def _remove_others(self, files: Mapping[str, bytes]) -> None:
         for folder in _FOLDERS:
-            for file in sorted((self._path / folder).iterdir()):
+            for file in sorted((self.path / folder).iterdir()):
                 if f"{folder}/{file.name}" not in files and file.suffix in {".yaml", ".csv", ".svg"}:
                     file.unlink()
-                    _sync_folder(self._path / folder)
+                    _sync_folder(self.path / folder)
 
     @contextlib.contextmanager
     def _locked(self, how: int) -> Iterator[None]:
         """The lock is the kernel's: it goes with its holder, however that one ends. An `OSError` is a `LedgerError`."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        with _as_ledger_error(self._path), os.fdopen(os.open(self._path / _LOCK, flags, 0o644)) as lock:
+        with _as_ledger_error(self.path), os.fdopen(os.open(self.path / _LOCK, flags, 0o644)) as lock:
             until = time.monotonic() + _LOCK_SECONDS
             while not _taken(lock, how):
                 if time.monotonic() > until:
-                    raise LedgerError(f"the ledger in {self._path} is held by another process", hint="Try again.")
+                    raise LedgerError(f"the ledger in {self.path} is held by another process", hint="Try again.")
                 time.sleep(0.01)
             yield
 

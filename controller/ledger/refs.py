@@ -47,9 +47,7 @@ class LocalRef:
         """What the ref says now."""
         return await self.mirror.ref(self._ref)
 
-    async def fetched(self) -> str | None:
-        """The same: the objects are at hand."""
-        return await self.tip()
+    fetched = tip  # the objects are at hand
 
     async def repair(self) -> bool:
         """False: what is damaged there is not ours to throw away."""

@@ -51,6 +51,7 @@ class Page:
     ``read`` is the record as its status file is read back; None where it cannot be.
     """
 
+    record: Record = field(repr=False)
     ids: Mapping[str, str]
     row: str
     section: str
@@ -61,34 +62,34 @@ class Pages:
     """The pages of the records that were last asked for. Of the files themselves only the last new ones are held."""
 
     def __init__(self) -> None:
-        self._made: dict[str, tuple[Record, Page]] = {}
+        self._made: dict[str, Page] = {}
         self._new: dict[str, bytes] = {}
 
     def of(self, records: Mapping[str, Record]) -> dict[str, Page]:
         """The page of each record, by name in the order of names. Raises `LedgerError`."""
         self._new = {}
         self._made = {name: self._page(records[name]) for name in sorted(records)}
-        return {name: page for name, (_, page) in self._made.items()}
+        return self._made
 
     def content(self, name: str, path: str) -> bytes:
         """One file of a page that was asked for last."""
         if path not in self._new:
-            self._new |= _files(bounded(self._made[name][0]))
+            self._new |= _files(bounded(self._made[name].record))
         return self._new[path]
 
     def written(self) -> None:
         """The new files lie where they belong: there is no need to hold them."""
         self._new = {}
 
-    def _page(self, record: Record) -> tuple[Record, Page]:
+    def _page(self, record: Record) -> Page:
         known = self._made.get(record.name)
-        if known is not None and known[0] == record:
+        if known is not None and known.record == record:
             return known
         kept = bounded(record)
         files = _files(kept)
         self._new |= files
         ids = {path: blob_id(content) for path, content in files.items()}
-        return record, Page(ids, row(kept), section(kept), _read_back(kept, files[status_path(kept.name)]))
+        return Page(record, ids, row(kept), section(kept), _read_back(kept, files[status_path(kept.name)]))
 
 
 def table(pages: Mapping[str, Page]) -> bytes:

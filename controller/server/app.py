@@ -55,12 +55,8 @@ class _Name(StringConvertor):
 register_url_convertor("name", _Name())
 
 
-def make_app(tuning: Tuning, *, cancel_on_v1beta: bool = True) -> Starlette:
-    """The application.
-
-    ``cancel_on_v1beta`` also serves ``:cancel`` there. Google's service has it on v1 only, yet google-generativeai
-    0.8.6 posts it to v1beta, and would not be able to cancel anything here otherwise.
-    """
+def make_app(tuning: Tuning) -> Starlette:
+    """The application."""
     routes = _model_routes(tuning)
     for version in ("v1", "v1beta"):
         base, tuned = f"/{version}/models/{{id:name}}", f"/{version}/tunedModels/{{id:name}}"
@@ -72,9 +68,9 @@ def make_app(tuning: Tuning, *, cancel_on_v1beta: bool = True) -> Starlette:
             Route(f"{tuned}:generateContent", _endpoint(tuning.generate, has_body=True), methods=["POST"]),
             Route(f"{tuned}/operations", _endpoint(tuning.operations, *_OPERATIONS_QUERY), methods=["GET"]),
             Route(operation, _endpoint(tuning.operation), methods=["GET"]),
+            # Google's service has it on v1 only, yet google-generativeai 0.8.6 posts it to v1beta.
+            Route(f"{operation}:cancel", _endpoint(tuning.cancel, has_body=True), methods=["POST"]),
         ]
-        if version == "v1" or cancel_on_v1beta:
-            routes.append(Route(f"{operation}:cancel", _endpoint(tuning.cancel, has_body=True), methods=["POST"]))
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys((ApiError, HTTPException, Exception), _refuse))
     app.router.redirect_slashes = False  # a path with a slash too many is not found, as on Google's service
     return app

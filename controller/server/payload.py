@@ -70,19 +70,16 @@ class Node:
         self._known: set[str] = set()
         self._fields: dict[str, Json] = {}
         self._written: dict[str, str] = {}
-        if isinstance(raw, dict):
-            for name, value in raw.items():
-                self._add(name, value)
-        else:
+        if not isinstance(raw, dict):
             self.fault("", "must be a JSON object")
-
-    def _add(self, name: str, value: Json) -> None:
-        key = camel(name)
-        if key in self._written:
-            self.fault(key, "is given twice")
-        self._written[key] = name
-        if value is not None:
-            self._fields[key] = value
+            return
+        for name, value in raw.items():
+            key = camel(name)
+            if key in self._written:
+                self.fault(key, "is given twice")
+            self._written[key] = name
+            if value is not None:
+                self._fields[key] = value
 
     def at(self, name: str) -> str:
         """The path of a field of this object."""

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,20 +30,13 @@ _LOCK_WAIT: Final = 10.0  # seconds; trainers of a killed server are gone within
 _TICK: Final = 0.1
 
 
-def announce_on_stdout(url: str) -> None:
-    """Prints the one JSON line that says where the server is."""
-    sys.stdout.write(json.dumps({"url": url}) + "\n")
-    sys.stdout.flush()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """How to serve.
 
     Port 0 is any free one. Without ``api_key_file`` (one key a line) any key is taken and only loopback may be bound.
     ``idle_exit`` is the number of seconds without a request and without an unfinished run after which it ends; None is
-    never. ``runs`` is how many runs train at once, by default one for each core. ``announce`` is handed the URL
-    once the server answers.
+    never. ``runs`` is how many runs train at once, by default one for each core.
     """
 
     data: Path
@@ -52,8 +45,6 @@ class ServeOptions:
     api_key_file: Path | None = None
     idle_exit: float | None = None
     runs: int | None = None
-    cancel_on_v1beta: bool = True
-    announce: Callable[[str], None] = announce_on_stdout
 
 
 class CannotServe(Exception):
@@ -81,10 +72,9 @@ def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], l
     log, folder, idleness = Log(sys.stderr), options.data.resolve(), Idleness()
     store = Store(folder)
     trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, log)
-    api = make_app(Tuning(store, trainers), cancel_on_v1beta=options.cancel_on_v1beta)
     # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.
     config = uvicorn.Config(
-        Authentication(api, keys, idleness, log),
+        Authentication(make_app(Tuning(store, trainers)), keys, idleness, log),
         access_log=False,
         log_config=None,
         timeout_keep_alive=75,
@@ -190,7 +180,8 @@ async def _live(
 async def _watch(server: uvicorn.Server, url: str, options: ServeOptions, idleness: Idleness, store: Store) -> None:
     while not server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
         await asyncio.sleep(_TICK / 20)
-    options.announce(url)
+    sys.stdout.write(json.dumps({"url": url}) + "\n")
+    sys.stdout.flush()
     idleness.reset()
     while options.idle_exit is not None and not server.should_exit:
         await asyncio.sleep(_TICK)

@@ -21,22 +21,17 @@ _KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": E
 
 
 class CommitTree:
-    """The files of one commit."""
+    """The files of one commit; ``revision`` is its id."""
 
     def __init__(self, mirror: Mirror, revision: str, listing: Sequence[TreeEntry]) -> None:
         self._mirror = mirror
-        self._revision = revision
+        self.revision = revision
         known = {}
         for found in listing:
             entry = _entry(found)
             known[entry.path] = (entry, found)
         self._known: Mapping[str, tuple[Entry, TreeEntry]] = MappingProxyType(known)
         self._entries = tuple(known[path][0] for path in sorted(known))
-
-    @property
-    def revision(self) -> str:
-        """The commit id."""
-        return self._revision
 
     async def entries(self) -> Sequence[Entry]:
         """Every path of the commit, sorted."""

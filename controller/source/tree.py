@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +32,10 @@ _COMPARED = 64 * 1024 * 1024  # larger files than any dataset is allowed to be
 class WorktreeTree:
     """The files below a folder as they are when they are asked for."""
 
+    revision: str | None = None  # nobody can name this state again
+
     def __init__(self, root: Path) -> None:
         self._root = root
-
-    @property
-    def revision(self) -> None:
-        """None: nobody can name this state again."""
-        return
 
     async def entries(self) -> Sequence[Entry]:
         """Every path below the root, sorted, ``.git`` left out. Raises `SourceError` where one cannot be listed."""
@@ -92,9 +89,12 @@ class WorktreeTree:
         try:
             device = os.fstat(held[0]).st_dev
             for index, folder in enumerate(folders):
-                self._look(path, "/".join(folders[: index + 1]), held[-1], folder, last=False)
+                if (kind := _kind_before_opening(path, held[-1], folder)) is not None:
+                    raise below(path, kind, "/".join(folders[: index + 1]))
                 held.append(os.open(folder, _FOLDER, dir_fd=held[-1]))
-            self._look(path, path, held[-1], name, last=True)
+            kind = _kind_before_opening(path, held[-1], name)
+            if kind is not EntryKind.FILE:
+                raise is_folder(path) if kind is None else of_kind(path, kind)
             held.append(os.open(name, _FILE, dir_fd=held[-1]))
             yield held[-1], device
         except OSError as error:
@@ -102,20 +102,6 @@ class WorktreeTree:
         finally:
             for descriptor in reversed(held):
                 os.close(descriptor)
-
-    def _look(self, path: str, part: str, folder: int, name: str, *, last: bool) -> None:
-        """Say what is wrong before opening: opening a device can already do something."""
-        if name in {"", ".", "..", ".git"}:
-            raise not_found(path, ())
-        kind = _kind(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-        if kind is None and _is_there(f"{name}/.git", folder):
-            kind = EntryKind.SUBMODULE
-        if last and kind is None:
-            raise is_folder(path)
-        if last and kind is not EntryKind.FILE and kind is not None:
-            raise of_kind(path, kind)
-        if not last and kind is not None:
-            raise below(path, kind, part)
 
     def _unreadable(self, path: str, error: OSError) -> ControllerError:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
@@ -247,12 +233,16 @@ def _nested(folder: os.DirEntry[str], *, same: bool) -> EntryKind | None:
     return EntryKind.SUBMODULE if os.path.lexists(f"{folder.path}/.git") else None
 
 
-def _is_there(path: str, folder: int) -> bool:
-    try:
-        os.stat(path, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
+def _kind_before_opening(path: str, folder: int, name: str) -> EntryKind | None:
+    """What a name in an open folder is, None for a folder: opening a device can already do something."""
+    if name in {"", ".", "..", ".git"}:
+        raise not_found(path, ())
+    kind = _kind(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    if kind is None:
+        with suppress(OSError):
+            os.stat(f"{name}/.git", dir_fd=folder, follow_symlinks=False)
+            return EntryKind.SUBMODULE
+    return kind
 
 
 def _shown(path: str) -> str:
