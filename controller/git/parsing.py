@@ -6,7 +6,6 @@ import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -225,8 +224,3 @@ def _loopback(host: str) -> bool:
 
 def _refused(text: str) -> NoRepository:
     return NoRepository(f"{without_userinfo(text)[:200]!r} is not a repository address Gitune uses", hint=_HINT)
-
-
-def local_path(location: LocalPath, beside: str) -> str:
-    """The path, a relative one taken from ``beside`` (the root of the repository that names it)."""
-    return str(PurePosixPath(beside) / location.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,13 +10,13 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache, lru_cache
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from controller import documents
 from controller.documents import Path, Value
 from controller.errors import LedgerError
-from controller.ledger.bounds import read_losses, write_losses
 from controller.state.identity import NAME
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
@@ -153,6 +154,34 @@ def _path(place: str) -> Path:
             break
         path.append(int(index) if index else key_of(name))
     return tuple(path)
+
+
+_LOSSES_HEAD: Final = "step,epoch,meanLoss,time"
+
+
+def write_losses(points: tuple[LossPoint, ...]) -> str:
+    """A head, then a line a point. A float's text reads back as the same float; a time that is none is escaped."""
+    lines = (f"{p.step},{p.epoch},{float(p.mean_loss)!r},{quote(p.time, safe=':+')}" for p in points)
+    return "\n".join((_LOSSES_HEAD, *lines, ""))
+
+
+def read_losses(text: str) -> tuple[LossPoint, ...]:
+    """The points again. Raises `ValueError` for a text that `write_losses` did not write."""
+    head, *lines = text.removesuffix("\n").split("\n")
+    if head != _LOSSES_HEAD:
+        raise ValueError(f"the losses do not start with {_LOSSES_HEAD}")
+    return tuple(_point(line) for line in lines)
+
+
+def _point(line: str) -> LossPoint:
+    try:
+        step, epoch, loss, time = line.split(",")
+        point = LossPoint(int(step), int(epoch), float(loss), unquote(time, errors="strict"))
+    except ValueError:
+        raise ValueError(f"a line of the losses is not {_LOSSES_HEAD}") from None
+    if not math.isfinite(point.mean_loss):
+        raise ValueError("a mean loss is not a finite number")
+    return point
 
 
 API_VERSION: Final = "gitune.dev/v1alpha1"

@@ -15,7 +15,7 @@ from controller.errors import LedgerError
 from controller.git.failures import GitFailed, NoRepository
 from controller.git.layout import RepositoryLayout, checked_out, find_repository, open_repository, remote_location
 from controller.git.mirror import Mirror, mirror_for, mirror_of
-from controller.git.parsing import NetworkUrl, branch_ref, local_path, parse_location
+from controller.git.parsing import NetworkUrl, branch_ref, parse_location
 from controller.git.remote import Remote
 from controller.git.writing import swap_ref
 from controller.settings import LedgerSettings
@@ -100,7 +100,7 @@ async def find_ref(settings: LedgerSettings, root: Path, home: Path, now: Now, e
         found = open_repository(root)
     else:
         top = repository.top or repository.git_dir if repository else root
-        found = _opened(Path(local_path(location, str(top))), said)
+        found = _opened(top / location.path, said)
     return LocalRef(found, ref, await mirror_of(found, home), now)
 
 

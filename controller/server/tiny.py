@@ -124,31 +124,21 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 SHAPES: Final = _shapes()
-SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
+_ENDS: Final = np.cumsum([np.prod(shape) for shape in SHAPES.values()])
+SIZE: Final = int(_ENDS[-1])
+_SPREAD: Final = {"bytes": 0.2, "buckets": 0.02}
 
 
 def initial(chance: np.random.Generator) -> Floats:
     """Fresh weights, as one vector of `SIZE`."""
-    parts = [chance.standard_normal(shape) * _spread(name, shape) for name, shape in SHAPES.items()]
+    parts = [chance.standard_normal(shape) * _SPREAD.get(name, shape[0] ** -0.5) for name, shape in SHAPES.items()]
     return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
-
-
-def _spread(name: str, shape: tuple[int, ...]) -> float:
-    if name == "bytes":
-        return 0.2
-    if name == "buckets":
-        return 0.02
-    return float(shape[0] ** -0.5)
 
 
 def unpack(vector: Floats) -> dict[str, Floats]:
     """The vector as named matrices; they are views, so a change of the vector shows in them."""
-    weights, start = {}, 0
-    for name, shape in SHAPES.items():
-        size = int(np.prod(shape))
-        weights[name] = vector[start : start + size].reshape(shape)
-        start += size
-    return weights
+    parts = np.split(vector, _ENDS[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)}
 
 
 def _waves(split: int, width: int) -> Floats:

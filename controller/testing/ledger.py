@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from controller.errors import ControllerError, RevisionConflict
-from controller.ledger.bounds import bounded
+from controller.ledger.rendering import bounded
 from controller.state.recorded import Record, Recorded
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import RevisionConflict
-from controller.ledger.bounds import bounded
 from controller.ledger.directory import DirectoryLedger
 from controller.ledger.opening import open_ledger
+from controller.ledger.rendering import bounded
 from controller.ports import Ledger
 from controller.settings import LedgerSettings
 from controller.state.recorded import Record, Recorded

@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import LedgerError
-from controller.ledger.bounds import DETAILED_RUNS, LOSS_POINTS, bounded, thinned
 from controller.ledger.codec import SCHEMA_VERSION, read_status, status_file, status_path
-from controller.ledger.rendering import render
+from controller.ledger.rendering import DETAILED_RUNS, LOSS_POINTS, bounded, render, thinned
 from controller.state.observed import LossPoint
 from controller.state.recorded import Record, Run
 from tests.ledger.records import points, record, records, run

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.errors import LedgerError, RevisionConflict
-from controller.ledger.bounds import bounded
 from controller.ledger.codec import read_status, status_file, status_path
-from controller.ledger.rendering import render
+from controller.ledger.rendering import bounded, render
 from controller.state.recorded import Record, Recorded
 from tests.simulation.events import Event, Saved
 from tests.simulation.faults import Faults

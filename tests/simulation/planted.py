@@ -443,7 +443,7 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "old runs are dropped",
-        "ledger/bounds.py",
+        "ledger/rendering.py",
         "    return record if runs == record.runs else replace(record, runs=runs)",
         "    return replace(record, runs=runs[-1:])",
         ("S5",),
