@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from controller.dataset import Layout, Rules, check, digest, read_examples
+from controller.dataset import Layout, Rules
+from controller.dataset.checks import check
+from controller.dataset.loading import digest, read_examples
 from controller.providers.gemini.facts import FACTS
 
 LIMITS = FACTS.examples

@@ -15,7 +15,9 @@ from controller.daemon.reporter import LogReporter
 from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
 from controller.forges.github.client import open_github
 from controller.git.layout import find_repository
-from controller.ledger.opening import BranchCell, FileCell, open_cell, open_ledger
+from controller.ledger.branch import BranchCell
+from controller.ledger.directory import FileCell
+from controller.ledger.opening import open_cell, open_ledger
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, open_provider
 from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home

@@ -151,7 +151,7 @@ class Remote:
                 if time.monotonic() > until:
                     raise GitFailed("another process has been using the same mirror for a minute", hint="Try again.")
                 await asyncio.sleep(0.02)
-            for left in _locks(self.mirror.path):
+            for left in (*self.mirror.path.glob("*.lock"), *(self.mirror.path / "refs").rglob("*.lock")):
                 left.unlink(missing_ok=True)
             yield descriptor
         finally:
@@ -183,10 +183,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _locks(path: Path) -> list[Path]:
-    return [*path.glob("*.lock"), *(path / "refs").rglob("*.lock")]
 
 
 def _credentials(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

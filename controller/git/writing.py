@@ -18,6 +18,7 @@ NOBODY: Final = "0" * 40
 _WHO: Final = {"NAME": "Gitune", "EMAIL": "gitune@users.noreply.localhost"}
 FILE_MODE: Final = "100644"
 _FOLDER: Final = "040000"
+_KINDS: Final = {_FOLDER: "tree", "160000": "commit"}
 # A lock is held for milliseconds; one this old whose file nobody has open was left behind by a killed git.
 STALE_LOCK_SECONDS: Final = 60.0
 # Git syncs each object to the disk, 3 to 6 ms on a busy one: so many stay well below the deadline of one command.
@@ -125,12 +126,8 @@ async def _write_tree(mirror: Mirror, leaves: list[tuple[bytes, str, str]]) -> s
             below.setdefault(folder, []).append((rest, mode, oid))
     for folder, inside in sorted(below.items()):
         here.append((folder, _FOLDER, await _write_tree(mirror, inside)))
-    lines = b"".join(f"{mode} {_kind(mode)} {oid}\t".encode() + name + b"\0" for name, mode, oid in here)
+    lines = b"".join(f"{mode} {_KINDS.get(mode, 'blob')} {oid}\t".encode() + name + b"\0" for name, mode, oid in here)
     return (await mirror.write("mktree", "-z", stdin=lines)).raise_for_code().text
-
-
-def _kind(mode: str) -> str:
-    return {"040000": "tree", "160000": "commit"}.get(mode, "blob")
 
 
 async def _write_commit(mirror: Mirror, tree: str, draft: CommitDraft) -> str:

@@ -1,29 +1,128 @@
-"""The ledger as a branch of its own in a git repository, written by compare-and-swap and never forced."""
+"""The ledger as a branch of its own in a git repository, here or behind a network address; never forced."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
 
 from controller.errors import LedgerError, RevisionConflict
 from controller.failpoints import point
-from controller.git.failures import GitFailed, SwapLost, translated
-from controller.git.mirror import Mirror
-from controller.git.parsing import TreeEntry, is_commit_id
-from controller.git.writing import FILE_MODE, CommitDraft, is_same, write_commit
+from controller.git.failures import GitFailed, NoRepository, SwapLost, translated
+from controller.git.layout import RepositoryLayout, checked_out, find_repository, open_repository, remote_location
+from controller.git.mirror import Mirror, mirror_for, mirror_of
+from controller.git.parsing import NetworkUrl, TreeEntry, branch_ref, is_commit_id, parse_location
+from controller.git.remote import Remote
+from controller.git.writing import FILE_MODE, CommitDraft, is_same, swap_ref, write_commit
 from controller.ledger.codec import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
-from controller.ledger.refs import BranchRef, LocalRef, Now
+from controller.ledger.directory import LEASE, LONGEST_LEASE, probe
 from controller.ledger.rendering import Page, Pages, table
+from controller.settings import LedgerSettings
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
 
+Now = Callable[[], datetime]
 
-class BranchLedger:
-    """The record on a branch. The tip is the id of its commit. ``find`` gives that branch, on first use."""
+
+class LocalRef:
+    """A branch of a repository in the file system, ``ref`` by its full name, with our view of that repository."""
+
+    def __init__(self, repository: RepositoryLayout, ref: str, mirror: Mirror, now: Now) -> None:
+        self.mirror = mirror
+        self._repository = repository
+        self._ref = ref
+        self._now = now
+
+    async def tip(self) -> str | None:
+        """What the ref says now."""
+        return await self.mirror.ref(self._ref)
+
+    fetched = tip  # the objects are at hand
+
+    async def repair(self) -> bool:
+        """False: what is damaged there is not ours to throw away."""
+        return False
+
+    async def swap(self, old: str | None, new: str) -> None:
+        """Move the ref in that repository, unless a working tree stands on it."""
+        self._check_free()
+        await swap_ref(self.mirror, self._ref, old, new, self._now())
+
+    async def check(self) -> None:
+        """Try the folders that objects and the ref are written into, and see that nobody stands on the branch."""
+        self._check_free()
+        objects = self._repository.objects
+        shards = sorted(objects.glob("[0-9a-f][0-9a-f]"))
+        await asyncio.to_thread(probe, (objects, *shards, (self._repository.common / self._ref).parent))
+
+    def _check_free(self) -> None:
+        """Raises `GitFailed` where a working tree stands on the branch."""
+        if self._ref in checked_out(self._repository):
+            raise GitFailed(
+                f"the branch {self._ref.removeprefix('refs/heads/')} is checked out in {self._repository.top}",
+                hint="Switch to another branch there: the ledger never changes files somebody works on.",
+            )
+
+
+BranchRef = LocalRef | Remote
+
+
+async def find_ref(settings: LedgerSettings, root: Path, home: Path, now: Now, environ: Mapping[str, str]) -> BranchRef:
+    """The branch on the remote that is named (its name, or its address), else on ``origin``, else in the repository.
+
+    ``root`` is the folder of the specs, ``home`` Gitune's data folder. A path or ``file://`` address is a repository we
+    can reach ourselves: no git is started there, and no hook of it. Raises `NoRepository`, `NotFound`, `GitFailed`.
+    """
+    ref, remote = branch_ref(settings.branch), settings.remote
+    repository = find_repository(root)
+    location = await remote_location(repository, remote or "origin") if repository else None
+    said = f"the remote `{remote or 'origin'}` of this repository: see `git remote -v`"
+    if location is None and remote is not None:
+        if not re.search("[/:]", remote):
+            raise NoRepository(
+                f"the repository has no remote {remote!r}", hint="Correct `ledger.remote` in gitune.yaml."
+            )
+        location = parse_location(remote)
+        said = "`ledger.remote` in gitune.yaml"
+    if isinstance(location, NetworkUrl):
+        return Remote(location, ref, mirror_for(location.url, home), environ)
+    if location is None:
+        found = open_repository(root)
+    else:
+        top = repository.top or repository.git_dir if repository else root
+        found = _opened(top / location.path, said)
+    return LocalRef(found, ref, await mirror_of(found, home), now)
+
+
+def _opened(folder: Path, said: str) -> RepositoryLayout:
+    try:
+        return open_repository(folder)
+    except NoRepository as error:
+        hint = f"That is {said}. The ledger is kept there; `gitune status --offline` shows what is here."
+        raise NoRepository(error.message, hint=hint) from error
+
+
+class _OnBranch:
+    """What is kept on a branch. ``find`` gives that branch, on first use."""
 
     def __init__(self, find: Callable[[], Awaitable[BranchRef]], now: Now) -> None:
         self._find = find
         self._now = now
         self._found: BranchRef | None = None
+
+    async def _ref(self) -> BranchRef:
+        if self._found is None:
+            self._found = await self._find()
+        return self._found
+
+
+class BranchLedger(_OnBranch):
+    """The record on a branch. The tip is the id of its commit."""
+
+    def __init__(self, find: Callable[[], Awaitable[BranchRef]], now: Now) -> None:
+        super().__init__(find, now)
         self._read: dict[str, Record] = {}
         self._loaded = Recorded()  # what the last commit that was read or written holds; a commit never says else
         self._pages = Pages()
@@ -67,11 +166,6 @@ class BranchLedger:
             ref = await self._ref()
             if isinstance(ref, LocalRef):  # of a network address only a push would tell
                 await ref.check()
-
-    async def _ref(self) -> BranchRef:
-        if self._found is None:
-            self._found = await self._find()
-        return self._found
 
     async def _load(self, ref: BranchRef) -> Recorded:
         tip = await ref.fetched()
@@ -149,3 +243,32 @@ class BranchLedger:
 
 def _text(entry: TreeEntry) -> str:
     return entry.path.decode("utf-8", "backslashreplace")
+
+
+class BranchCell(_OnBranch):
+    """The text is the only file of a commit without a parent, so that its branch has no history to grow."""
+
+    async def read(self) -> tuple[str | None, str]:
+        """The commit and the text in it; "" where there is no such branch. Raises `LedgerError`."""
+        with translated(LedgerError):
+            ref = await self._ref()
+            tip = await ref.fetched()
+            if tip is None:
+                return None, ""
+            try:
+                for entry in await ref.mirror.tree(tip):
+                    if entry.path == LEASE.encode() and (entry.size or 0) <= LONGEST_LEASE:
+                        return tip, (await ref.mirror.blob(entry)).decode("utf-8", "replace")
+            finally:
+                ref.mirror.close()
+        return tip, ""
+
+    async def write(self, tip: str | None, text: str) -> str:
+        """The new commit. Raises `RevisionConflict`, `LedgerError`."""
+        with translated(LedgerError, RevisionConflict):
+            ref = await self._ref()
+            draft = CommitDraft({LEASE: text.encode()}, (), None, "Who may have effects just now", self._now())
+            new = await write_commit(ref.mirror, draft, frozenset())
+            if new != tip:
+                await ref.swap(tip, new)
+        return new

@@ -7,14 +7,14 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TextIO
 
 from controller.errors import LedgerError, RevisionConflict
 from controller.ledger.codec import LARGEST_STATUS, README, is_status, read_status
-from controller.ledger.refs import probe
 from controller.ledger.rendering import render
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
@@ -23,6 +23,19 @@ _LOCK: Final = ".lock"
 _NEW: Final = ".new-"
 _LOCK_SECONDS = 30.0
 _FOLDERS: Final = ("status", "curves")
+LEASE: Final = "lease"
+LONGEST_LEASE: Final = 1024  # bytes
+_HINT: Final = "Give the user who runs Gitune write permission there: without a record nothing is sent to a provider."
+
+
+def probe(folders: Iterable[Path]) -> None:
+    """Raises `LedgerError` where one cannot be written; of one that is not there yet the nearest above is tried."""
+    for folder in folders:
+        place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        try:
+            tempfile.TemporaryFile(dir=place).close()
+        except OSError as error:
+            raise LedgerError(f"the ledger cannot be written: {place}: {error.strerror}", hint=_HINT) from error
 
 
 class DirectoryLedger:
@@ -181,3 +194,45 @@ def _as_ledger_error(path: Path) -> Iterator[None]:
             f"the ledger in {path} cannot be read or written: {error.strerror or error}",
             hint="Look at the disk and at its permissions. Nothing was sent to a provider.",
         ) from error
+
+
+class FileCell:
+    """The text in a file of the ledger's directory, changed under a lock of the kernel's."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / f".{LEASE}"
+
+    async def read(self) -> tuple[str | None, str]:
+        """A digest of the text, and the text. Raises `LedgerError`."""
+        return await asyncio.to_thread(self._swap, None)
+
+    async def write(self, tip: str | None, text: str) -> str:
+        """The new digest. Raises `RevisionConflict`, `LedgerError`."""
+        new, _ = await asyncio.to_thread(self._swap, (tip, text))
+        return new or ""
+
+    def _swap(self, change: tuple[str | None, str] | None) -> tuple[str | None, str]:
+        """What is there; with a change (the digest expected, the new text) what is there then."""
+        try:
+            if change is None and not self._path.exists():
+                return None, ""
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                text = file.read(LONGEST_LEASE).decode("utf-8", "replace")
+                if change is None:
+                    return _digest_of(text), text
+                expected, new = change
+                if _digest_of(text) != expected:
+                    raise RevisionConflict(f"{self._path} was changed by another process", hint="Read it again.")
+                file.seek(0)
+                file.truncate()
+                file.write(new.encode())
+                return _digest_of(new), new
+        except OSError as error:
+            raise LedgerError(f"{self._path} cannot be read or written: {error.strerror}") from error
+
+
+def _digest_of(text: str) -> str | None:
+    return hashlib.sha256(text.encode()).hexdigest() if text else None

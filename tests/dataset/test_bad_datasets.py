@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.dataset import CODES, Layout, Rules, TaskType, load
+from controller.dataset import Layout, Rules, load
+from controller.dataset.checks import TaskType
+from controller.dataset.problems import CODES
 from controller.errors import Problem
 from controller.providers.gemini.facts import FACTS
 

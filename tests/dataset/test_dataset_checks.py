@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.dataset import Layout, ReadDataset, Rules, TaskType, check, load, read_examples
+from controller.dataset import Layout, Rules, load
+from controller.dataset.checks import TaskType, check
+from controller.dataset.loading import read_examples
+from controller.dataset.rows import ReadDataset
 from controller.errors import Problem, Severity
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example

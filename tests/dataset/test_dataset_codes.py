@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from controller.dataset import CODES
+from controller.dataset.problems import CODES
 from controller.specs.codes import DATASET_CHECKS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "problems.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.dataset import DIGEST_VERSION, digest
+from controller.dataset.loading import DIGEST_VERSION, digest
 from controller.state.desired import Example
 
 VECTORS = json.loads((Path(__file__).parent / "golden_vectors.json").read_text("utf-8"))

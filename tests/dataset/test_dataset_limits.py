@@ -5,8 +5,10 @@ import time
 
 import pytest
 
-from controller.dataset import Layout, Rules, check, digest, read_examples
+from controller.dataset import Layout, Rules
 from controller.dataset import rows as caps
+from controller.dataset.checks import check
+from controller.dataset.loading import digest, read_examples
 from controller.providers.gemini.facts import FACTS
 
 LIMITS = FACTS.examples

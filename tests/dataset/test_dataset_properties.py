@@ -8,7 +8,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.dataset import CODES, Format, Layout, Rules, check, difference, digest, read_examples
+from controller.dataset import Layout, Rules, difference
+from controller.dataset.checks import check
+from controller.dataset.loading import digest, read_examples
+from controller.dataset.problems import CODES
+from controller.dataset.rows import Format
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
 

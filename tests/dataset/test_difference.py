@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.dataset import Difference, difference
+from controller.dataset import difference
+from controller.dataset.loading import Difference
 from controller.state.desired import Example
 
 A, B, C = Example("a", "1"), Example("b", "2"), Example("c", "3")

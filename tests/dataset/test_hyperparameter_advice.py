@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.dataset import TaskType, advise_hyperparameters
+from controller.dataset import advise_hyperparameters
+from controller.dataset.checks import TaskType
 from controller.errors import Severity
 from controller.providers.gemini.facts import FACTS
 from controller.state.identity import Hyperparameters

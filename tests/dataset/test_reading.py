@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.dataset import Layout, Rules, load, read_examples
+from controller.dataset import Layout, Rules, load
+from controller.dataset.loading import read_examples
 from controller.errors import Problem, Severity
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example

@@ -3,7 +3,7 @@
 import pytest
 
 from controller import specs
-from controller.dataset import CODES as DATASET_CODES
+from controller.dataset.problems import CODES as DATASET_CODES
 from controller.errors import Problem, Severity
 from controller.settings import Budget, LedgerSettings, Policy, ProviderSettings, Settings
 from controller.specs.codes import CHANGEABLE, DATASET_CHECKS
