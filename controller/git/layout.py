@@ -86,8 +86,7 @@ def default_branch(repository: RepositoryLayout) -> str:
 
 def checked_out(repository: RepositoryLayout) -> frozenset[str]:
     """The refs that some working tree of this repository stands on."""
-    worktrees = repository.common / "worktrees"
-    heads = [repository.git_dir / "HEAD", *(worktrees.glob("*/HEAD") if worktrees.is_dir() else ())]
+    heads = [repository.git_dir / "HEAD", *(repository.common / "worktrees").glob("*/HEAD")]
     if repository.common.name == ".git":
         heads.append(repository.common / "HEAD")
     texts = [_pointer(path) for path in heads if path.is_file()] if repository.top else []

@@ -133,10 +133,7 @@ class Node:
 
     def positive(self, name: str) -> float | None:
         """A number greater than 0."""
-        value = self.number(name)
-        if value is not None and value <= 0:
-            self.fault(name, "must be greater than 0")
-        return value
+        return self._expect(name, self.number(name), lambda value: value > 0, "must be greater than 0")
 
     def integer(self, name: str) -> int | None:
         """A whole number within int32, also one in a string or written 5.0."""
@@ -144,16 +141,15 @@ class Node:
 
     def share(self, name: str) -> float | None:
         """A number from 0 to 1."""
-        value = self.number(name)
-        if value is not None and not 0 <= value <= 1:
-            self.fault(name, "must be between 0 and 1")
-        return value
+        return self._expect(name, self.number(name), lambda value: 0 <= value <= 1, "must be between 0 and 1")
 
     def positive_integer(self, name: str) -> int | None:
         """A whole number of at least 1."""
-        value = self.integer(name)
-        if value is not None and value < 1:
-            self.fault(name, "must be at least 1")
+        return self._expect(name, self.integer(name), lambda value: value >= 1, "must be at least 1")
+
+    def _expect(self, name: str, value: T | None, is_fit: Callable[[T], bool], otherwise: str) -> T | None:
+        if value is not None and not is_fit(value):
+            self.fault(name, otherwise)
         return value
 
     def integers(self, name: str) -> tuple[int, ...]:

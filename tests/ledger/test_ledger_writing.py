@@ -222,7 +222,7 @@ async def test_a_commit_says_who_when_and_why(make: Make, gitune_home: Path) -> 
 async def test_more_files_than_one_command_is_given_are_all_there(
     make: Make, gitune_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.git.writing._MOST_AT_ONCE", 4)
+    monkeypatch.setattr("controller.git.mirror._MOST_AT_ONCE", 4)
     work = make()
     work.commit({"a": "1"})
     many = {f"m-{n}": counted(f"m-{n}", n) for n in range(9)}
