@@ -105,18 +105,15 @@ class WorktreeTree:
 
     def _unreadable(self, path: str, error: OSError) -> ControllerError:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-            return not_found(path, self._known())
+            known: tuple[Entry, ...] = ()
+            with suppress(SourceError):
+                known = self._list()
+            return not_found(path, (entry.path for entry in known))
         if error.errno == errno.ELOOP:  # a link took the place of what was just looked at
             return of_kind(path, EntryKind.SYMLINK)
         return Unreadable(
             f"{quoted(path)} cannot be read: {error.strerror}", code="GT409", hint="Check its permissions."
         )
-
-    def _known(self) -> tuple[str, ...]:
-        try:
-            return tuple(entry.path for entry in self._list())
-        except SourceError:
-            return ()
 
 
 class WorktreeSource:
