@@ -92,6 +92,9 @@ WHERE seq = (SELECT model FROM operations WHERE id = ?)
 _SELECT: Final = "SELECT *, o.id AS operation FROM operations o JOIN models m ON m.seq = o.model"
 
 
+_Change: TypeAlias = tuple[str, Iterable[tuple[object, ...]]]  # a statement, and the values of each time it is run
+
+
 class StoreUnreadable(Exception):
     """The file in the data folder was written by a newer server, or is no store at all."""
 
@@ -263,9 +266,6 @@ class Store:
             for statement, rows in changes:
                 connection.executemany(statement, rows)
             return True
-
-
-_Change: TypeAlias = tuple[str, Iterable[tuple[object, ...]]]
 
 
 def _added(operation: str, snapshots: Sequence[Snapshot]) -> _Change:
