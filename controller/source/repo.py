@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from controller.errors import SourceError, Unreadable
@@ -26,12 +25,9 @@ class CommitTree:
     def __init__(self, mirror: Mirror, revision: str, listing: Sequence[TreeEntry]) -> None:
         self._mirror = mirror
         self.revision = revision
-        known = {}
-        for found in listing:
-            entry = _entry(found)
-            known[entry.path] = (entry, found)
-        self._known: Mapping[str, tuple[Entry, TreeEntry]] = MappingProxyType(known)
-        self._entries = tuple(known[path][0] for path in sorted(known))
+        pairs = [(_entry(found), found) for found in listing]
+        self._known = {entry.path: (entry, found) for entry, found in pairs}
+        self._entries = tuple(self._known[path][0] for path in sorted(self._known))
 
     async def entries(self) -> Sequence[Entry]:
         """Every path of the commit, sorted."""
