@@ -137,13 +137,7 @@ class Transient(ProviderError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        provider: str = "",
-        retry_after: float | None = None,
-        quota: bool = False,
+        self, message: str, *, hint: str = "", provider: str = "", retry_after: float | None = None, quota: bool = False
     ) -> None:
         super().__init__(message, hint=hint, provider=provider)
         self.retry_after = retry_after

@@ -58,8 +58,7 @@ def init(
     asked: GlobalOptions,
     *,
     action: Annotated[
-        str | None,
-        valued("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there."),
+        str | None, valued("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there.")
     ] = None,
 ) -> None:
     """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
@@ -177,8 +176,7 @@ def forget(
     name: Name,
     *,
     intent: Annotated[
-        bool,
-        typer.Option("--intent", help="Only the open intent: its create is known to have made nothing."),
+        bool, typer.Option("--intent", help="Only the open intent: its create is known to have made nothing.")
     ] = False,
 ) -> None:
     """Drop a model whose spec is gone. The remote models stay."""

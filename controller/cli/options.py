@@ -65,8 +65,7 @@ class GlobalOptions:
         typer.Option("--output", "-o", metavar="text|json|markdown", help="How results are written. [default: text]"),
     ] = None
     log_format: Annotated[
-        LogFormat | None,
-        valued("--log-format", "console|json", "How the log on stderr is written. [default: console]"),
+        LogFormat | None, valued("--log-format", "console|json", "How the log on stderr is written. [default: console]")
     ] = None
     no_color: Annotated[bool | None, flag("--no-color", help="No colours, as with NO_COLOR.")] = None
     verbose: Annotated[bool | None, flag("--verbose", "-v", help="Log what happens.")] = None

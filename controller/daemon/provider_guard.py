@@ -10,15 +10,7 @@ from controller.daemon.lease import Fence
 from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Rhythm, backoff
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, Transient
-from controller.ports import (
-    Chance,
-    CheckResult,
-    Clock,
-    CreateRequest,
-    ModelPatch,
-    ObserveRequest,
-    Provider,
-)
+from controller.ports import Chance, CheckResult, Clock, CreateRequest, ModelPatch, ObserveRequest, Provider
 from controller.state.observed import ObservedProvider, RemoteModel
 
 T = TypeVar("T")

@@ -27,11 +27,7 @@ _HEAD_ROOM = 12_000  # bytes that guards and remarks above the table may take
 _VALUE = {"delete": 0, "retune": 1, "create": 2, "hold": 3, "update": 4, "cancel": 5, "orphan": 6}
 _NAMED = 8  # so many example numbers are named, the rest is counted
 _MOST_PROBLEMS = 10
-_CLASSES = {
-    ChangeClass.RETUNE: "re-tune",
-    ChangeClass.UPDATE: "in place, free",
-    ChangeClass.LOCAL: "local, free",
-}
+_CLASSES = {ChangeClass.RETUNE: "re-tune", ChangeClass.UPDATE: "in place, free", ChangeClass.LOCAL: "local, free"}
 _CHANGES = ("| field | from | to | what it takes |", "|---|---|---|---|")
 
 

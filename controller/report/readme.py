@@ -16,10 +16,7 @@ _HEAD = """\
 Written by Gitune after each pass that changed something. Edits made here are written over: what is desired stands in
 the specs. `status/` holds all that is known of each model, `curves/` the numbers behind the pictures.
 """
-_COLUMNS = (
-    "| model | state | serving | latest run | loss | score | curve |",
-    "|---|---|---|---|---|---|---|",
-)
+_COLUMNS = ("| model | state | serving | latest run | loss | score | curve |", "|---|---|---|---|---|---|---|")
 
 
 def readme(rows: Sequence[str], sections: Sequence[str]) -> str:

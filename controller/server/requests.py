@@ -6,14 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from controller.server.models import (
-    BASES,
-    Model,
-    RunHyperparameters,
-    SamplingDefaults,
-    TrainingExample,
-    TunableModel,
-)
+from controller.server.models import BASES, Model, RunHyperparameters, SamplingDefaults, TrainingExample, TunableModel
 from controller.server.payload import Node, camel
 from controller.server.status import Json, Violation, invalid
 

@@ -14,14 +14,7 @@ from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, Obse
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Sampling
 from controller.state.identity import Hyperparameters
-from controller.state.observed import (
-    BaseModelFacts,
-    LossPoint,
-    ObservedProvider,
-    Progress,
-    RemoteModel,
-    RemoteState,
-)
+from controller.state.observed import BaseModelFacts, LossPoint, ObservedProvider, Progress, RemoteModel, RemoteState
 
 OperationWord = Literal["observe", "create", "update", "cancel", "delete", "generate"]
 BEFORE = "2026-01-01T00:00:00Z"

@@ -78,11 +78,7 @@ def answer(body: object = None, code: int = 200, headers: Mapping[str, str] | No
 
 
 def google_error(
-    code: int,
-    status: str,
-    message: str,
-    *details: Mapping[str, object],
-    headers: Mapping[str, str] | None = None,
+    code: int, status: str, message: str, *details: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> bytes:
     """An answer that holds a google.rpc.Status."""
     error = {"code": code, "message": message, "status": status, "details": list(details)}
