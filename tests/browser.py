@@ -19,6 +19,7 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
     "--virtual-time-budget=6000",
+    "--run-all-compositor-stages-before-draw",
 )
 
 

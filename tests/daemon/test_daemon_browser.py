@@ -44,7 +44,7 @@ def test_the_page_goes_on_by_itself(page: Running, yard: Yard, browser: str) -> 
     before = len(page.said("web.listening"))
     document = document_of(browser, page.url)
     assert before == 1
-    assert re.search(r"Last look</dt><dd>\d+ s ago", document)
+    assert re.search(r"Checked</dt><dd>\d+ s ago", document)
     assert yard.service.url not in document
 
 
