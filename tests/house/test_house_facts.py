@@ -20,7 +20,7 @@ ALLOWED = {
     "controller/specs/controller_model.py": "the schema of gitune.yaml tells people the types and a variable to name",
     "controller/cli/init.py": "the file that is written for a start shows how a provider is added",
     "controller/cli/app.py": "the help shows what a full name may look like",
-    "controller/cli/logs.py": "loggers of libraries are called after their packages",
+    "controller/cli/output.py": "loggers of libraries are called after their packages",
     "controller/testing/provider.py": "the provider in memory states the facts of the one it stands in for",
     "controller/testing/wire.py": "a recorded exchange needs errors as the API words them",
 }
