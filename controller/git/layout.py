@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.git.failures import NoRepository
-from controller.git.parsing import Location, NetworkUrl, parse_location
+from controller.git.parsing import Location, NetworkUrl, is_commit_id, parse_location
 from controller.git.process import Ask, run
 
 _LARGEST_CONFIG = 1024 * 1024
@@ -70,6 +70,21 @@ def head(repository: RepositoryLayout) -> str:
     """What HEAD says: ``refs/heads/…`` or a commit id. Raises `NoRepository`."""
     text = _pointer(repository.git_dir / "HEAD")
     return text.removeprefix("ref:").strip() if text.startswith("ref:") else text
+
+
+def settled_head(repository: RepositoryLayout) -> str:
+    """``HEAD``; in the middle of a rebase or a bisect the branch or commit that it began on.
+
+    What HEAD stands on meanwhile is a commit that nobody asked for. Raises `NoRepository`.
+    """
+    for folder in (repository.git_dir / "rebase-merge", repository.git_dir / "rebase-apply"):
+        if (folder / "head-name").is_file():
+            began = _pointer(folder / "head-name")
+            return began if began.startswith("refs/heads/") else _pointer(folder / "orig-head")
+    if (repository.git_dir / "BISECT_START").is_file():
+        began = _pointer(repository.git_dir / "BISECT_START")
+        return began if is_commit_id(began) else f"refs/heads/{began}"
+    return "HEAD"
 
 
 def default_branch(repository: RepositoryLayout) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from controller.errors import SourceError, Unreadable
 from controller.git.failures import GitFailed, NotFound, translated
-from controller.git.layout import network_identity, open_repository, shallow_commits
+from controller.git.layout import network_identity, open_repository, settled_head, shallow_commits
 from controller.git.mirror import Mirror, mirror_for, mirror_of
 from controller.git.parsing import LocalPath, NetworkUrl, TreeEntry, branch_ref, is_commit_id, parse_location
 from controller.git.remote import Remote
@@ -154,12 +154,15 @@ class CommitSource(_MirrorSource):
     async def tree(self, revision: str | None = None) -> CommitTree:
         """The tree at a branch, tag or commit. Raises `SourceError`."""
         with translated(SourceError):
-            return await self._tree_of(await self._open(), revision or self._followed)
+            return await self._tree_of(await self._open(), revision or self._asked())
 
     async def tip(self) -> str:
         """The commit that is followed, as it is now. Raises `SourceError`."""
         with translated(SourceError):
-            return await (await self._open()).commit(self._followed)
+            return await (await self._open()).commit(self._asked())
+
+    def _asked(self) -> str:
+        return settled_head(open_repository(self._root)) if self._followed == "HEAD" else self._followed
 
     async def identity(self) -> str | None:
         """``host/path`` of the network remote ``origin``, else the id of the root commit of HEAD's first parents.

@@ -405,3 +405,57 @@ async def test_many_reads_at_once(make: Make, opened: Callable[..., CommitSource
     contents = await asyncio.gather(*(tree.read(f"d/{n}", 10) for n in range(300)))
 
     assert contents == [str(n).encode() for n in range(300)]
+
+
+async def test_in_the_middle_of_a_rebase_the_branch_is_followed_as_it_was(
+    make: Make, opened: Callable[..., CommitSource]
+) -> None:
+    work = make()
+    first = work.commit({"specs/a.yaml": "a: 1\n"})
+    last = [work.commit({"specs/a.yaml": f"a: {number}\n"}) for number in (2, 3)][-1]
+    source = opened(work.root)
+    work.git("-c", "sequence.editor=sed -i s/^pick/edit/", "rebase", "-q", "-i", first)
+
+    assert work.git("rev-parse", "HEAD") != last
+    assert (await source.tip(), (await source.tree()).revision) == (last, last)
+    work.git("rebase", "--abort")
+    assert await source.tip() == last
+
+
+async def test_a_rebase_of_a_detached_head_is_followed_where_it_began(
+    make: Make, opened: Callable[..., CommitSource]
+) -> None:
+    work = make()
+    first = work.commit({"specs/a.yaml": "a: 1\n"})
+    last = [work.commit({"specs/a.yaml": f"a: {number}\n"}) for number in (2, 3)][-1]
+    work.git("checkout", "-q", "--detach")
+    work.git("-c", "sequence.editor=sed -i s/^pick/edit/", "rebase", "-q", "-i", first)
+
+    assert await opened(work.root).tip() == last
+
+
+async def test_in_the_middle_of_a_bisect_the_branch_is_followed(
+    make: Make, opened: Callable[..., CommitSource]
+) -> None:
+    work = make()
+    commits = [work.commit({"specs/a.yaml": f"a: {number}\n"}) for number in range(5)]
+    source = opened(work.root)
+    work.git("bisect", "start", commits[-1], commits[0])
+
+    assert work.git("rev-parse", "HEAD") == commits[2]
+    assert await source.tip() == commits[-1]
+    work.git("bisect", "reset")
+    work.git("checkout", "-q", commits[1])
+    assert await source.tip() == commits[1]
+
+
+async def test_a_merge_that_is_not_committed_changes_nothing(make: Make, opened: Callable[..., CommitSource]) -> None:
+    work = make()
+    work.commit({"specs/a.yaml": "a: 1\n"})
+    work.git("checkout", "-q", "-b", "other")
+    work.commit({"specs/b.yaml": "b: 1\n"})
+    work.git("checkout", "-q", "main")
+    ours = work.commit({"specs/c.yaml": "c: 1\n"})
+    work.git("merge", "-q", "--no-commit", "other")
+
+    assert await opened(work.root).tip() == ours
