@@ -1,11 +1,13 @@
 """What every test gets: a Gitune home of its own, and none of the developer's keys, endpoints or git settings."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.browser import installed
+from tests.leftovers import end, noted
 
 FOREIGN = (
     "GEMINI_",
@@ -21,8 +23,8 @@ FOREIGN = (
 
 
 @pytest.fixture(autouse=True)
-def gitune_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gitune's data folder for this one test; not made yet."""
+def gitune_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Gitune's data folder for this one test; not made yet. An embedded server below the test's folder ends with it."""
     for name in list(os.environ):
         if name.upper().startswith(FOREIGN):
             monkeypatch.delenv(name)
@@ -31,7 +33,8 @@ def gitune_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # A person's own settings (a default branch, signing, a template folder) must not decide how a test ends.
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    return home
+    yield home
+    end(list(noted(tmp_path)))
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +46,19 @@ def browser() -> str:
             pytest.fail("Chromium is not installed: apt-get install chromium")
         pytest.skip("Chromium is not installed (Debian: chromium); with CI set this is a failure")
     return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Nothing that a test started goes on: a suite that leaves servers behind fails."""
+    yield
+    factory: pytest.TempPathFactory | None = getattr(session.config, "_tmp_path_factory", None)
+    if factory is None or hasattr(
+        session.config, "workerinput"
+    ):  # the run as a whole looks, below whose folder all are
+        return
+    left = list(noted(factory.getbasetemp()))
+    if left:
+        end(left)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        raise pytest.UsageError(f"{len(left)} embedded servers were left running")
