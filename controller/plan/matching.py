@@ -168,6 +168,8 @@ def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
     While a spec may hide in what cannot be read, no record changes hands: who would take one is named as doubtful.
     """
     present = desired.names
+    # One that holds no more than refusals or commands speaks of no model, so no mark is its own.
+    taken = {name for name, record in recorded.records.items() if record.slots or record.runs or record.intent}
     free = [record for name, record in recorded.records.items() if record.former_names and name not in present]
     models: list[DesiredModel] = []
     doubtful: dict[str, str] = {}
@@ -176,7 +178,7 @@ def with_former_names(desired: Desired, recorded: Recorded) -> Desired:
         claimed = [name for name in model.former_names if name in recorded.records]
         mine = recorded.records.get(model.name)
         had = mine.former_names if mine is not None else ()
-        names = [name for name in had if name not in present and name not in recorded.records]
+        names = [name for name in had if name not in present and name not in taken]
         called = model
         if not desired.complete and (record is not None or claimed):
             doubtful[model.name] = record.name if record is not None else claimed[0]

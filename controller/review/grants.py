@@ -303,7 +303,8 @@ def _message(decided: Decided, claim: Claim | None) -> str:
 
 
 def _record(name: str, world: World) -> Record | None:
-    model = world.spec(name)
+    """The record of a name; of one that a spec has taken over, that spec's."""
+    model = world.spec(name) or next((m for m in world.desired.models if name in m.former_names), None)
     return world.record_of(model) if model is not None else world.recorded.records.get(name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from controller.state.conditions import ConditionType
 from controller.state.reviews import Origin
 from tests.action.conftest import House
 from tests.action.situations import (
@@ -289,6 +290,28 @@ def test_a_rename_while_it_tunes_costs_and_cancels_nothing(house: House) -> None
     assert record.pending is not None
     assert record.former_names == ("numbers",)
     assert {review.pull for review in granted(record)} == {1, 2}
+
+
+def test_an_order_on_the_pull_request_that_took_a_rename_back_leaves_the_model_managed(house: House) -> None:
+    house.forge.permissions["jane"] = "write"
+    planned(house, 1, numbers(LONG))
+    well(land(house, 1))
+    renamed(house, 2, LONG)
+    well(house.workflow.pull_request(2, "opened"))
+    well(land(house, 2))
+    house.branch("change-3")
+    (house.clone.root / "specs" / "digits.yaml").unlink()
+    house.clone.write("specs/numbers.yaml", spec(epochs=LONG))
+    house.open(3)
+    well(house.workflow.pull_request(3, "opened"))
+    well(land(house, 3))
+
+    well(house.comment(3, "jane", "/gitune apply")())
+
+    well(unrelated(house))
+    (record,) = house.records().values()
+    assert (record.name, [c.reason for c in record.conditions if c.type is ConditionType.STALLED]) == ("numbers", [])
+    assert (house.creates, cancels(house)) == (1, [])
 
 
 def test_a_rename_carries_the_refusal_of_what_it_asks_for(house: House) -> None:

@@ -9,6 +9,7 @@ import pytest
 from controller.errors import Problem
 from controller.plan.actions import Cancel, Create, Hold, Retune, Update
 from controller.plan.approval import standing, uncommitted
+from controller.plan.matching import with_former_names
 from controller.plan.planner import make_plan
 from controller.plan.world import RevisionHistory
 from controller.settings import Policy
@@ -27,7 +28,7 @@ from controller.state.desired import (
 from controller.state.identity import Hyperparameters, Mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Answer, Intent, RunOutcome, Score
+from controller.state.recorded import Answer, Intent, Record, Recorded, RunOutcome, Score
 from tests.plan.worlds import (
     EXAMPLES,
     INSTANCE,
@@ -535,3 +536,11 @@ def test_a_retired_run_that_is_no_good_holds_and_what_tunes_beside_it_is_stopped
         ("cancel", Reason.SUPERSEDED),
         ("hold", Reason.RUN_CANCELLED),
     ]
+
+
+def test_a_record_that_holds_no_more_than_a_refusal_keeps_no_former_name_from_the_spec_that_had_it() -> None:
+    record = record_of(NUMBERS, former_names=("digits",))
+    told = Record(name="digits", provider="local", commands=(7,))
+    desired = with_former_names(Desired("c" * 40, (NUMBERS,)), Recorded({"numbers": record, "digits": told}, "tip"))
+
+    assert desired.models[0].former_names == ("digits",)

@@ -131,6 +131,7 @@ class Reviews:
         self._moved: dict[str, float] = {}  # when what stands under a lineage became something else
         self._held: dict[str, object] = {}
         self._known: set[tuple[str, Review]] = set()
+        self._untied: set[str] = set()
 
     def see(self, event: Event) -> None:
         """One event."""
@@ -180,6 +181,8 @@ class Reviews:
         if isinstance(event, Committed):
             self._place += 1
             self._places[event.revision] = self._place
+            if event.forced:
+                self._untie(event.revision)
         for wish in event.wishes:
             self._lineages[wish.name] = wish.lineage
 
@@ -201,7 +204,17 @@ class Reviews:
             at = self.commits.get(at.parent)
 
     def _pull_of(self, commit: Committed | Drafted) -> int:
-        return commit.pull if isinstance(commit, Committed) else 0
+        return commit.pull if isinstance(commit, Committed) and commit.revision not in self._untied else 0
+
+    def _untie(self, head: str) -> None:
+        """After history was rewritten: the commits of a rebase whose last one is gone are tied to no pull request."""
+        there: set[str] = set()
+        while head in self.commits:
+            there.add(head)
+            head = self.commits[head].parent
+        self._untied = {
+            one for landed in self._landed.values() if landed[-1] not in there for one in landed if one in there
+        }
 
     def lineage(self, name: str) -> str:
         """Whose name it is, or was last."""
