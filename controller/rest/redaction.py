@@ -15,7 +15,7 @@ _KNOWN: set[str] = set()
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{0,20000}"), SHOWN),
-    (re.compile(r"://[^/\s@?#\"']{1,500}@"), f"://{SHOWN}@"),
+    (re.compile(r"://[^/\s@?#\"':]{0,500}(?::(?!\d{1,5}/)[^\s@\"']{0,500})?@"), f"://{SHOWN}@"),  # a password may hold a /
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}"), rf"\1 {SHOWN}"),
     (
         re.compile(
@@ -33,7 +33,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"\bAIza[0-9A-Za-z_-]{16,}"), SHOWN),
     (re.compile(r"\bya29\.[0-9A-Za-z_.-]{6,}"), SHOWN),
-    (re.compile(r"\beyJ[0-9A-Za-z_-]{6,}\.[0-9A-Za-z_-]{6,}(?:\.[0-9A-Za-z_-]{0,5000})?"), SHOWN),
+    # Looked for where a word begins: a text of nothing but beginnings would be gone through once for each.
+    (re.compile(r"(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{6,}\.[0-9A-Za-z_-]{6,}(?:\.[0-9A-Za-z_-]{0,5000})?"), SHOWN),
     (re.compile(r"\b(?:gh[pousr]_|github_pat_)[0-9A-Za-z_]{10,}"), SHOWN),
     (re.compile(r"\bsk-[0-9A-Za-z_-]{16,}"), SHOWN),
 )
