@@ -12,8 +12,12 @@ ENV UV_PYTHON_DOWNLOADS=never \
     UV_SYSTEM_CERTS=true \
     UV_COMPILE_BYTECODE=1 \
     UV_PROJECT_ENVIRONMENT=/opt/gitune
-RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
+# The uv that everything else is made with, by the same hashes: script/uv-wheels.txt has a wheel for each platform.
+COPY script/uv-wheels.txt ./
+RUN awk '/^[a-z]/ { split($3, part, "/uv-"); sub(/-.*/, "", part[2]); version = part[2]; hashes = hashes " --hash=sha256:" $2 } \
+         END { print "uv==" version hashes }' uv-wheels.txt > uv.txt \
+    && pip install --no-cache-dir --require-hashes --requirement uv.txt
 COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --locked --no-default-groups --all-extras --no-install-project
 COPY controller controller

@@ -61,3 +61,16 @@ def test_shell_scripts_are_posix(root: Path) -> None:
     for script in ("script/bootstrap", "script/demo", "script/lint", "script/test", ".ci/run"):
         assert (root / script).read_text().startswith("#!/bin/sh\n"), script
         assert subprocess.run(["sh", "-n", root / script], check=False).returncode == 0, script
+
+
+def test_whatever_is_installed_from_an_index_is_checked_by_its_hash(root: Path) -> None:
+    places = [root / "Dockerfile", root / "action.yml", *WORKFLOWS, *sorted((root / "script").iterdir())]
+    bare = [
+        f"{path.name}: {line.strip()}"
+        for path in places
+        if path.is_file()
+        for line in path.read_text("utf-8").splitlines()
+        if "pip install" in line and "--require-hashes" not in line
+    ]
+
+    assert bare == []
