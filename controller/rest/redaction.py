@@ -15,7 +15,10 @@ _KNOWN: set[str] = set()
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{0,20000}"), SHOWN),
-    (re.compile(r"://[^/\s@?#\"':]{0,500}(?::(?!\d{1,5}/)[^\s@\"']{0,500})?@"), f"://{SHOWN}@"),  # a password may hold a /
+    (
+        re.compile(r"://[^/\s@?#\"':]{0,500}(?::(?!\d{1,5}/)[^\s@\"']{0,500})?@"),
+        f"://{SHOWN}@",
+    ),  # a password may hold a /
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}"), rf"\1 {SHOWN}"),
     (
         re.compile(

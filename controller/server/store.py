@@ -7,6 +7,7 @@ running, checked in the same transaction: after a cancel or a delete nothing it 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,6 +119,10 @@ class Store:
         Raises `StoreUnreadable`.
         """
         self._turn = threading.RLock()
+        try:
+            _keep_to_owner(folder / FILE_NAME)
+        except OSError as fault:
+            raise StoreUnreadable(f"{folder / FILE_NAME} cannot be opened: {fault.strerror}") from fault
         self._connection = sqlite3.connect(
             folder / FILE_NAME, isolation_level=None, check_same_thread=False, timeout=30.0
         )
@@ -215,7 +220,9 @@ class Store:
     def delete(self, seq: int) -> bool:
         """Removes a model with all that belongs to it; False where it is gone already."""
         with self._transaction() as connection:
-            return connection.execute("DELETE FROM models WHERE seq = ?", (seq,)).rowcount == 1
+            gone = connection.execute("DELETE FROM models WHERE seq = ?", (seq,)).rowcount == 1
+        self._wipe()
+        return gone
 
     def weights(self, operation: str) -> bytes | None:
         """The trained weights of a finished run."""
@@ -250,13 +257,22 @@ class Store:
         """Keeps the last snapshots and the trained weights, and the model is ACTIVE; False where the run was ended."""
         final = ("INSERT INTO weights VALUES (?, 'final', ?)", [(operation, weights)])
         ended = _ended(operation, ModelState.ACTIVE, now)
-        return self._write(operation, _added(operation, snapshots), *ended, final)
+        done = self._write(operation, _added(operation, snapshots), *ended, final)
+        self._wipe()
+        return done
 
     def fail(self, operation: str, code: StatusCode, message: str, now: str) -> bool:
         """Ends a run with an error, and the model is FAILED; False where it had ended already."""
         error = "UPDATE operations SET error_code = ?, error_message = ? WHERE id = ?"
         ended = _ended(operation, ModelState.FAILED, now)
-        return self._write(operation, *ended, (error, [(code.number, message, operation)]))
+        done = self._write(operation, *ended, (error, [(code.number, message, operation)]))
+        self._wipe()
+        return done
+
+    def _wipe(self) -> None:
+        """Empties the journal beside the file: the pages in it still hold the rows that were deleted from the file."""
+        with self._turn:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _write(self, operation: str, *changes: _Change) -> bool:
         """All of the changes, if the run of the operation has not ended; False where it has."""
@@ -266,6 +282,16 @@ class Store:
             for statement, rows in changes:
                 connection.executemany(statement, rows)
             return True
+
+
+def _keep_to_owner(file: Path) -> None:
+    """Makes the file, or takes it from others: whatever the folder and the umask allow, it holds training rows."""
+    for part in (file, *file.parent.glob(f"{file.name}-*")):
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
 
 
 def _added(operation: str, snapshots: Sequence[Snapshot]) -> _Change:
