@@ -143,9 +143,10 @@ class Node:
         """A number from 0 to 1."""
         return self._expect(name, self.number(name), lambda value: 0 <= value <= 1, "must be between 0 and 1")
 
-    def positive_integer(self, name: str) -> int | None:
-        """A whole number of at least 1."""
-        return self._expect(name, self.integer(name), lambda value: value >= 1, "must be at least 1")
+    def positive_integer(self, name: str, most: int = (1 << 31) - 1) -> int | None:
+        """A whole number from 1 to ``most``."""
+        number = self._expect(name, self.integer(name), lambda value: value >= 1, "must be at least 1")
+        return self._expect(name, number, lambda value: value <= most, f"must be at most {most:,}")
 
     def _expect(self, name: str, value: T | None, is_fit: Callable[[T], bool], otherwise: str) -> T | None:
         if value is not None and not is_fit(value):

@@ -14,6 +14,8 @@ MODEL_ID: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 DISPLAY_NAME_LIMIT: Final = 40
 INPUT_LIMIT: Final = 40_000
 OUTPUT_LIMIT: Final = 5_000
+_MOST_EPOCHS: Final = 1_000_000  # on the smallest set hours of one core; more is a typing error
+_MOST_BATCH: Final = 1_000_000  # more rows than a create can carry
 
 MUTABLE: Final = ("displayName", "description", "temperature", "topP", "topK", "readerProjectNumbers")
 _OUTPUT_ONLY: Final = ("name", "state", "createTime", "updateTime")
@@ -80,7 +82,8 @@ def _read_draft(node: Node) -> Draft:
         node.fault("tunedModelSource", "cannot be given together with baseModel")
     task.skip("startTime", "completeTime", "snapshots")
     asked, data = task.node("hyperparameters"), task.node("trainingData")
-    epochs, batch = asked.positive_integer("epochCount"), asked.positive_integer("batchSize")
+    epochs = asked.positive_integer("epochCount", _MOST_EPOCHS)
+    batch = asked.positive_integer("batchSize", _MOST_BATCH)
     rate, multiplier = asked.positive("learningRate"), asked.positive("learningRateMultiplier")
     if rate is not None and multiplier is not None:
         asked.fault("learningRateMultiplier", "cannot be given together with learningRate")

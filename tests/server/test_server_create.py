@@ -150,6 +150,7 @@ def test_the_longest_id_is_taken(answering: Served) -> None:
         ("tuningTask", None, "tuningTask.trainingData.examples.examples"),
         ("tuningTask", [], "tuningTask"),
         ("tuningTask.hyperparameters", {"epochCount": 0}, "tuningTask.hyperparameters.epochCount"),
+        ("tuningTask.hyperparameters", {"epochCount": 10**9}, "tuningTask.hyperparameters.epochCount"),
         ("tuningTask.hyperparameters", {"batchSize": -4}, "tuningTask.hyperparameters.batchSize"),
         ("tuningTask.hyperparameters", {"learningRate": 0}, "tuningTask.hyperparameters.learningRate"),
         (
