@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -126,19 +126,22 @@ async def _untuned(request: Request) -> Response:
 async def _unbuilt(request: Request) -> Response:
     raise ApiError(
         StatusCode.UNIMPLEMENTED,
-        f"{request.method} {request.url.path} is part of Google's API, but not of this server.",
+        f"{request.method} {request.scope['path']} is part of Google's API, but not of this server.",
     )
 
 
 async def _body(request: Request) -> Json:
     """The JSON of a request; read in pieces, so that a body beyond the limit is refused before it is held in memory."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_LIMIT:
-            raise ApiError(
-                StatusCode.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413
-            )
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > BODY_LIMIT:
+                raise ApiError(
+                    StatusCode.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413
+                )
+    except ClientDisconnect:
+        raise ApiError(StatusCode.INVALID_ARGUMENT, "The request broke off before its body ended.") from None
     return await run_in_threadpool(parse, bytes(body))
 
 
@@ -159,10 +162,10 @@ async def _refuse(request: Request, fault: Exception) -> Response:
         case ApiError():
             refused = fault
         case HTTPException(status_code=405):
-            message = f"{request.method} is not allowed on {request.url.path}."
+            message = f"{request.method} is not allowed on {request.scope['path']}."
             refused = ApiError(StatusCode.UNIMPLEMENTED, message, http=405)
         case HTTPException():
-            refused = ApiError(StatusCode.NOT_FOUND, f"There is nothing at {request.url.path}.")
+            refused = ApiError(StatusCode.NOT_FOUND, f"There is nothing at {request.scope['path']}.")
         case _:
             refused = ApiError(StatusCode.INTERNAL, "An internal error has occurred; the server's log says more.")
     headers = fault.headers if isinstance(fault, HTTPException) else None
@@ -249,9 +252,13 @@ def _foreign(headers: Headers) -> ApiError | None:
 
     A page of another site says so in Origin; one that had its own name resolve to loopback says so in Host.
     """
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
     origin = headers.get("origin")
-    if host in _LOOPBACK and (origin is None or urlsplit(origin).hostname in _LOOPBACK):
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        page = urlsplit(origin).hostname if origin is not None else None
+    except ValueError:
+        return ApiError(StatusCode.INVALID_ARGUMENT, "The Host or the Origin of the request is no address.")
+    if host in _LOOPBACK and (origin is None or page in _LOOPBACK):
         return None
     return ApiError(
         StatusCode.PERMISSION_DENIED, "Without an API key file this server answers requests made to loopback only."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -103,3 +105,24 @@ def test_a_told_server_ends_in_order_with_its_trainers(serving: Callable[..., Se
     served.until(served.trainers, bool, 10)
     assert served.stop() == 0
     assert served.trainers() == []
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /v1beta/models HTTP/1.1\r\nHost: [\r\n\r\n",
+        b"GET /nowhere HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        b"GET /v1beta/models HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://[\r\n\r\n",
+        b"POST /v1beta/tunedModels HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n",
+    ],
+)
+def test_a_request_that_is_not_well_formed_is_answered_with_400_and_no_traceback(
+    serving: Callable[..., Served], request_line: bytes
+) -> None:
+    served = serving()
+    parts = urlsplit(served.url)
+    with socket.create_connection((str(parts.hostname), parts.port), timeout=10) as wire:
+        wire.sendall(request_line)
+        assert wire.recv(12) == b"HTTP/1.1 400"
+
+    assert "Traceback" not in served.journal
