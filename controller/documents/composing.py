@@ -24,6 +24,7 @@ _Collection: TypeAlias = MappingStartEvent | SequenceStartEvent
 _Node: TypeAlias = ScalarEvent | _Collection
 _KEY_HINT = "put quotes around it"
 _NO_KEY = "?"  # stands for a key that is not text
+_MOST_PROBLEMS = 100  # of one document: nobody reads more, and a hostile file would have as many as it has lines
 
 
 @dataclass(slots=True)
@@ -216,6 +217,9 @@ class Composition:
 
     def _problem(self, spot: Spot, code: str, message: str, hint: str) -> None:
         self.problems.append(Problem(self._file, spot.line, spot.column, code, message, hint=hint))
+        if len(self.problems) == _MOST_PROBLEMS:
+            message = f"the document has {_MOST_PROBLEMS} problems up to here; the rest of it was not read"
+            raise BrokenDocument(spot, "GT130", message, "correct these first")
 
 
 def _is_text(text: str) -> bool:

@@ -91,6 +91,7 @@ _YAML = {
     "GT127": _error("the file holds too many values"),
     "GT128": _warning("a spec file is empty"),
     "GT129": _error("an escape in double quotes is not known"),
+    "GT130": _error("a document has a hundred problems, and the rest of it was not read"),
 }
 _REFERENCES = {
     "GT301": _error("a name is used by more than one spec"),

@@ -141,3 +141,12 @@ def test_no_heap_of_indicators_raises_anything(text: str) -> None:
             assert 1 <= spot.line <= text.count("\n") + 1
     for problem in parsed.problems:
         assert 1 <= problem.line <= text.count("\n") + 1
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_of_a_document_full_of_problems_the_first_hundred_are_told(end: str) -> None:
+    parsed = parse(f"a: 1{end}".encode() * 5_000, "f.yaml", FileLimits())
+
+    assert [p.code for p in parsed.problems].count("GT112") == 100
+    assert [(p.line, p.code) for p in parsed.problems][-1] == (101, "GT130")
+    assert not parsed.documents[0].whole
