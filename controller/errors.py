@@ -158,6 +158,7 @@ class RejectedKind(StrEnum):
     EXISTS = "exists"  # 409: the id is taken
     PRECONDITION = "precondition"  # 400 FAILED_PRECONDITION: region, billing, state
     UNSUPPORTED = "unsupported"  # the provider has no such operation
+    NO_ANSWER = "no_answer"  # a tuned model gave none to this prompt: blocked, or stopped before it
     RESPONSE = "response"  # the answer to a read could not be understood
 
 

@@ -14,6 +14,7 @@ from controller.cli.options import GlobalOptions, Rows
 from controller.cli.output import Screen, configure
 from controller.engine import commands
 from controller.errors import ControllerError
+from controller.plan.evaluation import told
 from controller.ports import Opened
 from controller.report.formatting import cell, code, fields_of, percent, terminal
 from controller.report.render_status import score_json
@@ -28,7 +29,7 @@ def evaluate(asked: GlobalOptions, name: str, rows: Rows) -> int:
     """Score the newest finished run and show how many rows it got right."""
     with Screen(asked).waiting(f"asking the {rows} rows"):
         score = _done(asked, lambda o: commands.evaluate(o.ports, o.settings, name, rows.value))
-    shown = f"{percent(score.value)}: {score.right:,} of {score.asked:,} right"
+    shown = f"{percent(score.value)}: {told(score)}"
     return _show(asked, f"{name}: {score.metric} {shown}", {"name": name, "rows": rows, "score": score_json(score)})
 
 

@@ -39,6 +39,7 @@ from controller.plan.actions import (
     Update,
     Wait,
 )
+from controller.plan.evaluation import known_score, passes, too_low
 from controller.plan.matching import find_fit, settle_bases, with_former_names
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Ports, Provider
@@ -47,7 +48,7 @@ from controller.state.desired import DeletionPolicy, Desired, DesiredModel, Samp
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Recorded, Score, Slot
+from controller.state.recorded import Recorded, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,22 +284,13 @@ async def _serve(action: Promote | Reuse, world: World, provider: Provider) -> O
     asked = action.desired.evaluation
     if remote is None or remote.state is not RemoteState.ACTIVE or asked is None:
         return Done(action, remote)
-    result = _known_score(action, world)
+    record = world.record_of(action.desired)
+    result = known_score(record.run(action.model) if record else None, asked)
     if result is None:
         result = await score(provider, action.model, asked.dataset, asked.metric)
-    if result.value >= asked.min_score:
+    if passes(result, asked):
         return Done(action, remote, result)
-    message = f"{result.right} of {result.asked} right ({result.value:.3f}), {asked.min_score:g} asked"
-    return Held(action, Reason.EVALUATION_FAILED, f"{message}: the earlier run goes on serving", score=result)
-
-
-def _known_score(action: Promote | Reuse, world: World) -> Score | None:
-    """The score of an earlier pass, where it was taken on the same rows."""
-    record = world.record_of(action.desired)
-    run = record.run(action.model) if record else None
-    asked = action.desired.evaluation
-    known = run.score if run else None
-    return known if known and asked and known.digest == asked.dataset.digest else None
+    return Held(action, Reason.EVALUATION_FAILED, too_low(result, asked, record), score=result)
 
 
 async def _update(action: Update, provider: Provider) -> Outcome:

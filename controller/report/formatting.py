@@ -13,6 +13,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from controller.state.recorded import Score
+
 SHORT_DIGEST = 12  # hex digits; git shows 7 to 12
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -55,6 +57,13 @@ def percent(share: float) -> str:
     tenths = math.floor(share * 1000 + 1e-9)
     whole, rest = divmod(tenths, 10)
     return f"{whole}.{rest} %" if rest else f"{whole} %"
+
+
+def scored(score: Score) -> str:
+    """``95 % (baseline 40 %)``; without the baseline where nobody counted it."""
+    if score.baseline is None or not score.asked:
+        return percent(score.value)
+    return f"{percent(score.value)} (baseline {percent(score.baseline / score.asked)})"
 
 
 def duration(seconds: float) -> str:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controller.plan.evaluation import told
 from controller.report.charts import epoch_means
-from controller.report.formatting import cell, code, counted, figure, html_name, percent, short
+from controller.report.formatting import cell, code, counted, figure, html_name, percent, scored, short
 from controller.report.model_state import STATE_LOOKS, StateWord, latest_run, state_of
 from controller.report.phrases import within
 from controller.state.observed import LossPoint
@@ -126,7 +127,7 @@ def _facts(run: Run) -> Iterator[str]:
     if run.advice is not None and run.advice.epochs is not None:
         yield f"{counted(run.advice.epochs, 'epoch')} advised"
     if run.score is not None:
-        yield f"{cell(run.score.metric, 40)} {percent(run.score.value)}"
+        yield f"{cell(run.score.metric, 40)} {scored(run.score)}"
 
 
 def _details(story: Story, name: str) -> Iterator[str]:
@@ -145,8 +146,7 @@ def _details(story: Story, name: str) -> Iterator[str]:
     if run.error:
         yield f"- the provider says: {code(run.error, 300)}"
     if run.score is not None:
-        right = f"{run.score.right:,} of {run.score.asked:,} right"
-        yield f"- evaluation: {code(run.score.metric, 40)} {percent(run.score.value)} ({right})"
+        yield f"- evaluation: {code(run.score.metric, 40)} {percent(run.score.value)} ({told(run.score)})"
     if run.advice is not None:
         yield f"- advice: {code(run.advice.because, 400)}"
     stands = state_of(record)

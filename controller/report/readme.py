@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.report.formatting import cell, code, counted, figure, percent, short
+from controller.report.formatting import cell, code, counted, figure, scored, short
 from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Truth
 from controller.state.identity import NAME
@@ -42,7 +42,7 @@ def row(record: Record) -> str:
         cell(record.active.model) if record.active else "–",
         _progress(record, run) if run else "–",
         _loss(run),
-        percent(run.score.value) if run and run.score else "–",
+        scored(run.score) if run and run.score else "–",
         f"[curve]({_curve(record)})" if _curve(record) else "–",
     )
     return f"| {' | '.join(columns)} |"

@@ -23,6 +23,7 @@ from controller.plan.actions import (
     Tune,
     Wait,
 )
+from controller.plan.evaluation import told
 from controller.plan.planner import Explanation
 from controller.report import phrases
 from controller.report.formatting import JsonObject, cell, code, counted, fields_of, listed, percent, short, terminal
@@ -226,8 +227,8 @@ def outcome_text(outcome: Outcome) -> Text:
         case Done(action=action, score=score):
             facts = f"  {terminal(_model(outcome))}{_scored(score)}", (f"  {action.reason}", "dim")
             return headline(action.word, action.name, *facts)
-        case Held(action=action, reason=reason, message=message, hint=hint, score=score):
-            return _held(action.name, reason, message + _scored(score), hint)
+        case Held(action=action, reason=reason, message=message, hint=hint):
+            return _held(action.name, reason, message, hint)
 
 
 def _model(done: Done) -> str:
@@ -280,8 +281,8 @@ def _result(outcome: Outcome) -> str:
     match outcome:
         case Done(action=action, score=score):
             return code(_model(outcome) or action.message) + _scored(score)
-        case Held(reason=reason, message=message, score=score):
-            return f"✋ {reason}: {cell(message)}{_scored(score)}"
+        case Held(reason=reason, message=message):
+            return f"✋ {reason}: {cell(message)}"
 
 
 def reason_of(outcome: Outcome) -> Reason:
@@ -297,7 +298,7 @@ def _held(name: str, reason: str, message: str, hint: str) -> Text:
 def _scored(score: Score | None) -> str:
     if score is None:
         return ""
-    return f" ({score.metric} {percent(score.value)}: {score.right:,} of {score.asked:,} right)"
+    return f" ({score.metric} {percent(score.value)}: {told(score)})"
 
 
 def explanation_text(why: Explanation) -> RenderableType:

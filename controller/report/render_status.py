@@ -108,7 +108,7 @@ def _runs(record: Record) -> Table:
         table.add_column(title, overflow="fold")
     for run in record.runs:
         first = f"{figure(run.losses[0].mean_loss)} → {figure(run.losses[-1].mean_loss)}" if run.losses else "–"
-        score = f"{percent(run.score.value)} of {run.score.asked:,}" if run.score else "–"
+        score = _score(run.score) if run.score else "–"
         steps = f"{run.completed_steps:,}/{run.total_steps:,}"
         cells = (
             terminal(run.model.rpartition("/")[2]),
@@ -120,6 +120,12 @@ def _runs(record: Record) -> Table:
         )
         table.add_row(*(Text(c) for c in cells))
     return table
+
+
+def _score(score: Score) -> str:
+    """``95 % of 20``, and below it the baseline, where it was counted."""
+    share = f"{percent(score.value)} of {score.asked:,}"
+    return share if score.baseline is None else f"{share}\nbaseline {percent(score.baseline / max(1, score.asked))}"
 
 
 def _curve(run: Run, width: int) -> Iterator[Text]:
@@ -174,8 +180,9 @@ def condition_json(condition: Condition) -> JsonObject:
 
 
 def score_json(score: Score | None) -> JsonObject | None:
-    """``{metric, digest, right, asked, value}``; null where nothing was evaluated."""
-    return None if score is None else fields_of(score, "metric", "digest", "right", "asked", "value")
+    """``{metric, digest, right, asked, unanswered, baseline, value}``; null where nothing was evaluated."""
+    names = ("metric", "digest", "right", "asked", "unanswered", "baseline", "value")
+    return None if score is None else fields_of(score, *names)
 
 
 def _model(record: Record) -> JsonObject:

@@ -83,12 +83,18 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a run did on its evaluation set: ``right`` of ``asked``; ``digest`` names the evaluation set's rows."""
+    """How a run did on its evaluation set: ``right`` of ``asked`` rows; ``digest`` names the evaluation set's rows.
+
+    ``unanswered`` are the rows that the model gave no answer to: they count as wrong. ``baseline`` is how many rows
+    would be right if each were answered with the most frequent expected answer; None where nobody counted it.
+    """
 
     metric: str
     digest: str
     right: int
     asked: int
+    unanswered: int = 0
+    baseline: int | None = None
 
     @property
     def value(self) -> float:

@@ -210,9 +210,10 @@ async def test_a_prompt_is_sent_as_one_turn_and_the_parts_of_the_answer_are_join
 @pytest.mark.parametrize(
     ("said", "kind", "words"),
     [
-        ({"promptFeedback": {"blockReason": "SAFETY"}}, RejectedKind.INVALID, "blocked (SAFETY)"),
-        ({"candidates": [{"finishReason": "RECITATION"}]}, RejectedKind.INVALID, "RECITATION"),
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, RejectedKind.NO_ANSWER, "blocked (SAFETY)"),
+        ({"candidates": [{"finishReason": "RECITATION"}]}, RejectedKind.NO_ANSWER, "RECITATION"),
         ({"candidates": []}, RejectedKind.RESPONSE, "did not answer"),
+        ({"usageMetadata": {"promptTokenCount": 3}}, RejectedKind.NO_ANSWER, "did not answer"),
         ([], RejectedKind.RESPONSE, "did not answer"),
     ],
 )

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from controller.daemon.view import StatusView, hold_of
 from controller.errors import Severity
 from controller.plan.actions import Action, Hold, Nothing, Outcome
+from controller.plan.evaluation import told
 from controller.report.formatting import duration, fields_of, figure, short, terminal
 from controller.report.model_state import StateWord, latest_run, state_of
 from controller.report.phrases import permission, price, summary, training
@@ -37,7 +38,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"line": terminal, "short": short, "figure": figure, "minute": _minute}
+_templates.filters |= {"line": terminal, "short": short, "figure": figure, "minute": _minute, "told": told}
 
 
 @dataclass(frozen=True, slots=True)

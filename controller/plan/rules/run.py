@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Update
+from controller.plan.evaluation import known_score, passes, too_low
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
 from controller.plan.matching import Fit, SlotKind, bad_end
 from controller.plan.rules.case import Case, again
@@ -242,12 +243,11 @@ def _ended_badly(run: KnownRun) -> Hold | None:
 
 def _failed_evaluation(run: KnownRun) -> Hold | None:
     case = run.case
-    asked, known = case.model.evaluation, case.record.run(run.slot.model) if case.record else None
-    score = known.score if known else None
-    if asked is None or score is None or score.digest != asked.dataset.digest or score.value >= asked.min_score:
+    asked = case.model.evaluation
+    score = known_score(case.record.run(run.slot.model) if case.record else None, asked)
+    if asked is None or score is None or passes(score, asked):
         return None
-    message = f"{score.right} of {score.asked} right ({score.value:.3f}), {asked.min_score:g} asked"
-    return case.hold(Reason.EVALUATION_FAILED, f"{message}: the earlier run goes on serving", run.slot)
+    return case.hold(Reason.EVALUATION_FAILED, too_low(score, asked, case.record), run.slot)
 
 
 ANYWHERE: Table[KnownRun] = (run_unreadable, run_elsewhere, run_not_shown_yet, run_gone, mark_changed)

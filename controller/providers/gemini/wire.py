@@ -206,23 +206,28 @@ def read_created(request: CreateRequest, value: JSON) -> RemoteModel | None:
 
 
 def read_answer(value: JSON) -> str:
-    """The text of a generateContent answer. Raises `Rejected` where the model gave none, saying why."""
+    """The text of a generateContent answer. Raises `Rejected`: NO_ANSWER where the model gave none, saying why."""
     of = an_object(value)
     candidates = objects(of.get("candidates"))
     if not candidates:
-        blocked = text(an_object(of.get("promptFeedback")), "blockReason")
-        why = f"the prompt was blocked ({said(blocked, 60)})" if blocked else "there is no answer in it"
-        raise Rejected(
-            f"the model did not answer: {why}",
-            kind=RejectedKind.INVALID if blocked else RejectedKind.RESPONSE,
-            hint="Ask in other words." if blocked else "",
-        )
+        raise _without_answer(of)
     parts = objects(an_object(candidates[0].get("content")).get("parts"))
     found = [part["text"] for part in parts if isinstance(part.get("text"), str)]
     reason = text(candidates[0], "finishReason")
     if not found and reason not in {"", "STOP", "1"}:
-        raise Rejected(f"the model stopped without an answer ({said(reason, 60)})", kind=RejectedKind.INVALID)
+        raise Rejected(f"the model stopped without an answer ({said(reason, 60)})", kind=RejectedKind.NO_ANSWER)
     return "".join(str(piece) for piece in found)
+
+
+def _without_answer(of: Object) -> Rejected:
+    """Why an answer has no candidate. One that says nothing of a model's work may be anybody's: it is no answer."""
+    blocked = text(an_object(of.get("promptFeedback")), "blockReason")
+    if blocked:
+        message = f"the model did not answer: the prompt was blocked ({said(blocked, 60)})"
+        return Rejected(message, kind=RejectedKind.NO_ANSWER, hint="Ask in other words.")
+    worked = "usageMetadata" in of or "modelVersion" in of
+    kind = RejectedKind.NO_ANSWER if worked else RejectedKind.RESPONSE
+    return Rejected("the model did not answer: there is no answer in it", kind=kind)
 
 
 def _end(state: RemoteState, operation: Operation) -> RemoteState:
