@@ -28,7 +28,7 @@ def _as_seen(record: Record, observed: Observed) -> Record:
     if pending is None or remote is None:
         return record
     runs = tuple(
-        replace(run, completed_steps=remote.progress.completed_steps, losses=remote.losses or run.losses)
+        replace(run, completed_steps=remote.progress.completed_steps).with_losses(remote.losses or run.losses)
         if run.model == pending.model and remote.progress.completed_steps > run.completed_steps
         else run
         for run in record.runs

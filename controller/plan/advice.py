@@ -13,6 +13,8 @@ from controller.state.recorded import Advice
 _FEWEST = 8  # points; below, a curve is noise
 _SETTLED = 0.005  # of the whole fall: what remains after the plateau begins; 2 % would still cost right answers
 _LEARNED = 0.05  # of the first loss: a smaller fall means nothing was learned
+_DIVERGED = 0.5  # of the whole fall: the end that lies further above the lowest point has lost what was learned
+_BLOWN_UP = 4.0  # times the first loss, three batches long: no ripple is as high; a fourth of the first is well below
 _RISEN = 0.15  # of the whole fall: a larger rise from the lowest point to the end is no noise
 _STILL = 0.05  # of the first loss of the last stretch: a larger fall within it is still a fall
 _SLOWER = "a smaller learning rate (a third of this one) is the next thing to try"
@@ -26,6 +28,8 @@ def advise(losses: Sequence[LossPoint], epochs: int, examples: int | None = None
     """
     points = sorted(losses, key=lambda p: p.step)
     if fault := _unusable(points):
+        return Advice(None, fault)
+    if fault := _blown_up(points, epochs):
         return Advice(None, fault)
     curve = _smooth(points, epochs)
     if epochs < 1 or len(curve.losses) < _FEWEST:
@@ -58,6 +62,20 @@ def _unusable(points: Sequence[LossPoint]) -> str:
     return ""
 
 
+def _blown_up(points: Sequence[LossPoint], epochs: int) -> str:
+    """Whether the loss once rose far above where it began, and did not come back to far below that.
+
+    The first loss is taken as it is: with a learning rate that is far too high, its neighbours are beyond it already.
+    """
+    if len(points) < _FEWEST:
+        return ""
+    losses, last = [p.mean_loss for p in points], _smooth(points, epochs).losses[-1]
+    first, peak = losses[0], max(sum(three) / 3 for three in zip(losses, losses[1:], losses[2:], strict=False))
+    if peak <= _BLOWN_UP * first or last <= first / _BLOWN_UP:
+        return ""
+    return f"the loss rises from {first:.3g} to {peak:.3g} and ends at {last:.3g}: the run diverged; {_SLOWER}"
+
+
 def _smooth(points: Sequence[LossPoint], epochs: int) -> _Curve:
     """A centred mean over about one epoch, since only a whole epoch has seen every example once."""
     per_epoch = len(points) / max(1, epochs)
@@ -65,7 +83,7 @@ def _smooth(points: Sequence[LossPoint], epochs: int) -> _Curve:
     sums = [0.0, *accumulate(p.mean_loss for p in points)]
     ends = [(max(0, i - reach), min(len(points), i + reach + 1)) for i in range(len(points))]
     losses = tuple((sums[b] - sums[a]) / (b - a) for a, b in ends)
-    return _Curve(losses, tuple(min(p.epoch + 1, max(1, epochs)) for p in points))
+    return _Curve(losses, tuple(p.in_epoch(max(1, epochs)) for p in points))
 
 
 def _judge(curve: _Curve, epochs: int, examples: int | None) -> Advice:
@@ -78,6 +96,10 @@ def _judge(curve: _Curve, epochs: int, examples: int | None) -> Advice:
         return Advice(
             None, f"the smoothed loss stays near {first:.3g}: nothing was learned;{_nothing_learned(examples)}"
         )
+    if last - low > _DIVERGED * fall:
+        at = curve.in_epoch[curve.lowest]
+        because = f"the smoothed loss is lowest ({low:.3g}) at epoch {at} of {epochs} and ends far above it"
+        return Advice(None, f"{because}, at {last:.3g}: the run diverged; {_SLOWER}")
     if last - low > _RISEN * fall:
         return _rising(curve, epochs)
     if _still_falling(curve):

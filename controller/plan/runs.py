@@ -57,8 +57,8 @@ def advanced(run: Run, remote: RemoteModel, now: str) -> Run:
         run,
         total_steps=remote.progress.total_steps or run.total_steps,
         completed_steps=max(run.completed_steps, remote.progress.completed_steps),
-        losses=remote.losses or run.losses,
     )
+    seen = seen.with_losses(remote.losses) if remote.losses else seen
     if end is not None:
         return _ended(seen, remote, end, now)
     return seen if tenths(seen) > tenths(run) or not run.total_steps else run
@@ -94,8 +94,7 @@ def _ended(run: Run, remote: RemoteModel, outcome: RunOutcome, now: str) -> Run:
     done = replace(run, outcome=outcome, ended=ended, error=remote.error)
     if outcome is not RunOutcome.SUCCEEDED:
         return done
-    epochs = run.resolved.epoch_count or run.written.epoch_count or 0
-    advice = advise(done.losses, epochs) if epochs else None
+    advice = advise(remote.losses or run.losses, run.epochs) if run.epochs else None
     return replace(done, completed_steps=done.total_steps, advice=advice)
 
 

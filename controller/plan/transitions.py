@@ -289,13 +289,12 @@ def _adopted_run(record: Record, model: DesiredModel, remote: RemoteModel, world
     known = record.run(remote.name)
     began = new_run(model.training, model.attempt, remote, world.desired.revision or "", "")
     return replace(
-        began,
+        began.with_losses(remote.losses),
         fingerprint=model.fingerprint,
         started=(known.started if known else "") or began.started,
         ended=remote.completed or remote.updated,
         outcome=RunOutcome.SUCCEEDED,
         completed_steps=remote.progress.completed_steps,
-        losses=remote.losses,
         score=known.score if known else None,
         cost=known.cost if known else None,
     )

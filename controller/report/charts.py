@@ -80,9 +80,10 @@ def sparkline(losses: Sequence[LossPoint], width: int = 16) -> str:
     return "".join(_BLOCKS[round(scale.share(m) * (len(_BLOCKS) - 1))] for m in means)
 
 
-def curve_text(losses: Sequence[LossPoint], width: int = 72, height: int = 12) -> tuple[str, ...]:
+def curve_text(losses: Sequence[LossPoint], width: int = 72, height: int = 12, *, epochs: int = 0) -> tuple[str, ...]:
     """The loss curve in lines of at most ``width`` characters, axes included; ``height`` is of the curve alone.
 
+    ``epochs`` is how many the run was told to do, 0 where that is not known.
     The axis is logarithmic, and says so, where the losses span more than two decades. No line where nothing is finite.
     """
     points = [p for p in losses if math.isfinite(p.mean_loss)]
@@ -96,7 +97,7 @@ def curve_text(losses: Sequence[LossPoint], width: int = 72, height: int = 12) -
     rows = _canvas(points, scale, inner, height)
     drawn = [f"{labels.get(n, ''):>{gutter}} {'┤' if n in labels else '│'}{row}" for n, row in enumerate(rows)]
     note = "log scale" if scale.logarithmic else ""
-    return (*drawn, f"{'':>{gutter}} └{'─' * inner}", f"{'':>{gutter}}  {_steps(points, inner, note)}")
+    return (*drawn, f"{'':>{gutter}} └{'─' * inner}", f"{'':>{gutter}}  {_steps(points, inner, note, epochs)}")
 
 
 def _labels(scale: Scale, height: int) -> dict[int, str]:
@@ -139,8 +140,8 @@ def _columns(points: Sequence[LossPoint], count: int) -> list[tuple[int, float]]
     return filled
 
 
-def _steps(points: Sequence[LossPoint], width: int, note: str) -> str:
-    left, right = f"step {points[0].step:,}", f"{points[-1].step:,} (epoch {points[-1].epoch})"
+def _steps(points: Sequence[LossPoint], width: int, note: str, epochs: int) -> str:
+    left, right = f"step {points[0].step:,}", f"{points[-1].step:,} (epoch {points[-1].in_epoch(epochs)})"
     room = width - len(left) - len(right)
     middle = note if len(note) + 2 <= room else ""
     return f"{left}{middle:^{max(room, 1)}}{right}"
@@ -148,6 +149,7 @@ def _steps(points: Sequence[LossPoint], width: int, note: str) -> str:
 
 _WIDTH, _HEIGHT = 720, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 44, 48
+_WHOLE = 0.75  # of the points of the epoch before: those that are kept are spread a little unevenly
 _MOST_POINTS = 600  # more than the pixels between the axes: nobody would see the rest
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,24}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
 
@@ -178,10 +180,14 @@ def curve_csv(run: Run) -> str:
 def curve_svg(run: Run) -> str:
     """The loss curve as one self-contained SVG that follows the reader's light or dark scheme.
 
-    The thin line is each snapshot, the thick one the mean of each epoch. Losses that are not finite are left out.
+    The thin line is each snapshot, the thick one the mean of each whole epoch. Losses that are no numbers are said.
     """
     points = tuple(p for p in run.losses if math.isfinite(p.mean_loss))
-    body = _plot(points) if points else [_text(_WIDTH / 2, _HEIGHT / 2, "no losses reported yet", "text dim", "middle")]
+    broken = f"the loss is no number at step {run.diverged_at:,}" if run.diverged_at is not None else ""
+    nothing = broken or "no losses reported yet"
+    body = _plot(points, run.epochs) if points else [_text(_WIDTH / 2, _HEIGHT / 2, nothing, "text dim", "middle")]
+    if points and broken:
+        body.append(_text(_WIDTH - _RIGHT, 38, broken, "text dim", "end"))
     title = f"Mean loss of {run.model.rpartition('/')[2]}"
     return "\n".join(
         [
@@ -197,21 +203,29 @@ def curve_svg(run: Run) -> str:
     )
 
 
-def epoch_means(points: Sequence[LossPoint]) -> tuple[LossPoint, ...]:
-    """One point an epoch: the mean of its losses, at its middle step."""
-    epochs: dict[int, list[LossPoint]] = {}
+def epoch_means(points: Sequence[LossPoint], epochs: int = 0) -> tuple[LossPoint, ...]:
+    """One point for each whole epoch, which is counted from 1: the mean of its losses, at its middle step.
+
+    ``epochs`` is how many the run was told to do, 0 where that is not known. A last one that is not whole yet is left
+    out, unless there is no other: its few batches would bend the line.
+    """
+    groups: dict[int, list[LossPoint]] = {}
     for point in points:
-        epochs.setdefault(point.epoch, []).append(point)
+        groups.setdefault(point.in_epoch(epochs), []).append(point)
+    if len(groups) > 1:
+        *_, before, last = groups.values()
+        if len(last) + 1 < _WHOLE * len(before):
+            del groups[next(reversed(groups))]
     return tuple(
         LossPoint(group[len(group) // 2].step, epoch, math.fsum(p.mean_loss for p in group) / len(group))
-        for epoch, group in epochs.items()
+        for epoch, group in groups.items()
     )
 
 
-def _plot(points: tuple[LossPoint, ...]) -> list[str]:
+def _plot(points: tuple[LossPoint, ...], epochs: int) -> list[str]:
     across = Scale(float(min(p.step for p in points)), float(max(p.step for p in points)))
     up = loss_scale([p.mean_loss for p in points])
-    means = epoch_means(points)
+    means = epoch_means(points, epochs)
     lines = [*_grid(up), *_steps_axis(across), _line(_thin(points), across, up, "steps")]
     if len(means) > 1:
         lines.append(_line(means, across, up, "epochs"))

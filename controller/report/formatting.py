@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from controller.state.recorded import Score
+from controller.state.recorded import Run, Score
 
 SHORT_DIGEST = 12  # hex digits; git shows 7 to 12
 _MINUTE = 60
@@ -57,6 +57,13 @@ def percent(share: float) -> str:
     tenths = math.floor(share * 1000 + 1e-9)
     whole, rest = divmod(tenths, 10)
     return f"{whole}.{rest} %" if rest else f"{whole} %"
+
+
+def first_to_last(run: Run) -> str:
+    """``3.981 → 0.0114``, ``3.981 → nan`` of one that diverged; a dash where no loss was reported."""
+    if run.last_loss is None:
+        return "–"
+    return f"{figure(run.losses[0].mean_loss)} → {figure(run.last_loss)}" if run.losses else figure(run.last_loss)
 
 
 def scored(score: Score) -> str:

@@ -122,8 +122,8 @@ def _result(record: Record | None) -> str:
 
 
 def _facts(run: Run) -> Iterator[str]:
-    if run.losses and run.outcome is not RunOutcome.TUNING:
-        yield f"final loss {figure(run.losses[-1].mean_loss)}"
+    if run.last_loss is not None and run.outcome is not RunOutcome.TUNING:
+        yield f"final loss {figure(run.last_loss)}"
     if run.advice is not None and run.advice.epochs is not None:
         yield f"{counted(run.advice.epochs, 'epoch')} advised"
     if run.score is not None:
@@ -171,7 +171,7 @@ def _granted(record: Record, pull: int) -> str:
 
 def loss_chart(run: Run) -> Iterator[str]:
     """The loss by epoch as a Mermaid chart, which GitHub draws itself; nothing where there are fewer than two."""
-    points = [p for p in epoch_means(run.losses) if math.isfinite(p.mean_loss)]
+    points = [p for p in epoch_means(run.losses, run.epochs) if math.isfinite(p.mean_loss)]
     if len(points) < 2:  # noqa: PLR2004 - a line has two ends
         return
     shown = _thin(points)
@@ -185,7 +185,7 @@ def loss_chart(run: Run) -> Iterator[str]:
     yield "---"
     yield "xychart-beta"
     yield '  title "mean loss by epoch"'
-    yield f'  x-axis "epoch" [{", ".join(str(p.epoch + 1) for p in shown)}]'
+    yield f'  x-axis "epoch" [{", ".join(str(p.epoch) for p in shown)}]'
     yield f'  y-axis "loss" 0 --> {_decimal(top * 1.05 or 1.0)}'
     yield f"  line [{', '.join(_decimal(p.mean_loss) for p in shown)}]"
     yield "```"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.report.formatting import cell, code, counted, figure, scored, short
+from controller.report.formatting import cell, code, counted, first_to_last, scored, short
 from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Truth
 from controller.state.identity import NAME
@@ -41,7 +41,7 @@ def row(record: Record) -> str:
         state,
         cell(record.active.model) if record.active else "–",
         _progress(record, run) if run else "–",
-        _loss(run),
+        first_to_last(run) if run else "–",
         scored(run.score) if run and run.score else "–",
         f"[curve]({_curve(record)})" if _curve(record) else "–",
     )
@@ -52,13 +52,6 @@ def _progress(record: Record, run: Run) -> str:
     if record.pending and record.pending.model == run.model:
         return f"{run.outcome}, {record.tenths * 10} %"
     return str(run.outcome)
-
-
-def _loss(run: Run | None) -> str:
-    if run is None or not run.losses:
-        return "–"
-    first, last = run.losses[0].mean_loss, run.losses[-1].mean_loss
-    return f"{figure(first)} → {figure(last)}"
 
 
 def _curve(record: Record) -> str:

@@ -10,7 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.report.charts import curve_text, sparkline
-from controller.report.formatting import JsonObject, cell, counted, fields_of, figure, percent, short, terminal
+from controller.report.formatting import (
+    JsonObject,
+    cell,
+    counted,
+    fields_of,
+    figure,
+    first_to_last,
+    percent,
+    short,
+    terminal,
+)
 from controller.report.model_state import STATE_LOOKS, latest_run, state_of
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.identity import Hyperparameters
@@ -70,9 +80,9 @@ def _progress(record: Record, run: Run | None) -> str:
 
 
 def _losses(run: Run | None) -> str:
-    if run is None or not run.losses:
+    if run is None or run.last_loss is None:
         return "–"
-    return f"{sparkline(run.losses, 12)} {figure(run.losses[-1].mean_loss)}"
+    return f"{sparkline(run.losses, 12)} {figure(run.last_loss)}".lstrip()
 
 
 def _conditions(record: Record) -> Iterator[Table]:
@@ -107,14 +117,13 @@ def _runs(record: Record) -> Table:
     for title in ("RUN", "OUTCOME", "STEPS", "LOSS", "SCORE", "STARTED"):
         table.add_column(title, overflow="fold")
     for run in record.runs:
-        first = f"{figure(run.losses[0].mean_loss)} → {figure(run.losses[-1].mean_loss)}" if run.losses else "–"
         score = _score(run.score) if run.score else "–"
         steps = f"{run.completed_steps:,}/{run.total_steps:,}"
         cells = (
             terminal(run.model.rpartition("/")[2]),
             str(run.outcome),
             steps,
-            first,
+            first_to_last(run),
             score,
             terminal(run.started) or "–",
         )
@@ -131,11 +140,13 @@ def _score(score: Score) -> str:
 def _curve(run: Run, width: int) -> Iterator[Text]:
     yield Text()
     yield Text.assemble("mean loss of ", (terminal(run.model), "bold"), f"  {_settings(run.resolved)}")
-    lines = curve_text(run.losses, width)
-    if not lines:
+    lines = curve_text(run.losses, width, epochs=run.epochs)
+    if not lines and run.diverged_at is None:
         yield Text("no losses reported yet", "dim")
     for line in lines:
         yield Text(line, "blue", no_wrap=True)
+    if run.diverged_at is not None:
+        yield Text.assemble(("diverged ", "bold red"), f"the loss is no number at step {run.diverged_at:,}")
     if run.error:
         yield Text.assemble(("error ", "bold red"), terminal(run.error))
     if run.advice is not None:
@@ -162,7 +173,7 @@ def status_markdown(records: Mapping[str, Record]) -> str:
 
 def _markdown_row(record: Record) -> str:
     now, run = state_of(record), latest_run(record)
-    loss = figure(run.losses[-1].mean_loss) if run and run.losses else "–"
+    loss = figure(run.last_loss) if run and run.last_loss is not None else "–"
     advice = cell(run.advice.because) if run and run.advice else "–"
     serving = cell(record.active.model) if record.active else "–"
     why = f"{now.reason}: {cell(now.message)}" if now.message else now.reason or "–"
@@ -211,6 +222,7 @@ def _run(run: Run) -> JsonObject:
         **fields_of(run, "total_steps", "completed_steps"),
         "hyperparameters": {"written": _hyperparameters(run.written), "resolved": _hyperparameters(run.resolved)},
         "losses": [_loss(point) for point in run.losses],
+        "divergedAt": run.diverged_at,
         "advice": _advice(run.advice),
         "score": score_json(run.score),
     }

@@ -119,7 +119,7 @@ def _status(name: str, record: Record) -> CommitStatus:
     context = f"gitune/{name}"
     match stands.word:
         case StateWord.READY:
-            loss = f", final loss {figure(run.losses[-1].mean_loss)}" if run and run.losses else ""
+            loss = f", final loss {figure(run.last_loss)}" if run and run.last_loss is not None else ""
             return CommitStatus(context, StatusState.GOOD, f"serves{loss}")
         case StateWord.STALLED:
             return CommitStatus(context, StatusState.BAD, f"waits on a person: {stands.reason}")

@@ -36,12 +36,20 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """One snapshot of a run. ``time`` is RFC 3339 as the provider gave it."""
+    """One snapshot of a run. ``time`` is RFC 3339 as the provider gave it.
+
+    ``epoch`` is how many whole epochs lie behind the step, as providers count. ``mean_loss`` is infinite where the
+    provider reports what is no finite number (never NaN, which would not be equal to itself).
+    """
 
     step: int
     epoch: int
     mean_loss: float
     time: str = ""
+
+    def in_epoch(self, epochs: int) -> int:
+        """The epoch that the step is part of, from 1; the step that ends a run of so many (0: not known) is no more."""
+        return min(self.epoch + 1, epochs) if epochs > 0 else self.epoch + 1
 
 
 @dataclass(frozen=True, slots=True)

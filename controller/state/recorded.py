@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -108,6 +109,7 @@ class Run:
 
     Times are RFC 3339 UTC; ``revision`` is the commit that asked for it. ``cost`` is the highest it may have come to,
     in the budget's currency (None: no price known). ``deleted`` says that we deleted its model on purpose.
+    ``losses`` are finite; ``diverged_at`` is the first step whose loss was not, None where all were.
     """
 
     model: str
@@ -126,10 +128,28 @@ class Run:
     total_steps: int = 0
     completed_steps: int = 0
     losses: tuple[LossPoint, ...] = ()
+    diverged_at: int | None = None
     advice: Advice | None = None
     score: Score | None = None
     cost: float | None = None
     deleted: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """How many it was told to do; 0 where that is not known."""
+        return self.resolved.epoch_count or self.written.epoch_count or 0
+
+    @property
+    def last_loss(self) -> float | None:
+        """The newest loss, NaN once one was no finite number; None where none was reported."""
+        if self.diverged_at is not None:
+            return math.nan
+        return self.losses[-1].mean_loss if self.losses else None
+
+    def with_losses(self, points: Sequence[LossPoint]) -> Run:
+        """The run with its losses as a provider reports them, in the order of their steps."""
+        broken = next((p.step for p in points if not math.isfinite(p.mean_loss)), None)
+        return replace(self, losses=tuple(p for p in points if math.isfinite(p.mean_loss)), diverged_at=broken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

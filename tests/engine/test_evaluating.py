@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -106,3 +107,23 @@ async def test_the_run_that_goes_on_serving_is_spoken_of() -> None:
         (outcome,) = (await stage.run()).outcomes
         said = outcome.message if isinstance(outcome, Held) else outcome.action.message
         assert said.endswith("the earlier run goes on serving")
+
+
+async def test_a_loss_that_is_no_number_is_kept_as_where_the_run_diverged_and_said() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.provider.finish()
+    (name,) = stage.provider.models
+    model = stage.provider.models[name]
+    broken = tuple(replace(p, mean_loss=math.inf) if p.step >= 3 else p for p in model.losses)
+    stage.provider.models[name] = replace(model, losses=broken)
+    await stage.step()
+    (run,) = stage.ledger.records["numbers"].runs
+    assert run.diverged_at == 3
+    assert [point.step for point in run.losses] == [1, 2]
+    assert run.last_loss is not None
+    assert math.isnan(run.last_loss)
+    assert run.advice is not None
+    assert run.advice.epochs is None
+    assert "at step 3: the run diverged" in run.advice.because
+    assert await stage.step() == [("numbers", "none")]

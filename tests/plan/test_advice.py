@@ -89,6 +89,36 @@ def test_a_loss_that_grows_is_a_diverged_run() -> None:
     assert "the run diverged; a smaller learning rate" in advice.because
 
 
+@pytest.mark.parametrize("end", [4.6, 28.0, 1.7])
+def test_a_loss_that_blew_up_is_a_diverged_run_although_it_falls_at_the_end(end: float) -> None:
+    """As the embedded server reports a learning rate of 1: beyond its first loss at once, and back where it began."""
+
+    def blown(epoch: float) -> float:
+        return 4.1 + 700 * epoch if epoch < 0.1 else end + (75 - end) * math.exp(-3 * epoch)
+
+    points = [LossPoint(0, 0, 4.1), *curve(blown, 5, noise=0.05)]
+    advice = advise(points, 5)
+
+    assert advice.epochs is None
+    assert re.fullmatch(
+        r"the loss rises from 4\.1 to \d+\.?\d* and ends at [\d.]+: the run diverged; a smaller .*", advice.because
+    )
+
+
+def test_an_end_far_above_the_lowest_point_is_a_diverged_run() -> None:
+    advice = advise(curve(lambda e: 3.9 * math.exp(-e / 2) + 0.5 + 0.4 * max(0, e - 12), 20), 20)
+
+    assert advice.epochs is None
+    assert "ends far above it" in advice.because
+    assert "the run diverged; a smaller learning rate" in advice.because
+
+
+def test_a_rough_start_that_a_run_recovers_from_is_no_divergence() -> None:
+    advice = advise([LossPoint(0, 0, 3.9), *curve(lambda e: 20.0 if e < 0.3 else learned(e), 40)], 40)
+
+    assert advice.epochs is not None
+
+
 def test_a_flat_curve_learned_nothing() -> None:
     advice = advise(curve(lambda _: 3.9, 20, noise=0.01), 20)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -279,6 +280,8 @@ def test_numbers_are_read_in_every_form_and_nonsense_counts_as_unsaid() -> None:
                 {"step": 1, "meanLoss": "2.5", "computeTime": "a"},
                 {"step": 3, "epoch": 1, "meanLoss": "NaN"},
                 {"step": 4, "epoch": 1, "meanLoss": None},
+                {"step": 5, "epoch": 1, "meanLoss": "-Infinity"},
+                {"step": 6, "epoch": 1, "meanLoss": "much"},
                 "snapshot",
                 {"step": -1, "epoch": True, "meanLoss": 3},
             ],
@@ -288,8 +291,14 @@ def test_numbers_are_read_in_every_form_and_nonsense_counts_as_unsaid() -> None:
     assert model is not None
     assert model.sampling == Sampling(None, 0.5, 40)
     assert model.hyperparameters == Hyperparameters(5, 4, None, None)
-    assert model.losses == (LossPoint(0, 0, 3.0), LossPoint(1, 0, 2.5, "a"), LossPoint(2, 1, 1.5, "b"))
-    assert (model.display_name, model.progress) == ("", Progress(0, 2))
+    assert model.losses == (
+        LossPoint(0, 0, 3.0),
+        LossPoint(1, 0, 2.5, "a"),
+        LossPoint(2, 1, 1.5, "b"),
+        *(LossPoint(step, 1, math.inf) for step in (3, 4, 5)),
+    )
+    assert model == read_model(odd), "what was read is equal to itself: a daemon would never settle else"
+    assert (model.display_name, model.progress) == ("", Progress(0, 5))
 
 
 @pytest.mark.parametrize(

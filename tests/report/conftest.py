@@ -81,7 +81,7 @@ def _losses(count: int = 140, epochs: int = 4) -> tuple[LossPoint, ...]:
     return tuple(
         LossPoint(
             step=n + 1,
-            epoch=n * epochs // count + 1,
+            epoch=(n + 1) * epochs // count,
             mean_loss=round(4 * 0.96**n + (0.08 if n % 3 else -0.004) * 0.97**n + 0.01, 6),
             time=f"2026-03-01T10:{n // 60:02d}:{n % 60:02d}Z",
         )

@@ -42,7 +42,7 @@ def test_the_numbers_of_a_run(run: Run, golden: Golden) -> None:
 
 
 def test_the_curve_in_a_terminal(losses: tuple[LossPoint, ...], golden: Golden) -> None:
-    golden("curve.txt", "\n".join((*curve_text(losses), "", *curve_text(losses, 40, 6), "")))
+    golden("curve.txt", "\n".join((*curve_text(losses, epochs=4), "", *curve_text(losses, 40, 6, epochs=4), "")))
 
 
 def test_a_picture_asks_for_nothing_outside_itself_and_follows_the_scheme(run: Run) -> None:
@@ -127,8 +127,30 @@ def test_a_long_run_is_thinned_without_losing_its_spike(run: Run) -> None:
 
 
 def test_the_mean_of_an_epoch_stands_at_its_middle() -> None:
-    found = epoch_means((LossPoint(1, 1, 4.0), LossPoint(2, 1, 3.0), LossPoint(3, 1, 2.0), LossPoint(4, 2, 1.0)))
-    assert found == (LossPoint(2, 1, 3.0), LossPoint(4, 2, 1.0))
+    found = epoch_means((LossPoint(1, 0, 4.0), LossPoint(2, 0, 3.0), LossPoint(3, 1, 2.0), LossPoint(4, 1, 1.0)))
+    assert found == (LossPoint(2, 1, 3.5), LossPoint(4, 2, 1.5))
+
+
+def test_the_step_that_ends_a_run_is_no_epoch_of_its_own() -> None:
+    """A provider counts the epochs behind a step: after the last step those are all."""
+    points = [LossPoint(step, step * 6 // 90, 9.0 if step == 90 else 1.0) for step in range(1, 91)]
+    found = epoch_means(points, 6)
+    assert [point.epoch for point in found] == [1, 2, 3, 4, 5, 6]
+    assert found[-1].mean_loss == pytest.approx(1.5)
+    assert curve_text(points, epochs=6)[-1].endswith("90 (epoch 6)")
+
+
+def test_an_epoch_that_has_just_begun_does_not_bend_the_line() -> None:
+    points = [LossPoint(step, step // 15, 9.0 if step > 44 else 1.0) for step in range(1, 50)]
+    assert [point.mean_loss for point in epoch_means(points)] == [1.0, 1.0, 1.0]
+    assert [point.epoch for point in epoch_means(points[:5])] == [1]
+
+
+def test_a_run_that_diverged_says_at_which_step_in_its_picture(run: Run) -> None:
+    broken = run.with_losses(one(1.0, NAN, math.inf, 0.5))
+    assert "the loss is no number at step 2" in curve_svg(broken)
+    nothing = run.with_losses(one(NAN))
+    assert "the loss is no number at step 1" in curve_svg(nothing)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(1, 12))

@@ -166,6 +166,20 @@ def test_status_in_markdown(records: dict[str, Record], golden: Golden) -> None:
     assert status_markdown({}) == "No model is recorded yet.\n"
 
 
+def test_a_run_that_diverged_is_called_that_where_losses_are_shown(records: Mapping[str, Record], drawn: Draw) -> None:
+    record = records["next-number"]
+    (run,) = record.runs
+    broken = replace(record, runs=(replace(run, diverged_at=90),))
+    detail = drawn(status_detail(broken))
+    assert "diverged the loss is no number at step 90" in detail
+    assert "4.006 → nan" in detail
+    assert "nan" in drawn(status_table({"next-number": broken}))
+    assert "4.006 → nan" in row(broken)
+    assert '"divergedAt": 90' in json_text(status_json({"next-number": broken}))
+    unseen = replace(broken, runs=(replace(run, losses=(), diverged_at=1),))
+    assert "no losses reported yet" not in drawn(status_detail(unseen))
+
+
 def test_status_in_json(records: dict[str, Record], golden: Golden) -> None:
     short = {
         name: replace(record, runs=tuple(replace(r, losses=r.losses[:2]) for r in record.runs))

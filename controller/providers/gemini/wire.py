@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ _STATES: dict[str, RemoteState] = {
     "FAILED": RemoteState.FAILED,
     "3": RemoteState.FAILED,
 }
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as protobuf's JSON writes them
 _FIELDS: dict[str, str] = {"temperature": "temperature", "top_p": "topP", "top_k": "topK"}
 
 
@@ -115,7 +117,7 @@ def read_operation(value: JSON) -> Operation | None:
 
 
 def read_losses(value: JSON) -> tuple[LossPoint, ...]:
-    """TuningSnapshots by step; one without a finite loss is left out, 0 may be unsaid (proto3)."""
+    """TuningSnapshots by step. A loss that is no finite number is infinite, one that cannot be read is left out."""
     points = (
         LossPoint(count(s, "step") or 0, count(s, "epoch") or 0, loss, text(s, "computeTime"))
         for s in objects(value)
@@ -256,4 +258,8 @@ def _sampling(sampling: Sampling) -> dict[str, JSON]:
 
 
 def _loss(of: Object) -> float | None:
-    return 0.0 if "meanLoss" not in of else number(of, "meanLoss")
+    """The mean loss; 0 may be unsaid (proto3). NaN comes as a word, or as null from what read it as a number."""
+    if "meanLoss" not in of:
+        return 0.0
+    broken = of["meanLoss"] is None or of["meanLoss"] in _NOT_FINITE
+    return math.inf if broken else number(of, "meanLoss")
