@@ -211,6 +211,13 @@ def test_a_superseded_run_is_cancelled_before_the_new_one_is_paid_for() -> None:
     assert words(world) == [("cancel", "Superseded"), ("retune", "InputsChanged")]
 
 
+def test_that_an_old_run_serves_is_said_only_where_one_does() -> None:
+    first = world_of(LONGER, records=(PENDING,), remotes=(remote_of(NUMBERS, RemoteState.CREATING),))
+    assert "serves" not in actions(first)[-1].message
+    beside = world_of(LONGER, records=(record_of(NUMBERS),), remotes=(remote_of(NUMBERS),))
+    assert actions(beside)[-1].message.endswith("; the old one serves until it is done")
+
+
 def test_a_superseded_run_may_finish_where_the_spec_says_so() -> None:
     patient = replace(LONGER, when_superseded=WhenSuperseded.FINISH)
     world = world_of(patient, records=(PENDING,), remotes=(remote_of(NUMBERS, RemoteState.CREATING),))

@@ -191,10 +191,11 @@ def _retune(new: NewRun, record: Record, earlier: Slot) -> Retune:
     raised = bool(changes) and all(c.field == "attempt" for c in changes)
     names = ", ".join(c.field for c in changes) or "training inputs"
     steps = f"{len(model.dataset.examples)} examples"
+    serves = "; the old one serves until it is done" if record.active is not None else ""
     return Retune(
         **new.case.desired(new.wanted),
         reason=Reason.ATTEMPT_RAISED if raised else Reason.INPUTS_CHANGED,
-        message=f"{names} changed: a new run on {steps}; the old one serves until it is done",
+        message=f"{names} changed: a new run on {steps}{serves}",
         changes=changes,
         dataset=_dataset(new),
         desired=model,
