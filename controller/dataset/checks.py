@@ -55,6 +55,7 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
         found += near_labels(read)
     if rules.evaluation is not None:
         found += overlap(read, rules.evaluation)
+        found += untaught(read, rules.evaluation, rules)
     return tuple(sorted(found, key=lambda p: (p.line, p.column, p.code)))
 
 
@@ -85,7 +86,7 @@ def look_at_texts(read: ReadDataset, rules: Rules, findings: Findings) -> None:
     """Note what is wrong with single texts."""
     name_in, name_out = read.layout.columns
     limits = rules.limits
-    learned = None if rules.is_evaluation else limits.output_bytes
+    learned = limits.output_bytes
     for row, text_input in read.inputs():
         _one(text_input, name_in, row.line, findings)
         _one(row.example.output, name_out, row.line, findings)
@@ -95,7 +96,12 @@ def look_at_texts(read: ReadDataset, rules: Rules, findings: Findings) -> None:
         if len(row.example.output) > limits.output_characters:
             message = f"column '{name_out}' is longer than {limits.output_characters:,} characters"
             findings.add(Fault("GT207", message, "shorten it"), row.line)
-        elif learned is not None and len(row.example.output.encode()) > learned:
+        elif learned is None or len(row.example.output.encode()) <= learned:
+            continue
+        elif rules.is_evaluation:
+            message = f"column '{name_out}' is longer than the {learned:,} bytes that the provider answers with"
+            findings.add(Fault("GT221", message, "shorten it, or the row counts as wrong"), row.line)
+        else:
             message = f"column '{name_out}' is longer than the {learned:,} bytes that the provider learns"
             findings.add(Fault("GT207", message, "shorten it"), row.line)
 
@@ -169,6 +175,7 @@ def _parts(order: tuple[str, ...]) -> str:
 
 
 _PAIRS = 3  # so many pairs of lines are named; the rest is counted
+_FEW_LABELS = 50  # of a classification: with so few, one that is missing from the examples is a slip
 _LABELS_REPEAT = 2  # fewer examples for each output than this, and outputs are answers rather than labels
 
 
@@ -229,6 +236,26 @@ def overlap(read: ReadDataset, evaluation: ReadDataset) -> Iterator[Problem]:
     if shared:
         named = _named([f"line {line} is also line {other} of {evaluation.file}" for line, other in shared])
         yield _problem(read, "GT211", named, "remove it from one of the two files", shared[0][0])
+
+
+def untaught(read: ReadDataset, evaluation: ReadDataset, rules: Rules) -> Iterator[Problem]:
+    """Answers of the evaluation set that no example has, outer white space aside, as `exactMatch` compares them.
+
+    A classification gives no label it was not taught: of few labels that is an error, of many some may be missing. Of
+    other tasks it says something only where answers repeat as labels do.
+    """
+    taught = {row.example.output.strip() for row in read.rows}
+    is_classification = rules.task_type == "classification"
+    if not is_classification and len(taught) * _LABELS_REPEAT > len(read.rows):
+        return
+    lines = [row.line for row in evaluation.rows if row.example.output.strip() not in taught]
+    if not lines:
+        return
+    code = "GT219" if is_classification and len(taught) <= _FEW_LABELS else "GT220"
+    of = f"none of the {len(taught)} labels" if is_classification else f"none of the {len(taught)} outputs"
+    message = f"the expected answer of {listed(lines)} is {of} that are trained on: no run can give it"
+    hint = "add examples with it, or write it as the training set does"
+    yield _problem(evaluation, code, message, hint, lines[0])
 
 
 def _plain(text: str) -> str:

@@ -35,6 +35,9 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT216": _warning("a text holds the replacement character that a failed conversion leaves"),
         "GT217": _warning("every example has the same output"),
         "GT218": _warning("two labels of a classification differ only in case or white space"),
+        "GT219": _error("the evaluation set asks for a label that is never trained on"),
+        "GT220": _warning("the evaluation set asks for an answer that is never trained on"),
+        "GT221": _warning("an answer of the evaluation set is longer than the provider gives"),
         # hyperparameters, with the number of examples in mind
         "GT231": _advice("epochCount is far from what the guide starts with"),
         "GT232": _advice("batchSize does not suit the number of examples"),

@@ -122,6 +122,40 @@ def test_overlap_with_the_evaluation_set_names_the_lines_of_both() -> None:
     assert (problem.line, problem.message) == (8, "line 8 is also line 2 of eval.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("task", "labels", "code"),
+    [
+        ("classification", 3, "GT219"),
+        ("classification", 50, "GT219"),
+        ("classification", 51, "GT220"),
+        ("other", 3, "GT220"),
+        ("other", 200, None),
+    ],
+)
+def test_an_answer_of_the_evaluation_that_is_never_trained_on_is_said_before_any_money(
+    task: TaskType, labels: int, code: str | None
+) -> None:
+    taught = [(f"sentence {n}", f"label {n % labels}") for n in range(200)]
+    evaluation = read([("a", "label 0 "), ("b", "Label 1"), ("c", "canary"), ("d", "label 2")], "eval.jsonl")
+
+    problems = check(read(taught), Rules(LIMITS, task_type=task, evaluation=evaluation))
+    told = [p for p in problems if p.code in {"GT219", "GT220"}]
+
+    assert [p.code for p in told] == ([code] if code else [])
+    for problem in told:
+        assert (problem.file, problem.line) == ("eval.jsonl", 2)
+        assert problem.severity is (Severity.ERROR if code == "GT219" else Severity.WARNING)
+        assert "lines 2 and 3" in problem.message
+        assert "canary" not in problem.message
+
+
+def test_an_answer_of_the_evaluation_that_is_longer_than_the_provider_gives_is_a_warning() -> None:
+    limits = replace(LIMITS, output_bytes=8)
+    (problem,) = check(read([("a", "x" * 8), ("b", "é" * 5)], "eval.jsonl"), Rules(limits, is_evaluation=True))
+
+    assert (problem.code, problem.line, problem.severity) == ("GT221", 2, Severity.WARNING)
+
+
 def test_sets_apart_do_not_overlap() -> None:
     evaluation = read([("another canary", "x")], "eval.jsonl")
 
