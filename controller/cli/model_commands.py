@@ -71,7 +71,10 @@ def forget(asked: GlobalOptions, name: str, *, intent: bool) -> int:
 
 
 def generate(asked: GlobalOptions, name: str, prompt: str, *, system: str | None, json_mode: bool) -> int:
-    """Show one answer, line for line. Raises `ControllerError` for what people try and a tuned model cannot do."""
+    """Show one answer, line for line, and say where it is not whole.
+
+    Raises `ControllerError` for what people try and a tuned model cannot do.
+    """
     if system is not None:
         hint = "Put it into spec.dataset.prefix: it is then learned, and sent before every input."
         raise ControllerError("a tuned model takes no system instruction", hint=hint)
@@ -81,10 +84,12 @@ def generate(asked: GlobalOptions, name: str, prompt: str, *, system: str | None
     given = _from_stdin() if prompt == "-" else prompt
     with Screen(asked).waiting("asking the model"):
         answer = _done(asked, lambda o: commands.generate(o.ports, name, given))
-    lines = answer.splitlines() or [""]
+    lines = answer.text.splitlines() or [""]
+    if answer.cut:
+        Screen(asked).note(f"the answer is cut: the model stopped before its end ({answer.cut})")
     Screen(asked).show(
         text=lambda _: Text("\n").join([Text(terminal(line, _ANSWER_LINE)) for line in lines]),
-        json=lambda: {"schemaVersion": 1, "name": name, "answer": answer},
+        json=lambda: {"schemaVersion": 1, "name": name, "answer": answer.text, "cut": answer.cut},
         markdown=lambda: "".join(f"{code(line, _ANSWER_LINE)}\n" for line in lines),
     )
     return ExitCode.WELL

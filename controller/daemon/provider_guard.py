@@ -10,7 +10,16 @@ from controller.daemon.lease import Fence
 from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Rhythm, backoff
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, Transient
-from controller.ports import Chance, CheckResult, Clock, CreateRequest, ModelPatch, ObserveRequest, Provider
+from controller.ports import (
+    Chance,
+    CheckResult,
+    Clock,
+    CreateRequest,
+    ModelAnswer,
+    ModelPatch,
+    ObserveRequest,
+    Provider,
+)
 from controller.state.observed import ObservedProvider, RemoteModel
 
 T = TypeVar("T")
@@ -95,7 +104,7 @@ class ProviderGuard:
         """Fenced, delayed after failures, and counted."""
         await self._guarded("delete", model, lambda: self._provider.delete(model))
 
-    async def generate(self, model: str, prompt: str) -> str:
+    async def generate(self, model: str, prompt: str) -> ModelAnswer:
         """Counted."""
         return await self._counted("generate", lambda: self._provider.generate(model, prompt))
 

@@ -14,7 +14,7 @@ from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
 from controller.plan.transitions import adopted, cancelled, promoted, scored
 from controller.plan.world import World, names_of, slot_provider
-from controller.ports import ModelPatch, Ports, Provider, written_now
+from controller.ports import ModelAnswer, ModelPatch, Ports, Provider, written_now
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
@@ -52,7 +52,7 @@ def _serving(record: Record) -> Serving:
     return Serving(record.name, slot_provider(slot, record), slot.model, slot.fingerprint, slot.attempt, record.prefix)
 
 
-async def generate(ports: Ports, name: str, prompt: str) -> str:
+async def generate(ports: Ports, name: str, prompt: str) -> ModelAnswer:
     """One answer of the model that serves, its prefix put before the prompt."""
     serving = await resolve(ports, name)
     if not prompt.strip():

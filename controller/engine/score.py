@@ -28,6 +28,7 @@ class Verdict(Enum):
 
     RIGHT = "right"
     WRONG = "wrong"
+    CUT = "cut"  # stopped before its end: no whole answer, whatever it says so far
     UNANSWERED = "unanswered"
 
 
@@ -57,7 +58,13 @@ def counted(verdicts: list[Verdict], rows: Dataset, metric: str) -> Score:
     """The score that a verdict for each row comes to."""
     of = Counter(verdicts)
     return Score(
-        metric, rows.digest, of[Verdict.RIGHT], len(verdicts), of[Verdict.UNANSWERED], baseline(rows.examples, metric)
+        metric,
+        rows.digest,
+        of[Verdict.RIGHT],
+        len(verdicts),
+        unanswered=of[Verdict.UNANSWERED],
+        cut=of[Verdict.CUT],
+        baseline=baseline(rows.examples, metric),
     )
 
 
@@ -78,7 +85,9 @@ async def _judged(provider: Provider, model: str, row: Example, metric: str) -> 
         if error.kind not in _OF_THE_ROW:
             raise
         return Verdict.UNANSWERED
-    return Verdict.RIGHT if METRICS[metric](row.output, answer) else Verdict.WRONG
+    if answer.cut:
+        return Verdict.CUT
+    return Verdict.RIGHT if METRICS[metric](row.output, answer.text) else Verdict.WRONG
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:

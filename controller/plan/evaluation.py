@@ -22,7 +22,8 @@ def passes(score: Score, asked: Evaluation) -> bool:
 def told(score: Score) -> str:
     """``19 of 20 right, 1 not answered; baseline 8 of 20 (always the most frequent answer)``."""
     unanswered = f", {score.unanswered:,} not answered" if score.unanswered else ""
-    return f"{score.right:,} of {score.asked:,} right{unanswered}{_compared(score)}"
+    cut = f", {score.cut:,} cut short" if score.cut else ""
+    return f"{score.right:,} of {score.asked:,} right{unanswered}{cut}{_compared(score)}"
 
 
 def _compared(score: Score) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "Facts",
     "Landing",
     "Ledger",
+    "ModelAnswer",
     "ModelPatch",
     "ObserveRequest",
     "Opened",
@@ -170,6 +171,17 @@ class ModelPatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a tuned model said. ``cut`` is why it stopped before its end, in the provider's word, "" where it is whole.
+
+    Its text is the model's words or a person's data: never shown but where it was asked for.
+    """
+
+    text: str = field(repr=False)
+    cut: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check of `gitune doctor`: what was looked at, whether it is well, and the fix where it is not."""
 
@@ -215,8 +227,8 @@ class Provider(Protocol):
         """Delete a model for good; one that is gone already is success. Raises `ProviderError`."""
         ...
 
-    async def generate(self, model: str, prompt: str) -> str:
-        """One answer of a tuned model. Raises `ProviderError`."""
+    async def generate(self, model: str, prompt: str) -> ModelAnswer:
+        """One answer of a tuned model. Raises `ProviderError`; `Rejected` with NO_ANSWER where it gave none."""
         ...
 
     async def check(self) -> tuple[CheckResult, ...]:

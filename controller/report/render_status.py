@@ -191,8 +191,8 @@ def condition_json(condition: Condition) -> JsonObject:
 
 
 def score_json(score: Score | None) -> JsonObject | None:
-    """``{metric, digest, right, asked, unanswered, baseline, value}``; null where nothing was evaluated."""
-    names = ("metric", "digest", "right", "asked", "unanswered", "baseline", "value")
+    """``{metric, digest, right, asked, unanswered, cut, baseline, value}``; null where nothing was evaluated."""
+    names = ("metric", "digest", "right", "asked", "unanswered", "cut", "baseline", "value")
     return None if score is None else fields_of(score, *names)
 
 

@@ -86,8 +86,9 @@ class Advice:
 class Score:
     """How a run did on its evaluation set: ``right`` of ``asked`` rows; ``digest`` names the evaluation set's rows.
 
-    ``unanswered`` are the rows that the model gave no answer to: they count as wrong. ``baseline`` is how many rows
-    would be right if each were answered with the most frequent expected answer; None where nobody counted it.
+    ``unanswered`` are the rows that the model gave no answer to, ``cut`` those whose answer stopped before its end:
+    they count as wrong. ``baseline`` is how many rows would be right if each were answered with the most frequent
+    expected answer; None where nobody counted it.
     """
 
     metric: str
@@ -95,6 +96,7 @@ class Score:
     right: int
     asked: int
     unanswered: int = 0
+    cut: int = 0
     baseline: int | None = None
 
     @property

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from controller.errors import Rejected, RejectedKind
-from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Provider
+from controller.ports import CreateRequest, ModelAnswer, ModelPatch, ObserveRequest, Provider
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters, Mark, model_id, with_mark
 from controller.state.observed import ObservedProvider, Presence, RemoteModel, RemoteState
@@ -119,7 +119,8 @@ async def run_to_its_end(subject: Subject) -> None:
     _demand(steps > 0, "a run makes steps")
     _demand([p.step for p in model.losses] == sorted({p.step for p in model.losses}), "losses are sorted by step")
     _demand(len(model.losses) > 0, "a run leaves a loss curve")
-    _demand(isinstance(await subject.provider.generate(made.name, "number 3"), str), "an active model answers")
+    said = await subject.provider.generate(made.name, "number 3")
+    _demand(isinstance(said, ModelAnswer), "an active model answers")
 
 
 async def updated_in_place(subject: Subject) -> None:

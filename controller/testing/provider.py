@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind
-from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, ObserveRequest
+from controller.ports import CheckResult, CreateRequest, Facts, ModelAnswer, ModelPatch, ObserveRequest
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Sampling
 from controller.state.identity import Hyperparameters
@@ -40,8 +40,8 @@ class MemoryProvider:
     """A tuning API in memory.
 
     ``models`` may be read and edited by a test as somebody with a console would. ``paid`` counts the creates that
-    the provider carried out, by model; ``calls`` lists all requests in order. With the facts `SERVER_CHOSEN` it gives
-    new models their ids itself, ``jobs/1`` and on.
+    the provider carried out, by model; ``calls`` lists all requests in order; ``cut`` is why the answer to a prompt
+    stops before its end. With the facts `SERVER_CHOSEN` it gives new models their ids itself, ``jobs/1`` and on.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class MemoryProvider:
         self.base_models = dict(base_models)
         self.models: dict[str, RemoteModel] = {}
         self.answers: dict[str, dict[str, str]] = {}
+        self.cut: dict[str, str] = {}
         self.hidden: set[str] = set()
         self.paid: Counter[str] = Counter()
         self.calls: list[RecordedCall] = []
@@ -151,14 +152,14 @@ class MemoryProvider:
         self.models.pop(model, None)
         self._leave(late)
 
-    async def generate(self, model: str, prompt: str) -> str:
+    async def generate(self, model: str, prompt: str) -> ModelAnswer:
         """What the model was tuned to say to exactly this prompt, "" to any other. Raises `Rejected`."""
         late = self._enter("generate", model)
         found = self._demand(model)
         if found.state is not RemoteState.ACTIVE:
             raise Rejected(f"{model} is not active", kind=RejectedKind.PRECONDITION, provider=self.key)
         self._leave(late)
-        return self.answers.get(model, {}).get(prompt, "")
+        return ModelAnswer(self.answers.get(model, {}).get(prompt, ""), self.cut.get(prompt, ""))
 
     async def check(self) -> tuple[CheckResult, ...]:
         """Always well."""

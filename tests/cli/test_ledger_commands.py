@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -402,6 +404,39 @@ def test_evaluate_says_what_generate_says_where_nothing_listens(gitune: Process,
     scored = gitune("evaluate", "numbers", "--rows", "training")
     assert "nothing listens at the endpoint" in asked.stderr
     assert (scored.returncode, scored.stdout, scored.stderr) == (1, "", asked.stderr)
+
+
+class CutAnswer(BaseHTTPRequestHandler):
+    """A model that reached its token limit."""
+
+    def do_POST(self) -> None:
+        candidate = {"content": {"parts": [{"text": "forty-"}]}, "finishReason": "MAX_TOKENS"}
+        body = json.dumps({"candidates": [candidate]}).encode()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server calls it
+        """Nothing."""
+
+
+def test_generate_says_that_an_answer_is_cut_and_keeps_that_apart_from_it(
+    gitune: Process, folder: Path, recorded: Path
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), CutAnswer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (folder / "gitune.yaml").write_text(
+            "apiVersion: gitune.dev/v1alpha1\nkind: Controller\n"
+            f"providers: {{local: {{type: local, endpoint: 'http://127.0.0.1:{server.server_port}'}}}}\n"
+        )
+        done, told = gitune("generate", "numbers", "41"), gitune("generate", "numbers", "41", "-o", "json")
+        server.shutdown()
+    assert (done.returncode, done.stdout) == (0, "forty-\n")
+    assert done.stderr == "note: the answer is cut: the model stopped before its end (MAX_TOKENS)\n"
+    assert json.loads(told.stdout) == {"schemaVersion": 1, "name": "numbers", "answer": "forty-", "cut": "MAX_TOKENS"}
 
 
 @pytest.mark.parametrize("state", ["  suspend: true\n", "  nonsense: 1\n"])

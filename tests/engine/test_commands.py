@@ -49,7 +49,7 @@ async def test_what_callers_use_is_told_with_the_prefix() -> None:
     found = await commands.resolve(stage.ports, "numbers")
     assert found.model in stage.provider.models
     assert found.prefix == "Next: "
-    assert await commands.generate(stage.ports, "numbers", "7") == "8"
+    assert (await commands.generate(stage.ports, "numbers", "7")).text == "8"
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "x" * 40_001])

@@ -47,6 +47,16 @@ async def test_a_row_without_an_answer_is_wrong_and_counted_and_the_rows_are_not
     assert asked(stage.provider) == 20
 
 
+async def test_an_answer_that_is_cut_is_no_whole_answer_and_counted() -> None:
+    stage = await finished(judged=JUDGED.replace("0.9", "0.5"))
+    stage.provider.cut = {"3": "MAX_TOKENS", "4": "MAX_TOKENS"}
+    await stage.step()
+    run = stage.ledger.records["numbers"].runs[0]
+    assert run.score is not None
+    assert (run.score.right, run.score.cut, run.score.unanswered) == (18, 2, 0)
+    assert told(run.score).startswith("18 of 20 right, 2 cut short")
+
+
 @pytest.mark.parametrize("kind", [RejectedKind.NOT_FOUND, RejectedKind.UNAUTHENTICATED, RejectedKind.RESPONSE])
 async def test_a_refusal_that_is_about_every_row_is_no_score(kind: RejectedKind) -> None:
     stage = await finished()

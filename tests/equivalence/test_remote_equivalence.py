@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import ProviderError, Rejected
-from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Provider
+from controller.ports import CreateRequest, ModelAnswer, ModelPatch, ObserveRequest, Provider
 from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import FACTS
 from controller.providers.google.credentials import ApiKey
@@ -277,7 +277,7 @@ def _epochs(request: CreateRequest) -> int:
 
 
 def _is_text(answer: object) -> bool:
-    return isinstance(answer, str) and not answer.startswith("Rejected ")
+    return isinstance(answer, ModelAnswer)
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:

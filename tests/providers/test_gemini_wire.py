@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import OutcomeUnknown, Rejected, RejectedKind
-from controller.ports import CreateRequest, ModelPatch, Provider
+from controller.ports import CreateRequest, ModelAnswer, ModelPatch, Provider
 from controller.providers.gemini.wire import (
     followed,
     read_answer,
@@ -202,7 +202,7 @@ async def test_deleting_what_is_gone_is_success_and_a_page_is_not(gemini: Opened
 async def test_a_prompt_is_sent_as_one_turn_and_the_parts_of_the_answer_are_joined(gemini: Opened) -> None:
     said = {"candidates": [{"content": {"parts": [{"text": "4"}, {"text": "2"}], "role": "model"}}]}
     async with listening(answer(said)) as wire:
-        assert await (await gemini(wire.url)).generate(NAME, "41") == "42"
+        assert await (await gemini(wire.url)).generate(NAME, "41") == ModelAnswer("42")
     assert json.loads(wire.requests[0].partition(b"\r\n\r\n")[2]) == {
         "contents": [{"role": "user", "parts": [{"text": "41"}]}]
     }
@@ -226,7 +226,25 @@ def test_no_answer_is_said_as_such(said: JSON, kind: RejectedKind, words: str) -
 
 
 def test_an_empty_answer_is_an_answer() -> None:
-    assert read_answer({"candidates": [{"finishReason": "STOP", "content": {"role": "model"}}]}) == ""
+    assert read_answer({"candidates": [{"finishReason": "STOP", "content": {"role": "model"}}]}) == ModelAnswer("")
+
+
+@pytest.mark.parametrize(
+    ("reason", "cut"), [("MAX_TOKENS", "MAX_TOKENS"), ("SAFETY", "SAFETY"), ("STOP", ""), ("", "")]
+)
+def test_an_answer_that_stopped_before_its_end_is_said_to_be_cut(reason: str, cut: str) -> None:
+    said: JSON = {"candidates": [{"finishReason": reason, "content": {"parts": [{"text": "forty-"}]}}]}
+    assert read_answer(said) == ModelAnswer("forty-", cut)
+
+
+def test_thoughts_are_no_answer() -> None:
+    thought: JSON = {"text": "the user adds two numbers", "thought": True}
+    said: JSON = {"candidates": [{"finishReason": "STOP", "content": {"parts": [thought, {"text": "42"}]}}]}
+    assert read_answer(said) == ModelAnswer("42")
+    for reason in ("STOP", "MAX_TOKENS"):
+        with pytest.raises(Rejected, match="stopped without an answer") as caught:
+            read_answer({"candidates": [{"finishReason": reason, "content": {"parts": [thought]}}]})
+        assert caught.value.kind is RejectedKind.NO_ANSWER
 
 
 def test_a_model_of_the_notebooks_is_read() -> None:

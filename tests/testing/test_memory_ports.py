@@ -59,7 +59,7 @@ async def test_a_run_advances_by_ticks_and_answers_what_it_was_taught() -> None:
     assert provider.models[made.name].progress.completed_steps == 3
     provider.finish()
     assert provider.models[made.name].state is RemoteState.ACTIVE
-    assert await provider.generate(made.name, "4") == "5"
+    assert (await provider.generate(made.name, "4")).text == "5"
 
 
 async def test_a_create_whose_answer_is_lost_is_paid_and_found() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controller.errors import ControllerError, OutcomeUnknown, ProviderError, Rejected, RejectedKind
-from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, ObserveRequest
+from controller.ports import CheckResult, CreateRequest, Facts, ModelAnswer, ModelPatch, ObserveRequest
 from controller.providers.gemini.listing import Listing, list_models
 from controller.providers.gemini.wire import (
     Operation,
@@ -132,7 +132,7 @@ class Gemini:
                 if error.kind is not RejectedKind.NOT_FOUND:
                     raise
 
-    async def generate(self, model: str, prompt: str) -> str:
+    async def generate(self, model: str, prompt: str) -> ModelAnswer:
         """One generateContent. Raises `ProviderError`; a blocked prompt is `Rejected`."""
         body: JSON = {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
         path = f"{self._model_path(model)}:generateContent"

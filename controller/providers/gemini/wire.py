@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from controller.errors import Rejected, RejectedKind
-from controller.ports import CreateRequest, ModelPatch
+from controller.ports import CreateRequest, ModelAnswer, ModelPatch
 from controller.providers.google.json_fields import Object, an_object, count, number, objects, text
 from controller.rest import JSON, said
 from controller.state.desired import Sampling
@@ -33,6 +33,7 @@ _STATES: dict[str, RemoteState] = {
     "3": RemoteState.FAILED,
 }
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as protobuf's JSON writes them
+_ENDED = ("", "FINISH_REASON_UNSPECIFIED", "STOP", "1")  # whatever else a model stops for, its answer is not whole
 _FIELDS: dict[str, str] = {"temperature": "temperature", "top_p": "topP", "top_k": "topK"}
 
 
@@ -207,18 +208,20 @@ def read_created(request: CreateRequest, value: JSON) -> RemoteModel | None:
     return followed(answered or fresh, operation)
 
 
-def read_answer(value: JSON) -> str:
-    """The text of a generateContent answer. Raises `Rejected`: NO_ANSWER where the model gave none, saying why."""
+def read_answer(value: JSON) -> ModelAnswer:
+    """A generateContent answer, without the model's thoughts. Raises `Rejected`: NO_ANSWER where it gave none."""
     of = an_object(value)
     candidates = objects(of.get("candidates"))
     if not candidates:
         raise _without_answer(of)
     parts = objects(an_object(candidates[0].get("content")).get("parts"))
-    found = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    spoken = [part for part in parts if part.get("thought") is not True]
+    found = [part["text"] for part in spoken if isinstance(part.get("text"), str)]
     reason = text(candidates[0], "finishReason")
-    if not found and reason not in {"", "STOP", "1"}:
-        raise Rejected(f"the model stopped without an answer ({said(reason, 60)})", kind=RejectedKind.NO_ANSWER)
-    return "".join(str(piece) for piece in found)
+    cut = "" if reason in _ENDED else said(reason, 60)
+    if not found and (cut or len(spoken) < len(parts)):
+        raise Rejected(f"the model stopped without an answer ({cut or 'thoughts alone'})", kind=RejectedKind.NO_ANSWER)
+    return ModelAnswer("".join(map(str, found)), cut)
 
 
 def _without_answer(of: Object) -> Rejected:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from controller.errors import ControllerError, ProviderError
-from controller.ports import CheckResult, CreateRequest, Facts, ModelPatch, ObserveRequest
+from controller.ports import CheckResult, CreateRequest, Facts, ModelAnswer, ModelPatch, ObserveRequest
 from controller.providers.gemini.client import Gemini
 from controller.providers.local.embedded import Address, Embedded
 from controller.state.observed import ObservedProvider, RemoteModel
@@ -47,7 +47,7 @@ class Local:
         """As `Gemini.delete`."""
         await (await self._api()).delete(model)
 
-    async def generate(self, model: str, prompt: str) -> str:
+    async def generate(self, model: str, prompt: str) -> ModelAnswer:
         """As `Gemini.generate`."""
         return await (await self._api()).generate(model, prompt)
 
