@@ -18,6 +18,7 @@ from controller.git.layout import find_repository
 from controller.ledger.branch import BranchCell
 from controller.ledger.directory import FileCell
 from controller.ledger.opening import open_cell, open_ledger
+from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, open_provider
 from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
@@ -101,7 +102,8 @@ async def open_ports(
         providers = await _providers(settings, environ, Doors(clock, chance), stack)
         ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)
         instance = settings.instance or await _identity(where, source, environ)
-        yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance), settings)
+        verdicts = FolderVerdicts(home(environ) / "evaluations")
+        yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance, verdicts=verdicts), settings)
 
 
 async def _providers(

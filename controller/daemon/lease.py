@@ -10,7 +10,7 @@ from controller.errors import ControllerError, Interrupted, RevisionConflict
 from controller.ports import Chance, Clock, Source
 
 LASTS: Final = 30.0  # seconds without a sign of life after which a lease is anybody's
-_RENEWED: Final = LASTS / 3
+RENEWED: Final = LASTS / 3  # seconds between two signs of life: who has something going on looks as often
 
 
 class Cell(Protocol):
@@ -56,7 +56,7 @@ class CellLease:
 
     async def take(self) -> bool:
         """Have it, or renew it; False where another one has it."""
-        if self._mine is not None and self._clock.monotonic() - self._mine.at < _RENEWED:
+        if self._mine is not None and self._clock.monotonic() - self._mine.at < RENEWED:
             return True
         tip, text = await self._cell.read()
         now = self._clock.monotonic()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from controller.daemon.lease import Fence, Lease
+from controller.daemon.lease import RENEWED, Fence, Lease
 from controller.daemon.metrics import Metrics
 from controller.daemon.provider_guard import ProviderGuard, RecentFailures
 from controller.daemon.reporter import LoopReporter
@@ -20,6 +20,7 @@ from controller.daemon.schedule import (
     Settled,
     Triggers,
     backoff,
+    is_evaluating,
     is_interrupted,
     is_moving,
     jittered,
@@ -29,6 +30,7 @@ from controller.daemon.schedule import (
 from controller.daemon.view import StatusView, as_seen
 from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
+from controller.engine.score import Evaluations
 from controller.errors import ControllerError, RevisionConflict
 from controller.ports import Chance, Clock, Opened, Ports, Reporter
 from controller.settings import Settings
@@ -78,18 +80,27 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Open ports with their guards, lease and fence. ``where`` is what the name led to when it was opened."""
+    """Open ports with their guards, lease and fence, and the evaluations that go on beside the passes.
+
+    ``where`` is what the name led to when it was opened.
+    """
 
     opened: Opened
     ports: Ports
     lease: Lease
     fence: Fence
+    evaluations: Evaluations
     stack: AsyncExitStack
     where: str
 
 
-async def open_session(means: Means, reporter: Reporter, failures: RecentFailures) -> Session:
-    """The ports as the settings now ask for them. What cannot be opened leaves none open. Raises `ControllerError`."""
+async def open_session(
+    means: Means, reporter: Reporter, failures: RecentFailures, evaluated: Callable[[], None]
+) -> Session:
+    """The ports as the settings now ask for them. What cannot be opened leaves none open. Raises `ControllerError`.
+
+    ``evaluated`` is called whenever an evaluation has ended.
+    """
     stack, where = AsyncExitStack(), means.opening.location()
     try:
         opened = await stack.enter_async_context(means.opening.open(reporter))
@@ -102,7 +113,9 @@ async def open_session(means: Means, reporter: Reporter, failures: RecentFailure
         key: ProviderGuard(provider, fence, means.metrics, failures) for key, provider in opened.ports.providers.items()
     }
     ports = replace(opened.ports, providers=guards, reading=Readings().read)
-    return Session(opened, ports, lease, fence, stack, where)
+    evaluations = Evaluations(ports.verdicts, evaluated)
+    stack.push_async_callback(evaluations.close)  # before the providers that they ask
+    return Session(opened, ports, lease, fence, evaluations, stack, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +228,7 @@ class Loop:
         session.fence.begin(session.opened.ports.source, tip)
         self._reporter.begin()
         self.metrics.led(held=True)
-        done = await reconcile(session.ports, session.opened.settings, Approval())
+        done = await reconcile(session.ports, session.opened.settings, Approval(), session.evaluations)
         self._settled = await settled_by(done, session.ports, tip, self._means.rhythm)
         self._done_tip, self._waiting_since = tip, None
         self._account(done)
@@ -238,6 +251,8 @@ class Loop:
             times.append(_SOON)
         if is_interrupted(done.outcomes):
             times.append(_RACE)
+        if is_evaluating(done.outcomes):
+            times.append(RENEWED)
         times += [due - now for due in (self._reporter.next_poll(), self._failures.due()) if due is not None]
         return max(0.05, min(times))
 
@@ -257,6 +272,7 @@ class Loop:
 
     async def _stand_by(self, session: Session) -> Turn:
         """Another one is at work: show what it writes, and look again before its lease can be over."""
+        session.evaluations.stop_unwanted()
         holder = session.lease.holder
         if self.view.standby != holder:
             log.info("lease.elsewhere", holder=holder)
@@ -306,7 +322,9 @@ class Loop:
         """The ports as the settings now ask for them."""
         await self.close()
         self._reopen, self._settled, self._done_tip = False, None, ""
-        self._session = session = await open_session(self._means, self._reporter, self._failures)
+        self._session = session = await open_session(
+            self._means, self._reporter, self._failures, lambda: self.triggers.fire(Cause.EVALUATION)
+        )
         session.fence.ending = self.triggers.over
         log.info("ports.opened", following=self.view.following, providers=sorted(session.ports.providers))
         return session

@@ -10,6 +10,7 @@ from controller.daemon.schedule import Rhythm, Sight, poll_after
 from controller.plan.actions import Action, Held, Outcome
 from controller.ports import Clock, Reporter
 from controller.state.observed import RemoteModel, RemoteState
+from controller.state.reasons import Reason
 
 log = structlog.stdlib.get_logger("gitune")
 
@@ -29,7 +30,8 @@ class LogReporter:
         action = outcome.action
         if isinstance(outcome, Held):
             facts = {"action": action.word, "name": action.name, "reason": str(outcome.reason)}
-            log.log(self.held, "action.held", said=outcome.message, **facts)
+            level = logging.INFO if outcome.reason is Reason.EVALUATING else self.held  # it goes on, as is expected
+            log.log(level, "action.held", said=outcome.message, **facts)
         elif action.acts:
             log.info("action.done", action=action.word, name=action.name, model=action.model)
 

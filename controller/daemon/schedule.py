@@ -116,6 +116,7 @@ class Cause(StrEnum):
     WEBHOOK = "webhook"
     TIME = "time"
     RELOAD = "reload"
+    EVALUATION = "evaluation"
 
 
 # What can come in storms. A pass that one of these began holds those after it off until they cease.
@@ -200,6 +201,11 @@ def is_moving(outcomes: Iterable[Outcome]) -> bool:
 def is_interrupted(outcomes: Iterable[Outcome]) -> bool:
     """Whether the pass was not allowed to go on to its end: it is decided again at once."""
     return any(isinstance(outcome, Held) and outcome.reason is Reason.INTERRUPTED for outcome in outcomes)
+
+
+def is_evaluating(outcomes: Iterable[Outcome]) -> bool:
+    """Whether an evaluation goes on beside the passes."""
+    return any(isinstance(outcome, Held) and outcome.reason is Reason.EVALUATING for outcome in outcomes)
 
 
 def _moved(outcome: Outcome) -> bool:

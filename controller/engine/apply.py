@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from controller.engine.score import score
+from controller.engine.score import Evaluations, Examination, score
 from controller.errors import (
     Interrupted,
     LedgerError,
@@ -42,21 +42,25 @@ from controller.plan.actions import (
 from controller.plan.evaluation import known_score, passes, too_low
 from controller.plan.matching import find_fit, settle_bases, with_former_names
 from controller.plan.world import World, names_of
-from controller.ports import CreateRequest, ModelPatch, ObserveRequest, Ports, Provider
+from controller.ports import CreateRequest, InProgress, ModelPatch, ObserveRequest, Ports, Provider
 from controller.spans import SILENT, Span, span
 from controller.state.desired import DeletionPolicy, Desired, DesiredModel, Sampling
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, Presence, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Recorded, Slot
+from controller.state.recorded import Recorded, Score, Slot
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What carrying out a plan needs: the ports, and a fresh look at what git asks for."""
+    """What carrying out a plan needs: the ports, and a fresh look at what git asks for.
+
+    ``evaluations`` are those that go on beside the passes; None: a pass waits for the ones it begins.
+    """
 
     ports: Ports
     look_again: Callable[[], Awaitable[Desired]]
+    evaluations: Evaluations | None = None
 
 
 async def apply(plan: Plan, world: World, execution: Execution) -> tuple[Outcome, ...]:
@@ -78,6 +82,8 @@ async def apply(plan: Plan, world: World, execution: Execution) -> tuple[Outcome
             outcomes.append(outcome)
             if isinstance(outcome, Held):
                 break
+    if execution.evaluations is not None:
+        execution.evaluations.stop_unwanted()
     return tuple(outcomes)
 
 
@@ -118,7 +124,7 @@ async def _effect(action: Action, world: World, execution: Execution) -> Outcome
         case Create() | Retune():
             return await _create(action, world, ports)
         case Promote() | Reuse():
-            return await _serve(action, world, ports.providers[action.provider])
+            return await _serve(action, world, execution)
         case Update():
             return await _update(action, ports.providers[action.provider])
         case Cancel():
@@ -278,8 +284,9 @@ def _request(action: Tune, instance: str) -> CreateRequest:
     )
 
 
-async def _serve(action: Promote | Reuse, world: World, provider: Provider) -> Outcome:
+async def _serve(action: Promote | Reuse, world: World, execution: Execution) -> Outcome:
     """Make a finished run the active one; with an evaluation only if it is good enough."""
+    ports = execution.ports
     remote = world.observed.model(action.provider, action.model)
     asked = action.desired.evaluation
     if remote is None or remote.state is not RemoteState.ACTIVE or asked is None:
@@ -287,7 +294,16 @@ async def _serve(action: Promote | Reuse, world: World, provider: Provider) -> O
     record = world.record_of(action.desired)
     result = known_score(record.run(action.model) if record else None, asked)
     if result is None:
-        result = await score(provider, action.model, asked.dataset, asked.metric)
+        provider = ports.providers[action.provider]
+        examination = Examination(ports.instance, provider, remote, asked.dataset, asked.metric)
+        if execution.evaluations is None:
+            found: Score | InProgress = await score(examination, ports.verdicts)
+        else:
+            found = execution.evaluations.score(examination)
+        if isinstance(found, InProgress):
+            message = f"{action.model} is tuned and evaluated: {found.judged:,} of {found.rows:,} rows are judged"
+            return Held(action, Reason.EVALUATING, message)
+        result = found
     if passes(result, asked):
         return Done(action, remote, result)
     return Held(action, Reason.EVALUATION_FAILED, too_low(result, asked, record), score=result)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from controller.engine.score import score
+from controller.engine.score import Examination, score, score_afresh
 from controller.engine.snapshot import snapshot
 from controller.errors import ControllerError
 from controller.plan.matching import SlotKind, find_fit, settle_bases
@@ -67,18 +67,21 @@ async def generate(ports: Ports, name: str, prompt: str) -> ModelAnswer:
 async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "evaluation") -> Score:
     """Ask the newest finished run of a name its evaluation rows, or its own training rows, and record the score.
 
-    Only the score on the evaluation set is recorded.
+    Only the score on the evaluation set is recorded. One that was broken off goes on, one that is complete is asked
+    anew.
     """
     world = await _look(ports, settings)
     model, record = _desired(world, name), _record(world.recorded.records, name)
-    slot = _finished_slot(record, world)
+    slot, remote = _finished_slot(record, world)
     provider = _provider(ports, slot_provider(slot, record))
     if rows == "training":
-        return await score(provider, slot.model, model.dataset)
+        return await score(Examination(ports.instance, provider, remote, model.dataset))
     if model.evaluation is None:
         raise _refusal(f"the spec of {name} has no evaluation", "Add spec.evaluation, or score the training rows.")
     asked = model.evaluation
-    result = await score(provider, slot.model, asked.dataset, asked.metric)
+    result = await score_afresh(
+        Examination(ports.instance, provider, remote, asked.dataset, asked.metric), ports.verdicts
+    )
     await _write(ports, world, scored(record, slot.model, result), f"Score of {name}")
     return result
 
@@ -255,11 +258,11 @@ def _desired(world: World, name: str) -> DesiredModel:
     return found
 
 
-def _finished_slot(record: Record, world: World) -> Slot:
+def _finished_slot(record: Record, world: World) -> tuple[Slot, RemoteModel]:
     for slot in record.slots:
         remote = world.observed.model(slot_provider(slot, record), slot.model)
         if remote is not None and remote.state is RemoteState.ACTIVE:
-            return slot
+            return slot, remote
     for key in dict.fromkeys(slot_provider(slot, record) for slot in record.slots):
         seen = world.observed.providers.get(key)
         if seen is not None and seen.error:

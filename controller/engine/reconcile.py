@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.engine.apply import Execution, apply
 from controller.engine.desire import read_desired
+from controller.engine.score import Evaluations
 from controller.engine.snapshot import offline_snapshot, snapshot, with_history
 from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
 from controller.failpoints import point
@@ -98,8 +99,12 @@ async def preview_offline(
     return Preview(world, make_plan(world))
 
 
-async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pass:
+async def reconcile(
+    ports: Ports, settings: Settings, approval: Approval, evaluations: Evaluations | None = None
+) -> Pass:
     """Bring the providers to what git asks for, as far as one pass can.
+
+    With ``evaluations`` it waits for no evaluation: a later pass takes up its score.
 
     Raises `Refused` where a guard stands or the plan is another than the approved one, `RevisionConflict` where
     somebody else wrote the ledger before our intents were in it, `SourceError` and `LedgerError`; nothing has been
@@ -116,7 +121,7 @@ async def reconcile(ports: Ports, settings: Settings, approval: Approval) -> Pas
     _tell(world, ports)
     point("decided")
     world = await _with_intents(await _with_allowed(world, approval, ports), plan, ports)
-    outcomes = await apply(plan, world, Execution(ports, _second_look(ports, settings)))
+    outcomes = await apply(plan, world, Execution(ports, _second_look(ports, settings), evaluations))
     records = await _save(world, outcomes, ports)
     point("status.saved")
     return Pass(world, plan, outcomes, records)

@@ -1,16 +1,19 @@
-"""A model and rows to a score: every row asked, the right answers counted."""
+"""A finished run and rows to a score: each row asked once, whatever breaks off, and the right answers counted."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import hashlib
+import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from enum import Enum
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from controller.errors import ProviderError, Rejected, RejectedKind
-from controller.ports import Provider
+from controller.ports import InProgress, Provider, Verdict, Verdicts
 from controller.state.desired import Dataset, Example
+from controller.state.observed import RemoteModel
 from controller.state.recorded import Score
 
 EXACT_MATCH = "exactMatch"
@@ -18,53 +21,159 @@ EXACT_MATCH = "exactMatch"
 METRICS: Mapping[str, Callable[[str, str], bool]] = MappingProxyType(
     {EXACT_MATCH: lambda expected, answer: answer.strip() == expected.strip()}  # surrounding white space aside
 )
-_AT_ONCE = 4  # enough to hide latency, little enough for a free tier's requests per minute
+# Of one provider, enough to hide latency; a client that answers several evaluations keeps to its requests a minute.
+_AT_ONCE = 4
 # What a provider refuses of one row says something of that row; any other refusal is about all of them.
 _OF_THE_ROW = frozenset({RejectedKind.NO_ANSWER, RejectedKind.INVALID})
 
 
-class Verdict(Enum):
-    """What became of one row."""
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """A finished run, the rows that it is asked, and how its answers are judged. ``instance`` is who asks."""
 
-    RIGHT = "right"
-    WRONG = "wrong"
-    CUT = "cut"  # stopped before its end: no whole answer, whatever it says so far
-    UNANSWERED = "unanswered"
+    instance: str
+    provider: Provider
+    remote: RemoteModel
+    rows: Dataset
+    metric: str = EXACT_MATCH
+
+    @property
+    def subject(self) -> str:
+        """What verdicts are kept under: a model that was made again under its id is another one."""
+        return _digest(self.instance, self.provider.key, self.remote.name, self.remote.created, self.metric)
 
 
-async def score(provider: Provider, model: str, rows: Dataset, metric: str = EXACT_MATCH) -> Score:
-    """Ask every row and count the answers that are right by a metric.
+async def score(asked: Examination, verdicts: Verdicts | None = None) -> Score:
+    """Ask every row that has no verdict yet and count the answers that are right.
 
-    A row that the model gives no answer to is wrong, and counted. Raises `ProviderError` where rows cannot be asked.
+    A row that the model gives no answer to is wrong, and counted. Raises `ProviderError` where rows cannot be asked;
+    what was answered before is kept.
     """
-    gate = asyncio.Semaphore(_AT_ONCE)
+    known = dict(verdicts.load(asked.subject)) if verdicts is not None else {}
+    await _ask(asked, known, verdicts, asyncio.Semaphore(_AT_ONCE))
+    return _counted(asked, known)
 
-    async def judged(row: Example) -> Verdict:
-        async with gate:
-            return await _judged(provider, model, row, metric)
 
-    failed: ProviderError | None = None
+async def score_afresh(asked: Examination, verdicts: Verdicts | None = None) -> Score:
+    """As `score`; where every row has its verdict already, all are asked anew."""
+    if verdicts is not None:
+        known = verdicts.load(asked.subject)
+        if all(_row(row) in known for row in asked.rows.examples):
+            verdicts.forget(asked.subject)
+    return await score(asked, verdicts)
+
+
+class Evaluations:
+    """Evaluations that go on beside the passes: a pass takes note of one, begins it or goes on without it.
+
+    ``ring`` is called when one has ended that a pass has gone on without.
+    """
+
+    def __init__(self, verdicts: Verdicts | None, ring: Callable[[], None]) -> None:
+        self._verdicts = verdicts
+        self._ring = ring
+        self._going: dict[tuple[str, str], _Going] = {}
+        self._wanted: set[tuple[str, str]] = set()
+        self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+
+    def score(self, asked: Examination) -> Score | InProgress:
+        """The score where all rows are asked, else how far it is. Raises the `ProviderError` that ended it early."""
+        key = asked.subject, asked.rows.digest
+        self._wanted.add(key)
+        going = self._going.get(key) or self._begun(asked)
+        if not going.task.done():
+            self._going[key] = going
+            return InProgress(sum(row in going.known for row in going.rows), len(going.rows))
+        self._going.pop(key, None)
+        going.task.result()
+        return _counted(asked, going.known)
+
+    def _begun(self, asked: Examination) -> _Going:
+        known = dict(self._verdicts.load(asked.subject)) if self._verdicts is not None else {}
+        task = asyncio.create_task(_ask(asked, known, self._verdicts, self._gates[asked.provider.key]))
+        task.add_done_callback(self._ended)
+        return _Going(task, known, frozenset(map(_row, asked.rows.examples)))
+
+    def stop_unwanted(self) -> None:
+        """Stop those that nobody has asked for since this was last called; what they were answered is kept."""
+        for key in self._going.keys() - self._wanted:
+            self._going.pop(key).task.cancel()
+        self._wanted.clear()
+
+    async def close(self) -> None:
+        """Stop all."""
+        tasks = [going.task for going in self._going.values()]
+        self._wanted.clear()
+        self.stop_unwanted()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # looked at, so that one whose pass never comes is not called lost
+            self._ring()
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """An evaluation that was begun: the verdicts so far, of these rows and others."""
+
+    task: asyncio.Task[None]
+    known: Mapping[str, Verdict]
+    rows: frozenset[str]
+
+
+async def _ask(
+    asked: Examination, known: dict[str, Verdict], verdicts: Verdicts | None, gate: asyncio.Semaphore
+) -> None:
+    """A verdict for each row that has none, kept as soon as it is there. What was sent when one fails is waited for."""
+    rows = iter({_row(row): row for row in asked.rows.examples}.items())
+    failures: list[ProviderError] = []
+
+    async def work() -> None:
+        for key, row in rows:
+            async with gate:
+                if failures or key in known:
+                    continue
+                try:
+                    verdict = await _judged(asked, row)
+                except ProviderError as error:
+                    failures.append(error)
+                    return
+                known[key] = verdict
+                if verdicts is not None:
+                    verdicts.keep(asked.subject, key, verdict)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(_AT_ONCE):
+            tasks.create_task(work())
+    if failures:
+        raise failures[0]
+
+
+async def _judged(asked: Examination, row: Example) -> Verdict:
     try:
-        async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(judged(row)) for row in rows.examples]
-    except* ProviderError as group:
-        failed = _first(group)
-    if failed is not None:
-        raise failed
-    return counted([task.result() for task in asked], rows, metric)
+        answer = await asked.provider.generate(asked.remote.name, row.text_input)
+    except Rejected as error:
+        if error.kind not in _OF_THE_ROW:
+            raise
+        return Verdict.UNANSWERED
+    if answer.cut:
+        return Verdict.CUT
+    return Verdict.RIGHT if METRICS[asked.metric](row.output, answer.text) else Verdict.WRONG
 
 
-def counted(verdicts: list[Verdict], rows: Dataset, metric: str) -> Score:
+def _counted(asked: Examination, known: Mapping[str, Verdict]) -> Score:
     """The score that a verdict for each row comes to."""
-    of = Counter(verdicts)
+    examples = asked.rows.examples
+    of = Counter(known[_row(row)] for row in examples)
     return Score(
-        metric,
-        rows.digest,
+        asked.metric,
+        asked.rows.digest,
         of[Verdict.RIGHT],
-        len(verdicts),
+        len(examples),
         unanswered=of[Verdict.UNANSWERED],
         cut=of[Verdict.CUT],
-        baseline=baseline(rows.examples, metric),
+        baseline=baseline(examples, asked.metric),
     )
 
 
@@ -78,18 +187,10 @@ def baseline(rows: tuple[Example, ...], metric: str) -> int:
     return sum(METRICS[metric](row.output, answer) for row in rows)
 
 
-async def _judged(provider: Provider, model: str, row: Example, metric: str) -> Verdict:
-    try:
-        answer = await provider.generate(model, row.text_input)
-    except Rejected as error:
-        if error.kind not in _OF_THE_ROW:
-            raise
-        return Verdict.UNANSWERED
-    if answer.cut:
-        return Verdict.CUT
-    return Verdict.RIGHT if METRICS[metric](row.output, answer.text) else Verdict.WRONG
+def _row(row: Example) -> str:
+    return _digest(row.text_input, row.output)
 
 
-def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+def _digest(*texts: str) -> str:
+    """SHA-256 (hex) over texts, however they are divided."""
+    return hashlib.sha256(json.dumps(texts, ensure_ascii=True).encode()).hexdigest()

@@ -26,6 +26,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Facts",
+    "InProgress",
     "Landing",
     "Ledger",
     "ModelAnswer",
@@ -39,6 +40,8 @@ __all__ = [
     "Source",
     "SpecReader",
     "Tree",
+    "Verdict",
+    "Verdicts",
     "written_now",
 ]
 
@@ -308,6 +311,43 @@ class Reporter(Protocol):
         ...
 
 
+class Verdict(StrEnum):
+    """What became of one row of an evaluation."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    CUT = "cut"  # stopped before its end: no whole answer, whatever it says so far
+    UNANSWERED = "unanswered"
+
+
+class Verdicts(Protocol):
+    """What is known of rows that were asked, by a subject (a model and how it is judged) and the digest of a row.
+
+    Kept on this machine: neither rows nor what is said of them go into git. A verdict is written at once, so that
+    nothing comes between an answer and its verdict.
+    """
+
+    def load(self, subject: str) -> Mapping[str, Verdict]:
+        """The verdicts of a subject."""
+        ...
+
+    def keep(self, subject: str, row: str, verdict: Verdict) -> None:
+        """Add one: it outlives this process."""
+        ...
+
+    def forget(self, subject: str) -> None:
+        """Drop those of a subject."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """An evaluation that goes on: ``judged`` of ``rows`` rows."""
+
+    judged: int
+    rows: int
+
+
 class SpecReader(Protocol):
     """How a tree becomes what is desired; a daemon keeps what it has read."""
 
@@ -320,7 +360,7 @@ class SpecReader(Protocol):
 class Ports:
     """All doors together. ``providers`` by their key in gitune.yaml; ``instance`` is who we are in owner marks.
 
-    ``reading`` None: every look reads the whole tree.
+    ``reading`` None: every look reads the whole tree. ``verdicts`` None: an evaluation that is broken off begins anew.
     """
 
     source: Source
@@ -331,6 +371,7 @@ class Ports:
     reporter: Reporter
     instance: str
     reading: SpecReader | None = None
+    verdicts: Verdicts | None = None
 
     @property
     def facts(self) -> Mapping[str, Facts]:

@@ -193,6 +193,16 @@ class Reason(StrEnum):
             unknown=True,
         ),
     )
+    EVALUATING = (
+        "Evaluating",
+        Traits(
+            "the provider",
+            "Nothing: the finished run is asked its evaluation rows beside the passes, and is then promoted or held. "
+            "A restart goes on where it was.",
+            passes=True,
+            counts=True,
+        ),
+    )
     DELETE_PENDING = (
         "DeletePending",
         Traits(

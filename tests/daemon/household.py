@@ -11,7 +11,7 @@ from controller.daemon.loop import Loop, Means, Turn
 from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Cause, Rhythm
 from controller.errors import RevisionConflict
-from controller.ports import Opened, Ports, Reporter
+from controller.ports import Opened, Ports, Reporter, Verdicts
 from controller.settings import Settings
 from controller.state.recorded import Record
 from controller.testing import FakeClock, MemoryLedger, MemoryProvider, MemorySource, SeededChance
@@ -57,6 +57,7 @@ class Household:
     cell: MemoryCell = field(default_factory=MemoryCell)
     clock: FakeClock = field(default_factory=FakeClock)
     settings: Settings = field(default_factory=Settings)
+    verdicts: Verdicts | None = None
     who: str = "one"
     opened: int = 0
     closed: int = 0
@@ -73,7 +74,9 @@ class Household:
     async def open(self, reporter: Reporter) -> AsyncIterator[Opened]:
         self.opened += 1
         providers = {"local": self.provider}
-        ports = Ports(self.source, providers, self.ledger, self.clock, self._chance, reporter, INSTANCE)
+        ports = Ports(
+            self.source, providers, self.ledger, self.clock, self._chance, reporter, INSTANCE, verdicts=self.verdicts
+        )
         try:
             yield Opened(ports, self.settings)
         finally:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.plan.actions import Plan
-from controller.ports import Ports
+from controller.ports import Ports, Verdicts
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.testing import FakeClock, MemoryLedger, MemoryProvider, MemorySource, SeededChance, SilentReporter
 
@@ -49,6 +49,7 @@ class Stage:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     clock: FakeClock = field(default_factory=FakeClock)
     settings: Settings = field(default_factory=Settings)
+    verdicts: Verdicts | None = None
 
     @property
     def ports(self) -> Ports:
@@ -60,6 +61,7 @@ class Stage:
             SeededChance(),
             SilentReporter(),
             INSTANCE,
+            verdicts=self.verdicts,
         )
 
     async def plan(self) -> Plan:

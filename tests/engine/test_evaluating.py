@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from controller.engine.score import score
-from controller.errors import ProviderError, Rejected, RejectedKind
+from controller.engine import commands
+from controller.errors import Rejected, RejectedKind, Transient
+from controller.ledger.verdicts import FolderVerdicts
 from controller.plan.actions import Held
 from controller.plan.evaluation import told
-from controller.state.desired import Dataset, Example
 from controller.state.reasons import Reason
 from controller.state.recorded import Score
 from controller.testing import MemoryProvider
@@ -67,10 +68,6 @@ async def test_a_refusal_that_is_about_every_row_is_no_score(kind: RejectedKind)
 
 
 async def test_the_most_frequent_answer_alone_stands_beside_every_score() -> None:
-    provider = MemoryProvider()
-    examples = tuple(Example(str(n), "no " if n < 7 else "yes") for n in range(10))
-    with pytest.raises(ProviderError):
-        await score(provider, "tunedModels/x", Dataset("e.jsonl", "e" * 64, examples))
     stage = await finished(judged=JUDGED.replace("0.9", "0"))
     held = "".join(json.dumps({"text_input": f"x{n}", "output": "no" if n < 7 else "yes"}) + "\n" for n in range(10))
     stage.source.edit({"specs/held.jsonl": held})
@@ -137,3 +134,53 @@ async def test_a_loss_that_is_no_number_is_kept_as_where_the_run_diverged_and_sa
     assert run.advice.epochs is None
     assert "at step 3: the run diverged" in run.advice.because
     assert await stage.step() == [("numbers", "none")]
+
+
+async def test_an_evaluation_that_breaks_off_asks_no_row_twice(tmp_path: Path) -> None:
+    stage = await finished()
+    stage.verdicts = FolderVerdicts(tmp_path / "evaluations")
+    stage.provider.fail("generate", Transient("the quota is used up", quota=True), times=1)
+    (held,) = (await stage.run()).outcomes
+    assert isinstance(held, Held)
+    assert held.reason is Reason.QUOTA_EXCEEDED
+    answered = asked(stage.provider) - 1
+    stage.verdicts = FolderVerdicts(tmp_path / "evaluations")
+    assert await stage.step() == [("numbers", "promote")]
+    run = stage.ledger.records["numbers"].runs[0]
+    assert run.score is not None
+    assert run.score.right == 20
+    assert asked(stage.provider) == 21, f"{answered} rows had their answers already"
+
+
+async def test_a_row_that_is_in_the_set_twice_is_asked_once_and_counted_twice() -> None:
+    stage = await finished()
+    stage.source.edit({"specs/held.jsonl": rows(3) + rows(3)})
+    await stage.step()
+    run = stage.ledger.records["numbers"].runs[0]
+    assert run.score is not None
+    assert (run.score.right, run.score.asked, asked(stage.provider)) == (6, 6, 3)
+
+
+async def test_a_model_that_was_made_again_under_its_id_is_asked_anew(tmp_path: Path) -> None:
+    stage = await finished()
+    stage.verdicts = FolderVerdicts(tmp_path / "evaluations")
+    await stage.step()
+    (name,) = stage.provider.models
+    stage.provider.models[name] = replace(stage.provider.models[name], created="2026-02-01T00:00:00Z")
+    await stage.ledger.save({}, await stage.ledger.tip(), "lost")
+    assert await stage.step() == [("numbers", "reuse")]
+    assert asked(stage.provider) == 40
+
+
+async def test_a_person_who_evaluates_again_has_every_row_asked_again_but_those_of_one_that_broke_off(
+    tmp_path: Path,
+) -> None:
+    stage = await finished()
+    stage.verdicts = FolderVerdicts(tmp_path / "evaluations")
+    await stage.step()
+    stage.provider.calls.clear()
+    assert (await commands.evaluate(stage.ports, stage.settings, "numbers")).right == 20
+    assert asked(stage.provider) == 20
+    stage.source.edit({"specs/held.jsonl": rows(22)})
+    assert (await commands.evaluate(stage.ports, stage.settings, "numbers")).right == 20
+    assert asked(stage.provider) == 22
