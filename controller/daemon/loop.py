@@ -113,7 +113,7 @@ async def open_session(
         key: ProviderGuard(provider, fence, means.metrics, failures) for key, provider in opened.ports.providers.items()
     }
     ports = replace(opened.ports, providers=guards, reading=Readings().read)
-    evaluations = Evaluations(ports.verdicts, evaluated)
+    evaluations = Evaluations(ports.verdicts, failures, evaluated)
     stack.push_async_callback(evaluations.close)  # before the providers that they ask
     return Session(opened, ports, lease, fence, evaluations, stack, where)
 

@@ -29,7 +29,7 @@ T = TypeVar("T")
 class _Failed:
     """The last failure of one operation on one model, how many there were in a row, and when it may be tried again."""
 
-    error: Transient
+    error: ProviderError
     times: int
     due: float
 
@@ -51,16 +51,19 @@ class RecentFailures:
         one, now = self._failed.get(key), self._clock.monotonic()
         if one is not None and now < one.due:
             error = one.error
+            if not isinstance(error, Transient):
+                raise error.with_traceback(None)
             raise Transient(
                 error.message, hint=error.hint, provider=error.provider, retry_after=one.due - now, quota=error.quota
             )
 
-    def fail(self, key: str, error: Transient) -> None:
+    def fail(self, key: str, error: ProviderError) -> None:
         """It failed once more; the provider's own word on when to come back counts where it is later."""
         known = self._failed.get(key)
         times = known.times + 1 if known else 1
         wait = backoff(times, self._rhythm, self._chance.uniform(0.0, 1.0))
-        due = self._clock.monotonic() + max(wait, error.retry_after or 0.0)
+        asked = error.retry_after or 0.0 if isinstance(error, Transient) else 0.0
+        due = self._clock.monotonic() + max(wait, asked)
         self._failed[key] = _Failed(error, times, due)
 
     def succeed(self, key: str) -> None:

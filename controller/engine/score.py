@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from controller.errors import ProviderError, Rejected, RejectedKind
 from controller.ports import InProgress, Provider, Verdict, Verdicts
@@ -63,30 +64,56 @@ async def score_afresh(asked: Examination, verdicts: Verdicts | None = None) -> 
     return await score(asked, verdicts)
 
 
-class Evaluations:
-    """Evaluations that go on beside the passes: a pass takes note of one, begins it or goes on without it.
+class Waits(Protocol):
+    """When what failed may be tried again."""
 
-    ``ring`` is called when one has ended that a pass has gone on without.
+    def refuse(self, key: str) -> None:
+        """Raises the error of last time where it is too early."""
+        ...
+
+    def fail(self, key: str, error: ProviderError) -> None:
+        """It failed once more."""
+        ...
+
+    def succeed(self, key: str) -> None:
+        """It went well: forgotten."""
+        ...
+
+
+class Evaluations:
+    """Evaluations that go on beside the passes: a pass begins one or asks how far it is, and never waits.
+
+    ``ring`` is called when one has ended; one that failed is tried again when ``waits`` lets it.
     """
 
-    def __init__(self, verdicts: Verdicts | None, ring: Callable[[], None]) -> None:
+    def __init__(self, verdicts: Verdicts | None, waits: Waits, ring: Callable[[], None]) -> None:
         self._verdicts = verdicts
+        self._waits = waits
         self._ring = ring
         self._going: dict[tuple[str, str], _Going] = {}
+        self._failed: dict[tuple[str, str], _Failed] = {}
         self._wanted: set[tuple[str, str]] = set()
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
 
     def score(self, asked: Examination) -> Score | InProgress:
-        """The score where all rows are asked, else how far it is. Raises the `ProviderError` that ended it early."""
+        """The score where all rows are asked, else how far it is.
+
+        Raises the `ProviderError` that ended it early, and again until it has come further than that: an evaluation
+        that fails each time has one state, not two in turn.
+        """
         key = asked.subject, asked.rows.digest
         self._wanted.add(key)
-        going = self._going.get(key) or self._begun(asked)
-        if not going.task.done():
-            self._going[key] = going
-            return InProgress(sum(row in going.known for row in going.rows), len(going.rows))
-        self._going.pop(key, None)
-        going.task.result()
-        return _counted(asked, going.known)
+        going = self._going.get(key)
+        if going is None:
+            self._waits.refuse(asked.subject)
+            going = self._going[key] = self._begun(asked)
+        if going.task.done():
+            del self._going[key]
+            return self._result(asked, going)
+        failed = self._failed.get(key)
+        if failed is not None and going.judged <= failed.judged:
+            raise failed.error.with_traceback(None)
+        return InProgress(going.judged, len(going.rows))
 
     def _begun(self, asked: Examination) -> _Going:
         known = dict(self._verdicts.load(asked.subject)) if self._verdicts is not None else {}
@@ -94,10 +121,23 @@ class Evaluations:
         task.add_done_callback(self._ended)
         return _Going(task, known, frozenset(map(_row, asked.rows.examples)))
 
+    def _result(self, asked: Examination, going: _Going) -> Score:
+        key = asked.subject, asked.rows.digest
+        try:
+            going.task.result()
+        except ProviderError as error:
+            self._failed[key] = _Failed(error, going.judged)
+            self._waits.fail(asked.subject, error)
+            raise
+        self._failed.pop(key, None)
+        self._waits.succeed(asked.subject)
+        return _counted(asked, going.known)
+
     def stop_unwanted(self) -> None:
         """Stop those that nobody has asked for since this was last called; what they were answered is kept."""
         for key in self._going.keys() - self._wanted:
             self._going.pop(key).task.cancel()
+        self._failed = {key: failed for key, failed in self._failed.items() if key in self._wanted}
         self._wanted.clear()
 
     async def close(self) -> None:
@@ -120,6 +160,19 @@ class _Going:
     task: asyncio.Task[None]
     known: Mapping[str, Verdict]
     rows: frozenset[str]
+
+    @property
+    def judged(self) -> int:
+        """How many of the rows have their verdict."""
+        return sum(row in self.known for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """How an evaluation ended early, and how many rows had their verdict then."""
+
+    error: ProviderError
+    judged: int
 
 
 async def _ask(

@@ -9,7 +9,7 @@ import pytest
 
 from controller.daemon.lease import LASTS
 from controller.daemon.schedule import Cause
-from controller.errors import Transient
+from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import ModelAnswer
 from controller.state.conditions import ConditionType
@@ -56,6 +56,12 @@ async def evaluating(folder: Path) -> tuple[Household, SlowProvider]:
     await home.turn()
     await asyncio.sleep(0.01)
     return home, provider
+
+
+def reason(home: Household) -> str:
+    """Why the model is not ready."""
+    (found,) = [c.reason for c in home.ledger.records["numbers"].conditions if c.type is ConditionType.READY]
+    return found
 
 
 async def rung(home: Household) -> frozenset[Cause]:
@@ -141,11 +147,40 @@ async def test_a_failure_is_told_by_the_next_pass_and_only_the_rest_is_asked_aga
     provider.fail("generate", Transient("the quota is used up", quota=True), times=count)
     provider.let.set()
     assert await rung(home) == {Cause.EVALUATION}
+    assert (await home.turn()).wait <= 2.0
+    assert reason(home) == "QuotaExceeded"
+    sent = len(provider.asked)
     await home.turn()
-    conditions = {c.type: c for c in home.ledger.records["numbers"].conditions}
-    assert conditions[ConditionType.READY].reason == "QuotaExceeded"
+    await asyncio.sleep(0.01)
+    assert len(provider.asked) == sent, "it waits first, however many passes are made"
+    home.clock.advance(2.0)
     await home.turn()
     assert await rung(home) == {Cause.EVALUATION}
     await home.turn()
     assert home.ledger.records["numbers"].active is not None
     assert len(provider.asked) == 20 + count
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (Transient("the quota is used up", quota=True), "QuotaExceeded"),
+        (Rejected("the key is refused", kind=RejectedKind.UNAUTHENTICATED), "ProviderRejected"),
+    ],
+)
+async def test_an_evaluation_that_fails_each_time_waits_longer_and_is_written_once(
+    tmp_path: Path, error: ProviderError, word: str
+) -> None:
+    home, provider = await evaluating(tmp_path)
+    provider.fail("generate", error, times=1000)
+    provider.let.set()
+    await rung(home)
+    await home.turn()
+    tip, before = await home.ledger.tip(), len(provider.asked)
+    for _ in range(60):
+        home.clock.advance(10.0)
+        await home.turn()
+        await asyncio.sleep(0.001)
+        assert reason(home) == word
+    assert await home.ledger.tip() == tip
+    assert 4 <= len(provider.asked) - before <= 12 * 4
