@@ -26,7 +26,7 @@ from controller.rest import is_loopback
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason
-from controller.state.recorded import Record, Run
+from controller.state.recorded import Advice, Record, Run, Score
 from controller.system import SystemClock
 from controller.testing.clock import START
 from tests.daemon.household import Household
@@ -265,6 +265,23 @@ def test_losses_that_are_no_numbers_break_no_page() -> None:
     html = model_html(view_of(Record(name="numbers", provider="local", runs=(run,))), "numbers")
     assert html is not None
     assert "inf" in html
+
+
+def test_a_score_is_shown_with_its_baseline_and_advice_without_a_number_with_its_reason_alone() -> None:
+    run = Run(
+        model="m",
+        provider_type="local",
+        base="b",
+        fingerprint="f",
+        attempt=1,
+        dataset_digest="",
+        advice=Advice(None, "the run diverged"),
+        score=Score("exactMatch", "e" * 64, 18, 20, unanswered=1, baseline=9),
+    )
+    html = model_html(view_of(Record(name="numbers", provider="local", runs=(run,))), "numbers")
+    assert html is not None
+    assert "18 of 20 right, 1 not answered; baseline 9 of 20 (always the most frequent answer)" in html
+    assert "None epochs" not in html
 
 
 def test_a_page_of_ten_thousand_models_shows_the_worst_and_counts_the_rest() -> None:

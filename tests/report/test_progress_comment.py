@@ -67,6 +67,21 @@ def test_a_model_that_serves_is_told_with_loss_advice_evaluation_and_curve() -> 
     assert "xychart-beta" in body
 
 
+def test_the_baseline_and_what_was_not_answered_stand_beside_the_score() -> None:
+    scored = Score("exactMatch", "e" * 64, 18, 20, unanswered=1, cut=1, baseline=9)
+    body = progress_comment(story(replace(ready(), runs=(replace(ready().runs[0], score=scored),))), LIMIT)
+
+    assert "`exactMatch` 90 % (baseline 45 %) |" in body
+    said = "18 of 20 right, 1 not answered, 1 cut short; baseline 9 of 20 (always the most frequent answer)"
+    assert f"evaluation: `exactMatch` 90 % ({said})" in body
+
+
+def test_a_run_that_diverged_has_no_last_loss_to_speak_of() -> None:
+    broken = replace(ready(), runs=(replace(ready().runs[0], diverged_at=3),))
+
+    assert "final loss nan" in progress_comment(story(broken), LIMIT)
+
+
 def test_a_failure_is_told_with_its_reason() -> None:
     failed = replace(RUN, outcome=RunOutcome.FAILED, error="out of memory")
     record = Record(name="numbers", provider="local", runs=(failed,), conditions=(STALLED,))
