@@ -28,7 +28,10 @@ def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
     if name is not None:
         if name not in records:
             known = ", ".join(sorted(records)) or "none"
-            raise ControllerError(f"the ledger knows no {name}", hint=f"It knows: {known}.")
+            raise ControllerError(
+                f"the ledger knows no {name}",
+                hint=f"It knows: {known}. A committed spec appears with the first `gitune apply`.",
+            )
         records = {name: records[name]}
     screen.show(
         text=lambda width: status_table(records, width) if name is None else status_detail(records[name], width),

@@ -244,7 +244,9 @@ def _names(world: World, name: str) -> tuple[str, ...]:
 def _record(records: Mapping[str, Record], name: str) -> Record:
     if name not in records:
         known = ", ".join(sorted(records)) or "none"
-        raise _refusal(f"the ledger knows no {name}", f"It knows: {known}.")
+        raise _refusal(
+            f"the ledger knows no {name}", f"It knows: {known}. A committed spec appears with the first `gitune apply`."
+        )
     return records[name]
 
 

@@ -52,7 +52,7 @@ def explained(name: str, world: World) -> Explanation:
     for stage in STAGES if tried else ():
         after = list(stage.apply(decided, world if stage.as_committed else settled))
         same = _of(name, decided) == _of(name, after)
-        tried.append(Tried(stage.name, stage.situation, "not so" if same else ""))
+        tried.append(Tried(stage.name, stage.situation, "it does not apply" if same else ""))
         decided = after
     return Explanation(name, tuple(tried), _of(name, decided))
 
