@@ -213,9 +213,11 @@ async def _delete(action: Delete, world: World, execution: Execution) -> Outcome
     seen = await provider.observe(ObserveRequest(frozenset({action.model})))
     remote = seen.models.get(action.model)
     if remote is None:
-        gone = seen.presence(action.model) is Presence.ABSENT
+        presence = seen.presence(action.model)
+        if presence is Presence.FOUND:
+            return Held(action, Reason.FOREIGN_MODEL, f"{action.model} is another account's: it is not deleted")
         why = f"{action.model} cannot be read: it is not deleted"
-        return Done(action) if gone else Held(action, Reason.PROVIDER_UNREADABLE, why)
+        return Done(action) if presence is Presence.ABSENT else Held(action, Reason.PROVIDER_UNREADABLE, why)
     wanted = desired.model(action.name)
     record = world.recorded.records.get(action.name)
     slot = Slot(action.model, action.fingerprint, action.attempt, remote.state)

@@ -108,20 +108,22 @@ class BaseModelFacts:
 class ObservedProvider:
     """One provider's answer.
 
-    ``complete`` is False where the listing broke off; ``absent`` was proven by asking for the id.
+    ``complete`` is False where the listing broke off; ``absent`` was proven by asking for the id. ``closed`` are there,
+    and show nothing of themselves to the account: they are another one's.
     """
 
     key: str
     models: Mapping[str, RemoteModel] = field(default_factory=lambda: MappingProxyType({}))
     base_models: Mapping[str, BaseModelFacts] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
     complete: bool = True
     error: str = ""
     hint: str = ""
 
     def presence(self, model: str) -> Presence:
         """FOUND, ABSENT (asked for by id and not there, or missing from a whole listing) or UNSURE."""
-        if model in self.models:
+        if model in self.models or model in self.closed:
             return Presence.FOUND
         return Presence.ABSENT if model in self.absent or self.complete else Presence.UNSURE
 

@@ -58,6 +58,7 @@ class MemoryProvider:
         self.answers: dict[str, dict[str, str]] = {}
         self.cut: dict[str, str] = {}
         self.hidden: set[str] = set()
+        self.closed: set[str] = set()
         self.paid: Counter[str] = Counter()
         self.calls: list[RecordedCall] = []
         self._failures: dict[OperationWord, list[_Failure]] = {}
@@ -90,16 +91,18 @@ class MemoryProvider:
         self.models[model] = replace(self.models[model], state=state, error=error, completed=BEFORE)
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
-        """All models; those ``hidden`` only by id, those wanted and not there as absent."""
+        """All models; those ``hidden`` only by id, those wanted and not there as absent, or as ``closed``."""
         self.calls.append(RecordedCall("observe", ""))
         broken = self._next("observe")
         listed = {} if broken else {n: m for n, m in self.models.items() if n not in self.hidden}
         by_id = {n: self.models[n] for n in want.models if n in self.models}
+        closed = want.models & self.closed - self.models.keys()
         return ObservedProvider(
             key=self.key,
             models=MappingProxyType(listed | by_id),
             base_models=MappingProxyType({name: self._base(name) for name in want.base_models}),
-            absent=frozenset(n for n in want.models if n not in self.models),
+            absent=frozenset(want.models - self.models.keys() - closed),
+            closed=frozenset(closed),
             complete=broken is None,
             error=broken.error.message if broken else "",
             hint=broken.error.hint if broken else "",
@@ -110,7 +113,7 @@ class MemoryProvider:
         late = self._enter("create", request.model)
         if not self.facts.chooses_id:
             request = replace(request, model=f"{self.facts.model_prefix}{len(self.paid) + 1}")
-        if request.model in self.models:
+        if request.model in self.models or request.model in self.closed:
             raise Rejected(f"{request.model} already exists", kind=RejectedKind.EXISTS, provider=self.key)
         self._demand_tunable(request.base)
         model = _started(request, self.models.get(request.base))

@@ -65,6 +65,19 @@ async def test_a_spec_that_comes_back_within_the_grace_period_keeps_its_model() 
     assert deletes(stage) == 0
 
 
+async def test_a_model_that_is_another_accounts_by_now_is_not_deleted() -> None:
+    stage = await doomed()
+    (gone,) = numbers(stage)
+    del stage.provider.models[gone]
+    stage.provider.closed = {gone}
+    stage.clock.advance(2 * DAY)
+    (held,) = [o for o in (await stage.run()).outcomes if o.action.name == "numbers"]
+    assert isinstance(held, Held)
+    assert (held.action.word, held.reason) == ("delete", Reason.FOREIGN_MODEL)
+    assert held.message == f"{gone} is another account's: it is not deleted"
+    assert deletes(stage) == 0
+
+
 async def test_a_person_may_end_the_grace_period() -> None:
     stage = await doomed()
     with pytest.raises(ControllerError, match="no deletion of other"):

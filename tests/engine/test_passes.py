@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
+from controller.cli.exit_codes import ExitCode, of_pass
 from controller.engine.reconcile import Approval, Refused, follow, preview_offline, reconcile
 from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
@@ -63,6 +64,22 @@ async def test_a_new_spec_is_tuned_promoted_and_then_left_alone() -> None:
         assert await stage.step() == [("numbers", "none")]
     assert (len(stage.ledger.messages), len(stage.provider.mutations)) == (writes, mutations)
     assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_an_id_that_another_account_has_holds_its_own_spec_alone() -> None:
+    stage = Stage()
+    stage.source.edit({"specs/other.yaml": spec_text("other")})
+    taken = next(action.model for action in (await stage.plan()).actions if action.name == "numbers")
+    stage.provider.closed = {taken}
+
+    done = await stage.run()
+
+    decided = {o.action.name: (o.action.word, o.action.reason, o.action.message) for o in done.outcomes}
+    assert decided["other"][0] == "create"
+    why = "another account has it, and it may not be read"
+    message = f"{taken} is there and is not ours ({why}): nothing of it is touched; rename the spec"
+    assert decided["numbers"] == ("hold", Reason.FOREIGN_MODEL, message)
+    assert of_pass(done.world, done.outcomes) is ExitCode.HOLDS
 
 
 async def test_the_intent_is_durable_before_the_request_leaves() -> None:

@@ -207,6 +207,24 @@ async def test_what_cannot_be_asked_for_is_unsure(gemini: Opened, by_id: bytes) 
     assert seen.error
 
 
+async def test_what_is_another_accounts_is_there_and_says_nothing_of_the_provider(gemini: Opened) -> None:
+    def reply(path: str, _: dict[str, str]) -> bytes:
+        return answer({}) if path == "/v1beta/tunedModels" else google_error(403, "PERMISSION_DENIED", "not yours")
+
+    theirs = frozenset({"tunedModels/theirs"})
+    async with Serving(reply) as site:
+        seen = await (await gemini(site.url)).observe(ObserveRequest(theirs, theirs))
+    assert (seen.presence("tunedModels/theirs"), seen.complete, seen.error) == (Presence.FOUND, True, "")
+    assert not seen.models
+    assert set(seen.base_models.values()) == {BaseModelFacts("tunedModels/theirs", exists=True, tunable=False)}
+
+
+async def test_what_is_refused_beside_a_broken_listing_is_unsure(gemini: Opened) -> None:
+    async with Serving(lambda *_: google_error(403, "PERMISSION_DENIED", "no scope")) as site:
+        seen = await (await gemini(site.url)).observe(ObserveRequest(frozenset({"tunedModels/maybe"})))
+    assert (seen.presence("tunedModels/maybe"), seen.complete) == (Presence.UNSURE, False)
+
+
 async def test_a_hostile_wanted_name_is_never_put_in_a_path(gemini: Opened) -> None:
     async with Serving(listing({})) as site:
         seen = await (await gemini(site.url)).observe(

@@ -465,8 +465,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "any 404 is an odd answer",
         "providers/gemini/client.py",
-        "    return None if gone else _Fault(error.message, error.hint)",
-        "    return _Fault(error.message, error.hint)",
+        "    return None if gone else _Fault(error",
+        "    return _Fault(error",
         ("L1",),
     ),
     Planted(

@@ -114,7 +114,9 @@ def may_yet_show(record: Record, world: World) -> bool:
 def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:
     """Why a model that stands where ours should is left alone, and what a person may do. ``instance`` is who we are."""
     mark = find_mark(remote.description) if remote else None
-    if mark is None:
+    if remote is None:
+        why, way = "another account has it, and it may not be read", "rename the spec"
+    elif mark is None:
         why, way = "it carries no owner mark", "rename the spec, or adopt the model"
     else:
         was = f", or, if that was you, say `instance: {mark.instance}` in gitune.yaml"

@@ -8,7 +8,7 @@ from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Updat
 from controller.plan.evaluation import known_score, passes, too_low
 from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
 from controller.plan.matching import Fit, SlotKind, bad_end
-from controller.plan.rules.case import Case, again
+from controller.plan.rules.case import Case, again, foreign
 from controller.plan.rules.table import Table, row
 from controller.plan.world import names_of, slot_provider
 from controller.state.observed import Presence, RemoteModel, RemoteState
@@ -97,6 +97,15 @@ def run_gone(run: KnownRun) -> tuple[Action, ...] | str:
         return _IS_THERE
     message = f"{run.slot.model} is gone: it is not paid for again unless `spec.attempt` rises"
     return run.held(Reason.LOST, message)
+
+
+@row("hold", Reason.FOREIGN_MODEL)
+def run_is_another_ones(run: KnownRun) -> tuple[Action, ...] | str:
+    """The run's id is taken by a model of another account, which may not be read."""
+    case, slot = run.case, run.slot
+    if case.world.observed.model(case.model.provider, slot.model) is not None:
+        return "it can be read"
+    return run.held(Reason.FOREIGN_MODEL, foreign(slot.model, None, case.world.instance))
 
 
 @row("hold", Reason.DRIFTED)
@@ -250,7 +259,14 @@ def _failed_evaluation(run: KnownRun) -> Hold | None:
     return case.hold(Reason.EVALUATION_FAILED, too_low(score, asked, case.record), run.slot)
 
 
-ANYWHERE: Table[KnownRun] = (run_unreadable, run_elsewhere, run_not_shown_yet, run_gone, mark_changed)
+ANYWHERE: Table[KnownRun] = (
+    run_unreadable,
+    run_elsewhere,
+    run_not_shown_yet,
+    run_gone,
+    run_is_another_ones,
+    mark_changed,
+)
 PENDING: Table[KnownRun] = (
     pending_ended_badly,
     pending_overdue,

@@ -43,10 +43,11 @@ _RETIRED = (
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Why something could not be seen."""
+    """Why something could not be seen; ``forbidden``: it was answered that this account may not."""
 
     error: str
     hint: str
+    forbidden: bool = False
 
 
 class Gemini:
@@ -69,12 +70,15 @@ class Gemini:
         wanted = [found[n] for n in sorted(want.models & found.keys()) if _unsettled(found[n])]
         found |= {m.name: m for m in await asyncio.gather(*map(self._follow, wanted))}
         bases = await asyncio.gather(*map(self._base, sorted(want.base_models)))
-        fault = _first((*_listed(listing), *looked.values(), *bases))
+        # Where the same credentials may list all models, what they may not read is of the model alone.
+        closed = frozenset() if listing.error else frozenset(n for n, seen in looked.items() if _is_closed(seen))
+        fault = _first((*_listed(listing), *(seen for n, seen in looked.items() if n not in closed), *bases))
         return ObservedProvider(
             key=self.key,
             models=MappingProxyType(found),
             base_models=MappingProxyType({b.name: b for b in bases if isinstance(b, BaseModelFacts)}),
             absent=frozenset(name for name, seen in looked.items() if seen is None),
+            closed=closed,
             complete=fault is None,
             error=fault.error if fault else "",
             hint=fault.hint if fault else "",
@@ -171,8 +175,8 @@ class Gemini:
     async def _tuned_base(self, name: str) -> BaseModelFacts | _Fault:
         """Whether a tuned model can be tuned on: it is active, and its own base model is tunable."""
         seen = await self._look(name)
-        if seen is None:
-            return BaseModelFacts(name, exists=False, tunable=False)
+        if seen is None or _is_closed(seen):
+            return BaseModelFacts(name, exists=seen is not None, tunable=False)
         if isinstance(seen, _Fault) or seen.state is not RemoteState.ACTIVE or not is_base(seen.base_model):
             return seen if isinstance(seen, _Fault) else BaseModelFacts(name, exists=True, tunable=False)
         below = await self._base(seen.base_model)
@@ -244,8 +248,13 @@ class Gemini:
 
 def _unseen(error: ProviderError) -> _Fault | None:
     """Why something could not be seen; None where the answer is proof that it is not there."""
-    gone = isinstance(error, Rejected) and error.kind is RejectedKind.NOT_FOUND
-    return None if gone else _Fault(error.message, error.hint)
+    kind = error.kind if isinstance(error, Rejected) else None
+    gone = kind is RejectedKind.NOT_FOUND
+    return None if gone else _Fault(error.message, error.hint, forbidden=kind is RejectedKind.FORBIDDEN)
+
+
+def _is_closed(seen: object) -> bool:
+    return isinstance(seen, _Fault) and seen.forbidden
 
 
 def _unsettled(model: RemoteModel) -> bool:
