@@ -38,7 +38,8 @@ class CellLease:
 
     It is renewed while there is work and given back when there is none, so that nothing is written while nothing
     happens. ``who`` is one word; ``is_gone`` tells of another one's whether it surely runs no more.
-    A write whose answer was lost is known again by its text, which nobody else writes.
+    A write whose answer was lost is known again by its text, which nobody else writes; ``written`` is that text, to be
+    handed on to a lease that is opened in place of this one.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class CellLease:
         self._chance = chance
         self._seen = _Sign(None, clock.monotonic())
         self._mine: _Sign | None = None
-        self._written = ""
+        self.written = ""
         self.holder = ""
 
     async def take(self) -> bool:
@@ -63,7 +64,7 @@ class CellLease:
         if tip != self._seen.tip:
             self._seen = _Sign(tip, now)
         self.holder = text.partition(" ")[0]
-        ours = (self._mine is not None and self._mine.tip == tip) or (bool(text) and text == self._written)
+        ours = (self._mine is not None and self._mine.tip == tip) or (bool(text) and text == self.written)
         if not ours and self.holder and now - self._seen.at < LASTS and not self._is_gone(self.holder):
             self._mine = None
             return False
@@ -86,7 +87,7 @@ class CellLease:
 
     async def _put(self, tip: str | None, text: str) -> bool:
         before = self._clock.monotonic()  # from when others may count
-        self._written = text
+        self.written = text
         try:
             new = await self._cell.write(tip, text)
         except RevisionConflict:
@@ -102,6 +103,7 @@ class NoLease:
 
     def __init__(self, who: str = "") -> None:
         self.holder = who
+        self.written = ""
 
     async def take(self) -> bool:
         """True."""

@@ -95,16 +95,18 @@ class Session:
 
 
 async def open_session(
-    means: Means, reporter: Reporter, failures: RecentFailures, evaluated: Callable[[], None]
+    means: Means, reporter: Reporter, failures: RecentFailures, evaluated: Callable[[], None], written: str = ""
 ) -> Session:
     """The ports as the settings now ask for them. What cannot be opened leaves none open. Raises `ControllerError`.
 
-    ``evaluated`` is called whenever an evaluation has ended.
+    ``evaluated`` is called whenever an evaluation has ended; ``written`` is what the lease before was held by: it may
+    stand there still.
     """
     stack, where = AsyncExitStack(), means.opening.location()
     try:
         opened = await stack.enter_async_context(means.opening.open(reporter))
         lease = await stack.enter_async_context(means.opening.lease(opened.settings))
+        lease.written = written
     except BaseException:
         await stack.aclose()
         raise
@@ -149,6 +151,7 @@ class Loop:
         self._reporter = LoopReporter(means.clock, means.rhythm)
         self._failures = RecentFailures(means.clock, means.chance, means.rhythm)
         self._session: Session | None = None
+        self._written = ""  # what our last lease was held by: it could not be given back if its repository was away
         self._settled: Settled | None = None
         self._waiting_since: float | None = None
         self._done_tip = ""
@@ -323,7 +326,7 @@ class Loop:
         await self.close()
         self._reopen, self._settled, self._done_tip = False, None, ""
         self._session = session = await open_session(
-            self._means, self._reporter, self._failures, lambda: self.triggers.fire(Cause.EVALUATION)
+            self._means, self._reporter, self._failures, lambda: self.triggers.fire(Cause.EVALUATION), self._written
         )
         session.fence.ending = self.triggers.over
         log.info("ports.opened", following=self.view.following, providers=sorted(session.ports.providers))
@@ -334,6 +337,7 @@ class Loop:
         await self._release()
         session, self._session = self._session, None
         if session is not None:
+            self._written = session.lease.written
             await session.stack.aclose()
 
     def _interval(self) -> float:

@@ -10,7 +10,7 @@ from controller.daemon.lease import CellLease, Lease
 from controller.daemon.loop import Loop, Means, Turn
 from controller.daemon.metrics import Metrics
 from controller.daemon.schedule import Cause, Rhythm
-from controller.errors import RevisionConflict
+from controller.errors import LedgerError, RevisionConflict
 from controller.ports import Opened, Ports, Reporter, Verdicts
 from controller.settings import Settings
 from controller.state.recorded import Record
@@ -26,16 +26,23 @@ class MemoryCell:
     def __init__(self) -> None:
         self.text = ""
         self.writes = 0
+        self.away = False
 
     async def read(self) -> tuple[str | None, str]:
+        self._reach()
         return (str(self.writes) if self.writes else None), self.text
 
     async def write(self, tip: str | None, text: str) -> str:
+        self._reach()
         if tip != (str(self.writes) if self.writes else None):
             raise RevisionConflict("the cell was changed by another process")
         self.writes += 1
         self.text = text
         return str(self.writes)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise LedgerError("the repository is away")
 
 
 def two_specs() -> MemorySource:
@@ -59,6 +66,7 @@ class Household:
     settings: Settings = field(default_factory=Settings)
     verdicts: Verdicts | None = None
     who: str = "one"
+    place: str = "here"
     opened: int = 0
     closed: int = 0
     told: list[tuple[Mapping[str, Record], Mapping[str, Record]]] = field(default_factory=list)
@@ -87,7 +95,7 @@ class Household:
         yield CellLease(self.cell, self.who, self.clock, self._chance)
 
     def location(self) -> str:
-        return "here"
+        return self.place
 
     async def is_current(self, opened: Opened) -> bool:
         return opened.settings == self.settings

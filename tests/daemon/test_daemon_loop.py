@@ -210,6 +210,25 @@ async def test_who_ends_gives_the_lease_back_at_once() -> None:
     assert (await two.turn()).result == "changed"
 
 
+async def test_a_daemon_whose_repository_was_away_for_seconds_knows_its_own_lease() -> None:
+    house = Household()
+    assert (await house.turn()).result == "changed"
+    house.cell.away, house.place = True, "nowhere"
+    assert (await house.turn()).result == "failed"
+    house.cell.away, house.place = False, "here"
+    assert house.cell.text.startswith("one "), "it could not be given back"
+    assert (await house.turn()).result == "changed"
+
+
+async def test_what_another_took_meanwhile_is_not_taken_for_its_own() -> None:
+    house = Household()
+    await house.turn()
+    house.cell.away, house.place = True, "nowhere"
+    await house.turn()
+    house.cell.away, house.cell.text, house.cell.writes = False, "two 1", house.cell.writes + 1
+    assert (await house.turn()).result == "standby"
+
+
 async def test_passes_are_counted_by_how_they_ended() -> None:
     house = Household()
     await house.settle()
