@@ -14,7 +14,7 @@ from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
-from controller.ledger.opening import check_writable, described
+from controller.ledger.opening import described
 from controller.ports import CheckResult, Opened
 from controller.report.formatting import counted
 from controller.report.render_problems import checks_json, checks_markdown, checks_table, counts
@@ -62,7 +62,7 @@ async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
 
 async def _ledger(opened: Opened) -> tuple[CheckResult, ...]:
     recorded = await opened.ports.ledger.load()
-    await check_writable(opened.ports.ledger)
+    await opened.ports.ledger.check()
     where = described(opened.ports.ledger, opened.settings.ledger)
     state = f"{counted(len(recorded.records), 'model')} recorded" if recorded.records else "nothing recorded yet"
     return (CheckResult("ledger", well=True, message=f"{where}: {state}"),)

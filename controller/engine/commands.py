@@ -79,6 +79,7 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
     if model.evaluation is None:
         raise _refusal(f"the spec of {name} has no evaluation", "Add spec.evaluation, or score the training rows.")
     asked = model.evaluation
+    await ports.ledger.check()
     result = await score_afresh(
         Examination(ports.instance, provider, remote, asked.dataset, asked.metric), ports.verdicts
     )
@@ -135,6 +136,7 @@ async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     remote = _ours(world, record, pending)
     if remote.state not in TUNING:
         raise _refusal(f"{pending.model} does not tune any more ({remote.state})", "There is nothing to stop.")
+    await ports.ledger.check()
     await _provider(ports, slot_provider(pending, record)).cancel(pending.model, remote.operation or pending.operation)
     await _write(ports, world, cancelled(record, pending.model, written_now(ports.clock)), f"Cancel {pending.model}")
     return pending.model
@@ -163,6 +165,7 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
             else f"If that was you, say `instance: {remote.mark.instance}` in gitune.yaml; else rename the spec."
         )
         raise _refusal(f"{full_name} is marked as {marked_as}", hint)
+    await ports.ledger.check()
     marked = await provider.update(full_name, ModelPatch(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     done = adopted(record, model, (remote, marked), world)

@@ -119,6 +119,8 @@ async def reconcile(
         plan = withhold(plan, _beyond(plan, approval), world)
     _check(Preview(world, plan), approval)
     _tell(world, ports)
+    if any(action.acts for action in plan.actions):
+        await ports.ledger.check()
     point("decided")
     world = await _with_intents(await _with_allowed(world, approval, ports), plan, ports)
     outcomes = await apply(plan, world, Execution(ports, _second_look(ports, settings), evaluations))

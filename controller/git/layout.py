@@ -99,13 +99,20 @@ def default_branch(repository: RepositoryLayout) -> str:
     return on.removeprefix("refs/heads/") if on.startswith("refs/heads/") else ""
 
 
-def checked_out(repository: RepositoryLayout) -> frozenset[str]:
-    """The refs that some working tree of this repository stands on."""
-    heads = [repository.git_dir / "HEAD", *(repository.common / "worktrees").glob("*/HEAD")]
+def checked_out(repository: RepositoryLayout) -> dict[str, Path]:
+    """The refs that working trees of this repository stand on, each with the folder of the tree."""
+    heads = {path: _linked(path.parent) for path in sorted((repository.common / "worktrees").glob("*/HEAD"))}
     if repository.common.name == ".git":
-        heads.append(repository.common / "HEAD")
-    texts = [_pointer(path) for path in heads if path.is_file()] if repository.top else []
-    return frozenset(t.removeprefix("ref:").strip() for t in texts if t.startswith("ref:"))
+        heads[repository.common / "HEAD"] = repository.common.parent
+    if repository.top is not None:
+        heads[repository.git_dir / "HEAD"] = repository.top
+    texts = {_pointer(path): top for path, top in heads.items() if path.is_file()}
+    return {text.removeprefix("ref:").strip(): top for text, top in texts.items() if text.startswith("ref:")}
+
+
+def _linked(folder: Path) -> Path:
+    """The linked working tree that a folder below ``worktrees`` is about."""
+    return (folder / _pointer(folder / "gitdir")).resolve().parent if (folder / "gitdir").is_file() else folder
 
 
 def shallow_commits(repository: RepositoryLayout) -> frozenset[str]:

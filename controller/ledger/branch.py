@@ -58,9 +58,9 @@ class LocalRef:
 
     def _check_free(self) -> None:
         """Raises `GitFailed` where a working tree stands on the branch."""
-        if self._ref in checked_out(self._repository):
+        if (top := checked_out(self._repository).get(self._ref)) is not None:
             raise GitFailed(
-                f"the branch {self._ref.removeprefix('refs/heads/')} is checked out in {self._repository.top}",
+                f"the branch {self._ref.removeprefix('refs/heads/')} is checked out in {top}",
                 hint="Switch to another branch there: the ledger never changes files somebody works on.",
             )
 

@@ -36,12 +36,6 @@ def open_ledger(
     return BranchLedger(partial(find_ref, settings, root, home, now, environ), now)
 
 
-async def check_writable(ledger: Ledger) -> None:
-    """Raises `LedgerError` where the ledger could not be written, as far as that shows before. Nothing is written."""
-    if isinstance(ledger, DirectoryLedger | BranchLedger):
-        await ledger.check()
-
-
 def described(ledger: Ledger, settings: LedgerSettings) -> str:
     """What the ledger is, as people know it: a branch or a directory, with its name."""
     if isinstance(ledger, DirectoryLedger):

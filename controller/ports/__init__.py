@@ -246,6 +246,10 @@ class Provider(Protocol):
 class Ledger(Protocol):
     """The durable record."""
 
+    async def check(self) -> None:
+        """Raises `LedgerError` where `save` could not write, as far as that shows before. Nothing is left behind."""
+        ...
+
     async def tip(self) -> str | None:
         """What `load` would give as its tip, without reading the record. Raises `LedgerError`."""
         ...

@@ -39,8 +39,12 @@ class MemoryLedger:
         self._tip = version
 
     def fail(self, operation: str, error: ControllerError) -> None:
-        """Let the next ``load`` or ``save`` raise this instead of being carried out."""
+        """Let the next ``check``, ``tip``, ``load`` or ``save`` raise this instead of being carried out."""
         self._failures[operation] = error
+
+    async def check(self) -> None:
+        """What is kept in memory can be written."""
+        self._stumble("check")
 
     async def tip(self) -> str | None:
         """The number of the version that stands."""

@@ -8,7 +8,7 @@ import pytest
 
 from controller.engine import commands
 from controller.engine.reconcile import Approval, reconcile
-from controller.errors import ControllerError, Transient
+from controller.errors import ControllerError, LedgerError, Transient
 from controller.plan.admission import spent
 from controller.settings import ProviderSettings, Settings
 from controller.state.identity import find_mark
@@ -207,3 +207,12 @@ async def test_an_open_intent_can_be_dropped_by_a_person_who_has_looked() -> Non
         await commands.forget_intent((await serving()).ports, "numbers")
     await commands.forget_intent(stage.ports, "numbers")
     assert stage.ledger.records["numbers"].intent is None
+
+
+async def test_a_run_is_not_stopped_where_that_could_not_be_recorded() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.ledger.fail("check", LedgerError("the branch is checked out"))
+    with pytest.raises(LedgerError):
+        await commands.cancel(stage.ports, stage.settings, "numbers")
+    assert "cancel" not in [call.operation for call in stage.provider.mutations]

@@ -99,6 +99,17 @@ async def test_nothing_is_sent_where_the_intent_cannot_be_written() -> None:
     assert stage.provider.mutations == []
 
 
+async def test_nothing_is_sent_where_the_ledger_could_not_be_written_afterwards() -> None:
+    stage = await settled()
+    stage.source.edit({"specs/numbers.yaml": spec_text(displayName="Sums")})
+    mutations = len(stage.provider.mutations)
+    stage.ledger.fail("check", LedgerError("the branch is checked out"))
+    with pytest.raises(LedgerError):
+        await stage.step()
+    assert len(stage.provider.mutations) == mutations
+    assert await stage.step() == [("numbers", "update")]
+
+
 async def test_nothing_is_sent_where_another_controller_wrote_first() -> None:
     stage = Stage()
     stage.ledger.fail("save", RevisionConflict("moved"))

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,16 @@ async def test_a_branch_without_a_commit_says_so(make: Make, gitune_home: Path) 
     assert caught.value.hint
 
 
+def test_of_a_bare_repository_the_linked_working_trees_are_checked_out(make: Make, tmp_path: Path) -> None:
+    work = make()
+    work.commit({"a": "1"})
+    clone(work.root, tmp_path / "bare.git", "--bare")
+    words = ["git", "-C", str(tmp_path / "bare.git"), "worktree", "add", "-q", "-b", "side", str(tmp_path / "linked")]
+    subprocess.run(words, check=True)
+
+    assert checked_out(open_repository(tmp_path / "bare.git")) == {"refs/heads/side": tmp_path / "linked"}
+
+
 async def test_a_linked_working_tree_has_its_own_head(make: Make, gitune_home: Path, tmp_path: Path) -> None:
     work = make()
     first = work.commit({"a": "1"})
@@ -88,7 +99,8 @@ async def test_a_linked_working_tree_has_its_own_head(make: Make, gitune_home: P
     linked = open_repository(tmp_path / "linked")
 
     assert head(linked) == "refs/heads/side"
-    assert checked_out(linked) == {"refs/heads/main", "refs/heads/side"}
+    trees = {"refs/heads/main": work.root, "refs/heads/side": tmp_path / "linked"}
+    assert checked_out(linked) == checked_out(open_repository(work.root)) == trees
     assert await (await mirror_of(linked, gitune_home)).commit("HEAD") == first
     assert await (await mirror_of(linked, gitune_home)).commit("main") == second
 

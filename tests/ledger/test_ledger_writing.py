@@ -259,6 +259,19 @@ async def test_a_branch_somebody_works_on_is_refused(make: Make, gitune_home: Pa
     assert work.git("status", "--porcelain") == ""
 
 
+async def test_a_branch_somebody_works_on_elsewhere_is_told_with_its_place_before_anything_is_written(
+    make: Make, gitune_home: Path, tmp_path: Path
+) -> None:
+    work = make()
+    work.commit({"a": "1"})
+    work.git("worktree", "add", "-q", "-b", "gitune-status", str(tmp_path / "elsewhere"))
+
+    with pytest.raises(LedgerError) as caught:
+        await branch_ledger(work, gitune_home).check()
+
+    assert caught.value.message == f"the branch gitune-status is checked out in {tmp_path / 'elsewhere'}"
+
+
 @pytest.mark.parametrize("change", ["deleted", "forced"])
 async def test_a_branch_that_was_rewritten_or_deleted_is_a_conflict(make: Make, gitune_home: Path, change: str) -> None:
     work = make()

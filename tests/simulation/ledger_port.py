@@ -106,6 +106,9 @@ class SimLedger:
         self._life = life
         self._faults = faults
 
+    async def check(self) -> None:
+        """What would refuse a push does not show before."""
+
     async def tip(self) -> str | None:
         """What the ref points to."""
         self._life.touch("tip")
