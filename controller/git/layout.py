@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.git.failures import NoRepository
-from controller.git.parsing import Location, NetworkUrl, is_commit_id, parse_location
+from controller.git.parsing import SHA1, SHA256, Location, NetworkUrl, is_commit_id, parse_location
 from controller.git.process import Ask, run
 
 _LARGEST_CONFIG = 1024 * 1024
@@ -142,18 +142,20 @@ async def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def refuse_unsupported(repository: RepositoryLayout, settings: dict[str, tuple[str, ...]]) -> None:
-    """Raises `NoRepository` for a storage this program cannot read: reftable, SHA-256 object names."""
+def object_format(repository: RepositoryLayout, settings: dict[str, tuple[str, ...]]) -> str:
+    """By what the repository names its objects. Raises `NoRepository` for a storage that Gitune does not read."""
     if settings.get("extensions.refstorage", ("files",))[-1].lower() != "files":
         raise NoRepository(
             f"{repository.git_dir} keeps its refs as a reftable, which Gitune does not read",
             hint="Run `git refs migrate --ref-format=files`, or make a clone with `git clone --ref-format=files`.",
         )
-    if settings.get("extensions.objectformat", ("sha1",))[-1].lower() != "sha1":
+    found = settings.get("extensions.objectformat", (SHA1,))[-1].lower()
+    if found not in {SHA1, SHA256}:
         raise NoRepository(
-            f"{repository.git_dir} names its objects by SHA-256, which Gitune does not read",
-            hint="Make the repository with `git init --object-format=sha1`.",
+            f"{repository.git_dir} names its objects in another way than by SHA-1 or SHA-256",
+            hint="Make the repository with `git init --object-format=sha256`.",
         )
+    return found
 
 
 def _with_work_tree(top: Path) -> RepositoryLayout:

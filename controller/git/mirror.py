@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from controller.git.failures import GitFailed, NotFound, SwapLost
-from controller.git.layout import RepositoryLayout, config, head, refuse_unsupported, shallow_commits
+from controller.git.layout import RepositoryLayout, config, head, object_format, shallow_commits
 from controller.git.parsing import (
     LANDED_FORMAT,
+    SHA1,
+    SHA256,
     LandedCommit,
     TreeEntry,
     blob_id,
@@ -46,6 +49,10 @@ _CONFIG: Final = """[core]
 [transfer]
 \tfsckObjects = true
 """
+# What git 2.29 and newer take for a repository that names its objects by SHA-256.
+_BY_SHA256: Final = (
+    _CONFIG.replace("formatversion = 0", "formatversion = 1") + "[extensions]\n\tobjectFormat = sha256\n"
+)
 _PACKS: Final = 50
 # Nothing of ours is called so: HEAD only has to be there for git to take the folder for a repository.
 _HEAD: Final = "ref: refs/heads/gitune-none\n"
@@ -59,9 +66,10 @@ class Mirror:
     configuration nor hook of the foreign repository is ever looked at.
     """
 
-    def __init__(self, path: Path, repository: RepositoryLayout | None = None) -> None:
+    def __init__(self, path: Path, repository: RepositoryLayout | None = None, algorithm: str = SHA1) -> None:
         self.path = path
         self.repository = repository
+        self.algorithm = algorithm  # by what objects are named
         self._reader: ObjectReader | None = None
 
     async def ask(self, *words: str) -> GitOutput:
@@ -171,6 +179,17 @@ class Mirror:
             self._reader = ObjectReader(self.path)
         return self._reader
 
+    def turn_to(self, algorithm: str) -> None:
+        """Name objects so from now on. What was fetched is thrown away: a repository has one way only."""
+        self.close()
+        for name in ("objects", "refs/gitune"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in ("objects/info", "objects/pack"):
+            (self.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.path / "shallow").unlink(missing_ok=True)
+        _write_if_different(self.path / "config", _BY_SHA256 if algorithm == SHA256 else _CONFIG)
+        self.algorithm = algorithm
+
     def close(self) -> None:
         """End what reads objects."""
         if self._reader is not None:
@@ -179,22 +198,24 @@ class Mirror:
 
 async def mirror_of(repository: RepositoryLayout, home: Path) -> Mirror:
     """Our view of a local repository, made where it is not there yet. Raises `NoRepository`, `GitFailed`."""
-    refuse_unsupported(repository, await config(repository))
+    algorithm = object_format(repository, await config(repository))
     if any(c in str(repository.objects) for c in '"\n'):
         raise GitFailed(
             f"{repository.objects} has a quote or a line feed in its name, which git's alternates cannot say"
         )
     links = {name: repository.common / name for name in ("refs", "packed-refs", "shallow")}
-    path = _make(home, str(repository.git_dir), f"{repository.objects}\n", links)
-    return Mirror(path, repository)
+    key = str(repository.git_dir) if algorithm == SHA1 else f"{algorithm} {repository.git_dir}"
+    path = _make(home, key, f"{repository.objects}\n", links, algorithm)
+    return Mirror(path, repository, algorithm)
 
 
 def mirror_for(address: str, home: Path) -> Mirror:
     """Our keep for what is fetched from a network address. Raises `GitFailed` where it cannot be written."""
-    return Mirror(_make(home, address, "", {}))
+    path = _make(home, address, "", {}, SHA1)
+    return Mirror(path, None, SHA256 if (path / "config").read_text() == _BY_SHA256 else SHA1)
 
 
-def _make(home: Path, key: str, alternates: str, links: dict[str, Path]) -> Path:
+def _make(home: Path, key: str, alternates: str, links: dict[str, Path], algorithm: str) -> Path:
     """The folder, built beside its place and renamed, so that nobody ever finds half of one."""
     mirrors = home.absolute() / "mirrors"
     path = mirrors / hashlib.sha256(os.fsencode(key)).hexdigest()[:40]
@@ -204,7 +225,7 @@ def _make(home: Path, key: str, alternates: str, links: dict[str, Path]) -> Path
         if not (path / "HEAD").is_file():
             with tempfile.TemporaryDirectory(prefix=".new-", dir=mirrors) as scratch:
                 new = Path(scratch) / "git"
-                _fill(new, links)
+                _fill(new, links, algorithm)
                 with contextlib.suppress(OSError):  # somebody else was faster: theirs is as good
                     new.rename(path)
         _write_if_different(path / "objects" / "info" / "alternates", alternates)
@@ -227,11 +248,11 @@ def _only_ours(mirrors: Path) -> None:
         )
 
 
-def _fill(new: Path, links: dict[str, Path]) -> None:
+def _fill(new: Path, links: dict[str, Path], algorithm: str) -> None:
     (new / "objects" / "info").mkdir(parents=True, mode=0o700)
     (new / "objects" / "pack").mkdir(mode=0o700)
     new.chmod(0o700)
-    (new / "config").write_text(_CONFIG)
+    (new / "config").write_text(_BY_SHA256 if algorithm == SHA256 else _CONFIG)
     for name, target in links.items():
         (new / name).symlink_to(target)
     if not links:
@@ -257,7 +278,6 @@ def _write_if_different(path: Path, text: str) -> None:
     Path(new.name).replace(path)
 
 
-NOBODY: Final = "0" * 40
 _WHO: Final = {"NAME": "Gitune", "EMAIL": "gitune@users.noreply.localhost"}
 FILE_MODE: Final = "100644"
 _FOLDER: Final = "040000"
@@ -279,10 +299,10 @@ class CommitDraft:
     when: datetime
 
 
-def is_same(draft: CommitDraft, tree: tuple[TreeEntry, ...]) -> bool:
+def is_same(draft: CommitDraft, tree: tuple[TreeEntry, ...], algorithm: str = SHA1) -> bool:
     """Whether the draft would give the very tree that is there."""
     there = {entry.path: (entry.mode, entry.oid) for entry in tree}
-    wanted = {path.encode(): (FILE_MODE, blob_id(content)) for path, content in draft.files.items()}
+    wanted = {path.encode(): (FILE_MODE, blob_id(content, algorithm)) for path, content in draft.files.items()}
     return there == wanted | {entry.path: (entry.mode, entry.oid) for entry in draft.kept}
 
 
@@ -291,7 +311,7 @@ async def write_commit(mirror: Mirror, draft: CommitDraft, known: frozenset[str]
 
     Into the store of the local repository a mirror stands for, else into our own. Raises `GitFailed`.
     """
-    ids = {path: blob_id(content) for path, content in draft.files.items()}
+    ids = {path: blob_id(content, mirror.algorithm) for path, content in draft.files.items()}
     new = [content for path, content in draft.files.items() if ids[path] not in known]
     for first in range(0, len(new), _MOST_AT_ONCE):
         await _write_blobs(mirror, new[first : first + _MOST_AT_ONCE])
@@ -306,7 +326,7 @@ async def swap_ref(mirror: Mirror, ref: str, old: str | None, new: str, now: dat
 
     Raises `SwapLost` where it is elsewhere, `GitFailed` where it cannot be written.
     """
-    words = ("update-ref", "--no-deref", "--end-of-options", ref, new, old or NOBODY)
+    words = ("update-ref", "--no-deref", "--end-of-options", ref, new, old or "")
     answer = await mirror.write(*words)
     if answer.code != 0 and clear_stale_lock(mirror.path / f"{ref}.lock", now):
         answer = await mirror.write(*words)
@@ -347,7 +367,7 @@ async def _write_blobs(mirror: Mirror, contents: list[bytes]) -> None:
         await asyncio.to_thread(_spill, Path(scratch), contents)
         paths = "".join(f"{scratch}/{index}\n" for index in range(len(contents)))
         answer = await mirror.write("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths.encode())
-    if answer.raise_for_code().text.split() != [blob_id(content) for content in contents]:
+    if answer.raise_for_code().text.split() != [blob_id(content, mirror.algorithm) for content in contents]:
         raise GitFailed("git hash-object gave other ids than the bytes have")
 
 

@@ -14,12 +14,23 @@ from git.db import GitCmdObjectDB
 from git.exc import ODBError
 
 from controller.git.failures import GitFailed, NotFound
+from controller.git.parsing import SHA256, algorithm_of
 from controller.git.process import LOCAL_SECONDS, environment
 
 _ABSENT: Final = (
     "It may be left out of a shallow or partial clone: fetch it (`git fetch --unshallow`, `git fetch --refetch`), "
     "or use a whole clone."
 )
+
+
+class _BothFormats(Git):
+    """GitPython, which takes an object id of 40 digits alone, told that one may have 64."""
+
+    def _parse_object_header(self, header_line: str) -> tuple[str, str, int]:
+        words = header_line.split()
+        if len(words) == 3 and algorithm_of(words[0]) == SHA256:  # noqa: PLR2004 - id, kind, size
+            return words[0], words[1], int(words[2])
+        return super()._parse_object_header(header_line)
 
 
 class ObjectReader:
@@ -30,7 +41,7 @@ class ObjectReader:
 
     def __init__(self, git_dir: Path) -> None:
         self._git_dir = git_dir
-        self._git = Git(str(git_dir))
+        self._git = _BothFormats(str(git_dir))
         self._database = GitCmdObjectDB(str(git_dir / "objects"), self._git)
         self._process: subprocess.Popen[bytes] | None = None
         self._shut: weakref.finalize[..., ObjectReader] | None = None

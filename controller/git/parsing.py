@@ -11,6 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from controller.git.failures import GitFailed, NoRepository, NotFound
 
+# The object formats of git, as `extensions.objectFormat` and hashlib both call them.
+SHA1: Final = "sha1"
+SHA256: Final = "sha256"
 COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LONGEST = 1024
 # git-check-ref-format(1): no control character, space, ~ ^ : ? * [ \, no "..", "@{", "//", no end in "/" or "."
@@ -107,9 +110,14 @@ def parse_landings(listing: bytes) -> tuple[LandedCommit, ...]:
     return tuple(found)
 
 
-def blob_id(content: bytes) -> str:
-    """The id git gives these bytes as a file (SHA-1, as git means it: a name, not a seal)."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+def blob_id(content: bytes, algorithm: str = SHA1) -> str:
+    """The id git gives these bytes as a file in a repository of that object format (a name, not a seal)."""
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def algorithm_of(oid: str) -> str:
+    """The object format that an id is of, by its length."""
+    return SHA256 if len(oid) == 64 else SHA1  # noqa: PLR2004 - hex digits
 
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.mirror import Mirror
-from controller.git.parsing import NetworkUrl, is_commit_id
+from controller.git.parsing import NetworkUrl, algorithm_of, is_commit_id
 from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, run
 from controller.spans import span
 
@@ -55,12 +55,19 @@ class Remote:
     async def tip(self) -> str | None:
         """The commit the ref stands on there; None where there is no such ref. Raises `GitFailed`."""
         with span("git.look", ref=self.ref, host=self.url.host):
-            answer = await self._well("ls-remote", "--refs", "--end-of-options", self.url.url, self.ref)
-        for line in answer.text.splitlines():
-            oid, _, name = line.partition("\t")
-            if name == self.ref and is_commit_id(oid):
-                return oid
-        return None
+            # HEAD is there where our ref is not yet: any id tells by what that repository names its objects.
+            answer = await self._well("ls-remote", "--end-of-options", self.url.url, self.ref, "HEAD")
+        pairs = [line.partition("\t")[::2] for line in answer.text.splitlines()]
+        ids = {name: oid for oid, name in pairs if is_commit_id(oid)}
+        if ids:
+            await self.agree(next(iter(ids.values())))
+        return ids.get(self.ref)
+
+    async def agree(self, oid: str) -> None:
+        """Let the mirror name objects as this commit id does. Raises `GitFailed`."""
+        if algorithm_of(oid) != self.mirror.algorithm:
+            async with self._alone():
+                await asyncio.to_thread(self.mirror.turn_to, algorithm_of(oid))
 
     async def fetched(self) -> str | None:
         """The commit the ref stands on there, brought here unless it is. Raises `GitFailed`."""

@@ -180,14 +180,14 @@ class BranchLedger(_OnBranch):
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         ref = await self._ref()
         is_known = self._same == (tip, records)
-        pages = {} if is_known else self._pages.of(records)
         if await ref.fetched() != tip:
             raise SwapLost("the ledger was changed by another process", hint="Read it again.")
+        pages = {} if is_known else self._pages.of(records, ref.mirror.algorithm)
         if is_known or (tip is None and not records):
             return tip
         tree = await ref.mirror.tree(tip) if tip else ()
         draft = self._draft(pages, tree, tip, message)
-        if tip and is_same(draft, tree):
+        if tip and is_same(draft, tree, ref.mirror.algorithm):
             self._same = (tip, dict(records))
             return tip
         point("ledger.objects")

@@ -104,11 +104,17 @@ class Pages:
 
     def __init__(self) -> None:
         self._made: dict[str, Page] = {}
+        self._algorithm = ""
         self._new: dict[str, bytes] = {}
 
-    def of(self, records: Mapping[str, Record]) -> dict[str, Page]:
-        """The page of each record, by name in the order of names. Raises `LedgerError`."""
+    def of(self, records: Mapping[str, Record], algorithm: str) -> dict[str, Page]:
+        """The page of each record, by name in the order of names, with ids of that object format.
+
+        Raises `LedgerError`.
+        """
         self._new = {}
+        if algorithm != self._algorithm:
+            self._made, self._algorithm = {}, algorithm
         self._made = {name: self._page(records[name]) for name in sorted(records)}
         return self._made
 
@@ -129,7 +135,7 @@ class Pages:
         kept = bounded(record)
         files = _files(kept)
         self._new |= files
-        ids = {path: blob_id(content) for path, content in files.items()}
+        ids = {path: blob_id(content, self._algorithm) for path, content in files.items()}
         return Page(record, ids, row(kept), section(kept), _read_back(kept, files[status_path(kept.name)]))
 
 

@@ -211,6 +211,8 @@ class RemoteSource(_MirrorSource):
         wanted = revision or await self.tip()
         with translated(SourceError):
             try:
+                if is_commit_id(wanted):
+                    await self._remote.agree(wanted)
                 if not await self._remote.mirror.has(wanted):
                     await self._remote.fetch(history=True)
                 return await self._tree_of(self._remote.mirror, wanted)

@@ -16,7 +16,7 @@ from typing import Final
 from controller.errors import ControllerError, SourceError, Unreadable
 from controller.git.failures import translated
 from controller.git.layout import find_repository
-from controller.git.parsing import blob_id
+from controller.git.parsing import algorithm_of, blob_id
 from controller.ports import Entry, EntryKind, Landing, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 
@@ -175,7 +175,7 @@ async def _is_same(committed: Tree, working: Tree, path: str, content: str) -> b
     """Bytes are compared by the name git has for them: then nothing of the commit has to be read."""
     found = await _outcome(working, path)
     if content and isinstance(found, bytes):
-        return blob_id(found) == content
+        return blob_id(found, algorithm_of(content)) == content
     return found == await _outcome(committed, path)
 
 

@@ -41,19 +41,20 @@ class Kind:
     open: Callable[[str], BranchLedger | DirectoryLedger]
 
 
-@pytest.fixture(params=["directory", "local", "path", "bare", "network"])
+@pytest.fixture(params=["directory", "local", "path", "bare", "network", "local, SHA-256", "network, SHA-256"])
 async def kind(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> AsyncIterator[Kind]:
-    work = make("specs")
+    place, _, sha256 = request.param.partition(", ")
+    work = make("specs", *(["--object-format=sha256"] if sha256 else []))
     work.commit({"specs/a.yaml": "a"})
     (tmp_path / "served").mkdir()
     clone(work.root, tmp_path / "served" / "o.git", "--bare")
     with forge(tmp_path / "served") as server:
         origins = {"path": f"{tmp_path}/served/o.git", "bare": f"file://{tmp_path}/served/o.git"}
-        if origin := {**origins, "network": f"{server.url}/o.git"}.get(request.param):
+        if origin := {**origins, "network": f"{server.url}/o.git"}.get(place):
             work.git("remote", "add", "origin", origin)
 
         def new(who: str) -> BranchLedger | DirectoryLedger:
-            directory = ".gitune" if request.param == "directory" else None
+            directory = ".gitune" if place == "directory" else None
             ledger = open_ledger(LedgerSettings(directory=directory), work.root, tmp_path / f"home-{who}", now, {})
             assert isinstance(ledger, BranchLedger | DirectoryLedger)
             return ledger

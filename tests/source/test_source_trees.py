@@ -19,6 +19,7 @@ from controller.errors import SourceError, Unreadable
 from controller.ports import Entry, EntryKind, Relation, Tree
 from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, differing
+from tests.git.forges import forge
 from tests.git.repositories import Trap, Work, clone
 
 Make = Callable[..., Work]
@@ -459,3 +460,26 @@ async def test_a_merge_that_is_not_committed_changes_nothing(make: Make, opened:
     work.git("merge", "-q", "--no-commit", "other")
 
     assert await opened(work.root).tip() == ours
+
+
+@pytest.mark.parametrize("place", ["local", "network"])
+async def test_a_repository_that_names_its_objects_by_sha256_is_read(
+    make: Make, gitune_home: Path, tmp_path: Path, place: str
+) -> None:
+    work = make("named-by-sha256", "--object-format=sha256")
+    first = work.commit({"a.txt": "1"})
+    second = work.commit({"a.txt": "2"})
+    assert len(second) == 64
+    (tmp_path / "served").mkdir()
+    clone(work.root, tmp_path / "served" / "o.git", "--bare")
+    with forge(tmp_path / "served") as server:
+        address = str(work.root) if place == "local" else f"{server.url}/o.git"
+        for known in (None, first):
+            source = open_remote(address, "main", gitune_home / str(known), {})
+            tree = await source.tree(known)
+            assert (tree.revision, await tree.read("a.txt", 9)) == ((first, b"1") if known else (second, b"2"))
+            assert await source.relations(second, frozenset({first})) == {first: Relation.AHEAD}
+            assert [landing.commit for landing in await source.landings(second, "", frozenset(), 9)] == [second, first]
+            await source.close()
+    committed = await CommitSource(work.root, gitune_home).tree()
+    assert await differing(committed, await WorktreeSource(work.root).tree(), ["a.txt"]) == ()
