@@ -179,8 +179,12 @@ async def _look_for(action: Tune, world: World, provider: Provider, held: Held) 
     seen = await provider.observe(ObserveRequest(frozenset({action.model} if action.model else ())))
     found = replace(world, observed=Observed({action.provider: seen}))
     ours = found.marked(action.provider, names_of(action.desired), action.fingerprint, action.attempt)
-    if ours and action.model in {"", ours[0].name}:
-        return Done(action, ours[0])
+    made = next((remote for remote in ours if action.model in {"", remote.name}), None)
+    if made is not None:
+        return Done(action, made)
+    if found.is_claimed(action.provider, action.model, names_of(action.desired), action.fingerprint, action.attempt):
+        message = f"{action.model} is there, and the listing of this account does not show it"
+        return Held(action, Reason.OUTCOME_UNKNOWN, message)
     if held.reason is Reason.FOREIGN_MODEL and seen.presence(action.model) is not Presence.FOUND:
         return Held(action, Reason.OUTCOME_UNKNOWN, f"{action.model} is said to exist and cannot be read")
     return held

@@ -152,6 +152,10 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
         raise _refusal(
             f"{full_name} is not on provider {model.provider}", "Give the full name, as the provider lists it."
         )
+    if not remote.owned:
+        seen = world.observed.providers[model.provider]
+        hint = seen.error or "Let its owner transfer it to this account: a model that others share is never taken."
+        raise _refusal(f"the listing of this account does not show {full_name}", hint)
     if remote.state is not RemoteState.ACTIVE:
         raise _refusal(
             f"{full_name} cannot serve: its state is {remote.state}", "Only a finished model can be adopted."

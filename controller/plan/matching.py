@@ -114,11 +114,19 @@ def _found_under_our_mark(model: DesiredModel, record: Record | None, world: Wor
     wanted = world.full_name(model)
     for digest in dict.fromkeys((model.fingerprint, *known)):
         found = world.marked(model.provider, names_of(model), digest, model.attempt)
+        made = {run.model for run in record.runs if _is_of(run, digest, model.attempt)} if record else set()
         # A mark can be copied by hand, our id cannot be taken: of two the one that bears it was made by our create.
         for remote in sorted(found, key=lambda seen: seen.name != wanted):
+            # Where the ledger knows what was made of these inputs, deleted or not, all else with its mark is a copy.
+            if made and remote.name not in made:
+                continue
             slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
             return Fit(SlotKind.RETIRED, slot)
     return None
+
+
+def _is_of(run: Run, digest: str, attempt: int) -> bool:
+    return (run.fingerprint, run.attempt) == (digest, attempt)
 
 
 def settle_bases(world: World) -> World:

@@ -128,6 +128,16 @@ class World:
         mark = remote.mark
         return mark is not None and any(mark == Mark(self.instance, name, attempt, fingerprint) for name in names)
 
+    def is_claimed(self, provider: str, model: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> bool:
+        """Whether a model bears our mark for these inputs, and our account's own listing does not show it."""
+        remote = self.observed.model(provider, model)
+        return remote is not None and not remote.owned and self.is_ours(remote, names, fingerprint, attempt)
+
+    def is_whole(self, provider: str) -> bool:
+        """Whether a provider was read whole."""
+        seen = self.observed.providers.get(provider)
+        return seen is not None and seen.complete
+
     def is_free(self, provider: str) -> bool:
         """Whether a provider is known to cost nothing; one that has left gitune.yaml is not."""
         known = self.facts.get(provider)
@@ -153,7 +163,7 @@ class World:
         return next(name for name in names if name not in gone)
 
     def marked(self, provider: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> tuple[RemoteModel, ...]:
-        """The models a provider shows under our mark for these inputs, the oldest first; none that we deleted."""
+        """The models of our account under our mark for these inputs, the oldest first; none that we deleted."""
         if provider not in self._by_mark:
             self._by_mark[provider] = self._marks(provider)
         marks = (Mark(self.instance, name, attempt, fingerprint) for name in dict.fromkeys(names))
@@ -166,7 +176,7 @@ class World:
         gone = self._deleted()
         found: dict[Mark, list[RemoteModel]] = {}
         for model in seen.models.values() if seen else ():
-            if model.name not in gone and (mark := model.mark) is not None:
+            if model.owned and model.name not in gone and (mark := model.mark) is not None:
                 found.setdefault(mark, []).append(model)
         return found
 

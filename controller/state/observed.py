@@ -71,6 +71,7 @@ class RemoteModel:
 
     ``name`` is full; hyperparameters are resolved ones.
     ``error`` is the provider's own sentence on a failed or cancelled run; ``operation`` the name of its operation.
+    ``owned`` says that the account's own listing shows it: others may share models with us, whatever their marks say.
     """
 
     name: str
@@ -88,6 +89,7 @@ class RemoteModel:
     progress: Progress = field(default_factory=Progress)
     losses: tuple[LossPoint, ...] = ()
     error: str = ""
+    owned: bool = True
 
     @property
     def mark(self) -> Mark | None:

@@ -59,6 +59,7 @@ class MemoryProvider:
         self.cut: dict[str, str] = {}
         self.hidden: set[str] = set()
         self.closed: set[str] = set()
+        self.shared: set[str] = set()
         self.paid: Counter[str] = Counter()
         self.calls: list[RecordedCall] = []
         self._failures: dict[OperationWord, list[_Failure]] = {}
@@ -91,11 +92,11 @@ class MemoryProvider:
         self.models[model] = replace(self.models[model], state=state, error=error, completed=BEFORE)
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
-        """All models; those ``hidden`` only by id, those wanted and not there as absent, or as ``closed``."""
+        """All models; those ``hidden`` or ``shared`` only by id; those not there as absent, or as ``closed``."""
         self.calls.append(RecordedCall("observe", ""))
         broken = self._next("observe")
-        listed = {} if broken else {n: m for n, m in self.models.items() if n not in self.hidden}
-        by_id = {n: self.models[n] for n in want.models if n in self.models}
+        listed = {} if broken else {n: m for n, m in self.models.items() if n not in self.hidden | self.shared}
+        by_id = {n: replace(self.models[n], owned=n in listed) for n in want.models if n in self.models}
         closed = want.models & self.closed - self.models.keys()
         return ObservedProvider(
             key=self.key,

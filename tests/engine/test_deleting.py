@@ -78,6 +78,40 @@ async def test_a_model_that_is_another_accounts_by_now_is_not_deleted() -> None:
     assert deletes(stage) == 0
 
 
+async def test_a_copy_by_hand_is_never_taken_for_what_was_deleted() -> None:
+    stage = await doomed()
+    (gone,) = numbers(stage)
+    copy = "tunedModels/numbers-copied"
+    stage.provider.models[copy] = replace(stage.provider.models[gone], name=copy)
+    before = stage.provider.models[copy]
+    stage.clock.advance(2 * DAY)
+    assert ("numbers", "delete") in await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete", displayName="Sums")})
+    assert ("numbers", "create") in await stage.step()
+    stage.provider.finish()
+    for _ in range(3):
+        await stage.step()
+    stage.source.edit({"specs/numbers.yaml": None})
+    await stage.step()
+    stage.clock.advance(2 * DAY)
+    await stage.step()
+    assert numbers(stage) == [copy]
+    assert stage.provider.models[copy] == before
+
+
+async def test_a_copy_by_hand_is_never_taken_for_what_is_gone() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    (gone,) = stage.provider.models
+    copy = "tunedModels/numbers-copied"
+    stage.provider.models = {copy: replace(stage.provider.models[gone], name=copy)}
+    stage.clock.advance(DAY)
+    (outcome,) = (await stage.run()).outcomes
+    assert (outcome.action.word, outcome.action.reason) == ("hold", Reason.LOST)
+
+
 async def test_a_person_may_end_the_grace_period() -> None:
     stage = await doomed()
     with pytest.raises(ControllerError, match="no deletion of other"):

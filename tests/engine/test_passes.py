@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from controller.cli.exit_codes import ExitCode, of_pass
+from controller.engine import commands
 from controller.engine.reconcile import Approval, Refused, follow, preview_offline, reconcile
-from controller.errors import LedgerError, Rejected, RejectedKind, RevisionConflict, SourceError, Transient
+from controller.errors import (
+    ControllerError,
+    LedgerError,
+    Rejected,
+    RejectedKind,
+    RevisionConflict,
+    SourceError,
+    Transient,
+)
+from controller.plan.actions import Held
+from controller.ports import ObserveRequest
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
-from controller.state.observed import RemoteState
+from controller.state.observed import ObservedProvider, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 from controller.testing import FREE, MemoryLedger, MemoryProvider, lost_answer
@@ -80,6 +92,66 @@ async def test_an_id_that_another_account_has_holds_its_own_spec_alone() -> None
     message = f"{taken} is there and is not ours ({why}): nothing of it is touched; rename the spec"
     assert decided["numbers"] == ("hold", Reason.FOREIGN_MODEL, message)
     assert of_pass(done.world, done.outcomes) is ExitCode.HOLDS
+
+
+async def shared(stage: Stage) -> str:
+    """A finished model of another account on the id that the spec will want, with our mark."""
+    tuned = Stage()
+    await tuned.step()
+    tuned.provider.finish()
+    stage.provider.models |= tuned.provider.models
+    (name,) = stage.provider.shared = set(tuned.provider.models)
+    return name
+
+
+async def test_a_model_that_another_account_shares_is_never_taken_whatever_its_mark_says() -> None:
+    stage = Stage()
+    name = await shared(stage)
+    (outcome,) = (await stage.run()).outcomes
+    assert (outcome.action.word, outcome.action.reason) == ("hold", Reason.FOREIGN_MODEL)
+    assert outcome.action.message.startswith(f"{name} is there and is not ours (another account shares it")
+    assert not stage.provider.mutations
+    with pytest.raises(ControllerError, match="does not show"):
+        await commands.adopt(stage.ports, stage.settings, "numbers", name)
+    assert not stage.provider.mutations
+
+
+async def test_a_model_that_another_account_put_there_just_before_the_create_is_not_taken_for_what_it_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    late = Stage(source=stage.source, provider=stage.provider)
+    await shared(stage)
+    there, stage.provider.models = stage.provider.models, {}
+    plan = await late.plan()
+    assert [action.word for action in plan.actions] == ["create"]
+    stage.provider.fail("create", Rejected("it exists", kind=RejectedKind.EXISTS))
+    stage.provider.models = there
+    monkeypatch.setattr(stage.provider, "observe", _blind_once(stage.provider))
+    (outcome,) = (await late.run()).outcomes
+    assert isinstance(outcome, Held)
+    assert (outcome.action.word, outcome.reason) == ("create", Reason.OUTCOME_UNKNOWN)
+    (outcome,) = (await late.run()).outcomes
+    assert (outcome.action.word, outcome.action.reason) == ("hold", Reason.VISIBILITY)
+    late.clock.advance(601)
+    (outcome,) = (await late.run()).outcomes
+    assert (outcome.action.word, outcome.action.reason) == ("hold", Reason.FOREIGN_MODEL)
+    assert not stage.provider.paid
+
+
+def _blind_once(provider: MemoryProvider) -> Callable[[ObserveRequest], Coroutine[Any, Any, ObservedProvider]]:
+    """A look that finds nothing, once."""
+    seeing, looks = provider.observe, 0
+
+    async def observe(want: ObserveRequest) -> ObservedProvider:
+        nonlocal looks
+        looks += 1
+        there, provider.models = provider.models, {} if looks == 1 else provider.models
+        seen = await seeing(want)
+        provider.models = there
+        return seen
+
+    return observe
 
 
 async def test_the_intent_is_durable_before_the_request_leaves() -> None:
@@ -399,6 +471,8 @@ async def test_two_controllers_with_a_ledger_each_share_one_run() -> None:
     other = Stage(source=stage.source, provider=stage.provider)
     await stage.step()
     stage.provider.hidden = set(stage.provider.models)
+    assert await other.step() == [("numbers", "hold")], "only the listing tells what is this account's"
+    stage.provider.hidden = set()
     assert await other.step() == [("numbers", "reuse")]
     assert sum(stage.provider.paid.values()) == 1
 

@@ -34,6 +34,7 @@ from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of,
 MODEL = full_name(NUMBERS)
 SERVING, TUNING = remote_of(NUMBERS), remote_of(NUMBERS, RemoteState.CREATING)
 FOREIGN = replace(SERVING, description="mine")
+SHARED = replace(TUNING, owned=False)
 ACTIVE = record_of(NUMBERS)
 OPEN = record_of(NUMBERS, active=None, intent=INTENT)
 EVALUATED = spec(evaluation=Evaluation(Dataset("e.jsonl", "e" * 64, EXAMPLES), "exactMatch", 0.8))
@@ -101,6 +102,16 @@ CASES: list[tuple[str, str, World]] = [
         world_of(desired=Desired("c" * 40, (NUMBERS,), doubtful={"numbers": "old"})),
     ),
     ("create_found", Reason.INTENT_FOUND, world_of(NUMBERS, records=(OPEN,), remotes=(TUNING,))),
+    (
+        "create_owner_unknown",
+        Reason.PROVIDER_UNREADABLE,
+        world_of(NUMBERS, records=(OPEN,), remotes=(SHARED,), complete=False),
+    ),
+    (
+        "create_owner_unknown",
+        Reason.VISIBILITY,
+        world_of(NUMBERS, records=(OPEN,), remotes=(SHARED,), recent_intents=frozenset({INTENT})),
+    ),
     ("create_may_yet_show", Reason.VISIBILITY, world_of(LONGER, records=(OPEN,), recent_intents=frozenset({INTENT}))),
     ("create_unknown", Reason.OUTCOME_UNKNOWN, world_of(NUMBERS, records=(OPEN,), complete=False)),
     ("create_id_taken", Reason.FOREIGN_MODEL, world_of(NUMBERS, records=(OPEN,), remotes=(FOREIGN,))),
@@ -113,6 +124,7 @@ CASES: list[tuple[str, str, World]] = [
         world_of(NUMBERS, records=(PENDING,), recently_created=frozenset({MODEL})),
     ),
     ("run_gone", Reason.LOST, world_of(NUMBERS, records=(ACTIVE,))),
+    ("run_is_another_ones", Reason.FOREIGN_MODEL, world_of(NUMBERS, records=(ACTIVE,), closed=frozenset({MODEL}))),
     ("mark_changed", Reason.DRIFTED, world_of(NUMBERS, records=(ACTIVE,), remotes=(FOREIGN,))),
     *(
         (
@@ -170,6 +182,7 @@ CASES: list[tuple[str, str, World]] = [
     # None is known.
     ("listing_needed", Reason.PROVIDER_UNREADABLE, world_of(NUMBERS, complete=False)),
     ("id_taken", Reason.FOREIGN_MODEL, world_of(NUMBERS, remotes=(FOREIGN,))),
+    ("id_taken", Reason.PROVIDER_UNREADABLE, world_of(NUMBERS, remotes=(SHARED,), complete=False)),
     *(("paid_for_before", reason, paid_for(end)) for reason, end in ENDS.items()),
     ("paid_for_before", Reason.LOST, paid_for(RunOutcome.SUCCEEDED)),
     (
@@ -213,6 +226,11 @@ CASES: list[tuple[str, str, World]] = [
     ("removed_create_found", Reason.INTENT_FOUND, removed(OPEN)),
     ("removed_create_unknown", Reason.OUTCOME_UNKNOWN, removed(OPEN, shown=False, complete=False)),
     ("removed_create_unknown", Reason.VISIBILITY, removed(OPEN, shown=False, recent_intents=frozenset({INTENT}))),
+    (
+        "removed_create_unknown",
+        Reason.PROVIDER_UNREADABLE,
+        world_of(desired=GONE, records=(OPEN,), remotes=(SHARED,), complete=False),
+    ),
     ("removed_run_unseen", Reason.PROVIDER_UNREADABLE, removed(PENDING, shown=False, complete=False)),
     ("removed_run_unseen", Reason.VISIBILITY, removed(PENDING, shown=False, recently_created=frozenset({MODEL}))),
     ("removed_once", Reason.SPEC_MISSING, removed(PENDING)),

@@ -102,7 +102,7 @@ def world_of(
         MappingProxyType({remote.name: remote for remote in remotes}),
         MappingProxyType({"models/tiny": BaseModelFacts("models/tiny", exists=True, tunable=True)}),
     )
-    changed = {key: fields.pop(key) for key in ("complete", "absent", "base_models") if key in fields}
+    changed = {key: fields.pop(key) for key in ("complete", "absent", "closed", "base_models") if key in fields}
     provider = replace(provider, **changed)
     desired = fields.pop("desired", None) or Desired("c" * 40, tuple(models))
     return World(

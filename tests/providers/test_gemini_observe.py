@@ -71,7 +71,7 @@ async def test_all_pages_are_read_and_asked_for_at_their_largest(gemini: Opened)
         seen = await (await gemini(site.url)).observe(ObserveRequest())
     assert set(seen.models) == {"tunedModels/a", "tunedModels/b", "tunedModels/c"}
     assert (seen.complete, seen.error, seen.key) == (True, "", "cloud")
-    assert site.paths == ["/v1beta/tunedModels?pageSize=1000", "/v1beta/tunedModels?pageSize=1000&pageToken=1"]
+    assert site.paths == [f"/v1beta/tunedModels?pageSize=1000&filter=owner%3Ame{more}" for more in ("", "&pageToken=1")]
 
 
 async def test_an_empty_project_is_a_whole_listing(gemini: Opened) -> None:
@@ -192,6 +192,7 @@ async def test_a_list_that_lags_does_not_make_a_model_absent(gemini: Opened) -> 
         seen = await (await gemini(site.url)).observe(ObserveRequest(frozenset({"tunedModels/new"})))
     assert seen.presence("tunedModels/new") is Presence.FOUND
     assert seen.complete
+    assert not seen.models["tunedModels/new"].owned, "only the listing of what is ours shows that it is"
 
 
 @pytest.mark.parametrize(

@@ -318,6 +318,21 @@ _DECIDING: tuple[Directed, ...] = (
         "again#1:again.wanted",
     ),
     directed(
+        "copied by hand with its mark, deleted on purpose and wanted again",
+        _acts((1200.0, "remove", 0), (2400.0, "revert", 0)),
+        replace(_DOOMED, strikes=((1000.0, "console.copied", 0),)),
+    ),
+    directed(
+        "another account's model with our mark on the id that is wanted next",
+        _acts((1200.0, "attempt", 0)),
+        replace(_QUIET, strikes=((1000.0, "console.shared", 0),)),
+    ),
+    directed(
+        "another account's model, which may not be read, on the id that is wanted next, and a spec removed",
+        (*_acts((1200.0, "attempt", 0)), Act(1500.0, "remove", "keeper")),
+        replace(_QUIET, strikes=((1000.0, "console.closed", 0),)),
+    ),
+    directed(
         "to be deleted as one controller sees it, and let go as another one saw it before",
         _acts((1000.0, "doom", 0), (1090.0, "remove", 0)),
         replace(_QUIET, controllers=2, service=replace(service_of(), distance=20.0)),

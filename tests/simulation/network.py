@@ -165,7 +165,7 @@ def served(remote: Remote, request: Request, now: float, by: str) -> Reply:
     if path == "/v1beta/tunedModels":
         if request.method == "POST":
             return remote.create(query.get("tunedModelId", ""), request.body, now, by)
-        return remote.page(query.get("pageToken", ""), now, by)
+        return remote.page(query.get("pageToken", ""), now, by, query.get("filter", ""))
     _, _, name = path.partition("/v1beta/")
     if name.startswith("models/"):
         return remote.base(name)

@@ -463,6 +463,27 @@ _DECIDING: tuple[Planted, ...] = (
         ("S5", "L1"),
     ),
     Planted(
+        "what may not be read speaks for its provider",
+        "providers/gemini/client.py",
+        "    return isinstance(seen, _Fault) and seen.forbidden",
+        "    return False",
+        ("L1",),
+    ),
+    Planted(
+        "what others share counts as ours",
+        "plan/world.py",
+        "            if model.owned and model.name not in gone and",
+        "            if model.name not in gone and",
+        ("L1", "S2"),
+    ),
+    Planted(
+        "a copy takes the place of what was deleted",
+        "plan/matching.py",
+        "            if made and remote.name not in made:",
+        "            if False:",
+        ("L1", "S2"),
+    ),
+    Planted(
         "any 404 is an odd answer",
         "providers/gemini/client.py",
         "    return None if gone else _Fault(error",

@@ -49,6 +49,8 @@ class Model:
     rate: float | None = None
     operation_hidden: bool = False
     foreign: bool = False
+    shared: bool = False  # another account's, which lets ours read it
+    closed: bool = False  # another account's, which lets nobody read it
     told_end: bool = False
 
     def version(self, at: float) -> Version | None:
@@ -131,17 +133,24 @@ class Remote:
         """One model, as a replica has it."""
         at = self.view(now)
         model = self.models.get(name)
+        if model is not None and model.closed:
+            return error(403, "PERMISSION_DENIED", f"You do not have permission to access tuned model {name}.")
         if model is None or model.version(at) is None:
             self._log(Missed(by, name))
             return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
         return Reply(200, self._shown(model, at, by))
 
-    def page(self, token: str, now: float, by: str) -> Reply:
+    def page(self, token: str, now: float, by: str, asked: str = "") -> Reply:
         """One page of the listing. A token is an offset: what comes and goes between two pages shifts them."""
+        mine = "owner:me" in asked.split()
         if any(low <= now < high for low, high in self.service.unlisted):
             return error(503, "UNAVAILABLE", "The listing is overloaded.")
         at = self.view(now)
-        names = [name for name, model in self.models.items() if model.version(at) is not None]
+        names = [
+            name
+            for name, model in self.models.items()
+            if model.version(at) is not None and not model.closed and not (mine and model.shared)
+        ]
         names.sort(key=lambda name: (len(name) * 7 + self._made * 3) % 5)  # an order that means nothing and changes
         start = int(token or 0)
         if token and self._fires("list", "list.shift"):
@@ -260,12 +269,16 @@ class Remote:
         self._log(Changed("person", verb, name, model.state(now), _mark(version.description)))
         model.versions.append((now, change(version)))
 
-    def plant(self, name: str, now: float) -> bool:
-        """A person makes a model of their own under that name, where it is free."""
+    def plant(self, name: str, now: float, described: str = "made by hand", account: str = "") -> bool:
+        """A person makes a model of their own under that name, where it is free.
+
+        ``account`` is "" for ours; another one's is ``shared`` with ours, or ``closed`` to it.
+        """
         if name in self.models:
             return False
         model = Model(name, Inputs("models/tiny", 1, None, "theirs"), now, now, "ACTIVE", foreign=True)
-        model.versions.append((now, Version("Theirs", "made by hand")))
+        model.shared, model.closed = account == "shared", account == "closed"
+        model.versions.append((now, Version("Theirs", described)))
         self.models[name] = model
         return True
 

@@ -227,8 +227,8 @@ class World:
 
 
 def _by_hand(world: World, kind: str, choose: Callable[[Sequence[Model]], Model], now: float) -> bool:
-    if kind == "console.foreign":
-        return _plant(world, now)
+    if kind in _PLANTED:
+        return _plant(world, kind, now)
     ours = [model for model in world.remote.alive(now) if not model.foreign]
     if not ours:
         return False
@@ -244,17 +244,25 @@ def _by_hand(world: World, kind: str, choose: Callable[[Sequence[Model]], Model]
     return True
 
 
-def _plant(world: World, now: float) -> bool:
-    """A model of somebody else on the very id that a spec will want."""
+# What somebody plants: the word that tells it, and whose account it is in.
+_PLANTED = {"console.foreign": "", "console.copied": "", "console.shared": "shared", "console.closed": "closed"}
+
+
+def _plant(world: World, kind: str, now: float) -> bool:
+    """A model of somebody else on the very id that a spec will want, or a copy of what serves on another one."""
     head = world.repository.head
     if not head.wishes or not world.shape.service.chooses_id:
         return False
     name = min(head.wishes)
     for known in world.place.records.values():
         if known.name == name and known.active is not None:
-            wanted = known.active.model[:-1] + "2"
-            if world.remote.plant(wanted, now):
-                world.log(Person("console.foreign", wanted))
+            wanted = known.active.model + "-copy" if kind == "console.copied" else known.active.model[:-1] + "2"
+            version = world.remote.models[known.active.model].version(now)
+            forged = version.description if version is not None and kind != "console.foreign" else "made by hand"
+            if kind != "console.copied":
+                forged = forged.replace(" attempt=1 ", " attempt=2 ")
+            if world.remote.plant(wanted, now, forged, _PLANTED[kind]):
+                world.log(Person(kind, wanted))
                 return True
     return False
 

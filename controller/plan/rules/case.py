@@ -116,6 +116,8 @@ def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:
     mark = find_mark(remote.description) if remote else None
     if remote is None:
         why, way = "another account has it, and it may not be read", "rename the spec"
+    elif not remote.owned:
+        why, way = "another account shares it, whatever its mark says", "rename the spec"
     elif mark is None:
         why, way = "it carries no owner mark", "rename the spec, or adopt the model"
     else:
@@ -123,6 +125,13 @@ def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:
         why = f"it is marked as {mark.instance}/{mark.name}"
         way = "rename the spec" + (was if mark.instance != instance else "")
     return f"{name} is there and is not ours ({why}): nothing of it is touched; {way}"
+
+
+def unlisted(provider: str, model: str, world: World) -> str:
+    """Why nobody can tell whether a model is our account's."""
+    seen = world.observed.providers.get(provider)
+    why = seen.error if seen is not None and seen.error else "it could not be read whole"
+    return f"provider {provider}: {why}: whether {model} is this account's is not known"
 
 
 def again(what: str) -> str:

@@ -10,7 +10,7 @@ from controller.plan.fields import training_changes
 from controller.plan.matching import latest_attempt, spent_run
 from controller.plan.rules.case import Case, again, foreign
 from controller.plan.rules.table import Table, row
-from controller.plan.world import slot_provider
+from controller.plan.world import names_of, slot_provider
 from controller.state.desired import BaseModel, FromSpec
 from controller.state.observed import Presence
 from controller.state.reasons import Reason
@@ -78,13 +78,16 @@ def listing_needed(new: NewRun) -> tuple[Action, ...] | str:
     return (new.case.unreadable(),) if new.presence is Presence.UNSURE else "no run of these inputs is there"
 
 
-@row("hold", Reason.FOREIGN_MODEL)
+@row("hold", Reason.FOREIGN_MODEL, Reason.PROVIDER_UNREADABLE)
 def id_taken(new: NewRun) -> tuple[Action, ...] | str:
-    """The model id that would be used is taken by a model that is not ours."""
+    """The model id that would be used is taken by a model that is not ours, or not known to be."""
     if new.presence is not Presence.FOUND:
         return "the id is free"
-    world = new.case.world
-    remote = world.observed.model(new.case.model.provider, new.wanted)
+    world, model = new.case.world, new.case.model
+    remote = world.observed.model(model.provider, new.wanted)
+    claimed = world.is_claimed(model.provider, new.wanted, names_of(model), model.fingerprint, model.attempt)
+    if claimed and not world.is_whole(model.provider):
+        return (new.case.unreadable(),)
     return (new.case.hold(Reason.FOREIGN_MODEL, foreign(new.wanted, remote, world.instance)),)
 
 

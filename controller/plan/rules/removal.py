@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Target, about
-from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown
+from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown, unlisted
 from controller.plan.rules.table import Table, row
 from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel
@@ -87,11 +87,12 @@ def removed_create_found(gone: Removal) -> tuple[Action, ...] | str:
     provider = _provider(gone, intent)
     made = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
     names = gone.world.marks_of(gone.record, made)
-    found = gone.world.marked(provider, names, intent.fingerprint, intent.attempt)
+    marked = gone.world.marked(provider, names, intent.fingerprint, intent.attempt)
+    found = [remote for remote in marked if intent.model in {"", remote.name}]
     return (adopt(gone.record.name, provider, intent, found[0]),) if found else "no model of that create is there"
 
 
-@row("hold", Reason.OUTCOME_UNKNOWN, Reason.VISIBILITY)
+@row("hold", Reason.OUTCOME_UNKNOWN, Reason.VISIBILITY, Reason.PROVIDER_UNREADABLE)
 def removed_create_unknown(gone: Removal) -> tuple[Action, ...] | str:
     """The spec is gone, and nobody can tell yet whether a create of it made something."""
     intent, world = gone.record.intent, gone.world
@@ -99,6 +100,12 @@ def removed_create_unknown(gone: Removal) -> tuple[Action, ...] | str:
         return _NO_INTENT
     if intent.model and world.observed.presence(_provider(gone, intent), intent.model) is Presence.UNSURE:
         return gone.say(Hold, Reason.OUTCOME_UNKNOWN, unknown(gone.record.name, intent.model))
+    provider = _provider(gone, intent)
+    made = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=provider)
+    names = world.marks_of(gone.record, made)
+    claimed = world.is_claimed(provider, intent.model, names, intent.fingerprint, intent.attempt)
+    if claimed and not world.is_whole(provider):
+        return gone.say(Hold, Reason.PROVIDER_UNREADABLE, unlisted(provider, intent.model, world))
     if may_yet_show(gone.record, world):
         return gone.say(Hold, Reason.VISIBILITY, SHOWS_LATE)
     if intent.model:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.plan.actions import Action, Hold
-from controller.plan.rules.case import SHOWS_LATE, TUNING, Case, adopt, cancel_double, foreign, may_yet_show, unknown
+from controller.plan.rules.case import (
+    SHOWS_LATE,
+    TUNING,
+    Case,
+    adopt,
+    cancel_double,
+    foreign,
+    may_yet_show,
+    unknown,
+    unlisted,
+)
 from controller.plan.rules.table import Table, row
 from controller.plan.world import World, names_of
 from controller.state.desired import InvalidModel
@@ -80,7 +90,15 @@ class OpenCreate:
             return world.marked(self.provider, names, intent.fingerprint, intent.attempt)
         remote = world.observed.model(self.provider, intent.model)
         there = remote is not None and world.is_ours(remote, names, intent.fingerprint, intent.attempt)
-        return (remote,) if remote is not None and there and self.presence is Presence.FOUND else ()
+        return (remote,) if remote is not None and there and remote.owned else ()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether what has its id bears our mark, and our account's own listing does not show it."""
+        intent = self.intent
+        names = names_of(self.case.model)
+        inputs = intent.fingerprint, intent.attempt
+        return self.case.world.is_claimed(self.provider, intent.model, names, *inputs)
 
 
 def open_create(case: Case) -> OpenCreate | None:
@@ -101,6 +119,19 @@ def create_found(create: OpenCreate) -> tuple[Action, ...] | str:
     name, (first, *doubles) = create.case.model.name, found
     stops = [cancel_double(name, create.provider, double) for double in doubles if double.state in TUNING]
     return (*stops, adopt(name, create.provider, create.intent, first))
+
+
+@row("hold", Reason.PROVIDER_UNREADABLE, Reason.VISIBILITY)
+def create_owner_unknown(create: OpenCreate) -> tuple[Action, ...] | str:
+    """A create was sent, and whether the model that has its id is our account's is not known yet."""
+    case, model = create.case, create.intent.model
+    if not create.is_claimed:
+        return "no model has its id and our mark, and is missing from the listing"
+    if not case.world.is_whole(create.provider):
+        return create.hold(Reason.PROVIDER_UNREADABLE, unlisted(create.provider, model, case.world))
+    if case.record is not None and may_yet_show(case.record, case.world):
+        return create.hold(Reason.VISIBILITY, f"{model} is there, and the listing of this account does not show it yet")
+    return "the listing has had time to show it"
 
 
 @row("hold", Reason.VISIBILITY)
@@ -136,4 +167,10 @@ def create_id_taken(create: OpenCreate) -> tuple[Action, ...] | str:
 
 NOT_USABLE: Table[tuple[InvalidModel, World]] = (not_usable,)
 EVERY_SPEC: Table[Case] = (suspended, taking_over)
-OPEN_CREATE: Table[OpenCreate] = (create_found, create_may_yet_show, create_unknown, create_id_taken)
+OPEN_CREATE: Table[OpenCreate] = (
+    create_found,
+    create_owner_unknown,
+    create_may_yet_show,
+    create_unknown,
+    create_id_taken,
+)

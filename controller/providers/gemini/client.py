@@ -59,14 +59,17 @@ class Gemini:
         self._rest = rest
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
-        """The listing, then by id what is wanted and was not in it, base models, and the operations of wanted runs.
+        """The listing of what the account owns, then by id what is wanted and was not in it.
+
+        Then base models, and the operations of wanted runs.
 
         Never raises: what could not be seen is in ``complete``, ``error`` and ``hint``.
         """
         listing = await list_models(self._rest)
         missing = sorted(want.models - listing.models.keys())
         looked = dict(zip(missing, await asyncio.gather(*map(self._look, missing)), strict=True))
-        found = dict(listing.models) | {n: m for n, m in looked.items() if isinstance(m, RemoteModel)}
+        found = dict(listing.models)
+        found |= {n: replace(m, owned=False) for n, m in looked.items() if isinstance(m, RemoteModel)}
         wanted = [found[n] for n in sorted(want.models & found.keys()) if _unsettled(found[n])]
         found |= {m.name: m for m in await asyncio.gather(*map(self._follow, wanted))}
         bases = await asyncio.gather(*map(self._base, sorted(want.base_models)))

@@ -40,7 +40,10 @@ class _Expired(Exception):
 
 
 async def list_models(rest: Rest) -> Listing:
-    """All tuned models that the credentials may see, begun again once where a page token has expired."""
+    """All tuned models that the account owns, begun again once where a page token has expired.
+
+    Without the filter those that others share are in it too, with whatever marks they were given.
+    """
     try:
         return await _read(rest, again=True)
     except _Expired:
@@ -77,7 +80,7 @@ async def _page(rest: Rest, token: str) -> JSON:
 
 
 async def _ask(rest: Rest, token: str, size: int) -> JSON:
-    query = {"pageSize": str(size), **({"pageToken": token} if token else {})}
+    query = {"pageSize": str(size), "filter": "owner:me", **({"pageToken": token} if token else {})}
     page = await rest.request("GET", "/v1beta/tunedModels", query, repeat=Repeat.READ)
     if not isinstance(page, Mapping) or not isinstance(page.get("tunedModels", []), list):
         raise Rejected("a page of the listing is not what the API promises", kind=RejectedKind.RESPONSE)
