@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -32,6 +32,7 @@ from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.engine.score import Evaluations
 from controller.errors import ControllerError, RevisionConflict
+from controller.plan.actions import Outcome, Update
 from controller.ports import Chance, Clock, Opened, Ports, Reporter
 from controller.settings import Settings
 from controller.source.watch import Watched
@@ -155,6 +156,7 @@ class Loop:
         self._settled: Settled | None = None
         self._waiting_since: float | None = None
         self._done_tip = ""
+        self._updated: frozenset[str] = frozenset()
         self._reopen = False
         self._ended = self._now()
 
@@ -250,7 +252,8 @@ class Loop:
         """Seconds until something can be new: a run's progress, a retry, else the interval."""
         now = self._now()
         times = [self._interval()]
-        if is_moving(done.outcomes):
+        repeated = self._repeated(done.outcomes)
+        if is_moving(outcome for outcome in done.outcomes if outcome.action.digest not in repeated):
             times.append(_SOON)
         if is_interrupted(done.outcomes):
             times.append(_RACE)
@@ -258,6 +261,12 @@ class Loop:
             times.append(RENEWED)
         times += [due - now for due in (self._reporter.next_poll(), self._failures.due()) if due is not None]
         return max(0.05, min(times))
+
+    def _repeated(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
+        """The digests of updates that the pass before sent too: they change nothing, and nothing is gained by haste."""
+        now = frozenset(o.action.digest for o in outcomes if isinstance(o.action, Update))
+        repeated, self._updated = now & self._updated, now
+        return repeated
 
     def _account(self, done: Pass) -> None:
         self.metrics.recorded(done.records)

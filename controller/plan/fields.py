@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from controller.plan.actions import Change, ChangeClass
+from controller.plan.world import World
 from controller.state.desired import DesiredModel
 from controller.state.identity import Hyperparameters, Mark, with_mark, without_mark
 from controller.state.observed import RemoteModel
-from controller.state.recorded import Record, Run, Slot
+from controller.state.recorded import Record, Run, Slot, Stored
 
 _UNSAID = "(unset)"
 _CLOSE = 1e-6  # sampling values travel as 32-bit floats
@@ -38,6 +40,42 @@ def described(model: DesiredModel, remote: RemoteModel, slot: Slot, instance: st
     """The description the remote model should carry: the spec's text, or whatever stands there, and our mark."""
     text = without_mark(remote.description) if model.description is None else model.description
     return with_mark(text, Mark(instance, model.name, slot.attempt, slot.fingerprint))
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceUpdate:
+    """The changes that an update in place sends, and the whole description that the model should carry."""
+
+    changes: tuple[Change, ...]
+    description: str
+
+
+def place_update(
+    model: DesiredModel, remote: RemoteModel, slot: Slot, world: World, stored: tuple[Stored, ...] = ()
+) -> PlaceUpdate | None:
+    """What a model that serves is to get in place; None where it has all of it.
+
+    What the provider is known to have ``stored`` differently counts as had: it would store it so again.
+    """
+    updates = world.facts[model.provider].updates
+    changes = place_changes(model, remote, updates)
+    wanted = described(model, remote, slot, world.instance) if "description" in updates else remote.description
+    if Stored("description", wanted, remote.description) in stored:
+        wanted = remote.description
+        changes = tuple(change for change in changes if change.field != "description")
+    changes = tuple(c for c in changes if Stored(c.field, c.after, c.before) not in stored)
+    return PlaceUpdate(changes, wanted) if changes or wanted != remote.description else None
+
+
+def stored_otherwise(model: DesiredModel, remote: RemoteModel, slot: Slot, world: World) -> tuple[Stored, ...]:
+    """What the answer to an update in place shows to differ from what was sent."""
+    left = place_update(model, remote, slot, world)
+    if left is None:
+        return ()
+    kept = tuple(Stored(c.field, c.after, c.before) for c in left.changes if c.field != "description")
+    if left.description == remote.description:
+        return kept
+    return (*kept, Stored("description", left.description, remote.description))
 
 
 def spec_moved(model: DesiredModel, record: Record) -> bool:

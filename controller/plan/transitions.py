@@ -24,6 +24,7 @@ from controller.plan.actions import (
     Wait,
 )
 from controller.plan.cost import cost
+from controller.plan.fields import stored_otherwise
 from controller.plan.intents import answered, not_sent, settled, waited_for
 from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
 from controller.plan.world import World
@@ -48,6 +49,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
         case Promote() | Reuse():
             return _after_serving(record, action, outcome, world, now)
         case Update():
+            record = _with_stored(record, action, outcome.remote, world)
             return replace(record, applied=revision, attempted=revision)
         case Cancel():
             return replace(_after_cancel(record, action, now), attempted=revision)
@@ -203,6 +205,15 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
         return replace(_retire_active_twin(record, slot), pending=slot)
     record = replace(_with_active(record, slot), applied=revision, prefix=action.desired.dataset.prefix)
     return scored(record, slot.model, outcome.score) if outcome.score else record
+
+
+def _with_stored(record: Record, action: Update, remote: RemoteModel | None, world: World) -> Record:
+    """The record with what of the update the provider has stored differently; what was known of the rest stays."""
+    if remote is None or record.active is None or record.active.model != remote.name:
+        return record
+    now = stored_otherwise(action.desired, remote, record.active, world)
+    sent = {change.field for change in action.changes} | {"description"} | {one.field for one in now}
+    return replace(record, stored=(*(one for one in record.stored if one.field not in sent), *now))
 
 
 def _retire_active_twin(record: Record, slot: Slot) -> Record:

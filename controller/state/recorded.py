@@ -154,6 +154,18 @@ class Run:
         return replace(self, losses=tuple(p for p in points if math.isfinite(p.mean_loss)), diverged_at=broken)
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a provider made of a value that was sent in place: a field, the value, and what it has kept instead.
+
+    Of ``description`` both are whole, with the mark.
+    """
+
+    field: str
+    sent: str
+    kept: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """The status of one spec name.
@@ -161,6 +173,7 @@ class Record:
     ``attempted`` and ``applied`` are revisions; ``tenths`` is progress in tenths (0–10).
     ``former_names`` are those that the spec said or once had: our marks may still carry them.
     ``display_name``, ``description`` (without the mark) and ``sampling`` are what was last applied in place.
+    ``stored`` is what the provider keeps differently from what was sent: it is not sent again.
     ``reviews`` are the grants and refusals of what its spec asks for, the oldest first; ``commands`` the ids of the
     comments whose command was taken for it; ``asked`` digests what it asked for when it was last acted on.
     """
@@ -182,6 +195,7 @@ class Record:
     display_name: str = ""
     description: str = ""
     sampling: Sampling = field(default_factory=Sampling)
+    stored: tuple[Stored, ...] = ()
     missing: bool = False
     delete_approved: bool = False
     orphaned: bool = False

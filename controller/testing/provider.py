@@ -41,7 +41,9 @@ class MemoryProvider:
 
     ``models`` may be read and edited by a test as somebody with a console would. ``paid`` counts the creates that
     the provider carried out, by model; ``calls`` lists all requests in order; ``cut`` is why the answer to a prompt
-    stops before its end. With the facts `SERVER_CHOSEN` it gives new models their ids itself, ``jobs/1`` and on.
+    stops before its end. With the facts `SERVER_CHOSEN` it gives new models their ids itself, ``jobs/1`` and on. Models
+    ``closed`` or ``shared`` are another account's. It ``folds`` the white space of descriptions, and ``echoes`` what was
+    sent in the answer to an update.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class MemoryProvider:
         self.hidden: set[str] = set()
         self.closed: set[str] = set()
         self.shared: set[str] = set()
+        self.folds = False
+        self.echoes = False
         self.paid: Counter[str] = Counter()
         self.calls: list[RecordedCall] = []
         self._failures: dict[OperationWord, list[_Failure]] = {}
@@ -120,9 +124,10 @@ class MemoryProvider:
         model = _started(request, self.models.get(request.base))
         self.models[request.model] = model
         self.answers[request.model] = {e.text_input: e.output for e in request.examples}
+        self._fold(request.model)
         self.paid[request.model] += 1
         self._leave(late)
-        return model
+        return self.models[request.model]
 
     async def update(self, model: str, change: ModelPatch) -> RemoteModel:
         """Change texts and sampling in place. Raises what `fail` was told, or `Rejected` (NOT_FOUND)."""
@@ -135,7 +140,9 @@ class MemoryProvider:
             sampling=_merged(found.sampling, change.sampling),
         )
         self._leave(late)
-        return self.models[model]
+        answer = self.models[model]
+        self._fold(model)
+        return answer if self.echoes else self.models[model]
 
     async def cancel(self, model: str, operation: str) -> None:
         """Stop a run that is tuning, by its operation or "" (looked up); one that has ended stays as it is.
@@ -171,6 +178,13 @@ class MemoryProvider:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    def _fold(self, model: str) -> None:
+        """Store a description with its white space folded, where it ``folds``; one that ``echoes`` does not say so."""
+        found = self.models[model]
+        lines = [" ".join(line.split()) for line in found.description.splitlines()]
+        if self.folds:
+            self.models[model] = replace(found, description="\n".join(lines))
 
     def _base(self, name: str) -> BaseModelFacts:
         return BaseModelFacts(name, exists=name in self.base_models, tunable=self.base_models.get(name, False))

@@ -229,6 +229,19 @@ async def test_what_another_took_meanwhile_is_not_taken_for_its_own() -> None:
     assert (await house.turn()).result == "standby"
 
 
+async def test_an_update_that_changes_nothing_is_not_repeated_in_haste() -> None:
+    house = Household()
+    house.source.edit({"specs/first.yaml": spec_text("first", description="'Two  blanks.'")})
+    house.provider.folds = house.provider.echoes = True
+    await house.turn()
+    house.provider.finish()
+    waits = []
+    for _ in range(6):
+        house.clock.advance(5.0)
+        waits.append((await house.turn()).wait)
+    assert waits[-1] > 30.0
+
+
 async def test_passes_are_counted_by_how_they_ended() -> None:
     house = Household()
     await house.settle()

@@ -26,11 +26,12 @@ from controller.ports import ObserveRequest
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
+from controller.state.identity import Mark, with_mark
 from controller.state.observed import ObservedProvider, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 from controller.testing import FREE, MemoryLedger, MemoryProvider, lost_answer
-from tests.engine.stage import Stage, rows, spec_text
+from tests.engine.stage import INSTANCE, Stage, rows, spec_text
 
 
 async def settled() -> Stage:
@@ -475,6 +476,30 @@ async def test_two_controllers_with_a_ledger_each_share_one_run() -> None:
     stage.provider.hidden = set()
     assert await other.step() == [("numbers", "reuse")]
     assert sum(stage.provider.paid.values()) == 1
+
+
+async def test_what_the_provider_stores_otherwise_is_sent_once_and_drift_is_still_put_back() -> None:
+    stage = Stage()
+    stage.provider.folds = True
+    stage.source.edit({"specs/numbers.yaml": spec_text(description="'Says  what follows.'")})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    assert await stage.step() == [("numbers", "update")]
+    for _ in range(3):
+        assert await stage.step() == [("numbers", "none")]
+    stage.source.edit({"specs/numbers.yaml": spec_text(description="'Says  more.'")})
+    assert await stage.step() == [("numbers", "update")]
+    assert await stage.step() == [("numbers", "none")]
+    (name,) = stage.provider.models
+    stage.provider.models[name] = replace(stage.provider.models[name], description="by hand")
+    assert [action.reason for action in (await stage.plan()).actions] == [Reason.DRIFTED]
+    stage.provider.models[name] = replace(stage.provider.models[name], display_name="By hand")
+    stage.source.edit({"specs/numbers.yaml": spec_text(description="'Says more.'")})
+    mark = with_mark("By hand", Mark(INSTANCE, "numbers", 1, stage.ledger.records["numbers"].runs[0].fingerprint))
+    stage.provider.models[name] = replace(stage.provider.models[name], description=mark)
+    assert await stage.step() == [("numbers", "update")]
+    assert stage.ledger.records["numbers"].stored == ()
 
 
 async def test_a_model_changed_in_the_console_is_put_back_and_a_deleted_one_is_not_paid_for_again() -> None:

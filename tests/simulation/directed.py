@@ -318,6 +318,11 @@ _DECIDING: tuple[Directed, ...] = (
         "again#1:again.wanted",
     ),
     directed(
+        "words that the service stores otherwise, and a hand that changes them",
+        _acts((1200.0, "describe", 3)),
+        replace(_QUIET, service=replace(service_of(), folds=True), strikes=((1800.0, "console.edited", 0),)),
+    ),
+    directed(
         "copied by hand with its mark, deleted on purpose and wanted again",
         _acts((1200.0, "remove", 0), (2400.0, "revert", 0)),
         replace(_DOOMED, strikes=((1000.0, "console.copied", 0),)),

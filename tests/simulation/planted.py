@@ -470,6 +470,13 @@ _DECIDING: tuple[Planted, ...] = (
         ("L1",),
     ),
     Planted(
+        "what was stored otherwise is sent again",
+        "plan/fields.py",
+        '    if Stored("description", wanted, remote.description) in stored:',
+        "    if False:",
+        ("L1", "L2"),
+    ),
+    Planted(
         "what others share counts as ours",
         "plan/world.py",
         "            if model.owned and model.name not in gone and",

@@ -94,9 +94,14 @@ class Service:
     longest: float = 900.0
     price: float = 0.0
     distance: float = 0.0  # seconds that every request is on its way
+    folds: bool = False  # whether descriptions are stored otherwise than they were sent
     reserves: bool = False  # whether the id of a model that its owner deleted stays taken
     frozen: tuple[tuple[float, float, float], ...] = ()  # (from, to, the moment that replicas show meanwhile)
     unlisted: tuple[tuple[float, float], ...] = ()  # (from, to): listing models fails meanwhile
+
+    def stored(self, description: str) -> str:
+        """What becomes of a description that was sent."""
+        return description.replace("Says ", "says ") if self.folds else description
 
 
 class Remote:
@@ -228,7 +233,7 @@ class Remote:
             return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
         fields = mask.split(",")
         display = str(body.get("displayName", "")) if "displayName" in fields else version.display
-        text = str(body.get("description", "")) if "description" in fields else version.description
+        text = self.service.stored(str(body.get("description", ""))) if "description" in fields else version.description
         wanted = {k: float(body[k]) for k in ("temperature", "topP", "topK") if k in fields and k in body}
         sampling = tuple(sorted((dict(version.sampling) | wanted).items()))
         said = "\n".join(line for line in text.splitlines() if not line.strip().startswith("gitune: ")).strip()
@@ -338,7 +343,7 @@ class Remote:
         model.operation_hidden = self._fires("run", "run.operation-lost")
         model.operation, model.rate = f"run{self._made}", given.get("learningRate")
         sampling = tuple(sorted((k, float(body[k])) for k in ("temperature", "topP", "topK") if k in body))
-        texts = str(body.get("displayName", "")), str(body.get("description", ""))
+        texts = str(body.get("displayName", "")), self.service.stored(str(body.get("description", "")))
         model.versions.append((now, Version(*texts, sampling)))
         return model
 

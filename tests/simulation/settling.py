@@ -189,7 +189,7 @@ def _unmet(world: World, wish: Wish) -> list[str]:
         return [f"{wish.name} serves {model.inputs} and asks for {wish.inputs}"]
     if wish.display and version.display != wish.display:
         return [f"{wish.name} is called {version.display!r}, not {wish.display!r}"]
-    if wish.description and wish.description not in version.description:
+    if wish.description and world.shape.service.stored(wish.description) not in version.description:
         return [f"{wish.name} is described as {version.description!r}"]
     return []
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Update
 from controller.plan.evaluation import known_score, passes, too_low
-from controller.plan.fields import described, hyperparameters_differ, place_changes, spec_moved
+from controller.plan.fields import hyperparameters_differ, place_update, spec_moved
 from controller.plan.matching import Fit, SlotKind, bad_end
 from controller.plan.rules.case import Case, again, foreign
 from controller.plan.rules.table import Table, row
@@ -185,22 +185,18 @@ def active_facts_changed(run: KnownRun) -> tuple[Action, ...] | str:
 def active_fields_differ(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run serves, and fields that cost nothing differ: the spec moved, or somebody changed the model."""
     case, slot, remote = run.case, run.slot, run.seen
-    updates = case.world.facts[case.model.provider].updates
-    changes = place_changes(case.model, remote, updates)
-    description = remote.description
-    if "description" in updates:
-        description = described(case.model, remote, slot, case.world.instance)
-    if not changes and description == remote.description:
-        return "all fields that are updated in place are equal"
+    wanted = place_update(case.model, remote, slot, case.world, case.record.stored if case.record else ())
+    if wanted is None:
+        return "all fields that are updated in place are equal, or stored as the provider stores what was sent"
     moved = case.record is not None and spec_moved(case.model, case.record)
-    names = ", ".join(c.field for c in changes) or "owner mark"
+    names = ", ".join(c.field for c in wanted.changes) or "owner mark"
     update = Update(
         **case.about(slot),
         reason=Reason.FIELDS_CHANGED if moved else Reason.FIELDS_DRIFTED,
         message=f"{names}: in place, free",
-        changes=changes,
+        changes=wanted.changes,
         desired=case.model,
-        description=description,
+        description=wanted.description,
     )
     return (*run.others_stopped(), update)
 
