@@ -23,7 +23,8 @@ from controller.state.reviews import Decision
 async def snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
     """Read the three sides. Raises `SourceError` or `LedgerError`; a provider that cannot be read is in the answer."""
     world = await offline_snapshot(ports, settings, revision)
-    return replace(world, observed=await observe(ports, wanted(world)))
+    seen = replace(world, observed=await observe(ports, wanted(world)))
+    return replace(seen, overdue=frozenset(_overdue(seen, ports.clock.now())))
 
 
 async def offline_snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
@@ -155,10 +156,15 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
         record = world.record_of(model)
         pending = record.pending if record else None
         run = record.run(pending.model) if record and pending else None
-        if run is None or model.max_duration is None or not run.started:
+        if record is None or pending is None or run is None or model.max_duration is None:
             continue
+        # What the provider tells is of one clock, its own; ours may be days ahead, now or when the run began.
+        observed = world.observed.providers.get(slot_provider(pending, record))
+        told = _moment(observed.time) if observed is not None else None
+        remote = world.observed.model(slot_provider(pending, record), pending.model)
+        began = (remote.created if remote is not None else "") or run.started
         # A start that cannot be read is no age: a paid run is not stopped for it.
-        if model.max_duration < seconds_since(run.started, now) < float("inf"):
+        if model.max_duration < seconds_since(began, told or now) < float("inf"):
             yield run.model
 
 

@@ -233,7 +233,8 @@ def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) ->
     remotes = {slot.model: remote for slot in record.slots if (remote := seen(slot))}
     runs = tuple(advanced(run, remotes[run.model], now) if run.model in remotes else run for run in record.runs)
     runs = tuple(replace(run, deleted=True) if run.model in gone else run for run in runs)
-    return replace(each_slot(record, look), runs=runs)
+    late = record.pending.model if record.pending is not None and record.pending.model in world.overdue else ""
+    return replace(each_slot(record, look), runs=runs, overdue=late)
 
 
 def _deleted(record: Record, world: World) -> frozenset[str]:

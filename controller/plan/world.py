@@ -55,9 +55,10 @@ class World:
 
     ``concurrency`` caps the runs of a provider key (no entry: no cap); ``prices`` are by provider key, and those of the
     ``stale_prices`` too old to keep a budget with. The rest are facts that take a clock or the history of git:
-    ``overdue`` models, whose run is past its spec's ``limits.maxDuration``; ``recently_created`` ones, which a provider
-    may not show yet; ``recent_intents``, open ones, sent no longer ago; ``due`` models, whose tombstone has stood for
-    the grace period; the ``month`` (``YYYY-MM``, UTC); and how the revision stands in ``history``.
+    ``overdue`` models, whose run is past its spec's ``limits.maxDuration`` by one reading of a clock;
+    ``recently_created`` ones, which a provider may not show yet; ``recent_intents``, open ones, sent no longer ago;
+    ``due`` models, whose tombstone has stood for the grace period; the ``month`` (``YYYY-MM``, UTC); and how the
+    revision stands in ``history``.
     ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
     that none is needed.
     """
@@ -127,6 +128,10 @@ class World:
         """Whether its mark says that we made it, for one of these names, from these inputs."""
         mark = remote.mark
         return mark is not None and any(mark == Mark(self.instance, name, attempt, fingerprint) for name in names)
+
+    def is_overdue(self, slot: Slot, record: Record | None) -> bool:
+        """Whether a slot's run is past its limit now, and was so when the pass before looked: a clock can be wrong."""
+        return record is not None and slot.model in self.overdue and record.overdue == slot.model
 
     def is_claimed(self, provider: str, model: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> bool:
         """Whether a model bears our mark for these inputs, and our account's own listing does not show it."""

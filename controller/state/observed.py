@@ -110,6 +110,7 @@ class BaseModelFacts:
 class ObservedProvider:
     """One provider's answer.
 
+    ``time`` is when that was by the provider's own clock (RFC 3339, "" where it does not say): no news by itself.
     ``complete`` is False where the listing broke off; ``absent`` was proven by asking for the id. ``closed`` are there,
     and show nothing of themselves to the account: they are another one's.
     """
@@ -122,6 +123,7 @@ class ObservedProvider:
     complete: bool = True
     error: str = ""
     hint: str = ""
+    time: str = field(default="", compare=False)
 
     def presence(self, model: str) -> Presence:
         """FOUND, ABSENT (asked for by id and not there, or missing from a whole listing) or UNSURE."""

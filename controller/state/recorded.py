@@ -173,6 +173,7 @@ class Record:
     ``attempted`` and ``applied`` are revisions; ``tenths`` is progress in tenths (0–10).
     ``former_names`` are those that the spec said or once had: our marks may still carry them.
     ``display_name``, ``description`` (without the mark) and ``sampling`` are what was last applied in place.
+    ``overdue`` is the model that the pass before found past its spec's limit.
     ``stored`` is what the provider keeps differently from what was sent: it is not sent again.
     ``reviews`` are the grants and refusals of what its spec asks for, the oldest first; ``commands`` the ids of the
     comments whose command was taken for it; ``asked`` digests what it asked for when it was last acted on.
@@ -197,6 +198,7 @@ class Record:
     sampling: Sampling = field(default_factory=Sampling)
     stored: tuple[Stored, ...] = ()
     missing: bool = False
+    overdue: str = ""
     delete_approved: bool = False
     orphaned: bool = False
     reviews: tuple[Review, ...] = ()

@@ -62,6 +62,7 @@ class MemoryProvider:
         self.hidden: set[str] = set()
         self.closed: set[str] = set()
         self.shared: set[str] = set()
+        self.time = ""
         self.folds = False
         self.echoes = False
         self.paid: Counter[str] = Counter()
@@ -111,6 +112,7 @@ class MemoryProvider:
             complete=broken is None,
             error=broken.error.message if broken else "",
             hint=broken.error.hint if broken else "",
+            time=self.time,
         )
 
     async def create(self, request: CreateRequest) -> RemoteModel:

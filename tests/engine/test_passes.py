@@ -22,7 +22,7 @@ from controller.errors import (
     Transient,
 )
 from controller.plan.actions import Held
-from controller.ports import ObserveRequest
+from controller.ports import ObserveRequest, written_now
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
@@ -30,7 +30,7 @@ from controller.state.identity import Mark, with_mark
 from controller.state.observed import ObservedProvider, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
-from controller.testing import FREE, MemoryLedger, MemoryProvider, lost_answer
+from controller.testing import FREE, FakeClock, MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import INSTANCE, Stage, rows, spec_text
 
 
@@ -451,11 +451,44 @@ async def test_a_run_that_overstays_is_cancelled_once_and_then_stalls() -> None:
     created = replace(stage.provider.models[name], created="2026-01-01T00:00:00Z")
     stage.provider.models[name] = created
     stage.clock.advance(3 * 3600)
+    assert await stage.step() == [("numbers", "wait")], "one reading of a clock stops nothing"
     assert await stage.step() == [("numbers", "cancel")]
     for _ in range(3):
         done = await stage.run()
     assert done.records["numbers"].conditions[-1].reason is Reason.DEADLINE_EXCEEDED
     assert [call.operation for call in stage.provider.mutations] == ["create", "cancel"]
+
+
+async def test_a_clock_that_is_days_ahead_stops_nothing_where_the_provider_tells_the_time() -> None:
+    stage = Stage()
+    stage.provider.time = "2026-01-01T00:20:00+00:00"
+    stage.source.edit({"specs/numbers.yaml": spec_text(limits="{maxDuration: 24h}")})
+    await stage.step()
+    stage.clock.advance(48 * 3600)
+    for _ in range(5):
+        assert await stage.step() == [("numbers", "wait")]
+    stage.provider.time = "2026-01-02T00:20:00+00:00"
+    assert await stage.step() == [("numbers", "wait")]
+    assert await stage.step() == [("numbers", "cancel")]
+
+
+async def test_a_clock_that_was_ahead_for_one_look_stops_nothing() -> None:
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(limits="{maxDuration: 24h}")})
+    await stage.step()
+    ((name, model),) = stage.provider.models.items()
+    stage.provider.models[name] = replace(model, created=written_now(stage.clock))
+    stage.ledger = MemoryLedger()
+    assert await stage.step() == [("numbers", "reuse")]
+    right, ahead = stage.clock, FakeClock()
+    ahead.advance(48 * 3600)
+    for _ in range(3):
+        stage.clock = ahead
+        assert await stage.step() == [("numbers", "wait")]
+        assert stage.ledger.records["numbers"].overdue
+        stage.clock = right
+        assert await stage.step() == [("numbers", "wait")]
+        assert not stage.ledger.records["numbers"].overdue
 
 
 async def test_the_ledger_can_be_lost_and_nothing_is_paid_twice() -> None:

@@ -93,8 +93,16 @@ def test_a_run_that_we_cancelled_is_never_promoted_even_where_the_provider_says_
 
 def test_a_run_past_its_limit_is_cancelled_and_then_held() -> None:
     tuning = remote_of(NUMBERS, RemoteState.CREATING)
-    late = world_of(NUMBERS, records=(PENDING,), remotes=(tuning,), overdue=frozenset({full_name(NUMBERS)}))
-    assert words(late) == [("cancel", "DeadlineExceeded")]
+    name = full_name(NUMBERS)
+    for before, now, expected in [
+        ("", name, ("wait", "Tuning")),
+        (name, "", ("wait", "Tuning")),
+        (full_name(LONGER), name, ("wait", "Tuning")),
+        (name, name, ("cancel", "DeadlineExceeded")),
+    ]:
+        record = replace(PENDING, overdue=before)
+        late = world_of(NUMBERS, records=(record,), remotes=(tuning,), overdue=frozenset({now}))
+        assert words(late) == [expected]
     stopped = replace(PENDING, runs=(run_of(NUMBERS, RunOutcome.DEADLINE_EXCEEDED),))
     assert words(world_of(NUMBERS, records=(stopped,), remotes=(tuning,))) == [("hold", "DeadlineExceeded")]
 

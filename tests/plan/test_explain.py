@@ -137,7 +137,7 @@ CASES: list[tuple[str, str, World]] = [
     (
         "pending_overdue",
         Reason.DEADLINE_EXCEEDED,
-        world_of(NUMBERS, records=(PENDING,), remotes=(TUNING,), overdue=frozenset({MODEL})),
+        world_of(NUMBERS, records=(replace(PENDING, overdue=MODEL),), remotes=(TUNING,), overdue=frozenset({MODEL})),
     ),
     ("pending_tunes", Reason.TUNING, world_of(NUMBERS, records=(PENDING,), remotes=(TUNING,))),
     (

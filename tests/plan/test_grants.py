@@ -31,7 +31,7 @@ from controller.state.desired import BaseModel, Dataset, DeletionPolicy, Desired
 from controller.state.identity import Hyperparameters
 from controller.state.observed import BaseModelFacts, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Intent, Record, RunOutcome
+from controller.state.recorded import Intent, Record, Recorded, RunOutcome
 from controller.state.reviews import Basis, Decision, Origin, Review
 from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of, slot_of, spec, world_of
 
@@ -334,7 +334,9 @@ def made(world: World) -> tuple[Action, ...]:
 def test_only_what_a_spec_asks_for_needs_a_grant() -> None:
     first, _ = cancelled_first()
     overdue = replace(first, desired=replace(first.desired, models=(replace(BEFORE, max_duration=1.0),)))
-    overdue = replace(overdue, overdue=frozenset({full_name(BEFORE)}))
+    (record,) = overdue.recorded.records.values()
+    marked = Recorded({record.name: replace(record, overdue=full_name(BEFORE))}, overdue.recorded.tip)
+    overdue = replace(overdue, recorded=marked, overdue=frozenset({full_name(BEFORE)}))
 
     assert kinds(first) == [("cancel", True), ("retune", True)]
     assert kinds(overdue) == [("cancel", False)]

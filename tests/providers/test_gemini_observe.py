@@ -74,6 +74,22 @@ async def test_all_pages_are_read_and_asked_for_at_their_largest(gemini: Opened)
     assert site.paths == [f"/v1beta/tunedModels?pageSize=1000&filter=owner%3Ame{more}" for more in ("", "&pageToken=1")]
 
 
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [
+        ("Fri, 02 Jan 2026 03:04:05 GMT", "2026-01-02T03:04:05+00:00"),
+        ("Fri, 02 Jan 2026 03:04:05", ""),
+        ("99", ""),
+        ("", ""),
+    ],
+)
+async def test_the_time_of_a_listing_is_that_of_its_own_clock(gemini: Opened, date: str, time: str) -> None:
+    dated = answer({}).replace(b"\r\n", f"\r\nDate: {date}\r\n".encode(), 1) if date else answer({})
+    async with Serving(lambda *_: dated) as site:
+        seen = await (await gemini(site.url)).observe(ObserveRequest())
+    assert seen.time == time
+
+
 async def test_an_empty_project_is_a_whole_listing(gemini: Opened) -> None:
     async with Serving(listing({})) as site:
         seen = await (await gemini(site.url)).observe(ObserveRequest())

@@ -141,7 +141,7 @@ class Controller:
     def ports(self, life: Incarnation) -> Ports:
         """Every door of one incarnation."""
         out = self._outside
-        skew = 0.0
+        skew = out.shape.skew
         if life.passes and "clock" in out.shape.schedule.categories and not out.faults.off:
             skew = out.faults.amount(f"skew/{life.label}/{life.passes}", -3600.0, 3600.0)
         lag = Draw(out.shape.seed, f"mirror-{self._number}").between(0.0, out.shape.mirror_lag)

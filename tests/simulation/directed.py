@@ -15,6 +15,7 @@ from tests.simulation.remote import Service
 from tests.simulation.shape import Shape
 from tests.simulation.windows import Window
 
+_DAYS = 2 * 86_400.0
 _LOOK = 74.0  # less than the shortest time between two passes
 
 
@@ -316,6 +317,20 @@ _DECIDING: tuple[Directed, ...] = (
         _acts((1200.0, "remove", 0)),
         replace(_DOOMED, strikes=((1100.0, "console.deleted", 0),)),
         "again#1:again.wanted",
+    ),
+    directed(
+        "a service whose clock is two days ahead for the time of one look, again and again",
+        _acts((200.0, "limit", 0)),
+        replace(
+            _QUIET,
+            wishes=(ALPHA,),
+            service=replace(service_of(1100.0), dates=tuple((t, t + _LOOK, _DAYS) for t in (450.0, 750.0, 1050.0))),
+        ),
+    ),
+    directed(
+        "a clock of ours that is ahead, and a run with a limit",
+        (),
+        replace(_QUIET, wishes=(replace(ALPHA, limit="10m"),), service=service_of(550.0), skew=_DAYS),
     ),
     directed(
         "words that the service stores otherwise, and a hand that changes them",

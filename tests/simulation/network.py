@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
-from controller.rest import JSON, Repeat
+from controller.rest import JSON, Answered, ApiCall, Repeat
 from controller.rest.failures import lost
 from tests.simulation.chance import Draw
 from tests.simulation.events import Asked
@@ -72,6 +72,10 @@ class Line:
         self._life = life
         self._faults = faults
         self._draw = draw
+
+    def date(self) -> str:
+        """What an answer of this moment says the time is."""
+        return self._remote.date(asyncio.get_running_loop().time())
 
     async def exchange(self, request: Request) -> tuple[Reply | None, bytes]:
         """The service's reply, or bytes that are none. Raises `Broken`."""
@@ -202,7 +206,7 @@ class SimTransport(httpx.AsyncBaseTransport):
                 raise httpx.ConnectError("refused", request=request) from None
             raise httpx.ReadError("reset", request=request) from None
         code, content = (reply.code, json.dumps(reply.body).encode()) if reply else (200, raw)
-        return httpx.Response(code, headers=_QUIET, stream=httpx.ByteStream(content))
+        return httpx.Response(code, headers={**_QUIET, "date": self._line.date()}, stream=httpx.ByteStream(content))
 
 
 class DirectRest:
@@ -237,6 +241,11 @@ class DirectRest:
         if reply.code == 200:
             return reply.body
         raise _said(reply, repeat)
+
+    async def exchange(self, call: ApiCall) -> Answered:
+        """The same with the answer's headers."""
+        value = await self.request(call.method, call.path, call.query, call.body, repeat=call.repeat)
+        return Answered(200, {"date": self._line.date()}, value)
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -89,6 +89,7 @@ class _Model:
     gone: bool = False
     stopped: bool = False
     truth: str = "CREATING"
+    born: float = 0.0
     month: int = 0
     price: int = 0  # in millionths
 
@@ -244,7 +245,7 @@ class Oracle:
         key: Key = (lineage, event.inputs, attempt)
         if self._cannot_know(event.by, name, key):
             self.excused[key] += 1
-        self.models[event.model] = _Model(key, name, attempt, digest, twin=event.twin)
+        self.models[event.model] = _Model(key, name, attempt, digest, twin=event.twin, born=self._now())
         if event.twin:
             return
         self.paid[key] += 1
@@ -377,6 +378,10 @@ class Oracle:
         elif (wish.inputs, wish.attempt) == account.key[1:] and not wish.limit and event.state == "CREATING":
             if sum(other.key == account.key for other in self.models.values()) == 1:
                 self.say("S7", f"{event.model} was cancelled, and {told.revision[:8]} asks for it")
+        elif wish.limit and event.state == "CREATING" and (wish.inputs, wish.attempt) == account.key[1:]:
+            age = self._now() - account.born
+            if age < int(wish.limit.removesuffix("m")) * 60:
+                self.say("S7", f"{event.model} was cancelled after {age:.0f} s, and its limit is {wish.limit}")
         elif wish.finish and event.state == "CREATING" and not wish.limit:
             self.say("S7", f"{event.model} was cancelled, and its spec says whenSuperseded: Finish")
         if event.state == "CREATING":

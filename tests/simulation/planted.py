@@ -219,7 +219,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "finish is cancel",
         "plan/rules/case.py",
-        "        return self.model.when_superseded is WhenSuperseded.FINISH and slot.model not in self.world.overdue",
+        "        return self.model.when_superseded is WhenSuperseded.FINISH and not self.world.is_overdue(slot, self.record)",
         "        return False",
         ("S7",),
     ),
@@ -468,6 +468,20 @@ _DECIDING: tuple[Planted, ...] = (
         "    return isinstance(seen, _Fault) and seen.forbidden",
         "    return False",
         ("L1",),
+    ),
+    Planted(
+        "one reading of a clock stops a run",
+        "plan/world.py",
+        "        return record is not None and slot.model in self.overdue and record.overdue == slot.model",
+        "        return slot.model in self.overdue",
+        ("S7",),
+    ),
+    Planted(
+        "our own clock tells how old a run is",
+        "engine/snapshot.py",
+        "        if model.max_duration < seconds_since(began, told or now) <",
+        "        if model.max_duration < seconds_since(began, now) <",
+        ("S7",),
     ),
     Planted(
         "what was stored otherwise is sent again",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import format_datetime
 from typing import Any, TypeAlias
 
 from tests.simulation.chance import Draw
 from tests.simulation.events import Changed, Created, Ended, Event, Missed, Seen
-from tests.simulation.times import rfc3339
+from tests.simulation.times import moment, rfc3339
 from tests.simulation.wishes import Inputs
 
 Json: TypeAlias = dict[str, Any]
@@ -97,6 +98,7 @@ class Service:
     folds: bool = False  # whether descriptions are stored otherwise than they were sent
     reserves: bool = False  # whether the id of a model that its owner deleted stays taken
     frozen: tuple[tuple[float, float, float], ...] = ()  # (from, to, the moment that replicas show meanwhile)
+    dates: tuple[tuple[float, float, float], ...] = ()  # (from, to, seconds by which its clock is ahead meanwhile)
     unlisted: tuple[tuple[float, float], ...] = ()  # (from, to): listing models fails meanwhile
 
     def stored(self, description: str) -> str:
@@ -133,6 +135,11 @@ class Remote:
         if self.healed or not self.service.lag:
             return now
         return now - self._views.one(self._lags)
+
+    def date(self, now: float) -> str:
+        """What its answers say the time is."""
+        ahead = next((ahead for low, high, ahead in self.service.dates if low <= now < high), 0.0)
+        return format_datetime(moment(now + ahead), usegmt=True)
 
     def get(self, name: str, now: float, by: str) -> Reply:
         """One model, as a replica has it."""

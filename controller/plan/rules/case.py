@@ -79,7 +79,7 @@ class Case:
 
     def may_finish(self, slot: Slot) -> bool:
         """Whether a superseded run is let finish: no longer than limits.maxDuration, since it may never end."""
-        return self.model.when_superseded is WhenSuperseded.FINISH and slot.model not in self.world.overdue
+        return self.model.when_superseded is WhenSuperseded.FINISH and not self.world.is_overdue(slot, self.record)
 
     def clear_the_way(self, except_for: Slot | None) -> tuple[Action, ...]:
         """The cancels of what tunes for this spec and is no longer wanted."""

@@ -129,9 +129,9 @@ def pending_ended_badly(run: KnownRun) -> tuple[Action, ...] | str:
 
 @row("cancel", Reason.DEADLINE_EXCEEDED)
 def pending_overdue(run: KnownRun) -> tuple[Action, ...] | str:
-    """The desired run tunes, and is past `limits.maxDuration`."""
-    if run.seen.state is RemoteState.ACTIVE or run.slot.model not in run.case.world.overdue:
-        return "it is not past limits.maxDuration"
+    """The desired run tunes, and is past `limits.maxDuration`: seen twice."""
+    if run.seen.state is RemoteState.ACTIVE or not run.case.world.is_overdue(run.slot, run.case.record):
+        return "it is not past limits.maxDuration, or only this look has found it so"
     stop = run.case.cancel(run.slot, Reason.DEADLINE_EXCEEDED, "the run is past limits.maxDuration")
     return (*run.others_stopped(), stop)
 

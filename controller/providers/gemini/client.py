@@ -85,6 +85,7 @@ class Gemini:
             complete=fault is None,
             error=fault.error if fault else "",
             hint=fault.hint if fault else "",
+            time=listing.time,
         )
 
     async def create(self, request: CreateRequest) -> RemoteModel:

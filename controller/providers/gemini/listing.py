@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
 from controller.errors import ProviderError, Rejected, RejectedKind
 from controller.providers.gemini.wire import read_model
 from controller.providers.google.json_fields import an_object, text
-from controller.rest import JSON, Repeat, Rest
+from controller.rest import JSON, ApiCall, Repeat, Rest
 from controller.state.observed import RemoteModel
 
 MOST_PAGES = 1000
@@ -19,11 +20,15 @@ _ODD_HINT = "Nothing is taken for removed until a listing is whole again."
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models that were read, and what kept the listing from being whole ("" where nothing did)."""
+    """The models that were read, and what kept the listing from being whole ("" where nothing did).
+
+    ``time`` is that of the first answer by the provider's clock (RFC 3339), "" where it tells none.
+    """
 
     models: Mapping[str, RemoteModel] = field(default_factory=dict)
     error: str = ""
     hint: str = ""
+    time: str = ""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,7 @@ class _Reading:
     models: dict[str, RemoteModel] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     odd: str = ""
+    time: str = ""
 
 
 class _Expired(Exception):
@@ -54,37 +60,48 @@ async def _read(rest: Rest, *, again: bool) -> Listing:
     reading, token = _Reading(), ""
     for _ in range(MOST_PAGES):
         try:
-            page = await _page(rest, token)
+            page = await _page(rest, reading, token)
         except ProviderError as error:
             if again and token and isinstance(error, Rejected):
                 raise _Expired from None
-            return Listing(reading.models, error.message, error.hint)
+            return Listing(reading.models, error.message, error.hint, reading.time)
         _take(reading, page)
         token = text(an_object(page), "nextPageToken")
         if not token:
-            return Listing(reading.models, reading.odd, _ODD_HINT if reading.odd else "")
+            return Listing(reading.models, reading.odd, _ODD_HINT if reading.odd else "", reading.time)
         if token in reading.tokens:
             return Listing(reading.models, "the listing goes round in a circle: a page token came twice", _ODD_HINT)
         reading.tokens.add(token)
     return Listing(reading.models, f"the listing has more than {MOST_PAGES} pages", _ODD_HINT)
 
 
-async def _page(rest: Rest, token: str) -> JSON:
+async def _page(rest: Rest, reading: _Reading, token: str) -> JSON:
     for size in PAGE_SIZES[:-1]:
         try:
-            return await _ask(rest, token, size)
+            return await _ask(rest, reading, token, size)
         except Rejected as error:
             if error.kind is not RejectedKind.RESPONSE:
                 raise
-    return await _ask(rest, token, PAGE_SIZES[-1])
+    return await _ask(rest, reading, token, PAGE_SIZES[-1])
 
 
-async def _ask(rest: Rest, token: str, size: int) -> JSON:
+async def _ask(rest: Rest, reading: _Reading, token: str, size: int) -> JSON:
     query = {"pageSize": str(size), "filter": "owner:me", **({"pageToken": token} if token else {})}
-    page = await rest.request("GET", "/v1beta/tunedModels", query, repeat=Repeat.READ)
+    answer = await rest.exchange(ApiCall(method="GET", path="/v1beta/tunedModels", query=query, repeat=Repeat.READ))
+    reading.time = reading.time or _time(answer.headers.get("date", ""))
+    page = answer.value
     if not isinstance(page, Mapping) or not isinstance(page.get("tunedModels", []), list):
         raise Rejected("a page of the listing is not what the API promises", kind=RejectedKind.RESPONSE)
     return page
+
+
+def _time(date: str) -> str:
+    """The ``Date`` of an answer (RFC 9110) as RFC 3339; "" where it has none that can be read."""
+    try:
+        told = parsedate_to_datetime(date[:64])
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return ""
+    return told.isoformat() if told.tzinfo is not None else ""
 
 
 def _take(reading: _Reading, page: JSON) -> None:
