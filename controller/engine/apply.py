@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from controller.engine.probe import ask_once
 from controller.engine.score import Evaluations, Examination, score
 from controller.errors import (
     Interrupted,
@@ -124,7 +125,7 @@ async def _effect(action: Action, world: World, execution: Execution) -> Outcome
         case Create() | Retune():
             return await _create(action, world, ports)
         case Promote() | Reuse():
-            return await _serve(action, world, execution)
+            return await _answering(action, world, execution)
         case Update():
             return await _update(action, ports.providers[action.provider])
         case Cancel():
@@ -288,6 +289,20 @@ def _request(action: Tune, instance: str) -> CreateRequest:
         sampling=model.sampling,
         examples=model.dataset.examples,
     )
+
+
+async def _answering(action: Promote | Reuse, world: World, execution: Execution) -> Outcome:
+    """A finished run that is good enough serves only if it answers: its base may have been retired since."""
+    outcome = await _serve(action, world, execution)
+    remote = world.observed.model(action.provider, action.model)
+    if isinstance(outcome, Held) or remote is None or remote.state is not RemoteState.ACTIVE:
+        return outcome
+    try:
+        await ask_once(execution.ports.providers[action.provider], action.model, action.desired)
+    except ProviderError as error:
+        message = f"{action.model} is tuned and does not answer: {_said(error)}"
+        return Held(action, _reason(error), message, error.hint, score=outcome.score)
+    return outcome
 
 
 async def _serve(action: Promote | Reuse, world: World, execution: Execution) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from controller.engine.probe import ask_once
 from controller.engine.score import Examination, score, score_afresh
 from controller.engine.snapshot import snapshot
 from controller.errors import ControllerError
@@ -170,6 +171,7 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
         )
         raise _refusal(f"{full_name} is marked as {marked_as}", hint)
     await ports.ledger.check()
+    await ask_once(provider, full_name, model)
     marked = await provider.update(full_name, ModelPatch(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     done = adopted(record, model, (remote, marked), world)

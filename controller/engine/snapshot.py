@@ -78,6 +78,8 @@ def wanted(world: World) -> dict[str, ObserveRequest]:
     for model in world.desired.models:
         if isinstance(model.base, BaseModel):
             bases.setdefault(model.provider, set()).add(model.base.name)
+    for key, base in _serving_bases(world):
+        bases.setdefault(key, set()).add(base)
     return {
         key: ObserveRequest(frozenset(models.get(key, ())), frozenset(bases.get(key, ()))) for key in models | bases
     }
@@ -97,6 +99,14 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
             yield desired.get(record.name, slot_provider(slot, record)), slot.model
         if record.intent is not None:
             yield record.intent.provider or record.provider, record.intent.model
+
+
+def _serving_bases(world: World) -> Iterator[tuple[str, str]]:
+    """The base models of what serves: one that is retired takes it along."""
+    for record in world.recorded.records.values():
+        run = record.run(record.active.model) if record.active is not None else None
+        if record.active is not None and run is not None and not record.orphaned and run.base.startswith("models/"):
+            yield slot_provider(record.active, record), run.base
 
 
 def _desired_models(world: World) -> Iterator[tuple[str, str]]:

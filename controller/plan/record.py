@@ -140,7 +140,7 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
             if isinstance(outcome, Done):
                 record = after_action(record, outcome.action, model, world)
         record = _superseded_settled(record, came)
-        records[name] = _finished(record, model, came, world)
+        records[name] = _finished(record, model, came, world, now)
         if _is_void(records[name], came):
             del records[name]
     return {name: _forgiven(record, world) for name, record in records.items()}
@@ -265,7 +265,7 @@ def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:
     return retire_finished(record) if desired_serves else record
 
 
-def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome], world: World) -> Record:
+def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome], world: World, now: str) -> Record:
     """What follows from the spec and from the slots as they now are, and the conditions."""
     if model is not None:
         record = _taken_back(record, _wanted_again(replace(record, missing=False), model), world)
@@ -277,7 +277,28 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
     run = record.run(record.pending.model) if record.pending else None
     record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
     last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
-    return replace(record, conditions=conditions(record, last))
+    return replace(record, conditions=_on_its_base(record, conditions(record, last), world, now))
+
+
+def _on_its_base(record: Record, found: tuple[Condition, ...], world: World, now: str) -> tuple[Condition, ...]:
+    """The conditions where the base model of what serves is gone: it is not available, however it is listed."""
+    run = record.run(record.active.model) if record.active is not None else None
+    if record.active is None or run is None:
+        return found
+    seen = world.observed.providers.get(slot_provider(record.active, record))
+    facts = seen.base_models.get(run.base) if seen is not None else None
+    what = f"{record.active.model} cannot be relied on: the provider does not know its base model {run.base}"
+    before = next((c.message for c in record.conditions if c.message.startswith(f"{what}, since ")), "")
+    if facts.exists if facts is not None else not before:
+        return found
+    gone = {ConditionType.AVAILABLE, ConditionType.READY}
+    message = before or f"{what}, since {now}"
+    return tuple(
+        replace(c, status=Truth.FALSE, reason=Reason.BASE_MODEL_GONE, message=message)
+        if c.type in gone and c.status is Truth.TRUE
+        else c
+        for c in found
+    )
 
 
 def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:

@@ -132,6 +132,15 @@ class Reason(StrEnum):
         "BaseModelNotTunable",
         Traits(YOU, "Choose a base model that the provider tunes; `gitune doctor` lists them."),
     )
+    BASE_MODEL_GONE = (
+        "BaseModelGone",
+        Traits(
+            YOU,
+            "The provider does not know the base model of what serves by now. Choose another one, which is a new run: "
+            "`gitune doctor` lists those that can be tuned.",
+            passes=True,
+        ),
+    )
     BUDGET_EXCEEDED = (
         "BudgetExceeded",
         Traits(

@@ -333,6 +333,11 @@ _DECIDING: tuple[Directed, ...] = (
         replace(_QUIET, wishes=(replace(ALPHA, limit="10m"),), service=service_of(550.0), skew=_DAYS),
     ),
     directed(
+        "a finished model that does not answer for a while",
+        (),
+        replace(_QUIET, service=replace(service_of(), mute=((0.0, 1500.0),))),
+    ),
+    directed(
         "words that the service stores otherwise, and a hand that changes them",
         _acts((1200.0, "describe", 3)),
         replace(_QUIET, service=replace(service_of(), folds=True), strikes=((1800.0, "console.edited", 0),)),

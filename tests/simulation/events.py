@@ -170,6 +170,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Generated:
+    """A model gave a controller an answer to a prompt."""
+
+    by: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """The server told a controller that there is no such model."""
 
@@ -291,6 +299,7 @@ class Healed:
 
 Event = (
     Committed
+    | Generated
     | Drafted
     | JobBegan
     | JobEnded

@@ -179,7 +179,7 @@ def served(remote: Remote, request: Request, now: float, by: str) -> Reply:
         model, _, operation = path.removeprefix("/v1/").removesuffix(":cancel").partition("/operations/")
         return remote.cancel(model, operation, now, by)
     if path.endswith(":generateContent"):
-        return remote.generate(name.removesuffix(":generateContent"), now)
+        return remote.generate(name.removesuffix(":generateContent"), now, by)
     match request.method:
         case "PATCH":
             return remote.patch(name, query.get("updateMask", ""), request.body, now, by)

@@ -29,6 +29,7 @@ from tests.simulation.events import (
     Ended,
     Event,
     Fault,
+    Generated,
     PassBegan,
     PassEnded,
     Person,
@@ -136,6 +137,7 @@ class Oracle:
         self._tombstones: dict[tuple[str, str], float] = {}
         self._spent: Counter[int] = Counter()
         self._answers: dict[str, set[str]] = defaultdict(set)
+        self._spoken: set[str] = set()
         self._records: Mapping[str, Record] = {}
         self._tip = ""
         self._skewed = False
@@ -156,7 +158,7 @@ class Oracle:
                 self._was_told(event)
             case PassBegan():
                 self._passes[event.by] = _Pass(approved=event.approved, began=self._now(), acted=self._acted())
-            case Seen():
+            case Seen() | Generated():
                 self._was_shown(event)
             case Asked():
                 self._asked(event)
@@ -201,7 +203,10 @@ class Oracle:
         if facts.planned is None or (facts.planned.look == event.look and not event.whole):
             facts.planned = event
 
-    def _was_shown(self, event: Seen) -> None:
+    def _was_shown(self, event: Seen | Generated) -> None:
+        if isinstance(event, Generated):
+            self._spoken.add(event.model)
+            return
         self._answers[event.model].add(event.state)
         if event.description is not None:
             self._passes[event.by].seen[event.model] = event.description
@@ -561,6 +566,8 @@ class Oracle:
         for slot in record.slots:
             if slot.state == "Active" and "ACTIVE" not in self._answers[slot.model]:
                 self.say("S5", f"{slot.model} is said to be active and was never seen so")
+        if record.active is not None and record.active.model not in self._spoken:
+            self.say("S5", f"{record.active.model} of {record.name} is said to serve and never gave an answer")
         ready = next((c for c in record.conditions if c.type is ConditionType.READY), None)
         if ready and ready.status is Truth.TRUE:
             active = record.active

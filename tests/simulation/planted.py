@@ -436,8 +436,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "orphans are forgotten",
         "plan/record.py",
-        "        records[name] = _finished(record, model, came, world)",
-        "        records[name] = _finished(record, model, came, world)\n"
+        "        records[name] = _finished(record, model, came, world, now)",
+        "        records[name] = _finished(record, model, came, world, now)\n"
         "        if records[name].orphaned:\n            del records[name]",
         ("L1", "L2", "S1", "S5"),
     ),
@@ -482,6 +482,13 @@ _DECIDING: tuple[Planted, ...] = (
         "        if model.max_duration < seconds_since(began, told or now) <",
         "        if model.max_duration < seconds_since(began, now) <",
         ("S7",),
+    ),
+    Planted(
+        "what does not answer is promoted",
+        "engine/apply.py",
+        '    except ProviderError as error:\n        message = f"{action.model} is tuned and does not',
+        '    except ProviderError as error:\n        return outcome\n        message = f"{action.model} is tuned and does not',
+        ("S5",),
     ),
     Planted(
         "what was stored otherwise is sent again",

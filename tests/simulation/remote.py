@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import Any, TypeAlias
 
 from tests.simulation.chance import Draw
-from tests.simulation.events import Changed, Created, Ended, Event, Missed, Seen
+from tests.simulation.events import Changed, Created, Ended, Event, Generated, Missed, Seen
 from tests.simulation.times import moment, rfc3339
 from tests.simulation.wishes import Inputs
 
@@ -99,6 +99,7 @@ class Service:
     reserves: bool = False  # whether the id of a model that its owner deleted stays taken
     frozen: tuple[tuple[float, float, float], ...] = ()  # (from, to, the moment that replicas show meanwhile)
     dates: tuple[tuple[float, float, float], ...] = ()  # (from, to, seconds by which its clock is ahead meanwhile)
+    mute: tuple[tuple[float, float], ...] = ()  # (from, to): no model answers a prompt meanwhile
     unlisted: tuple[tuple[float, float], ...] = ()  # (from, to): listing models fails meanwhile
 
     def stored(self, description: str) -> str:
@@ -195,13 +196,16 @@ class Remote:
         self._log(Seen(by, model.name, model.state(at), None))
         return Reply(200, {"operations": [self._operation(model, at)]})
 
-    def generate(self, name: str, now: float) -> Reply:
+    def generate(self, name: str, now: float, by: str) -> Reply:
         """A few words from an active model."""
         model, version = self._held(name, now)
+        if any(low <= now < high for low, high in self.service.mute):
+            return error(404, "NOT_FOUND", "models/tiny is not found.")
         if model is None or version is None:
             return error(404, "NOT_FOUND", f"Tuned model {name} does not exist.")
         if model.state(now) != "ACTIVE":
             return error(400, "FAILED_PRECONDITION", f"{name} is not active.")
+        self._log(Generated(by, name))
         content = {"role": "model", "parts": [{"text": "as it was taught"}]}
         candidate = {"content": content, "finishReason": "STOP", "index": 0}
         return Reply(200, {"candidates": [candidate], "usageMetadata": {}, "modelVersion": name})

@@ -1,0 +1,21 @@
+"""A finished model and what it was tuned from to whether it answers at all."""
+
+from __future__ import annotations
+
+from controller.errors import Rejected, RejectedKind
+from controller.ports import Provider
+from controller.state.desired import DesiredModel
+
+
+async def ask_once(provider: Provider, model: str, spec: DesiredModel) -> None:
+    """One short answer, to the shortest input that the model was tuned on; what it says does not matter.
+
+    A listing says ACTIVE of a model whose base was retired, too. Raises `Transient` where it has to be asked again and
+    `Rejected` where it does not serve; a prompt that is refused for what it says was heard.
+    """
+    prompt = min((example.text_input for example in spec.dataset.examples), key=len)
+    try:
+        await provider.generate(model, prompt)
+    except Rejected as error:
+        if error.kind is not RejectedKind.INVALID:
+            raise
