@@ -69,7 +69,8 @@ class RequireReview(StrEnum):
 class Policy:
     """What the whole plan may do. ``checks`` maps a problem code to the severity a team gives it.
 
-    ``delete_grace`` is the time in seconds between deciding on a deletion and carrying it out.
+    ``delete_grace`` is the time in seconds between deciding on a deletion and carrying it out. ``settle`` is how long
+    (seconds) a further edit of a spec whose run is younger waits for the next; None: as whoever makes passes has it.
     """
 
     max_deletes: int = 1
@@ -78,6 +79,7 @@ class Policy:
     budget: Budget | None = None
     checks: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
     require_review: RequireReview = RequireReview.NONE
+    settle: float | None = None
 
 
 DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = MappingProxyType({"local": ProviderSettings("local", "local")})

@@ -44,6 +44,7 @@ log = structlog.stdlib.get_logger("gitune")
 _LONGEST_PASS = 900.0  # seconds for one action, or for a look without any
 _LONGEST_FAREWELL = 1.5  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
+_SETTLE = 60.0  # seconds, of `policy.settle`: whoever edits on is not paid for twice
 _RACE = 0.2  # seconds after a lost race for the ledger
 
 
@@ -131,6 +132,13 @@ class Turn:
 
     result: str
     wait: float
+
+
+def _with_settle(settings: Settings) -> Settings:
+    """The settings with the time that a daemon gives edits to settle where gitune.yaml says none."""
+    if settings.policy.settle is not None:
+        return settings
+    return replace(settings, policy=replace(settings.policy, settle=_SETTLE))
 
 
 class Loop:
@@ -233,7 +241,7 @@ class Loop:
         session.fence.begin(session.opened.ports.source, tip)
         self._reporter.begin()
         self.metrics.led(held=True)
-        done = await reconcile(session.ports, session.opened.settings, Approval(), session.evaluations)
+        done = await reconcile(session.ports, _with_settle(session.opened.settings), Approval(), session.evaluations)
         self._settled = await settled_by(done, session.ports, tip, self._means.rhythm)
         self._done_tip, self._waiting_since = tip, None
         self._account(done)

@@ -17,5 +17,5 @@ async def ask_once(provider: Provider, model: str, spec: DesiredModel) -> None:
     try:
         await provider.generate(model, prompt)
     except Rejected as error:
-        if error.kind is not RejectedKind.INVALID:
+        if error.kind not in {RejectedKind.INVALID, RejectedKind.NO_ANSWER}:
             raise

@@ -274,5 +274,5 @@ def _goes_on(done: Pass) -> bool:
 def _is_on_the_way(outcome: Outcome) -> bool:
     action = outcome.action
     if isinstance(action, Hold):
-        return action.reason in {Reason.SPEC_MISSING, Reason.VISIBILITY}
+        return action.reason in {Reason.SPEC_MISSING, Reason.VISIBILITY, Reason.SETTLING}
     return isinstance(outcome, Done) and (action.on_the_way or isinstance(action, Promote | Reuse | Delete))

@@ -16,7 +16,7 @@ from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
-from controller.state.recorded import Intent
+from controller.state.recorded import Awaited, Intent
 from controller.state.reviews import Decision
 
 
@@ -141,6 +141,8 @@ def with_times(world: World, now: datetime) -> World:
         overdue=frozenset(_overdue(world, now)),
         recently_created=frozenset(_recently_created(world, now)),
         recent_intents=frozenset(_recent_intents(world, now)),
+        young=frozenset(_young(world, now)),
+        quiet=frozenset(_quiet(world, now)),
         due=frozenset(_due(world, now)),
         stale_prices=frozenset(_stale(world, now)),
     )
@@ -190,6 +192,20 @@ def _recent_intents(world: World, now: datetime) -> Iterator[Intent]:
         intent = record.intent
         if intent is not None and seconds_since(intent.since, now) < VISIBILITY_WINDOW.total_seconds():
             yield intent
+
+
+def _young(world: World, now: datetime) -> Iterator[str]:
+    for record in world.recorded.records.values():
+        run = record.run(record.pending.model) if record.pending is not None else None
+        if run is not None and seconds_since(run.started, now) < (world.policy.settle or 0.0):
+            yield run.model
+
+
+def _quiet(world: World, now: datetime) -> Iterator[Awaited]:
+    for record in world.recorded.records.values():
+        waits = record.awaited
+        if waits is not None and seconds_since(waits.since, now) >= (world.policy.settle or 0.0):
+            yield waits
 
 
 def _due(world: World, now: datetime) -> Iterator[str]:

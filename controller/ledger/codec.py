@@ -190,12 +190,14 @@ SCHEMA_VERSION: Final = 2
 # Of the first version: no reviews, and these reasons. A status that says no more is written as such, so that an older
 # release reads it; one that does is refused by it, since it would act without the reviews and write them away.
 _FIRST_VERSION: Final = 1
-_FIRST_REASONS: Final = frozenset(Reason) - {
+_LATER_REASONS: Final = {
     Reason.NOT_REVIEWED,
     Reason.ATTEMPT_LOWERED,
     Reason.EVALUATING,
     Reason.BASE_MODEL_GONE,
+    Reason.SETTLING,
 }
+_FIRST_REASONS: Final = frozenset(Reason) - _LATER_REASONS
 _VERSIONS: Final = (_FIRST_VERSION, SCHEMA_VERSION)
 README: Final = "README.md"
 LARGEST_STATUS: Final = 1024 * 1024  # bytes

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from controller.plan.actions import Action, Cancel, Hold, Tune
+from controller.plan.actions import Action, Cancel, Hold, Target, Tune
 from controller.plan.grants import reviewed
 from controller.plan.world import World
 from controller.settings import Budget
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Answer, Intent, Recorded
+from controller.state.recorded import Answer, Intent, Recorded, RunOutcome
 
 
 def seen_whole(actions: Iterable[Action], world: World) -> Iterator[Action]:
@@ -151,6 +151,40 @@ def _hold(action: Tune, reason: Reason, message: str) -> Hold:
     return replace(action.held(reason, message), model="", changes=())
 
 
+def _settled(actions: Iterable[Action], world: World) -> Iterator[Action]:
+    """The same actions, with a further edit of a spec whose run is young held until no other has come for a while."""
+    for name, group in groupby(actions, key=lambda action: action.name):
+        decided = tuple(group)
+        held = _settling(name, decided, world)
+        yield from decided if held is None else (held,)
+
+
+def _settling(name: str, decided: tuple[Action, ...], world: World) -> Hold | None:
+    model = world.spec(name)
+    record = world.record_of(model) if model is not None else None
+    run = record.run(record.pending.model) if record is not None and record.pending is not None else None
+    if model is None or record is None or run is None or not world.policy.settle:
+        return None
+    if run.outcome is not RunOutcome.TUNING or not any(_moves_on(action, run.model) for action in decided):
+        return None
+    inputs, waits, intent = (model.fingerprint, model.attempt), record.awaited, record.intent
+    if waits is None and run.model not in world.young:
+        return None
+    if waits is not None and waits in world.quiet and (waits.fingerprint, waits.attempt) == inputs:
+        return None
+    if intent is not None and (intent.fingerprint, intent.attempt) == inputs:
+        return None  # it was let pass before
+    message = f"it was edited while {run.model} had just begun: waits until no edit has come for a while"
+    asked = Target(name=name, provider=model.provider, model="", fingerprint=inputs[0], attempt=inputs[1])
+    return Hold(**asked, reason=Reason.SETTLING, message=f"{message} (policy.settle)")
+
+
+def _moves_on(action: Action, pending: str) -> bool:
+    """Whether an action takes the place of the pending run, or only stops it: the next edit may ask for it again."""
+    superseded = isinstance(action, Cancel) and action.reason is Reason.SUPERSEDED
+    return isinstance(action, Tune) or (superseded and action.model == pending)
+
+
 def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:
     """The same actions, with creates over a provider's concurrency held as Queued."""
     running = Counter({key: _tuning(key, world) for key in world.concurrency})
@@ -210,6 +244,13 @@ STAGES: tuple[Stage, ...] = (
         (Reason.NOT_REVIEWED,),
         reviewed,
         as_committed=True,
+    ),
+    Stage(
+        "settled",
+        "With `policy.settle`: its pending run is younger than that, and the spec was edited again; what tunes goes on",
+        "hold",
+        (Reason.SETTLING,),
+        _settled,
     ),
     Stage("in_the_queue", "`maxConcurrentRuns` are tuning already", "hold", (Reason.QUEUED,), _queued),
     Stage(

@@ -276,6 +276,8 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
         record = _taken_back(record, _there_after_all(record), world)
     run = record.run(record.pending.model) if record.pending else None
     record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
+    if not any(o.action.reason is Reason.SETTLING for o in came):
+        record = replace(record, awaited=None)
     last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
     return replace(record, conditions=_on_its_base(record, conditions(record, last), world, now))
 

@@ -32,7 +32,7 @@ from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Intent, Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Awaited, Intent, Record, Run, RunOutcome, Score, Slot
 
 
 def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
@@ -90,9 +90,18 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
         return _with_tombstones(record, {slot.model for slot in record.slots}, world, now)
     if action.reason is Reason.HISTORY_LIMIT:
         return _with_tombstones(record, {action.model}, world, now)
+    if action.reason is Reason.SETTLING:
+        return replace(record, awaited=_awaited(record, action, now))
     if action.reason is Reason.VISIBILITY:
         return replace(record, intent=waited_for(record.intent, now))
     return _with_found_run(record, action, world, now)
+
+
+def _awaited(record: Record, action: Hold, now: str) -> Awaited:
+    """The inputs that wait, since a pass first saw them."""
+    waits = record.awaited
+    same = waits is not None and (waits.fingerprint, waits.attempt) == (action.fingerprint, action.attempt)
+    return waits if waits is not None and same else Awaited(action.fingerprint, action.attempt, now)
 
 
 def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:

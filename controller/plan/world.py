@@ -12,7 +12,7 @@ from controller.state.desired import BaseModel, Desired, DesiredModel
 from controller.state.facts import Facts
 from controller.state.identity import Mark, model_id, with_mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
-from controller.state.recorded import Intent, Record, Recorded, Run, RunOutcome, Slot
+from controller.state.recorded import Awaited, Intent, Record, Recorded, Run, RunOutcome, Slot
 
 
 class ReviewRule(StrEnum):
@@ -57,8 +57,9 @@ class World:
     ``stale_prices`` too old to keep a budget with. The rest are facts that take a clock or the history of git:
     ``overdue`` models, whose run is past its spec's ``limits.maxDuration`` by one reading of a clock;
     ``recently_created`` ones, which a provider may not show yet; ``recent_intents``, open ones, sent no longer ago;
-    ``due`` models, whose tombstone has stood for the grace period; the ``month`` (``YYYY-MM``, UTC); and how the
-    revision stands in ``history``.
+    ``young`` models, whose run was begun less than ``policy.settle`` ago; ``quiet`` inputs, that have been awaited for
+    as long; ``due`` models, whose tombstone has stood for the grace period; the ``month`` (``YYYY-MM``, UTC); and how
+    the revision stands in ``history``.
     ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
     that none is needed.
     """
@@ -75,6 +76,8 @@ class World:
     overdue: frozenset[str] = frozenset()
     recently_created: frozenset[str] = frozenset()
     recent_intents: frozenset[Intent] = frozenset()
+    young: frozenset[str] = frozenset()
+    quiet: frozenset[Awaited] = frozenset()
     due: frozenset[str] = frozenset()
     history: RevisionHistory = field(default_factory=RevisionHistory)
     month: str = ""

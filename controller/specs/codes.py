@@ -126,6 +126,7 @@ _CONTROLLER = {
     "GT330": _error("the grace period of deletions is not a duration"),
     "GT331": _error("showing sample rows is not built yet"),
     "GT332": _error("policy.requireReview is neither pullRequest nor none"),
+    "GT333": _error("the time in which edits settle is not a duration"),
 }
 _DAEMON = {
     "GT340": _error("a file of repositories is not one mapping"),

@@ -95,6 +95,7 @@ def _values(model: Controller) -> Settings:
             max_creates=policy.max_creates,
             checks=MappingProxyType(dict(policy.checks)),
             delete_grace=seconds(policy.delete_grace),
+            settle=None if policy.settle is None else seconds(policy.settle),
             require_review=RequireReview(policy.require_review),
             budget=_budget(policy.budget.per_month) if policy.budget else None,
         ),

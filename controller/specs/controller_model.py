@@ -250,6 +250,14 @@ class PolicySection(Part):
         Coded("GT330", "write a whole number and s, m, h or d, such as 24h"),
     ] = "24h"
     """How long a model that is to be deleted still stands, so that a mistake can be taken back."""
+    settle: Annotated[
+        str | None,
+        Field(pattern="^[0-9]{1,6}[smhd]$", examples=["1m"]),
+        Coded("GT333", "write a whole number and s, m, h or d, such as 1m"),
+    ] = None
+    """How long a further edit waits, while the run of the last one is younger than that, for nobody to edit the spec.
+
+    By default 1m for ``gitune run`` and not at all for ``gitune apply``."""
     budget: Annotated[BudgetSection | None, Field(examples=[{"perMonth": "200 USD"}])] = None
     """A limit on spending. It needs ``prices`` of every provider that costs anything."""
     require_review: Annotated[

@@ -260,6 +260,16 @@ class Reason(StrEnum):
         "Queued",
         Traits("a run that ends", "Nothing: it starts when a run ends.", passes=True, counts=True, announces=True),
     )
+    SETTLING = (
+        "Settling",
+        Traits(
+            "the spec being left alone for `policy.settle`",
+            "Nothing: the run is started when no edit has come for that long. What tunes goes on meanwhile.",
+            passes=True,
+            announces=True,
+            unpaid=True,
+        ),
+    )
     INTERRUPTED = (
         "Interrupted",
         Traits(

@@ -155,6 +155,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """Inputs that a spec was edited to while its run was young, and since when (RFC 3339) a pass has seen them."""
+
+    fingerprint: str
+    attempt: int
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What a provider made of a value that was sent in place: a field, the value, and what it has kept instead.
 
@@ -174,6 +183,7 @@ class Record:
     ``former_names`` are those that the spec said or once had: our marks may still carry them.
     ``display_name``, ``description`` (without the mark) and ``sampling`` are what was last applied in place.
     ``overdue`` is the model that the pass before found past its spec's limit.
+    ``awaited`` are the inputs that wait for the spec to be edited no more.
     ``stored`` is what the provider keeps differently from what was sent: it is not sent again.
     ``reviews`` are the grants and refusals of what its spec asks for, the oldest first; ``commands`` the ids of the
     comments whose command was taken for it; ``asked`` digests what it asked for when it was last acted on.
@@ -199,6 +209,7 @@ class Record:
     stored: tuple[Stored, ...] = ()
     missing: bool = False
     overdue: str = ""
+    awaited: Awaited | None = None
     delete_approved: bool = False
     orphaned: bool = False
     reviews: tuple[Review, ...] = ()

@@ -316,6 +316,7 @@ async def test_a_superseded_run_that_may_finish_is_still_under_its_limit() -> No
     await stage.ledger.save({"numbers": young}, (await stage.ledger.load()).tip, "young")
     assert await stage.step() == [("numbers", "wait")]
     stage.clock.advance(timedelta(days=2).total_seconds())
+    assert await stage.step() == [("numbers", "wait")], "one reading of a clock stops nothing"
     assert await stage.step() == [("numbers", "cancel"), ("numbers", "retune")]
 
 

@@ -72,7 +72,7 @@ def test_a_hold_that_needs_a_person_exits_3_planned_or_met_on_the_way(reason: Re
 
 
 @pytest.mark.parametrize(
-    "reason", [Reason.SUSPENDED, Reason.QUEUED, Reason.QUOTA_EXCEEDED, Reason.BASE_MODEL_NOT_READY]
+    "reason", [Reason.SUSPENDED, Reason.QUEUED, Reason.QUOTA_EXCEEDED, Reason.BASE_MODEL_NOT_READY, Reason.SETTLING]
 )
 def test_a_hold_that_ends_by_itself_or_was_wished_for_exits_0(reason: Reason) -> None:
     assert of_pass(world(), [Done(action(Hold, reason))]) is ExitCode.WELL

@@ -242,6 +242,26 @@ async def test_an_update_that_changes_nothing_is_not_repeated_in_haste() -> None
     assert waits[-1] > 30.0
 
 
+async def test_who_edits_on_every_few_seconds_is_paid_for_twice() -> None:
+    house = Household()
+    house.provider.time = house.clock.now().isoformat()
+    house.source.edit({"specs/second.yaml": None})
+    await house.turn()
+    ((name, made),) = house.provider.models.items()
+    house.provider.models[name] = replace(made, created=house.provider.time)
+    record = house.ledger.records["first"]
+    young = replace(record, runs=tuple(replace(run, started=house.provider.time) for run in record.runs))
+    await house.ledger.save({"first": young}, house.ledger.version, "as young as it is")
+    for epochs in range(6, 14):
+        house.clock.advance(3.0)
+        house.source.edit({"specs/first.yaml": spec_text("first", hyperparameters=f"{{epochCount: {epochs}}}")})
+        await house.turn()
+    assert sum(house.provider.paid.values()) == 1
+    house.clock.advance(60.0)
+    await house.turn()
+    assert sum(house.provider.paid.values()) == 2
+
+
 async def test_passes_are_counted_by_how_they_ended() -> None:
     house = Household()
     await house.settle()

@@ -12,6 +12,7 @@ from controller.plan.planner import explained, make_plan
 from controller.plan.rules import TABLES
 from controller.plan.rules.removal import BEYOND_HISTORY
 from controller.plan.world import ReviewRule, World
+from controller.settings import Policy
 from controller.state.desired import (
     Dataset,
     DeletionPolicy,
@@ -249,6 +250,11 @@ CASES: list[tuple[str, str, World]] = [
 STAGED: list[tuple[str, str, World]] = [
     ("listed_whole", Reason.PROVIDER_UNREADABLE, removed(replace(PENDING, missing=True), complete=False)),
     ("reviewed", Reason.NOT_REVIEWED, world_of(NUMBERS, review=ReviewRule.GRANTS)),
+    (
+        "settled",
+        Reason.SETTLING,
+        world_of(LONGER, records=(PENDING,), young=frozenset({MODEL}), policy=Policy(settle=60.0)),
+    ),
     ("in_the_queue", Reason.QUEUED, world_of(NUMBERS, concurrency={"local": 0})),
     ("within_budget", Reason.BUDGET_EXCEEDED, priced(world_of(PRICED), HIGH - 1)),
     ("within_budget", Reason.PRICE_UNKNOWN, priced(world_of(PRICED), HIGH, prices={})),

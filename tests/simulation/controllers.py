@@ -68,7 +68,9 @@ def settings_of(shape: Shape) -> Settings:
         instance=INSTANCE,
         default_provider=PROVIDER,
         providers={PROVIDER: one},
-        policy=Policy(max_deletes=2, delete_grace=shape.grace, budget=budget, require_review=review),
+        policy=Policy(
+            max_deletes=2, delete_grace=shape.grace, settle=shape.settle, budget=budget, require_review=review
+        ),
     )
 
 

@@ -338,6 +338,11 @@ _DECIDING: tuple[Directed, ...] = (
         replace(_QUIET, service=replace(service_of(), mute=((0.0, 1500.0),))),
     ),
     directed(
+        "eight edits of a spec whose run has just begun",
+        _acts(*((200.0 + 40.0 * n, "epochs", n % 3) for n in range(8))),
+        replace(_QUIET, wishes=(ALPHA,), interval=30.0, settle=200.0, service=service_of(LONG)),
+    ),
+    directed(
         "words that the service stores otherwise, and a hand that changes them",
         _acts((1200.0, "describe", 3)),
         replace(_QUIET, service=replace(service_of(), folds=True), strikes=((1800.0, "console.edited", 0),)),

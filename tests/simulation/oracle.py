@@ -105,6 +105,7 @@ class Bounds:
     orderly: bool = False
     strict: bool = False
     hosted: bool = False
+    settle: float | None = None  # while a run is younger, no other one is begun in its place
 
 
 class Oracle:
@@ -250,6 +251,7 @@ class Oracle:
         key: Key = (lineage, event.inputs, attempt)
         if self._cannot_know(event.by, name, key):
             self.excused[key] += 1
+        self._not_in_haste(event, lineage)
         self.models[event.model] = _Model(key, name, attempt, digest, twin=event.twin, born=self._now())
         if event.twin:
             return
@@ -259,6 +261,13 @@ class Oracle:
         self._approved(event.by, "create", event.model)
         self._not_behind(event.by, f"made {event.model}")
         self._bill(event)
+
+    def _not_in_haste(self, event: Created, lineage: str) -> None:
+        """S7: what is edited on within the time to settle is not paid for again meanwhile."""
+        for name, made in self.models.items():
+            age = self._now() - made.born
+            if made.key[0] == lineage and made.truth in {"CREATING", "CANCELLED"} and age < (self.bounds.settle or 0.0):
+                self.say("S7", f"{event.model} was made {age:.0f} s after {name}, which had no time to settle")
 
     def _cannot_know(self, by: str, name: str, key: Key) -> bool:
         """Whether a mirror that lags shows the name of before a rename, and the ledger that told of it is lost."""

@@ -491,6 +491,20 @@ _DECIDING: tuple[Planted, ...] = (
         ("S5",),
     ),
     Planted(
+        "every edit is paid for at once",
+        "plan/admission.py",
+        "    if waits is None and run.model not in world.young:",
+        "    if True:",
+        ("S7",),
+    ),
+    Planted(
+        "an edit that waits does not wait for the next one",
+        "plan/admission.py",
+        "    if waits is not None and waits in world.quiet and",
+        "    if waits is not None and",
+        ("S7",),
+    ),
+    Planted(
         "what was stored otherwise is sent again",
         "plan/fields.py",
         '    if Stored("description", wanted, remote.description) in stored:',

@@ -45,6 +45,7 @@ class Shape:
     shown: tuple[Window, ...] = ()  # when the mirror of controller 0 shows the commit of that number
     blind: tuple[Window, ...] = ()  # when controllers do not look at all
     strikes: tuple[tuple[float, str, int], ...] = ()  # (time, what a hand does, to which model, the oldest is 0)
+    settle: float | None = None
     skew: float = 0.0  # seconds by which the controllers' own clock is ahead
     hosted: bool = False  # a code host starts jobs; controllers, if any, are daemons and terminals beside them
     orderly: bool = False  # people wait for plans, nothing fails: whatever is merged happens without a further word

@@ -80,6 +80,7 @@ class World:
         self.result = Result(shape)
         log = _Recorder(self.result, loop)
         bounds = Bounds(shape.budget, shape.grace, shape.mirror_lag, shape.orderly, shape.require_review, shape.hosted)
+        bounds = replace(bounds, settle=shape.settle)
         self.oracle = Oracle(bounds, self.result.violations.append, loop.time)
         log.oracle = self.oracle
         self.log = log

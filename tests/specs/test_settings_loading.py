@@ -34,7 +34,7 @@ def test_every_field_reaches_the_settings() -> None:
         "  here: {type: local, endpoint: 'http://127.0.0.1:8080'}\n"
         "ledger: {branch: status, remote: upstream}\n"
         "policy: {maxDeletes: 0, maxCreates: 5, checks: {GT203: warning},\n"
-        "  deleteGrace: 2h, budget: {perMonth: 200 USD}}\n"
+        "  deleteGrace: 2h, settle: 90s, budget: {perMonth: 200 USD}}\n"
     )
 
     assert problems == ()
@@ -57,6 +57,7 @@ def test_every_field_reaches_the_settings() -> None:
         policy=Policy(
             max_deletes=0,
             max_creates=5,
+            settle=90.0,
             checks={"GT203": Severity.WARNING},
             delete_grace=7200.0,
             budget=Budget(200.0, "USD"),
