@@ -295,7 +295,8 @@ async def _answering(action: Promote | Reuse, world: World, execution: Execution
     """A finished run that is good enough serves only if it answers: its base may have been retired since."""
     outcome = await _serve(action, world, execution)
     remote = world.observed.model(action.provider, action.model)
-    if isinstance(outcome, Held) or remote is None or remote.state is not RemoteState.ACTIVE:
+    has_answered = outcome.score is not None and _known_score(action, world) is None  # just now, its evaluation
+    if isinstance(outcome, Held) or remote is None or remote.state is not RemoteState.ACTIVE or has_answered:
         return outcome
     try:
         await ask_once(execution.ports.providers[action.provider], action.model, action.desired)
@@ -312,8 +313,7 @@ async def _serve(action: Promote | Reuse, world: World, execution: Execution) ->
     asked = action.desired.evaluation
     if remote is None or remote.state is not RemoteState.ACTIVE or asked is None:
         return Done(action, remote)
-    record = world.record_of(action.desired)
-    result = known_score(record.run(action.model) if record else None, asked)
+    record, result = world.record_of(action.desired), _known_score(action, world)
     if result is None:
         provider = ports.providers[action.provider]
         examination = Examination(ports.instance, provider, remote, asked.dataset, asked.metric)
@@ -328,6 +328,11 @@ async def _serve(action: Promote | Reuse, world: World, execution: Execution) ->
     if passes(result, asked):
         return Done(action, remote, result)
     return Held(action, Reason.EVALUATION_FAILED, too_low(result, asked, record), score=result)
+
+
+def _known_score(action: Promote | Reuse, world: World) -> Score | None:
+    record, asked = world.record_of(action.desired), action.desired.evaluation
+    return known_score(record.run(action.model) if record else None, asked)
 
 
 async def _update(action: Update, provider: Provider) -> Outcome:

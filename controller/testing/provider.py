@@ -42,8 +42,8 @@ class MemoryProvider:
     ``models`` may be read and edited by a test as somebody with a console would. ``paid`` counts the creates that
     the provider carried out, by model; ``calls`` lists all requests in order; ``cut`` is why the answer to a prompt
     stops before its end. With the facts `SERVER_CHOSEN` it gives new models their ids itself, ``jobs/1`` and on. Models
-    ``closed`` or ``shared`` are another account's. It ``folds`` the white space of descriptions, and ``echoes`` what was
-    sent in the answer to an update.
+    ``closed`` or ``shared`` are another account's. It ``folds`` the white space of descriptions, and ``echoes`` what
+    was sent in the answer to an update.
     """
 
     def __init__(
