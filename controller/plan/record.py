@@ -20,7 +20,7 @@ from controller.plan.actions import (
     Update,
     Wait,
 )
-from controller.plan.grants import after_action
+from controller.plan.grants import after_action, asked_for
 from controller.plan.intents import opened, sent_again
 from controller.plan.rules.removal import never_ran
 from controller.plan.runs import advanced, each_slot, forward, retire_finished, tenths
@@ -117,6 +117,7 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
         if intent is new:
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
             record = _with_policy(replace(record, attempted=new.revision or record.attempted), action.desired, world)
+            record = replace(record, asked=asked_for(action.desired))
         records[action.name] = replace(record, intent=intent)
     return records
 

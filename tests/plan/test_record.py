@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from controller.plan.actions import Done, Held, Outcome
+from controller.plan.grants import asked_for
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
 from controller.plan.world import World
@@ -46,6 +47,12 @@ def test_an_intent_is_recorded_before_a_create_and_kept_while_it_is_the_same() -
     later = "2026-03-01T00:00:00Z"
     kept = with_intents(again, actions(again), {"numbers": "b" * 16}, later)["numbers"].intent
     assert kept == replace(intent, answer=Answer.REPEATED)
+
+
+def test_a_record_that_a_create_is_meant_for_says_what_was_asked() -> None:
+    world = world_of(NUMBERS)
+    record = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW)["numbers"]
+    assert record.asked == asked_for(NUMBERS)
 
 
 @pytest.mark.parametrize("answer", list(Answer))

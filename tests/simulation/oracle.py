@@ -454,6 +454,8 @@ class Oracle:
         facts = self._passes[event.by]
         if event.message.startswith("Status"):
             self._agreed(event)
+        elif event.message.startswith("Intend"):
+            self._intended(event)
             facts.policies = dict(self.policies)
             facts.records = self._records if event.same else event.records
         if event.same:
@@ -509,6 +511,16 @@ class Oracle:
             lost = [run.model for run in record.runs if run.model not in kept]
             if lost:
                 self.say("S5", f"the record of {record.name} forgot the run {lost[0]}")
+
+    def _intended(self, event: Saved) -> None:
+        """An intent keeps the deletion policy of the spec that asks for it."""
+        facts = self._passes[event.by]
+        commit = self.commits.get(facts.planned.revision) if facts.planned else None
+        for wish in commit.wishes if commit else ():
+            record = (event.records or self._records).get(wish.name)
+            keeps = record is not None and (record.deletion_policy is DeletionPolicy.DELETE) is wish.delete
+            if record is not None and record.intent is not None and keeps:
+                self.policies[wish.name], self._policy_of[wish.name] = wish.delete, facts.began
 
     def _agreed(self, event: Saved) -> None:
         """A pass came to its record: of what it was told whole, remember which runs no spec asks for, and which do."""
