@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from controller.state.conditions import ConditionType
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 from controller.state.reviews import Decision, Origin, Review
 from tests.simulation.events import (
@@ -499,6 +501,7 @@ class Reviews:
             self._move(record)
             self._intended(event, record)
             self._doomed(event, record, job)
+            self._never_ran(event, record, job)
         for record in before.values():
             if not event.message.startswith("Forget"):
                 self._kept(record, event.records)
@@ -543,6 +546,14 @@ class Reviews:
         if not self.may(lineage, ask, event.by):
             self.say("R1", f"{event.by} is about to create {record.name} {ask}, and nobody granted that")
         self._acted[lineage] = ask
+
+    def _never_ran(self, event: Saved, record: Record, job: _Job) -> None:
+        """That a spec went before it had a run is acted on once it is written, whether or not the pass heard so."""
+        lineage = self.lineage(record.name)
+        says = any(c.type is ConditionType.READY and c.reason == Reason.SPEC_REMOVED for c in record.conditions)
+        agrees = not record.slots and self.ask(job.revision, lineage) == ABSENT
+        if event.message.startswith("Status") and says and agrees:
+            self._acted[lineage] = ABSENT
 
     def _doomed(self, event: Saved, record: Record, job: _Job) -> None:
         lineage = self.lineage(record.name)
