@@ -87,11 +87,15 @@ class SourceError(ControllerError):
 
 
 class Unreadable(ControllerError):
-    """One path of the desired side cannot be read. ``code`` is stable (GT4xx), the message names the path."""
+    """One path of the desired side cannot be read. ``code`` is stable (GT4xx), the message names the path.
 
-    def __init__(self, message: str, *, code: str, hint: str = "") -> None:
+    ``meant`` is the path that the hint suggests, "" where it suggests none.
+    """
+
+    def __init__(self, message: str, *, code: str, hint: str = "", meant: str = "") -> None:
         super().__init__(message, hint=hint)
         self.code = code
+        self.meant = meant
 
 
 class CodeHostError(ControllerError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from controller.dataset import Layout, Loaded, Rules
 from controller.engine.caches import Last
 from controller.errors import Problem, Unreadable
 from controller.ports import Entry, EntryKind, Facts, Tree
-from controller.source.paths import resolve
+from controller.source.paths import NOT_THERE_HINT, resolve
 from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFileSection
 from controller.state.desired import Dataset, Evaluation
@@ -141,7 +142,18 @@ async def _hold(asked: _Asked, files: Files) -> KnownContent | Unreadable:
     try:
         return await files.hold(resolve(asked.spec.file, asked.file.path or ""), DATASET_LIMIT)
     except Unreadable as error:
+        if error.meant and error.meant in _others(asked):  # training on what it is judged by is never meant
+            error.hint = NOT_THERE_HINT
         return error
+
+
+def _others(asked: _Asked) -> list[str]:
+    """The paths of the spec's other sets, as far as they can be resolved."""
+    paths = []
+    for one in _asked(asked.spec):
+        with contextlib.suppress(Unreadable):
+            paths += [resolve(one.spec.file, one.file.path or "")]
+    return paths
 
 
 async def _examples(

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Final
 
 from controller.errors import Problem, Unreadable
@@ -15,6 +16,7 @@ from controller.ports import Entry, EntryKind
 LONGEST_PATH: Final = 4096  # bytes: PATH_MAX of Linux
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:")
+NOT_THERE_HINT: Final = "Commit the file, or correct the path."
 _RELATIVE_HINT = "Write it relative to the spec file, with forward slashes: datasets/examples.jsonl."
 _INSIDE_HINT = "Keep the file in the repository, so that it is reviewed together with the spec."
 
@@ -73,8 +75,8 @@ def quoted(path: str) -> str:
 def not_found(path: str, known: Iterable[str]) -> Unreadable:
     """The error for a path that is not in the tree, with the nearest one that is."""
     near = nearest(path, tuple(known))
-    hint = f"Did you mean {quoted(near)}?" if near else "Commit the file, or correct the path."
-    return Unreadable(f"{quoted(path)} is not there", code="GT401", hint=hint)
+    hint = f"Did you mean {quoted(near)}?" if near else NOT_THERE_HINT
+    return Unreadable(f"{quoted(path)} is not there", code="GT401", hint=hint, meant=near or "")
 
 
 def nearest(path: str, known: Sequence[str]) -> str | None:
@@ -86,8 +88,10 @@ def nearest(path: str, known: Sequence[str]) -> str | None:
     if same := [k for k in known if k.rpartition("/")[2] == name]:
         return same[0]
     folder = path.rpartition("/")[0]
-    beside = [k for k in known if k.rpartition("/")[0] == folder][:5000]
-    return next(iter(difflib.get_close_matches(path, beside, 1, 0.75)), None)
+    beside = [PurePosixPath(k) for k in known if k.rpartition("/")[0] == folder][:5000]
+    # By their stems: the suffix is the same for all datasets of a folder, and would make every short name near.
+    stems = {k.stem: str(k) for k in sorted(beside, key=lambda k: k.suffix == PurePosixPath(path).suffix)}
+    return next((stems[s] for s in difflib.get_close_matches(PurePosixPath(path).stem, stems, 1, 0.75)), None)
 
 
 def of_kind(path: str, kind: EntryKind) -> Unreadable:

@@ -176,3 +176,21 @@ def test_what_two_rounds_had_no_use_for_is_forgotten() -> None:
     assert kept.get("a") == 1
     kept.turn()
     assert (kept.get("a"), kept.get("b")) == (1, None)
+
+
+async def test_the_rows_that_judge_a_model_are_not_suggested_to_train_it() -> None:
+    judged = "{dataset: {path: held-out.jsonl}, metric: exactMatch, minScore: 0.5}"
+    spec = spec_text("a", evaluation=judged)
+    for path, hint in {
+        "held-ut.jsonl": "Commit the file",
+        "numbrs.jsonl": "Did you mean 'specs/numbers.jsonl'",
+    }.items():
+        files = {
+            "specs/a.yaml": spec.replace("rows.jsonl", path, 1),
+            "specs/held-out.jsonl": rows(),
+            "specs/numbers.jsonl": rows(),
+        }
+        found = await read_desired(await MemorySource(files).tree(), Settings(), {"local": FREE})
+        ((problem,),) = (model.problems for model in found.invalid)
+        assert problem.code == "GT401"
+        assert hint in problem.hint
