@@ -36,7 +36,7 @@ metadata:
 spec:
   baseModel: models/tiny
   displayName: Sums
-  description: Adds two numbers of one digit.
+  description: Knows the sums of two one-digit numbers by heart.
   dataset:
     path: datasets/sums.jsonl
   hyperparameters: {epochCount: 40, batchSize: 4, learningRate: 0.003}

@@ -98,7 +98,7 @@ def _check_lease(options: RunOptions) -> None:
         return
     if importlib.util.find_spec(_LIBRARY) is None:
         message = f"--lease kubernetes needs {_LIBRARY}, which is not installed"
-        raise ControllerError(message, hint="pip install 'gitune[kubernetes]'")
+        raise ControllerError(message, hint="Install the extra: pip install '.[kubernetes]' in a checkout.")
     from controller.daemon.cluster import check_cluster  # noqa: PLC0415 - needs the extra
 
     check_cluster()

@@ -97,7 +97,8 @@ def _telemetry(environ: Mapping[str, str]) -> Telemetry | None:
     try:
         from controller.daemon.otel import Telemetry  # noqa: PLC0415 - half the start-up time, for those who ask for it
     except ImportError:
-        log.warning("tracing.off", said="OpenTelemetry is not installed", hint="pip install 'gitune[otel]'")
+        hint = "Install the extra: pip install '.[otel]' in a checkout."
+        log.warning("tracing.off", said="OpenTelemetry is not installed", hint=hint)
         return None
     for name in _HEADERS:
         for pair in environ.get(name, "").split(","):

@@ -364,7 +364,7 @@ def test_without_the_library_the_daemon_does_not_start(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).resolve().parents[2]}"}
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "pip install 'gitune[kubernetes]'" in done.stderr
+    assert "pip install '.[kubernetes]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

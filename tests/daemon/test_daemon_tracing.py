@@ -159,7 +159,7 @@ def test_without_the_library_the_daemon_says_so_and_goes_on(yard: Yard, collecto
     path = f"{tmp_path}{os.pathsep}{CODE}"
     with yard.daemon(**otel(collector), PYTHONPATH=path) as daemon:
         settled(daemon, yard)
-        assert "pip install 'gitune[otel]'" in daemon.said("tracing.off")[0]["hint"]
+        assert "pip install '.[otel]'" in daemon.said("tracing.off")[0]["hint"]
     assert collector.spans == []
 
 
