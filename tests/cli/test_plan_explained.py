@@ -27,6 +27,7 @@ def test_a_held_spec_is_shown_with_the_rule_that_holds_it(gitune: Process) -> No
     assert [line.split()[0] for line in stages] == [
         "listed_whole",
         "reviewed",
+        "settled",
         "in_the_queue",
         "within_budget",
         "worth_a_cancel",

@@ -17,6 +17,11 @@ from tests.loopback import answering
 STEPS = 10
 
 
+def _is_question(path: str) -> bool:
+    """Whether a model is asked for an answer, which changes nothing."""
+    return path.endswith(":generateContent")
+
+
 @dataclass
 class Service:
     """``fault`` sees each request (method, path) and may give a status to answer instead."""
@@ -36,7 +41,7 @@ class Service:
 
     @property
     def changes(self) -> list[tuple[float, str, str]]:
-        return [request for request in self.requests if request[1] != "GET"]
+        return [request for request in self.requests if request[1] != "GET" and not _is_question(request[2])]
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         route, _, query = path.partition("?")
@@ -55,6 +60,9 @@ class Service:
                 return 200, self._shown(self.models[name])
             if method == "GET" and "/operations/" in name:
                 return 200, {"name": name, "metadata": {"totalSteps": STEPS, "completedSteps": 1}}
+            if method == "POST" and _is_question(name) and name.partition(":")[0] in self.models:
+                content = {"role": "model", "parts": [{"text": "1"}]}
+                return 200, {"candidates": [{"content": content, "finishReason": "STOP"}]}
         return 404, {"error": {"code": 404, "message": "not found", "status": "NOT_FOUND"}}
 
     def _page(self, query: str) -> dict[str, Any]:

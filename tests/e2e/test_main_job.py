@@ -46,7 +46,7 @@ def test_a_spec_becomes_a_model_and_a_second_apply_changes_nothing(stand: Stand)
 def test_a_changed_epoch_count_tunes_beside_the_model_that_answers_and_a_revert_is_free(stand: Stand) -> None:
     applied(stand, "--wait")
     first = stand.repository.status("numbers")["active"]["model"]
-    stand.repository.write("specs/numbers.yaml", spec(epochs=400))
+    stand.repository.write("specs/numbers.yaml", spec(epochs=1000))
     stand.repository.commit()
     assert applied(stand) == [("numbers", "retune")]
     status = stand.repository.status("numbers")
