@@ -77,6 +77,8 @@ def _available(record: Record, reason: Reason, message: str) -> Condition:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, "no run serves yet")
     if active.state != RemoteState.ACTIVE:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, message)
+    if unreliable := _without_its_base(record):
+        return Condition(ConditionType.AVAILABLE, Truth.FALSE, Reason.BASE_MODEL_GONE, unreliable)
     return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.RUN_SUCCEEDED, f"{active.model} serves")
 
 
@@ -92,7 +94,18 @@ def _ready(record: Record, outcome: Outcome, reason: Reason, message: str) -> Co
         or isinstance(outcome.action, Orphan)
     ):
         return Condition(ConditionType.READY, Truth.FALSE, reason, message)
+    if unreliable := _without_its_base(record):
+        return Condition(ConditionType.READY, Truth.FALSE, Reason.BASE_MODEL_GONE, unreliable)
     return Condition(ConditionType.READY, Truth.TRUE, Reason.UP_TO_DATE, f"{record.active.model} is the desired run")
+
+
+def _without_its_base(record: Record) -> str:
+    """What is said of a model that serves, however it is listed, when its base is gone; "" while the base is there."""
+    run = record.run(record.active.model) if record.active is not None else None
+    if run is None or not run.base_gone:
+        return ""
+    what = f"{run.model} cannot be relied on: the provider does not know its base model {run.base}"
+    return f"{what}, since {run.base_gone}"
 
 
 def _is_held(outcome: Outcome) -> bool:
@@ -280,28 +293,21 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
     if not any(o.action.reason is Reason.SETTLING for o in came):
         record = replace(record, awaited=None)
     last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
-    return replace(record, conditions=_on_its_base(record, conditions(record, last), world, now))
+    record = _with_its_base(record, world, now)
+    return replace(record, conditions=conditions(record, last))
 
 
-def _on_its_base(record: Record, found: tuple[Condition, ...], world: World, now: str) -> tuple[Condition, ...]:
-    """The conditions where the base model of what serves is gone: it is not available, however it is listed."""
+def _with_its_base(record: Record, world: World, now: str) -> Record:
+    """Whether the base of what serves is there, as far as it was asked for; what was not stays as it was."""
     run = record.run(record.active.model) if record.active is not None else None
     if record.active is None or run is None:
-        return found
+        return record
     seen = world.observed.providers.get(slot_provider(record.active, record))
     facts = seen.base_models.get(run.base) if seen is not None else None
-    what = f"{record.active.model} cannot be relied on: the provider does not know its base model {run.base}"
-    before = next((c.message for c in record.conditions if c.message.startswith(f"{what}, since ")), "")
-    if facts.exists if facts is not None else not before:
-        return found
-    gone = {ConditionType.AVAILABLE, ConditionType.READY}
-    message = before or f"{what}, since {now}"
-    return tuple(
-        replace(c, status=Truth.FALSE, reason=Reason.BASE_MODEL_GONE, message=message)
-        if c.type in gone and c.status is Truth.TRUE
-        else c
-        for c in found
-    )
+    if facts is None:
+        return record
+    since = "" if facts.exists else run.base_gone or now
+    return replace(record, runs=tuple(replace(r, base_gone=since) if r is run else r for r in record.runs))
 
 
 def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:

@@ -111,7 +111,8 @@ class Run:
 
     Times are RFC 3339 UTC; ``revision`` is the commit that asked for it. ``cost`` is the highest it may have come to,
     in the budget's currency (None: no price known). ``deleted`` says that we deleted its model on purpose.
-    ``losses`` are finite; ``diverged_at`` is the first step whose loss was not, None where all were.
+    ``losses`` are finite; ``diverged_at`` is the first step whose loss was not, None where all were. ``base_gone`` says
+    since when the provider does not know the base of what serves; "" while it does.
     """
 
     model: str
@@ -135,6 +136,7 @@ class Run:
     score: Score | None = None
     cost: float | None = None
     deleted: bool = False
+    base_gone: str = ""
 
     @property
     def epochs(self) -> int:
