@@ -173,6 +173,11 @@ class Rejected(ProviderError):
         super().__init__(message, hint=hint, provider=provider)
         self.kind = kind
 
+    @property
+    def is_about_the_prompt(self) -> bool:
+        """Whether a model that was asked refused what it was asked, which says nothing of any other prompt."""
+        return self.kind in {RejectedKind.NO_ANSWER, RejectedKind.INVALID}
+
 
 class OutcomeUnknown(ProviderError):
     """The request may have been carried out. Look before asking again."""

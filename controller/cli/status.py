@@ -10,7 +10,7 @@ from dataclasses import replace
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
-from controller.errors import ControllerError
+from controller.engine.commands import record_of
 from controller.ledger.opening import open_ledger
 from controller.ports import Ledger, Opened
 from controller.report.render_status import status_detail, status_json, status_markdown, status_table
@@ -26,13 +26,7 @@ def status(asked: GlobalOptions, name: str | None, *, offline: bool) -> int:
     with screen.waiting("reading the ledger"):
         records = asyncio.run(_records(asked, offline=offline))
     if name is not None:
-        if name not in records:
-            known = ", ".join(sorted(records)) or "none"
-            raise ControllerError(
-                f"the ledger knows no {name}",
-                hint=f"It knows: {known}. A committed spec appears with the first `gitune apply`.",
-            )
-        records = {name: records[name]}
+        records = {name: record_of(records, name)}
     screen.show(
         text=lambda width: status_table(records, width) if name is None else status_detail(records[name], width),
         json=lambda: status_json(records),

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from controller.engine.probe import ask_once
+from controller.engine.probe import probe
 from controller.engine.score import Evaluations, Examination, score
 from controller.errors import (
     Interrupted,
@@ -41,7 +41,7 @@ from controller.plan.actions import (
     Wait,
 )
 from controller.plan.evaluation import known_score, passes, too_low
-from controller.plan.matching import find_fit, settle_bases, with_former_names
+from controller.plan.matching import find_fit, resolve_bases, with_former_names
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InProgress, ModelPatch, ObserveRequest, Ports, Provider
 from controller.spans import SILENT, Span, span
@@ -229,13 +229,17 @@ async def _delete(action: Delete, world: World, execution: Execution) -> Outcome
     names = names_of(wanted) if wanted else replace(world, desired=desired).marks_of(record, slot) if record else ()
     if record is None or not world.is_ours(remote, names, action.fingerprint, action.attempt):
         return Held(action, Reason.DRIFTED, f"{action.model} is not marked as ours any more: it is not deleted")
-    if await _is_spared(action, world, execution.ports):
-        return Held(action, Reason.SUPERSEDED, f"another controller has spared {action.model}, or may have: it stays")
+    if await _is_wanted_elsewhere(action, world, execution.ports):
+        return Held(
+            action,
+            Reason.SUPERSEDED,
+            f"another controller has taken the deletion of {action.model} back, or may have: it stays",
+        )
     await provider.delete(action.model)
     return Done(action)
 
 
-async def _is_spared(action: Delete, world: World, ports: Ports) -> bool:
+async def _is_wanted_elsewhere(action: Delete, world: World, ports: Ports) -> bool:
     """Whether the tombstone was taken away since the pass began: another mirror may show the spec again."""
     try:
         recorded = await _recorded_now(world, ports)
@@ -255,7 +259,7 @@ def _is_wanted(action: Delete, desired: Desired, world: World) -> bool:
         return True
     if any(_keeps(action, model, world) for model in desired.models):
         return True
-    there = settle_bases(replace(world, desired=desired))
+    there = resolve_bases(replace(world, desired=desired))
     return any(_asks_for(action, model, there) for model in desired.models + there.desired.models)
 
 
@@ -299,7 +303,7 @@ async def _answering(action: Promote | Reuse, world: World, execution: Execution
     if isinstance(outcome, Held) or remote is None or remote.state is not RemoteState.ACTIVE or has_answered:
         return outcome
     try:
-        await ask_once(execution.ports.providers[action.provider], action.model, action.desired)
+        await probe(execution.ports.providers[action.provider], action.model, action.desired)
     except ProviderError as error:
         message = f"{action.model} is tuned and does not answer: {_said(error)}"
         return Held(action, _reason(error), message, error.hint, score=outcome.score)
@@ -322,7 +326,9 @@ async def _serve(action: Promote | Reuse, world: World, execution: Execution) ->
         else:
             found = execution.evaluations.score(examination)
         if isinstance(found, InProgress):
-            message = f"{action.model} is tuned and evaluated: {found.judged:,} of {found.rows:,} rows are judged"
+            message = (
+                f"{action.model} is tuned and is being evaluated: {found.judged:,} of {found.rows:,} rows are judged"
+            )
             return Held(action, Reason.EVALUATING, message)
         result = found
     if passes(result, asked):

@@ -1,4 +1,4 @@
-"""The acts that need a person: score, promote, cancel, adopt, forget, ask. Each is one look, one effect, one record."""
+"""The commands that a person gives: score, promote, cancel, adopt, forget, ask. Each is one look, one effect, one record."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from controller.engine.probe import ask_once
+from controller.engine.probe import probe
 from controller.engine.score import Examination, score, score_afresh
 from controller.engine.snapshot import snapshot
 from controller.errors import ControllerError
-from controller.plan.matching import SlotKind, find_fit, settle_bases
+from controller.plan.matching import SlotKind, find_fit, resolve_bases
 from controller.plan.record import acted_on, refreshed
 from controller.plan.rules.case import TUNING
 from controller.plan.transitions import adopted, cancelled, promoted, scored
@@ -41,7 +41,7 @@ class Serving:
 
 async def resolve(ports: Ports, name: str) -> Serving:
     """The model that serves under a name, as the ledger has it. Raises `ControllerError` where none does."""
-    record = _record(await _records(ports), name)
+    record = record_of(await _records(ports), name)
     if record.active is None:
         raise _refusal(f"no run of {name} serves yet", "`gitune status` says what it waits for.")
     return _serving(record)
@@ -72,7 +72,7 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
     anew.
     """
     world = await _look(ports, settings)
-    model, record = _desired(world, name), _record(world.recorded.records, name)
+    model, record = _desired(world, name), record_of(world.recorded.records, name)
     slot, remote = _finished_slot(record, world)
     provider = _provider(ports, slot_provider(slot, record))
     if rows == "training":
@@ -94,7 +94,7 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     The kept run that the spec has gone back to, where that is so; else the pending one.
     """
     world = await _look(ports, settings)
-    record = refreshed(_record(world.recorded.records, name), world, written_now(ports.clock), _names(world, name))
+    record = refreshed(record_of(world.recorded.records, name), world, written_now(ports.clock), _names(world, name))
     asks = world.spec(name)
     fit = find_fit(asks, record, world) if asks is not None else None
     kept = fit is not None and fit.where is SlotKind.RETIRED and _can_serve(fit.slot, asks, record, world)
@@ -130,7 +130,7 @@ def _can_serve(slot: Slot, asks: DesiredModel | None, record: Record, world: Wor
 async def cancel(ports: Ports, settings: Settings, name: str) -> str:
     """Stop the pending run of a name; its spec holds until its inputs change or its attempt rises."""
     world = await _look(ports, settings)
-    record = _record(world.recorded.records, name)
+    record = record_of(world.recorded.records, name)
     pending = record.pending
     if pending is None:
         raise _refusal(f"{name} has no pending run", _SHOWS_RUNS)
@@ -171,7 +171,7 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
         )
         raise _refusal(f"{full_name} is marked as {marked_as}", hint)
     await ports.ledger.check()
-    await ask_once(provider, full_name, model)
+    await probe(provider, full_name, model)
     marked = await provider.update(full_name, ModelPatch(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     done = adopted(record, model, (remote, marked), world)
@@ -186,7 +186,7 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     has left gitune.yaml, since nobody can ask it any more.
     """
     world = await _look(ports, settings)
-    record = _record(world.recorded.records, name)
+    record = record_of(world.recorded.records, name)
     if name in world.desired.names:
         hint = "Commit its removal, or that of its name from formerNames, first; a suspended spec keeps its name."
         raise _refusal(f"the spec of {name} is still there", hint)
@@ -213,7 +213,7 @@ def _may_tune(record: Record, pending: Slot, world: World) -> bool:
 async def forget_intent(ports: Ports, name: str) -> None:
     """Drop the open intent of a name: a person has seen that its create made nothing."""
     recorded = await ports.ledger.load()
-    record = _record(recorded.records, name)
+    record = record_of(recorded.records, name)
     if record.intent is None:
         raise _refusal(f"{name} has no open intent", "There is nothing to forget.")
     records = {**recorded.records, name: replace(record, intent=None)}
@@ -223,18 +223,18 @@ async def forget_intent(ports: Ports, name: str) -> None:
 async def approve_delete(ports: Ports, name: str) -> tuple[str, ...]:
     """End the grace period of a name: the next pass deletes its models, whose names are returned."""
     recorded = await ports.ledger.load()
-    record = _record(recorded.records, name)
-    condemned = tuple(slot.model for slot in record.slots if slot.tombstone)
-    if not condemned:
+    record = record_of(recorded.records, name)
+    tombstoned = tuple(slot.model for slot in record.slots if slot.tombstone)
+    if not tombstoned:
         raise _refusal(f"no deletion of {name} waits", "Only a removed spec with deletionPolicy: Delete is deleted.")
     records = {**recorded.records, name: replace(record, delete_approved=True)}
     await ports.ledger.save(records, recorded.tip, f"Approve the deletion of {name}")
-    return condemned
+    return tombstoned
 
 
 async def _look(ports: Ports, settings: Settings) -> World:
     """The world as the planner sees it: a spec on another one asks for the run that answers that one."""
-    return settle_bases(await snapshot(ports, settings))
+    return resolve_bases(await snapshot(ports, settings))
 
 
 async def _records(ports: Ports) -> Mapping[str, Record]:
@@ -250,7 +250,8 @@ def _names(world: World, name: str) -> tuple[str, ...]:
     return names_of(found) if found else (name,)
 
 
-def _record(records: Mapping[str, Record], name: str) -> Record:
+def record_of(records: Mapping[str, Record], name: str) -> Record:
+    """The record of a name. Raises `ControllerError`, with the names there are, where the ledger has none."""
     if name not in records:
         known = ", ".join(sorted(records)) or "none"
         raise _refusal(

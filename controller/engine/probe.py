@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from controller.errors import Rejected, RejectedKind
+from controller.errors import Rejected
 from controller.ports import Provider
 from controller.state.desired import DesiredModel
 
 
-async def ask_once(provider: Provider, model: str, spec: DesiredModel) -> None:
+async def probe(provider: Provider, model: str, spec: DesiredModel) -> None:
     """One short answer, to the shortest input that the model was tuned on; what it says does not matter.
 
     A listing says ACTIVE of a model whose base was retired, too. Raises `Transient` where it has to be asked again and
@@ -17,5 +17,5 @@ async def ask_once(provider: Provider, model: str, spec: DesiredModel) -> None:
     try:
         await provider.generate(model, prompt)
     except Rejected as error:
-        if error.kind not in {RejectedKind.INVALID, RejectedKind.NO_ANSWER}:
+        if not error.is_about_the_prompt:
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from controller.errors import ProviderError, Rejected, RejectedKind
+from controller.errors import ProviderError, Rejected
 from controller.ports import InProgress, Provider, Verdict, Verdicts
 from controller.state.desired import Dataset, Example
 from controller.state.observed import RemoteModel
@@ -24,8 +24,6 @@ METRICS: Mapping[str, Callable[[str, str], bool]] = MappingProxyType(
 )
 # Of one provider, enough to hide latency; a client that answers several evaluations keeps to its requests a minute.
 _AT_ONCE = 4
-# What a provider refuses of one row says something of that row; any other refusal is about all of them.
-_OF_THE_ROW = frozenset({RejectedKind.NO_ANSWER, RejectedKind.INVALID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +205,7 @@ async def _judged(asked: Examination, row: Example) -> Verdict:
     try:
         answer = await asked.provider.generate(asked.remote.name, row.text_input)
     except Rejected as error:
-        if error.kind not in _OF_THE_ROW:
+        if not error.is_about_the_prompt:  # then it is about all rows
             raise
         return Verdict.UNANSWERED
     if answer.cut:

@@ -52,16 +52,16 @@ async def with_history(world: World, ports: Ports) -> World:
     here = world.desired.revision
     records = world.recorded.records.values()
     acted = {record.attempted for record in records if record.attempted}
-    doomed = {slot.tombstone_revision for record in records for slot in record.slots if slot.tombstone_revision}
+    tombstoned = {slot.tombstone_revision for record in records for slot in record.slots if slot.tombstone_revision}
     granted = {r.commit for record in records for r in record.reviews if r.verdict is Decision.GRANTED and not r.spent}
-    others = frozenset((acted | doomed) - {here})
+    others = frozenset((acted | tombstoned) - {here})
     asked = frozenset((others | granted) - {here, ""})
     if here is None or not asked:
         return replace(world, history=RevisionHistory(forgiven=world.history.forgiven))
     relations = await ports.source.relations(here, asked)
     behind = any(relations[other] is Relation.BEHIND for other in acted - {here})
     lost = frozenset(other for other in others if relations[other] is Relation.UNKNOWN) - world.history.forgiven
-    rewritten = frozenset(other for other in doomed - lost - {here} if relations[other] is not Relation.AHEAD)
+    rewritten = frozenset(other for other in tombstoned - lost - {here} if relations[other] is not Relation.AHEAD)
     ahead = frozenset(other for other in granted & asked if relations[other] is not Relation.AHEAD)
     return replace(world, history=RevisionHistory(behind, lost, world.history.forgiven, rewritten, ahead))
 

@@ -35,7 +35,7 @@ _NAMES: Final = {key: name for name, key in _KEYS.items()}
 
 
 class Garbled(Exception):
-    """Value values that are no record; ``path`` says where."""
+    """Plain values that are no record; ``path`` says where."""
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)

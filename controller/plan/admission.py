@@ -21,7 +21,7 @@ def seen_whole(actions: Iterable[Action], world: World) -> Iterator[Action]:
     """After a broken listing nothing is cancelled, deleted or let go, and nothing is put in the place of such a run."""
     for _, group in groupby(actions, key=lambda action: action.name):
         for action in group:
-            if not action.takes_away or _is_whole(action.provider, world):
+            if not action.takes_away or not _is_in_doubt(action.provider, world):
                 yield action
             elif action.reason is not Reason.HISTORY_LIMIT:
                 yield _unseen(action, world)
@@ -41,10 +41,10 @@ def worth_it(actions: Iterable[Action]) -> Iterator[Action]:
         yield behind
 
 
-def _is_whole(provider: str, world: World) -> bool:
-    """Whether a provider was read whole; one that gitune.yaml has no more will never be, and nothing is sent to it."""
+def _is_in_doubt(provider: str, world: World) -> bool:
+    """Whether a provider was read in part; one that gitune.yaml has no more stays so, and nothing is sent to it."""
     seen = world.observed.providers.get(provider)
-    return seen is None or seen.complete or provider not in world.facts
+    return seen is not None and not seen.complete and provider in world.facts
 
 
 def _is_unpaid(action: Action, name: str) -> bool:
@@ -52,9 +52,7 @@ def _is_unpaid(action: Action, name: str) -> bool:
 
 
 def _unseen(action: Action, world: World) -> Hold:
-    seen = world.observed.providers.get(action.provider)
-    why = seen.error if seen and seen.error else "it could not be read whole"
-    message = f"provider {action.provider}: {why}: {action.model or action.name} stays as it is"
+    message = f"{world.why_unread(action.provider)}: {action.model or action.name} stays as it is"
     return action.held(Reason.PROVIDER_UNREADABLE, message)
 
 
@@ -238,7 +236,7 @@ STAGES: tuple[Stage, ...] = (
     # Before the queue and the budget: what nobody has reviewed takes no other model's place.
     Stage(
         "reviewed",
-        "It pays, stops, dooms or changes something because a spec asks for it, and no grant covers that, or it was"
+        "It pays, stops, deletes or changes something because a spec asks for it, and no grant covers that, or it was"
         " refused",
         "hold",
         (Reason.NOT_REVIEWED,),

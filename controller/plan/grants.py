@@ -30,7 +30,7 @@ _DIGITS = 32
 
 
 def needs_grant(action: Action, world: World) -> bool:
-    """Whether the action pays, stops, dooms or changes something because a spec asks for it.
+    """Whether the action pays, stops, marks for deletion or changes something because a spec asks for it.
 
     What follows from a granted state needs none, nor does a create that was sent before and is asked for again.
     """
@@ -179,9 +179,10 @@ def with_review(record: Record, review: Review) -> Record:
 
 
 def _is_same(known: Review, review: Review) -> bool:
-    """Whether this is known. What brings back what was granted before is granted anew: another commit, also one that
+    """Whether a review is on record already.
 
-    history was put back to, or a person at a terminal.
+    A grant is new again where another commit brings its inputs back, where history was put back to its commit, or where
+    a person allows it once more at a terminal.
     """
     this = (review.verdict, review.origin, review.pull, review.head, review.comment, review.basis)
     same = (known.verdict, known.origin, known.pull, known.head, known.comment, known.basis) == this

@@ -74,7 +74,7 @@ def waited_for(intent: Intent | None, now: str) -> Intent | None:
     return replace(intent, answer=Answer.LOST, since=now) if intent is not None and is_repeated else intent
 
 
-def settled(intent: Intent | None, action: Tune | Adopt) -> Intent | None:
+def closed(intent: Intent | None, action: Tune | Adopt) -> Intent | None:
     """None once the model of its create is recorded; one that another controller has opened meanwhile stays."""
     its_own = intent is not None and (intent.fingerprint, intent.attempt) == (action.fingerprint, action.attempt)
     return None if its_own else intent

@@ -129,7 +129,7 @@ def _is_of(run: Run, digest: str, attempt: int) -> bool:
     return (run.fingerprint, run.attempt) == (digest, attempt)
 
 
-def settle_bases(world: World) -> World:
+def resolve_bases(world: World) -> World:
     """The world with every ``from:`` naming the fingerprint of the run that answers its base spec, if there is one.
 
     That run may have been made from another text of the same effect; its fingerprint then entered ours.

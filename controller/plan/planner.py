@@ -10,7 +10,7 @@ from controller.plan.actions import Action, Plan
 from controller.plan.admission import STAGES, seen_whole
 from controller.plan.approval import digested, guards, plan_digest
 from controller.plan.grants import basis, needs_grant, unreviewed
-from controller.plan.matching import settle_bases
+from controller.plan.matching import resolve_bases
 from controller.plan.rules import decide, decide_invalid, decide_removed, explain
 from controller.plan.rules.table import Tried
 from controller.plan.world import World
@@ -29,7 +29,7 @@ class Explanation:
 
 def make_plan(world: World) -> Plan:
     """Everything one pass should do, in the order of the names; guards stand beside it, never in its place."""
-    settled = settle_bases(world)
+    settled = resolve_bases(world)
     decided: Iterable[Action] = _decided(settled)
     for stage in STAGES:
         decided = stage.apply(decided, world if stage.as_committed else settled)
@@ -43,7 +43,7 @@ def explained(name: str, world: World) -> Explanation:
 
     A name that a spec had before is that spec's.
     """
-    settled = settle_bases(world)
+    settled = resolve_bases(world)
     specs: tuple[DesiredModel | InvalidModel, ...] = (*world.desired.models, *world.desired.invalid)
     now = {former: one.name for one in specs for former in one.former_names} | {one.name: one.name for one in specs}
     name = now.get(name, name)
@@ -64,7 +64,7 @@ def _of(name: str, actions: Iterable[Action]) -> tuple[Action, ...]:
 def ungranted(world: World) -> Mapping[str, tuple[Basis, ...]]:
     """By name, what every action rests on that is not done for want of a grant, or since it was refused."""
     found: dict[str, tuple[Basis, ...]] = {}
-    settled = settle_bases(world)
+    settled = resolve_bases(world)
     for name, group in groupby(seen_whole(_decided(settled), settled), key=lambda action: action.name):
         actions = tuple(group)
         if unreviewed(name, actions, world):

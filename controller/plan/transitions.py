@@ -25,7 +25,7 @@ from controller.plan.actions import (
 )
 from controller.plan.cost import cost
 from controller.plan.fields import stored_otherwise
-from controller.plan.intents import answered, not_sent, settled, waited_for
+from controller.plan.intents import answered, closed, not_sent, waited_for
 from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
 from controller.plan.world import World
 from controller.state.desired import DeletionPolicy, DesiredModel
@@ -144,7 +144,7 @@ def _after_delete(record: Record, action: Delete) -> Record:
 def _after_create(record: Record, action: Tune, remote: RemoteModel | None, revision: str, now: str) -> Record:
     if remote is None:
         return record
-    record = replace(record, intent=settled(record.intent, action))
+    record = replace(record, intent=closed(record.intent, action))
     if _is_known(record, remote):
         return record
     slot = Slot(
@@ -167,7 +167,7 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, worl
     if remote is None:
         return record
     found = _found_run(record, action, remote, world, now)
-    record = replace(record, intent=settled(record.intent, action))
+    record = replace(record, intent=closed(record.intent, action))
     if _is_known(record, remote):
         return record
     slot = Slot(
@@ -284,7 +284,7 @@ def adopted(record: Record, model: DesiredModel, remotes: tuple[RemoteModel, Rem
     remote, marked = remotes
     slot = Slot(remote.name, model.fingerprint, model.attempt, marked.state, marked.operation, model.provider)
     run, intent = _adopted_run(record, model, remote, world), record.intent
-    if intent is not None and _is_settled_by(slot, intent, record, world):
+    if intent is not None and _is_closed_by(slot, intent, record, world):
         run, intent = replace(run, cost=intent.cost if run.cost is None else run.cost), None
     runs = (*(r for r in record.runs if r.model != remote.name), run)
     record = replace(record, runs=runs, intent=intent, orphaned=False, prefix=model.dataset.prefix)
@@ -296,7 +296,7 @@ def _with_active(record: Record, slot: Slot) -> Record:
     return replace(record, active=slot, retired=tuple(kept for kept in others if kept.model != slot.model))
 
 
-def _is_settled_by(adopted: Slot, intent: Intent, record: Record, world: World) -> bool:
+def _is_closed_by(adopted: Slot, intent: Intent, record: Record, world: World) -> bool:
     provider = intent.provider or record.provider
     if provider != adopted.provider and provider in world.facts:
         return False

@@ -146,6 +146,11 @@ class World:
         seen = self.observed.providers.get(provider)
         return seen is not None and seen.complete
 
+    def why_unread(self, provider: str) -> str:
+        """``provider KEY: REASON``: why a provider was not read whole."""
+        seen = self.observed.providers.get(provider)
+        return f"provider {provider}: {seen.error if seen and seen.error else 'it could not be read whole'}"
+
     def is_free(self, provider: str) -> bool:
         """Whether a provider is known to cost nothing; one that has left gitune.yaml is not."""
         known = self.facts.get(provider)

@@ -127,7 +127,7 @@ def _verdict(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Verdi
         case HTTPStatus.FORBIDDEN:
             return RejectedKind.FORBIDDEN, "access is refused, by something before the API", CHECK_ENDPOINT
         case HTTPStatus.NOT_FOUND if what.spoken:
-            return RejectedKind.NOT_FOUND, "there is no such thing", ""
+            return RejectedKind.NOT_FOUND, "it does not exist there", ""
         case HTTPStatus.CONFLICT:
             return RejectedKind.EXISTS, "the name is taken", "See what already uses that name."
         case HTTPStatus.NOT_IMPLEMENTED | HTTPStatus.METHOD_NOT_ALLOWED:

@@ -182,8 +182,8 @@ async def _do(host: CodeHost, verb: Verb, spoken: Spoken, work: Work) -> tuple[b
             async with work.opened() as opened:
                 await _see_its_removal_asked(_Asking(host, opened, work, pull), name)
                 await write_reviews(opened, Decided(), Claim(spoken.comment, frozenset({name})))
-                condemned = await commands.approve_delete(opened.ports, name)
-            return True, f"the next apply deletes {', '.join(condemned)} for good"
+                tombstoned = await commands.approve_delete(opened.ports, name)
+            return True, f"the next apply deletes {', '.join(tombstoned)} for good"
 
 
 def _refuse_what_is_not_merged(pull: Pull, branch: str) -> None:
@@ -258,10 +258,7 @@ def _grants(record: Record, pull: Pull) -> tuple[Review, ...]:
 
 
 async def _recorded(opened: Opened, name: str) -> Record:
-    records = (await opened.ports.ledger.load()).records
-    if name not in records:
-        raise ControllerError(f"the ledger knows no {name}", hint="`gitune status` lists the models.")
-    return records[name]
+    return commands.record_of((await opened.ports.ledger.load()).records, name)
 
 
 async def _help(host: CodeHost, pull: Pull) -> None:

@@ -136,7 +136,7 @@ class Reason(StrEnum):
         "BaseModelGone",
         Traits(
             YOU,
-            "The provider does not know the base model of what serves by now. Choose another one, which is a new run: "
+            "The provider no longer has the base model of the run that serves. Choose another one, which is a new run: "
             "`gitune doctor` lists those that can be tuned.",
             passes=True,
         ),
@@ -206,8 +206,8 @@ class Reason(StrEnum):
         "Evaluating",
         Traits(
             "the provider",
-            "Nothing: the finished run is asked its evaluation rows beside the passes, and is then promoted or held. "
-            "A restart goes on where it was.",
+            "Nothing: the finished run is being evaluated in the background, and is then promoted or held. After a "
+            "restart the evaluation continues where it stopped.",
             passes=True,
             counts=True,
         ),
@@ -226,7 +226,7 @@ class Reason(StrEnum):
         "SpecMissing",
         Traits(
             "the next pass",
-            "Nothing. One look can be wrong, so a second one decides before a run is stopped.",
+            "Nothing: the next pass checks once more before a run is stopped, since one reading can be wrong.",
             passes=True,
             unknown=True,
         ),

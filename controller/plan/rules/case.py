@@ -41,9 +41,7 @@ class Case:
 
     def unreadable(self, slot: Slot | None = None) -> Hold:
         """The provider could not be read, so nothing can be told of this model."""
-        seen = self.world.observed.providers.get(self.model.provider)
-        why = seen.error if seen and seen.error else "it could not be read whole"
-        return self.hold(Reason.PROVIDER_UNREADABLE, f"provider {self.model.provider}: {why}", slot)
+        return self.hold(Reason.PROVIDER_UNREADABLE, self.world.why_unread(self.model.provider), slot)
 
     def wait(self, slot: Slot, remote: RemoteModel, reason: Reason = Reason.TUNING) -> Wait:
         """The slot's run is tuning."""
@@ -129,9 +127,7 @@ def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:
 
 def unlisted(provider: str, model: str, world: World) -> str:
     """Why nobody can tell whether a model is our account's."""
-    seen = world.observed.providers.get(provider)
-    why = seen.error if seen is not None and seen.error else "it could not be read whole"
-    return f"provider {provider}: {why}: whether {model} is this account's is not known"
+    return f"{world.why_unread(provider)}: whether {model} is this account's is not known"
 
 
 def again(what: str) -> str:
@@ -159,7 +155,7 @@ def cancel_double(name: str, provider: str, remote: RemoteModel) -> Cancel:
         name=name,
         provider=provider,
         reason=Reason.SUPERSEDED,
-        message=f"{remote.name} is a second run of one create: stopped, and worth a complaint to the provider",
+        message=f"{remote.name} is a second run of one create: stopped; report it to the provider",
         model=remote.name,
         fingerprint=mark.fingerprint if mark else "",
         attempt=mark.attempt if mark else 0,

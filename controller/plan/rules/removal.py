@@ -73,9 +73,7 @@ def removed_before_a_run(gone: Removal) -> tuple[Action, ...] | str:
     """The spec is gone, and nothing was ever paid for: its record is dropped, unless a refusal stands in it."""
     if not never_ran(gone.record):
         return "something was paid for, or may have been"
-    return gone.say(
-        Orphan, Reason.SPEC_REMOVED, "its spec was removed before a run was paid for: nothing is left of it"
-    )
+    return gone.say(Orphan, Reason.SPEC_REMOVED, "its spec was removed before a run was paid for: nothing remains")
 
 
 @row("adopt", Reason.INTENT_FOUND)

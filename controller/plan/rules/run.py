@@ -131,7 +131,7 @@ def pending_ended_badly(run: KnownRun) -> tuple[Action, ...] | str:
 def pending_overdue(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run tunes, and is past `limits.maxDuration`: seen twice."""
     if run.seen.state is RemoteState.ACTIVE or not run.case.world.is_overdue(run.slot, run.case.record):
-        return "it is not past limits.maxDuration, or only this look has found it so"
+        return "it is not past limits.maxDuration, or was found past it by this pass alone"
     stop = run.case.cancel(run.slot, Reason.DEADLINE_EXCEEDED, "the run is past limits.maxDuration")
     return (*run.others_stopped(), stop)
 
@@ -228,7 +228,7 @@ def retired_is_no_good(run: KnownRun) -> tuple[Action, ...] | str:
 def retired_is_reused(run: KnownRun) -> tuple[Action, ...] | str:
     """A run of these inputs is there already: retired, orphaned, or found by its owner mark."""
     model, slot = run.case.model, run.slot
-    message = f"{slot.model} was tuned from these inputs already: taken for nothing"
+    message = f"{slot.model} was tuned from these inputs already: it serves again at no cost"
     reuse = Reuse(**run.case.about(slot), reason=Reason.RUN_EXISTS, message=message, desired=model)
     return (*run.others_stopped(), reuse)
 
