@@ -1,4 +1,4 @@
-"""The commands that a person gives: score, promote, cancel, adopt, forget, ask. Each is one look, one effect, one record."""
+"""The commands a person gives: score, promote, cancel, adopt, forget, ask. Each is one look, one effect, one record."""
 
 from __future__ import annotations
 
