@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.plan.matching import with_former_names
-from controller.plan.world import RevisionHistory, World, slot_provider
+from controller.plan.world import RevisionHistory, World, moment, slot_provider
 from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
@@ -23,8 +22,8 @@ from controller.state.reviews import Decision
 async def snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
     """Read the three sides. Raises `SourceError` or `LedgerError`; a provider that cannot be read is in the answer."""
     world = await offline_snapshot(ports, settings, revision)
-    seen = replace(world, observed=await observe(ports, wanted(world)))
-    return replace(seen, overdue=frozenset(_overdue(seen, ports.clock.now())))
+    before = ports.clock.now()
+    return with_times(replace(world, observed=await observe(ports, wanted(world))), before)
 
 
 async def offline_snapshot(ports: Ports, settings: Settings, revision: str | None = None) -> World:
@@ -134,7 +133,10 @@ PRICES_GOOD_FOR = timedelta(days=90)
 
 
 def with_times(world: World, now: datetime) -> World:
-    """The world with its facts of time. ``now`` is UTC."""
+    """The world with its facts of time. ``now`` is UTC, from before the providers were asked.
+
+    Where something waits, it waits by both clocks, ours and the provider's: one that is wrong ends no wait.
+    """
     return replace(
         world,
         month=now.strftime("%Y-%m"),
@@ -150,17 +152,8 @@ def with_times(world: World, now: datetime) -> World:
 
 def seconds_since(text: str, now: datetime) -> float:
     """Seconds from an RFC 3339 time to ``now``; a text that is no time lies infinitely far back."""
-    then = _moment(text)
+    then = moment(text)
     return (now - then).total_seconds() if then is not None else float("inf")
-
-
-@lru_cache(maxsize=1 << 15)  # every run that is on record is asked for its age by every pass
-def _moment(text: str) -> datetime | None:
-    try:
-        then = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return then if then.tzinfo else None
 
 
 def _overdue(world: World, now: datetime) -> Iterator[str]:
@@ -171,8 +164,7 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
         if record is None or pending is None or run is None or model.max_duration is None:
             continue
         # What the provider tells is of one clock, its own; ours may be days ahead, now or when the run began.
-        observed = world.observed.providers.get(slot_provider(pending, record))
-        told = _moment(observed.time) if observed is not None else None
+        told = world.told_time(slot_provider(pending, record))
         remote = world.observed.model(slot_provider(pending, record), pending.model)
         began = (remote.created if remote is not None else "") or run.started
         # A start that cannot be read is no age: a paid run is not stopped for it.
@@ -182,36 +174,44 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
 
 def _recently_created(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
+        by_now = world.earlier(record.provider, now)
         for run in record.runs:
-            if run.started and seconds_since(run.started, now) < VISIBILITY_WINDOW.total_seconds():
+            if run.started and seconds_since(run.started, by_now) < VISIBILITY_WINDOW.total_seconds():
                 yield run.model
 
 
 def _recent_intents(world: World, now: datetime) -> Iterator[Intent]:
     for record in world.recorded.records.values():
         intent = record.intent
-        if intent is not None and seconds_since(intent.since, now) < VISIBILITY_WINDOW.total_seconds():
+        if intent is None:
+            continue
+        by_now = world.earlier(intent.provider or record.provider, now)
+        if seconds_since(intent.since, by_now) < VISIBILITY_WINDOW.total_seconds():
             yield intent
 
 
 def _young(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         run = record.run(record.pending.model) if record.pending is not None else None
-        if run is not None and seconds_since(run.started, now) < (world.policy.settle or 0.0):
+        by_now = world.earlier(record.provider, now)
+        if run is not None and seconds_since(run.started, by_now) < (world.policy.settle or 0.0):
             yield run.model
 
 
 def _quiet(world: World, now: datetime) -> Iterator[Awaited]:
     for record in world.recorded.records.values():
-        waits = record.awaited
-        if waits is not None and seconds_since(waits.since, now) >= (world.policy.settle or 0.0):
+        waits, by_now = record.awaited, world.earlier(record.provider, now)
+        if waits is not None and seconds_since(waits.since, by_now) >= (world.policy.settle or 0.0):
             yield waits
 
 
 def _due(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         for slot in record.slots:
-            if slot.tombstone and seconds_since(slot.tombstone, now) >= world.policy.delete_grace:
+            waited = seconds_since(slot.tombstone, world.earlier(slot_provider(slot, record), now))
+            if (
+                world.policy.delete_grace <= waited < float("inf")
+            ):  # no tombstone, or one that is no time, is never over
                 yield slot.model
 
 

@@ -27,7 +27,7 @@ from controller.plan.cost import cost
 from controller.plan.fields import stored_otherwise
 from controller.plan.intents import answered, closed, not_sent, waited_for
 from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
-from controller.plan.world import World
+from controller.plan.world import World, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
@@ -91,17 +91,31 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
     if action.reason is Reason.HISTORY_LIMIT:
         return _with_tombstones(record, {action.model}, world, now)
     if action.reason is Reason.SETTLING:
-        return replace(record, awaited=_awaited(record, action, now))
+        return replace(record, awaited=_awaited(record, action, world, now))
     if action.reason is Reason.VISIBILITY:
-        return replace(record, intent=waited_for(record.intent, now))
+        return _waiting_to_be_shown(record, action, world, now)
     return _with_found_run(record, action, world, now)
 
 
-def _awaited(record: Record, action: Hold, now: str) -> Awaited:
+def _waiting_to_be_shown(record: Record, action: Hold, world: World, now: str) -> Record:
+    """What does not show yet is waited for from when it was made, and from now on where that cannot have been then."""
+    intent = waited_for(record.intent, now)
+    if intent is not None:
+        intent = replace(intent, since=world.since(intent.provider or record.provider, intent.since, now))
+
+    def made(run: Run) -> Run:
+        about = run.model == action.model and run.started
+        return replace(run, started=world.since(record.provider, run.started, now)) if about else run
+
+    return replace(record, intent=intent, runs=tuple(made(run) for run in record.runs))
+
+
+def _awaited(record: Record, action: Hold, world: World, now: str) -> Awaited:
     """The inputs that wait, since a pass first saw them."""
     waits = record.awaited
     same = waits is not None and (waits.fingerprint, waits.attempt) == (action.fingerprint, action.attempt)
-    return waits if waits is not None and same else Awaited(action.fingerprint, action.attempt, now)
+    since = world.since(action.provider, waits.since if waits is not None and same else "", now)
+    return Awaited(action.fingerprint, action.attempt, since)
 
 
 def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:
@@ -124,9 +138,12 @@ def _with_tombstones(record: Record, models: set[str], world: World, now: str) -
     """A tombstone on each of these models; one whose commit is gone from history is set anew, and waits anew."""
 
     def mark(slot: Slot | None) -> Slot | None:
-        if slot is None or slot.model not in models or world.history.has_tombstone(slot):
+        if slot is None or slot.model not in models:
             return slot
-        return replace(slot, tombstone=now, tombstone_revision=world.desired.revision or "")
+        stands, provider = world.history.has_tombstone(slot), slot_provider(slot, record)
+        revision = slot.tombstone_revision if stands else world.desired.revision or ""
+        since = world.since(provider, slot.tombstone if stands else "", now)
+        return replace(slot, tombstone=since, tombstone_revision=revision)
 
     anew = any(s.model in models and not world.history.has_tombstone(s) for s in record.slots)
     record = replace(record, delete_approved=record.delete_approved and not anew)

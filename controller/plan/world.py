@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from controller.settings import Policy, Prices
@@ -132,6 +134,30 @@ class World:
         mark = remote.mark
         return mark is not None and any(mark == Mark(self.instance, name, attempt, fingerprint) for name in names)
 
+    def told_time(self, provider: str) -> datetime | None:
+        """What time it is by a provider's own clock; None where it did not say."""
+        seen = self.observed.providers.get(provider)
+        return moment(seen.time) if seen is not None else None
+
+    def earlier(self, provider: str, now: datetime) -> datetime:
+        """The earlier one of our time and the provider's: what is over by then is over by both clocks."""
+        told = self.told_time(provider)
+        return min(now, told) if told is not None else now
+
+    def later(self, provider: str, now: str) -> str:
+        """The later one of our time and the provider's (RFC 3339): what waits from then on waits by both clocks."""
+        told, here = self.told_time(provider), moment(now)
+        return told.isoformat() if told is not None and here is not None and told > here else now
+
+    def since(self, provider: str, recorded: str, now: str) -> str:
+        """Since when something waits: as recorded, or from now on where that is ahead of both clocks, or no time.
+
+        Then the clock it was written by was wrong, and what waits would do so for as long as that was ahead.
+        """
+        then, latest = moment(recorded), self.later(provider, now)
+        end = moment(latest)
+        return recorded if then is not None and end is not None and then <= end else latest
+
     def is_overdue(self, slot: Slot, record: Record | None) -> bool:
         """Whether a slot's run is past its limit now, and was so when the pass before looked: a clock can be wrong."""
         return record is not None and slot.model in self.overdue and record.overdue == slot.model
@@ -243,6 +269,16 @@ def _is_asked_for(intent: Intent, model: DesiredModel) -> bool:
 def names_of(model: DesiredModel) -> tuple[str, ...]:
     """The name of a spec and the ones it had before."""
     return (model.name, *model.former_names)
+
+
+@lru_cache(maxsize=1 << 15)  # every run that is on record is asked for its age by every pass
+def moment(text: str) -> datetime | None:
+    """An RFC 3339 time; None for a text that is none, or that names no zone."""
+    try:
+        then = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return then if then.tzinfo else None
 
 
 def slot_provider(slot: Slot, record: Record) -> str:

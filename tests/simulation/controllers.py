@@ -143,7 +143,7 @@ class Controller:
     def ports(self, life: Incarnation) -> Ports:
         """Every door of one incarnation."""
         out = self._outside
-        skew = out.shape.skew
+        skew = 0.0
         if life.passes and "clock" in out.shape.schedule.categories and not out.faults.off:
             skew = out.faults.amount(f"skew/{life.label}/{life.passes}", -3600.0, 3600.0)
         lag = Draw(out.shape.seed, f"mirror-{self._number}").between(0.0, out.shape.mirror_lag)
@@ -154,7 +154,7 @@ class Controller:
 def ports_of(out: Outside, life: Incarnation, mirror: Mirror, skew: float = 0.0) -> Ports:
     """Every door of one incarnation, onto the repository as its mirror shows it."""
     chance = SimChance(Draw(out.shape.seed, f"chance/{life.label}"))
-    clock = SimClock(asyncio.get_running_loop(), skew)
+    clock = SimClock(asyncio.get_running_loop(), skew, out.shape.clocks)
     line = Line(out.remote, life, out.faults, Draw(out.shape.seed, f"line/{life.label}"))
     return Ports(
         SimSource(out.repository, life, out.faults, mirror),

@@ -14,8 +14,10 @@ from tests.simulation.people import Act
 from tests.simulation.remote import Service
 from tests.simulation.shape import Shape
 from tests.simulation.windows import Window
+from tests.simulation.wishes import Wish
 
 _DAYS = 2 * 86_400.0
+_LATE = 10.0**9
 _LOOK = 74.0  # less than the shortest time between two passes
 
 
@@ -43,6 +45,10 @@ _FLAPS = tuple(
     for start in (600.0 + 500.0 * n for n in range(8))
     for at, what in ((start, "remove"), (start + _LOOK, "revert"))
 )
+
+# Many alike, each at another moment: whenever the passes of two controllers overlap, one of them is caught in between.
+_MANY = tuple(Wish(f"one-{n}", f"one-{n}") for n in range(8))
+_DOOMED_AND_REMOVED = ((1000.0, "doom"), (1090.0, "remove"))
 
 _DECIDING: tuple[Directed, ...] = (
     directed("deleted on purpose", _acts((1200.0, "remove", 0)), _DOOMED),
@@ -129,6 +135,21 @@ _DECIDING: tuple[Directed, ...] = (
         "a cancelled run that a person clears away, and its inputs wanted again",
         _acts((600.0, "epochs", 1), (1800.0, "epochs", 0)),
         replace(_QUIET, wishes=(ALPHA,), service=service_of(900.0), strikes=((1500.0, "console.deleted", 0),)),
+    ),
+    directed(
+        "wanted again after it was superseded, while what superseded it still tunes",
+        _acts((600.0, "epochs", 1), (1200.0, "epochs", 0)),
+        replace(_QUIET, service=service_of(LONG)),
+    ),
+    directed(
+        "our clock is two days ahead from the day of a tombstone on",
+        _acts((1200.0, "remove", 0)),
+        replace(_DOOMED, grace=3000.0, clocks=((1400.0, 9000.0, _DAYS),)),
+    ),
+    directed(
+        "our clock was two days behind when a tombstone was written",
+        _acts((1200.0, "remove", 0)),
+        replace(_DOOMED, grace=3000.0, clocks=((0.0, 1400.0, -_DAYS),)),
     ),
     directed(
         "a run that its service cancels",
@@ -330,7 +351,9 @@ _DECIDING: tuple[Directed, ...] = (
     directed(
         "a clock of ours that is ahead, and a run with a limit",
         (),
-        replace(_QUIET, wishes=(replace(ALPHA, limit="10m"),), service=service_of(550.0), skew=_DAYS),
+        replace(
+            _QUIET, wishes=(replace(ALPHA, limit="10m"),), service=service_of(550.0), clocks=((0.0, _LATE, _DAYS),)
+        ),
     ),
     directed(
         "a finished model that does not answer for a while",
@@ -364,8 +387,8 @@ _DECIDING: tuple[Directed, ...] = (
     ),
     directed(
         "to be deleted as one controller sees it, and let go as another one saw it before",
-        _acts((1000.0, "doom", 0), (1090.0, "remove", 0)),
-        replace(_QUIET, controllers=2, service=replace(service_of(), distance=20.0)),
+        tuple(Act(at + 40.0 * n, what, one.name) for n, one in enumerate(_MANY) for at, what in _DOOMED_AND_REMOVED),
+        replace(_QUIET, wishes=(*_MANY, KEEPER), controllers=2, service=replace(service_of(), distance=20.0)),
     ),
     directed(
         "a slow create, and another controller at work meanwhile",

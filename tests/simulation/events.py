@@ -161,12 +161,16 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The server told a controller of a model: its state as answered, and its description, which no operation holds."""
+    """The server told a controller of a model: its state as answered, and its description, which no operation holds.
+
+    ``fields`` are (name, value) of all that can be changed in place; no operation holds them either.
+    """
 
     by: str
     model: str
     state: str
     description: str | None
+    fields: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,10 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The server carried out ``verb`` (update, cancel, delete) on a model for ``by`` ("person" for a hand)."""
+    """The server carried out ``verb`` (update, cancel, delete) on a model for ``by`` ("person" for a hand).
+
+    ``sent`` are (name, value) of the fields of an update; ``vain``: the model is as it was before.
+    """
 
     by: str
     verb: str
@@ -196,6 +203,8 @@ class Changed:
     mark: str
     display: str = ""  # of an update: what it is called from now on, and what it says without the mark
     text: str = ""
+    sent: frozenset[tuple[str, str]] = frozenset()
+    vain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,9 @@ CATALOGUE: Mapping[str, tuple[str, float, str]] = {
     "console.unmarked": ("timed", 0.12, "F29"),
     "console.deleted": ("timed", 0.15, "F28"),
     "console.foreign": ("timed", 0.15, "F17"),
+    "console.copied": ("timed", 0.12, "F17"),
+    "console.shared": ("timed", 0.12, "F17"),
+    "console.closed": ("timed", 0.12, "F17"),
 }
 CATEGORIES = ("read", "create", "write", "list", "run", "git", "again", "ledger", "pause", "crash", "clock", "timed")
 HOSTED = ("host", "job")  # families of their own, met only where there is a code host

@@ -3,9 +3,9 @@
 Names are those of the list of invariants: S1 never twice, S2 only ours, S3 not on half a picture, S4 an intent first,
 S5 the status claims what was seen, S7 nothing wanted is cancelled or deleted, S8 the budget, S9 nothing leaks, S10 what
 was approved, S11 few requests and no blind create, S12 few commits; P3 the deletion policy; L1 it settles, L2 it is
-then quiet, L4 one bad spec stops no other. S6 (nobody's refs are rewritten) has no port here: the source cannot be
-written at all, and the real git is held to it in tests/ledger. L3 is the loop's step cap. R1 to R5, who reviewed what,
-are kept in an account of their own (`review_oracle`).
+then quiet, L4 one bad spec stops no other, L5 no effect is in vain, L6 what nothing asks for is superseded. S6
+(nobody's refs are rewritten) has no port here: the source cannot be written at all, and the real git is held to it in
+tests/ledger. L3 is the loop's step cap. R1 to R5, who reviewed what, are in an account of their own, `review_oracle`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ from tests.simulation.wishes import CANARY, Inputs, Wish
 INSTANCE = "example.com/models"
 _MARK = re.compile(r"gitune: (\S+)/([a-z0-9-]+) attempt=(\d+) sha256=([0-9a-f]{64})")
 _AWAKE = 120.0  # seconds that a request may be on its way after the last look before it
+_AGAIN = 3  # effects in vain, one after the other, that two controllers and a replica may come to
+_HARMLESS = ("read.", "list.", "run.", "create.", "host.")  # faults after which no effect is sent again
+_PASSES = 5
+_BAD_ENDS = frozenset({Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED, Reason.LOST, Reason.DRIFTED})
 _REQUESTS = 80  # a pass of a few specs: a listing, a look at each, their operations, all of it tried four times
 
 Key: TypeAlias = tuple[str, Inputs, int]
@@ -63,9 +67,12 @@ class _Pass:
     """What one controller has seen and done in the pass it is in."""
 
     seen: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, list[frozenset[tuple[str, str]]]] = field(default_factory=lambda: defaultdict(list))
+    states: dict[str, str] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     saves: int = 0
     began: float = 0.0
+    recorded: Mapping[str, Record] = field(default_factory=dict)  # what the ledger held when it began
     acted: frozenset[str] = frozenset()  # the revisions that stood as acted on when it began
     planned: Told | None = None  # the tree that it decided on; a later look is another one
     approved: frozenset[tuple[str, str]] | None = None
@@ -86,6 +93,7 @@ class _Model:
     by_hand: bool = False
     unmarked: bool = False
     twin: bool = False
+    passed_over: int = 0  # passes that saw it tune, with nothing asking for it, and let it
     deleted: bool = False
     gone: bool = False
     stopped: bool = False
@@ -141,11 +149,12 @@ class Oracle:
         self._spoken: set[str] = set()
         self._records: Mapping[str, Record] = {}
         self._tip = ""
-        self._skewed = False
         self._late = False
         self._lost = False
         self._dooms: set[str] = set()
         self._renames: dict[str, str] = {}
+        self._vain: Counter[tuple[str, str]] = Counter()  # by verb and model
+        self._strikes = 0  # faults after which an effect may be sent again
         self.reviews = Reviews(self.say, now, bounds.strict, bounds.orderly, hosted=bounds.hosted)
 
     def see(self, event: Event) -> None:
@@ -158,7 +167,9 @@ class Oracle:
             case Told():
                 self._was_told(event)
             case PassBegan():
-                self._passes[event.by] = _Pass(approved=event.approved, began=self._now(), acted=self._acted())
+                self._passes[event.by] = _Pass(
+                    approved=event.approved, began=self._now(), acted=self._acted(), recorded=self._records
+                )
             case Seen() | Generated():
                 self._was_shown(event)
             case Asked():
@@ -181,7 +192,7 @@ class Oracle:
             self.models[event.about].unmarked = True
         if not isinstance(event, Fault):
             return
-        self._skewed |= event.kind == "clock.jump"
+        self._strikes += not event.kind.startswith(_HARMLESS)
         self._late |= event.kind == "pause.ledger"
 
     def say(self, invariant: str, what: str) -> None:
@@ -208,9 +219,12 @@ class Oracle:
         if isinstance(event, Generated):
             self._spoken.add(event.model)
             return
+        facts = self._passes[event.by]
         self._answers[event.model].add(event.state)
         if event.description is not None:
-            self._passes[event.by].seen[event.model] = event.description
+            facts.seen[event.model] = event.description
+            facts.states[event.model] = event.state
+            facts.shown[event.model].append(event.fields)
 
     def _names(self, revision: str) -> set[str]:
         wishes = self.commits[revision].wishes
@@ -346,6 +360,7 @@ class Oracle:
     def _changed(self, event: Changed) -> None:
         account = self.models.get(event.model)
         if event.by == "person":
+            self._vain = Counter({key: n for key, n in self._vain.items() if key[1] != event.model})
             if account:
                 account.by_hand, account.gone = True, account.gone or event.verb == "delete"
                 if event.verb == "delete" and any(model == event.model for _, model in self._doomed):
@@ -368,12 +383,23 @@ class Oracle:
         account.name = mark[2]  # a renamed spec has taken its model along
         self._approved(event.by, event.verb, event.model)
         self._not_behind(event.by, f"did {event.verb} {event.model}")
+        self._not_in_vain(event)
         if event.verb == "update":
             self.reviews.updated(event, self._asks_for(self._told[event.by].revision, account))
         if event.verb == "cancel":
             self._cancelled(event, account)
         if event.verb == "delete":
             self._deleted(event, account)
+
+    def _not_in_vain(self, event: Changed) -> None:
+        """L5: nothing is sent that was shown to be so, nor again and again what leaves the model as it is."""
+        shown = self._passes[event.by].shown[event.model]
+        if event.sent and shown and all(event.sent <= one for one in shown):
+            self.say("L5", f"{event.by} sent {sorted(event.sent)} to {event.model}, which it was shown to have")
+        key = (event.verb, event.model)
+        self._vain[key] = self._vain[key] + 1 if event.vain else 0
+        if self._vain[key] > _AGAIN + self._strikes:
+            self.say("L5", f"{event.by} did {event.verb} {event.model} for the {self._vain[key]}th time in vain")
 
     def _is_recorded(self, model: str) -> bool:
         return any(record.run(model) is not None for record in self._records.values())
@@ -425,16 +451,14 @@ class Oracle:
             since = stood  # its request was on its way when somebody lifted the tombstone
         if since is None:
             self.say("S7", f"{event.model} was deleted without a tombstone")
-        elif self._now() - since < self.bounds.grace - 1.0 and not (
-            self._skewed or self.reviews.is_approved(event.model)
-        ):
+        elif self._now() - since < self.bounds.grace - 1.0 and not self.reviews.is_approved(event.model):
             self.say("S7", f"{event.model} was deleted {self._now() - since:.0f} s after its tombstone")
         asked_for = self._wanted.get(account.key, -self.bounds.grace)
         # A rename that was undone without formerNames left a twin of the same inputs: the one that is asked for stays.
         twins = sum(_kin(other) == _kin(account) and not other.gone for other in self.models.values()) > 1
         early = asked_for <= self._passes[event.by].began < asked_for + self.bounds.grace - 1.0
         early = early and not self.reviews.is_approved(event.model)
-        if early and not twins and not self._skewed and not self._lost:
+        if early and not twins and not self._lost:
             self.say("S7", f"{event.model} was deleted {self._now() - asked_for:.0f} s after a pass had it wanted")
         head_since, head = self._heads[-1]
         asked = self._asks_for(head, account)
@@ -452,10 +476,10 @@ class Oracle:
 
     def _saved(self, event: Saved) -> None:
         facts = self._passes[event.by]
-        if event.message.startswith("Status"):
-            self._agreed(event)
-        elif event.message.startswith("Intend"):
+        if event.message.startswith("Intend"):
             self._intended(event)
+        elif event.message.startswith("Status"):
+            self._agreed(event)
             facts.policies = dict(self.policies)
             facts.records = self._records if event.same else event.records
         if event.same:
@@ -607,6 +631,8 @@ class Oracle:
         if event.error.startswith("!"):
             self.say("X", f"{event.by} ended a pass with {event.error}")
         self._orphans(event)
+        self._superseded(event)
+        self._taken_up(event)
         paid = sum(word in {"create", "retune"} for _, word, _, _ in event.actions)
         if not event.error and facts.asked["create"] > paid:
             self.say("S11", f"{event.by} sent {facts.asked['create']} creates for {paid} actions")
@@ -627,6 +653,40 @@ class Oracle:
                 kept = [slot.model for slot in record.slots] if record and record.orphaned else []
                 if facts.policies.get(name) and any(not self.models[m].gone for m in kept if m in self.models):
                     self.say("P3", f"{name} was let go, and its deletion policy was Delete")
+
+    def _taken_up(self, event: PassEnded) -> None:
+        """S5: what the record says was deleted is never thought to be there."""
+        facts = self._passes[event.by]
+        gone = {run.model for record in facts.recorded.values() for run in record.runs if run.deleted}
+        for name, word, _, model in event.actions:
+            if word in {"promote", "reuse", "adopt"} and model in gone:
+                self.say("S5", f"{event.by} was to {word} {model} for {name}, which is on record as deleted")
+
+    def _superseded(self, event: PassEnded) -> None:
+        """L6: what tunes and nothing asks for is cancelled within five passes that saw both.
+
+        Not under `Finish`, `suspend`, on half a picture, nor while what takes its place may not be paid for: then a
+        row holds its name. A run that ended badly is no such hold: nothing takes the place of it.
+        """
+        facts = self._passes[event.by]
+        told = facts.planned
+        if event.error or self._lost or told is None or not told.whole or told.revision != self._heads[-1][1]:
+            return
+        if self.commits[told.revision].broken:
+            return
+        held = {name for name, word, reason, _ in event.actions if word == "hold" and reason not in _BAD_ENDS}
+        stopped = {model for _, word, _, model in event.actions if word == "cancel"}
+        for name, made in self.models.items():
+            if made.truth != "CREATING" or facts.states.get(name) != "CREATING" or name in stopped:
+                continue
+            wish = self._asks_for(told.revision, made)
+            asked = wish is not None and ((wish.inputs, wish.attempt) == made.key[1:] or wish.suspend or wish.finish)
+            names = {made.name, *((wish.name,) if wish is not None else ())}
+            if asked or made.by_hand or made.unmarked or made.twin or names & held:
+                continue
+            made.passed_over += 1
+            if made.passed_over > _PASSES:
+                self.say("L6", f"{name} tunes on, and {made.passed_over} passes saw that nothing asks for it")
 
     def forgotten(self) -> list[str]:
         """The models that were paid for and are still there, and that no record and no open intent leads to.

@@ -121,8 +121,22 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "no grace",
         "engine/snapshot.py",
-        "            if slot.tombstone and seconds_since(slot.tombstone, now) >= world.policy.delete_grace:",
-        "            if slot.tombstone:",
+        "            if world.policy.delete_grace <= waited <",
+        "            if waited <",
+        ("S7",),
+    ),
+    Planted(
+        "our own clock tells that the grace is over",
+        "engine/snapshot.py",
+        "world.earlier(slot_provider(slot, record), now)",
+        "now",
+        ("S7",),
+    ),
+    Planted(
+        "our own clock tells when the grace began",
+        "plan/transitions.py",
+        'since = world.since(provider, slot.tombstone if stands else "", now)',
+        "since = slot.tombstone if stands else now",
         ("S7",),
     ),
     Planted(
@@ -242,7 +256,7 @@ _DECIDING: tuple[Planted, ...] = (
         "plan/fields.py",
         "    if model.display_name is not None and model.display_name != remote.display_name:",
         "    if model.display_name is not None:",
-        ("L2", "L1"),
+        ("L5",),
     ),
     Planted(
         "what people wrote is overwritten for ever",
@@ -436,9 +450,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "orphans are forgotten",
         "plan/record.py",
-        "        records[name] = _finished(record, model, came, world, now)",
-        "        records[name] = _finished(record, model, came, world, now)\n"
-        "        if records[name].orphaned:\n            del records[name]",
+        "        if _is_void(records[name], came):",
+        "        if records[name].orphaned:",
         ("L1", "L2", "S1", "S5"),
     ),
     Planted(
@@ -509,7 +522,14 @@ _DECIDING: tuple[Planted, ...] = (
         "plan/fields.py",
         '    if Stored("description", wanted, remote.description) in stored:',
         "    if False:",
-        ("L1", "L2"),
+        ("L1", "L2", "L5"),
+    ),
+    Planted(
+        "what nothing asks for tunes on beside a run that ended badly",
+        "plan/rules/run.py",
+        "    held = _ended_badly(run)\n    return (*run.others_stopped(), held)",
+        "    held = _ended_badly(run)\n    return (held,)",
+        ("L6",),
     ),
     Planted(
         "what others share counts as ours",

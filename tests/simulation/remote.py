@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from tests.simulation.chance import Draw
 from tests.simulation.events import Changed, Created, Ended, Event, Generated, Missed, Seen
-from tests.simulation.times import moment, rfc3339
+from tests.simulation.times import ahead, moment, rfc3339
 from tests.simulation.wishes import Inputs
 
 Json: TypeAlias = dict[str, Any]
@@ -34,6 +34,12 @@ class Version:
     sampling: tuple[tuple[str, float], ...] = ()
     state: str = ""
     gone: bool = False
+
+    @property
+    def fields(self) -> frozenset[tuple[str, str]]:
+        """What can be changed in place, as (name, value)."""
+        texts = (("displayName", self.display), ("description", self.description))
+        return frozenset((*texts, *((name, str(number)) for name, number in self.sampling)))
 
 
 @dataclass
@@ -139,8 +145,7 @@ class Remote:
 
     def date(self, now: float) -> str:
         """What its answers say the time is."""
-        ahead = next((ahead for low, high, ahead in self.service.dates if low <= now < high), 0.0)
-        return format_datetime(moment(now + ahead), usegmt=True)
+        return format_datetime(moment(now + ahead(self.service.dates, now)), usegmt=True)
 
     def get(self, name: str, now: float, by: str) -> Reply:
         """One model, as a replica has it."""
@@ -248,8 +253,11 @@ class Remote:
         wanted = {k: float(body[k]) for k in ("temperature", "topP", "topK") if k in fields and k in body}
         sampling = tuple(sorted((dict(version.sampling) | wanted).items()))
         said = "\n".join(line for line in text.splitlines() if not line.strip().startswith("gitune: ")).strip()
-        self._log(Changed(by, "update", name, model.state(now), _mark(version.description), display, said))
-        model.versions.append((now, replace(version, display=display, description=text, sampling=sampling)))
+        new = replace(version, display=display, description=text, sampling=sampling)
+        sent = frozenset((field, str(body[field])) for field in fields if field in body)
+        state, mark = model.state(now), _mark(version.description)
+        self._log(Changed(by, "update", name, state, mark, display, said, sent, vain=new == version))
+        model.versions.append((now, new))
         return Reply(200, self._shown(model, now, by))
 
     def cancel(self, name: str, operation: str, now: float, by: str) -> Reply:
@@ -258,8 +266,9 @@ class Remote:
         model, version = self._held(name, now)
         if model is None or version is None or operation != model.operation:
             return error(404, "NOT_FOUND", f"Operation {name}/operations/{operation} does not exist.")
-        self._log(Changed(by, "cancel", name, model.state(now), _mark(version.description)))
-        if model.state(now) == "CREATING":
+        state = model.state(now)
+        self._log(Changed(by, "cancel", name, state, _mark(version.description), vain=state == "CANCELLED"))
+        if state == "CREATING":
             model.versions.append((now, replace(version, state="CANCELLED")))
             model.told_end = True
         return Reply(200, {})
@@ -368,7 +377,7 @@ class Remote:
         version = model.version(at)
         assert version is not None
         state = model.state(at)
-        self._log(Seen(by, model.name, state, version.description))
+        self._log(Seen(by, model.name, state, version.description, version.fields))
         ended = model.completed(at)
         body: Json = {
             "name": model.name,

@@ -46,7 +46,7 @@ class Shape:
     blind: tuple[Window, ...] = ()  # when controllers do not look at all
     strikes: tuple[tuple[float, str, int], ...] = ()  # (time, what a hand does, to which model, the oldest is 0)
     settle: float | None = None
-    skew: float = 0.0  # seconds by which the controllers' own clock is ahead
+    clocks: tuple[tuple[float, float, float], ...] = ()  # (from, to, seconds by which our own clock is ahead meanwhile)
     hosted: bool = False  # a code host starts jobs; controllers, if any, are daemons and terminals beside them
     orderly: bool = False  # people wait for plans, nothing fails: whatever is merged happens without a further word
     require_review: bool = False  # policy.requireReview: pullRequest
@@ -93,7 +93,35 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
         parsed_ledger=seed % 8 == 0,
         quiet_passes=100 if seed % 25 == 0 else 4,
     )
+    shape = _unusual(shape)
     return _hosted(shape, names) if seed % HOST_EVERY == HOST_EVERY - 1 else shape
+
+
+_DAYS = 2 * 86_400.0
+
+
+def _unusual(shape: Shape) -> Shape:
+    """The same at a service and on clocks that behave oddly; what is drawn for it moves nothing of the rest."""
+    draw = Draw(shape.seed, "shape/unusual")
+
+    def windows(often: float, most: int, longest: float) -> tuple[tuple[float, float], ...]:
+        count = draw.number(1, most) if draw.chance(often) else 0
+        starts = [draw.between(0.0, shape.safety) for _ in range(count)]
+        return tuple((start, round(start + draw.between(20.0, longest), 3)) for start in sorted(starts))
+
+    def jumps(often: float) -> tuple[tuple[float, float, float], ...]:
+        return tuple((low, high, draw.between(-_DAYS, _DAYS)) for low, high in windows(often, 3, 600.0))
+
+    service = replace(
+        shape.service,
+        folds=draw.chance(0.12),
+        dates=jumps(0.15),
+        mute=windows(0.12, 2, 900.0),
+        unlisted=windows(0.12, 2, 600.0),
+    )
+    clocks = () if service.dates else jumps(0.15)  # of two clocks that are wrong at once, nothing can be told
+    settle = draw.between(60.0, 600.0) if draw.chance(0.2) else None
+    return replace(shape, service=service, clocks=clocks, settle=settle)
 
 
 HOST_EVERY = 3  # of so many seeds one has a code host
@@ -111,6 +139,8 @@ def _hosted(shape: Shape, names: tuple[str, ...]) -> Shape:
     acts = (*direct, *hosted_script(shape.seed, names, end, orderly=orderly))
     if orderly:
         schedule = replace(schedule, categories=frozenset())
+        service = replace(shape.service, dates=(), mute=(), unlisted=())
+        shape = replace(shape, service=service, clocks=(), settle=None)
     return replace(
         shape,
         stack="direct" if shape.stack == "http" and draw.chance(0.7) else shape.stack,  # two looks a job: be quick

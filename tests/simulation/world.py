@@ -275,7 +275,7 @@ _TROUBLES = (
     "console.edited",
     "console.unmarked",
     "console.deleted",
-    "console.foreign",
+    *_PLANTED,
 )
 
 

@@ -70,9 +70,11 @@ async def _read(rest: Rest, *, again: bool) -> Listing:
         if not token:
             return Listing(reading.models, reading.odd, _ODD_HINT if reading.odd else "", reading.time)
         if token in reading.tokens:
-            return Listing(reading.models, "the listing goes round in a circle: a page token came twice", _ODD_HINT)
+            return Listing(
+                reading.models, "the listing goes round in a circle: a page token came twice", _ODD_HINT, reading.time
+            )
         reading.tokens.add(token)
-    return Listing(reading.models, f"the listing has more than {MOST_PAGES} pages", _ODD_HINT)
+    return Listing(reading.models, f"the listing has more than {MOST_PAGES} pages", _ODD_HINT, reading.time)
 
 
 async def _page(rest: Rest, reading: _Reading, token: str) -> JSON:
