@@ -527,8 +527,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "what nothing asks for tunes on beside a run that ended badly",
         "plan/rules/run.py",
-        "    held = _ended_badly(run)\n    return (*run.others_stopped(), held)",
-        "    held = _ended_badly(run)\n    return (held,)",
+        "    held = _ended_badly(run) or _failed_evaluation(run)\n    return (*run.others_stopped(), held)",
+        "    held = _ended_badly(run) or _failed_evaluation(run)\n    return (held,)",
         ("L6",),
     ),
     Planted(

@@ -41,11 +41,11 @@ REVIEWS: tuple[Planted, ...] = (
         ("R2", "R1"),
     ),
     Planted(
-        "commits of no pull request grant what was refused",
-        "review/grants.py",
-        '        return next((found.why for found in standing if found is not None), "")',
-        '        return ""',
-        ("R1",),
+        "a refusal on record counts for nothing",
+        "plan/grants.py",
+        "    return refusals[-1] if refusals else None",
+        "    return None",
+        ("R1", "R2"),
     ),
     Planted(
         "of a rebase merge only the last commit is its pull request's",
@@ -79,7 +79,7 @@ REVIEWS: tuple[Planted, ...] = (
         "a comment that was taken away is obeyed",
         "review/commands.py",
         "    if there is None or there.author != spoken.author or parse_verb(there.body) != verb:",
-        "    if False:",
+        '    there = there or type("Gone", (), {"updated": "2027-01-01T00:00:00Z"})\n    if False:',
         ("R3", "R1"),
     ),
     Planted(
@@ -148,8 +148,8 @@ REVIEWS: tuple[Planted, ...] = (
     Planted(
         "a grant is never spent",
         "plan/grants.py",
-        "        return _spent(record, lambda one: covers(one, done))",
-        "        return record",
+        "    reviews = tuple(replace(r, spent=True) if ends(r) else r for r in record.reviews)",
+        "    reviews = record.reviews",
         ("R1",),
     ),
     Planted(
