@@ -5,8 +5,12 @@ Every `Secret` made in this process is known to `redact`, which also knows what 
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
-from urllib.parse import quote
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
 
 SHOWN = "***"
 # A shorter secret would blot out ordinary words, and nobody hands out keys this short.
@@ -72,9 +76,23 @@ class Secret:
 
 
 def know(text: str) -> None:
-    """Let `redact` blot out this text, and its form in a URL, from now on."""
+    """Let `redact` blot out this text from now on, also as URLs, JSON, HTML, a repr and base64 write it."""
     if len(text) >= _SHORTEST:
-        _KNOWN.update((text, quote(text, safe="")))
+        _KNOWN.update(_written(text))
+
+
+def _written(text: str) -> Iterator[str]:
+    """The forms in which libraries and servers quote a text back."""
+    yield text
+    for in_url in (quote(text, safe=""), quote(text), quote_plus(text)):
+        yield in_url
+        yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), in_url)
+        yield quote(in_url, safe="")  # an address within an address
+    for quoted in (json.dumps(text), json.dumps(text, ensure_ascii=False), repr(text), repr(text.encode())[1:]):
+        yield quoted[1:-1]
+    yield html.escape(text)
+    for encoded in (base64.b64encode(text.encode()), base64.urlsafe_b64encode(text.encode())):
+        yield encoded.decode().rstrip("=")
 
 
 def redact(text: str) -> str:

@@ -131,15 +131,16 @@ async def _unbuilt(request: Request) -> Response:
 
 
 async def _body(request: Request) -> Json:
-    """The JSON of a request; read in pieces, so that a body beyond the limit is refused before it is held in memory."""
-    body = bytearray()
+    """The JSON of a request; a body beyond the limit is refused before it comes, or before it is held in memory."""
+    body, promised = bytearray(), request.headers.get("content-length", "0")
+    too_large = ApiError(StatusCode.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413)
+    if len(promised) > len(str(BODY_LIMIT)) or int(promised) > BODY_LIMIT:  # the server has seen to it being a number
+        raise too_large
     try:
         async for piece in request.stream():
             body += piece
             if len(body) > BODY_LIMIT:
-                raise ApiError(
-                    StatusCode.INVALID_ARGUMENT, f"The request body is larger than {BODY_LIMIT} bytes.", http=413
-                )
+                raise too_large
     except ClientDisconnect:
         raise ApiError(StatusCode.INVALID_ARGUMENT, "The request broke off before its body ended.") from None
     return await run_in_threadpool(parse, bytes(body))
@@ -247,17 +248,24 @@ def _bad_key() -> ApiError:
     )
 
 
+_AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
+
+
 def _foreign(headers: Headers) -> ApiError | None:
     """A refusal for what a page in this machine's browser could send: without keys that is all that keeps it out.
 
     A page of another site says so in Origin; one that had its own name resolve to loopback says so in Host.
     """
     origin = headers.get("origin")
+    told = headers.get("host", "")
+    malformed = ApiError(StatusCode.INVALID_ARGUMENT, "The Host or the Origin of the request is no address.")
+    if not _AUTHORITY.fullmatch(told):
+        return malformed
     try:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        host = urlsplit(f"//{told}").hostname
         page = urlsplit(origin).hostname if origin is not None else None
     except ValueError:
-        return ApiError(StatusCode.INVALID_ARGUMENT, "The Host or the Origin of the request is no address.")
+        return malformed
     if host in _LOOPBACK and (origin is None or page in _LOOPBACK):
         return None
     return ApiError(

@@ -265,7 +265,7 @@ class Oracle:
         key: Key = (lineage, event.inputs, attempt)
         if self._cannot_know(event.by, name, key):
             self.excused[key] += 1
-        self._not_in_haste(event, lineage)
+        self._not_in_haste(event, key)
         self.models[event.model] = _Model(key, name, attempt, digest, twin=event.twin, born=self._now())
         if event.twin:
             return
@@ -276,11 +276,17 @@ class Oracle:
         self._not_behind(event.by, f"made {event.model}")
         self._bill(event)
 
-    def _not_in_haste(self, event: Created, lineage: str) -> None:
+    def _not_in_haste(self, event: Created, key: Key) -> None:
         """S7: what is edited on within the time to settle is not paid for again meanwhile."""
+        lineage, *inputs = key
         for name, made in self.models.items():
             age = self._now() - made.born
-            if made.key[0] == lineage and made.truth in {"CREATING", "CANCELLED"} and age < (self.bounds.settle or 0.0):
+            if (
+                made.key[0] == lineage
+                and [*made.key[1:]] != inputs
+                and made.truth in {"CREATING", "CANCELLED"}
+                and age < (self.bounds.settle or 0.0)
+            ):
                 self.say("S7", f"{event.model} was made {age:.0f} s after {name}, which had no time to settle")
 
     def _cannot_know(self, by: str, name: str, key: Key) -> bool:
