@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
-from controller.errors import Severity
+from controller.errors import Rejected, RejectedKind, Severity
 
 SETTINGS_FILE = "gitune.yaml"  # at the top of the repository
 ProviderType = Literal["local", "gemini"]
@@ -112,6 +112,88 @@ class FollowedRepository:
     worktree: bool = False
     token_env: str | None = None
     interval: float | None = None
+
+
+_LARGEST_SECRET: Final = 64 * 1024  # bytes
+_FILE: Final = "_FILE"
+# Variables that name a file which is kept in memory once it was read.
+_NAMES_FILES: Final = frozenset({"GOOGLE_APPLICATION_CREDENTIALS"})
+
+
+class Environment(Mapping[str, str]):
+    """The variables of a process, where a variable that is not set may stand in a file: ``NAME_FILE`` names it.
+
+    A file is read each time its variable is asked for, so a secret that was rotated counts from then on. A variable
+    of a process cannot be changed from outside, a file can. ``instead`` names variables that stand for others: a
+    repository's own token for GITHUB_TOKEN. What is listed are the variables that are set.
+    """
+
+    def __init__(self, variables: Mapping[str, str], instead: Mapping[str, str] | None = None) -> None:
+        self._variables = variables
+        self._instead = dict(instead or {})
+        self._seen: dict[str, tuple[int, ...]] = {}
+        self._edition = 0
+
+    def __getitem__(self, name: str) -> str:
+        """The value. Raises `KeyError`, and `Rejected` (UNAUTHENTICATED) for a file that cannot be read."""
+        name = self._instead.get(name, name)
+        value = self._variables.get(name, "")
+        if value and name in _NAMES_FILES:
+            self._seen.setdefault(value, _stamp(value))
+        if value or not self._variables.get(name + _FILE):
+            return self._variables[name]
+        path = self._variables[name + _FILE]
+        self._seen.setdefault(path, _stamp(path))
+        return _secret_in(path, name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether it is set, or stands in a file; the file is not read."""
+        name = self._instead.get(str(name), str(name))
+        return name in self._variables or bool(self._variables.get(name + _FILE))
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the variables that are set."""
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        """How many are set."""
+        return len(self._variables)
+
+    @property
+    def edition(self) -> int:
+        """A number that rises whenever a file that was read before has changed: what was made of it is out of date."""
+        for path, seen in self._seen.items():
+            if (now := _stamp(path)) != seen:
+                self._seen[path] = now
+                self._edition += 1
+        return self._edition
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What tells one state of a file from another; nothing where there is none."""
+    try:
+        facts = Path(path).stat()  # through links: Kubernetes swaps a link to change a mounted secret
+    except (OSError, ValueError):
+        return ()
+    return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
+def _secret_in(path: str, name: str) -> str:
+    hint = (
+        f"Put the value of {name} into that file, and nothing else; the user Gitune runs as has to be able to read it."
+    )
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_LARGEST_SECRET + 1)
+        text = data.decode("utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"{name}{_FILE} names {path}, which cannot be read: {why}"
+        raise Rejected(message, kind=RejectedKind.UNAUTHENTICATED, hint=hint) from None
+    if not text or len(data) > _LARGEST_SECRET:
+        why = "is larger than 64 KiB" if text else "is empty"
+        raise Rejected(f"{name}{_FILE} names {path}, which {why}", kind=RejectedKind.UNAUTHENTICATED, hint=hint)
+    return text
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:

@@ -21,7 +21,7 @@ from controller.ledger.opening import open_cell, open_ledger
 from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, open_provider
-from controller.settings import SETTINGS_FILE, LedgerSettings, Settings, home
+from controller.settings import SETTINGS_FILE, Environment, LedgerSettings, Settings, home
 from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, top_of
 from controller.specs.controller_loading import load_settings
@@ -46,6 +46,11 @@ class Where:
     repo: str | None = None
     branch: str = "main"
     settings_path: str = SETTINGS_FILE
+
+
+def with_files(environ: Mapping[str, str]) -> Environment:
+    """The variables, where one that is not set may stand in the file that ``NAME_FILE`` names."""
+    return environ if isinstance(environ, Environment) else Environment(environ)
 
 
 def source_of(where: Where, environ: Mapping[str, str] = os.environ) -> Source:
@@ -90,6 +95,7 @@ async def open_ports(
 
     The engine tells the ``reporter`` what it does, by default the log.
     """
+    environ = with_files(environ)
     async with AsyncExitStack() as stack:
         source: Source = source_of(where, environ)
         stack.push_async_callback(source.close)
@@ -126,6 +132,7 @@ def open_lease_cell(
     where: Where, settings: LedgerSettings, clock: SystemClock, environ: Mapping[str, str] = os.environ
 ) -> BranchCell | FileCell:
     """The text beside the ledger that says which daemon is at work. Raises `LedgerError`, `SourceError`."""
+    environ = with_files(environ)
     there, root = _beside(where, settings, environ)
     return open_cell(there, root, home(environ), clock.now, environ)
 
@@ -162,4 +169,4 @@ def _nameless() -> NoReturn:
 
 def open_code_host(repository: str, environ: Mapping[str, str] = os.environ, login: str = "") -> CodeHost:
     """The code host of a repository; ``login`` is who its token writes as, "" to find out. Raises `ControllerError`."""
-    return open_github(repository, environ, Doors(SystemClock(), SystemChance()).timing, login)
+    return open_github(repository, with_files(environ), Doors(SystemClock(), SystemChance()).timing, login)

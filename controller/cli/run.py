@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ from controller.git.layout import find_repository
 from controller.git.parsing import branch_ref, full_name, parse_location, without_userinfo
 from controller.ports import Opened, Reporter
 from controller.rest import know
-from controller.settings import FollowedRepository, Settings
+from controller.settings import Environment, FollowedRepository, Settings
 from controller.source.watch import Watched, identity
 from controller.specs import load_repositories
 from controller.state.recorded import Record
@@ -47,7 +48,7 @@ class Following:
     """Ports by way of `controller.wiring` and the lease that was chosen; ``lease_name`` is an object in the cluster."""
 
     where: Where
-    environ: Mapping[str, str]
+    environ: Environment
     kind: LeaseKind = LeaseKind.LEDGER
     lease_name: str = "gitune"
 
@@ -58,6 +59,7 @@ class Following:
         if where.repo is None and not where.worktree and find_repository(where.root) is None:
             hint = "With --worktree the files of a folder are followed."
             raise ControllerError(f"{where.root} is not in a git repository", hint=hint)
+        know(self.environ.get("GITHUB_TOKEN", ""))
         async with open_ports(self.where, reporter, self.environ) as opened:
             yield opened
 
@@ -78,8 +80,9 @@ class Following:
                 yield NoLease(who)
 
     def location(self) -> str:
-        """The folder and repository that ``--root`` leads to now."""
-        return "" if self.where.repo is not None else identity(self.where.root)
+        """The folder and repository that ``--root`` leads to now, and the edition of the secrets that were read."""
+        place = "" if self.where.repo is not None else identity(self.where.root)
+        return f"{place} {self.environ.edition}"
 
     async def is_current(self, opened: Opened) -> bool:
         """Whether gitune.yaml still says the same."""
@@ -136,7 +139,7 @@ def _life(asked: GlobalOptions, options: RunOptions, stack: ExitStack) -> tuple[
     repositories = _listed(asked, options, options.repositories) if options.repositories else None
     notifier = None
     if (file := options.notify_url_file) is not None:
-        notifier = Notifier(read_url(file), _CLOCK, _CHANCE, options.notify_format, options.notify_on)
+        notifier = Notifier(partial(read_url, file), _CLOCK, _CHANCE, options.notify_format, options.notify_on)
     web = _web(options)
     if repositories is None:
         followed = [_followed(_where(asked, options), options, notifier)]
@@ -156,9 +159,9 @@ def _followed(
     options: RunOptions,
     notifier: Notifier | None,
     name: str = "",
-    environ: Mapping[str, str] = os.environ,
+    token_env: str | None = None,
 ) -> Loop:
-    """One repository; where there are several its ``name`` and the environment with its own token."""
+    """One repository; where there are several its ``name`` and the variable of its own token."""
     watched = Watched(where.root, files=where.worktree) if where.repo is None else None
     following = where.repo or f"{where.root}{' (working tree)' if where.worktree else ''}"
 
@@ -167,6 +170,7 @@ def _followed(
             notifier.put(notices(before, after, name))
 
     lease = "-".join(filter(None, (options.lease_name or "gitune", name)))
+    environ = Environment(os.environ, {"GITHUB_TOKEN": token_env} if token_env else {})
     opening = Following(where, environ, options.lease, lease)
     means = Means(opening, _CLOCK, _CHANCE, Rhythm(interval=options.interval), Metrics(), recorded)
     return Loop(means, without_userinfo(following), watched, name, full_name(where.repo))
@@ -174,11 +178,8 @@ def _followed(
 
 def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, notifier: Notifier | None) -> Loop:
     where = Where(Path(one.root) if one.root else asked.folder, worktree=one.worktree, repo=one.repo, branch=one.branch)
-    environ = dict(os.environ)
-    if one.token_env is not None:
-        environ["GITHUB_TOKEN"] = environ[one.token_env]
-        know(environ["GITHUB_TOKEN"])
-    return _followed(where, replace(options, interval=one.interval or options.interval), notifier, one.name, environ)
+    options = replace(options, interval=one.interval or options.interval)
+    return _followed(where, options, notifier, one.name, one.token_env)
 
 
 def _listed(asked: GlobalOptions, options: RunOptions, path: Path) -> tuple[FollowedRepository, ...]:
@@ -200,7 +201,7 @@ def _listed(asked: GlobalOptions, options: RunOptions, path: Path) -> tuple[Foll
     except OSError as error:
         hint = "Give --repositories a file that can be read."
         raise ControllerError(f"{path}: {error.strerror}", hint=hint) from error
-    repositories, problems = load_repositories(data, str(path), os.environ)
+    repositories, problems = load_repositories(data, str(path), Environment(os.environ))
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise SpecInvalid(problems, hint=f"Fix {path}: none is followed until then.")
     return repositories
@@ -212,8 +213,10 @@ def _web(options: RunOptions) -> Web | None:
             raise ControllerError("--webhook-secret-file goes with --listen", hint="Add --listen HOST:PORT.")
         return None
     address = parse_address(options.listen)
-    deliveries = Deliveries(read_secret(options.webhook_secret_file)) if options.webhook_secret_file else None
-    return Web(address, _CLOCK, deliveries)
+    if (file := options.webhook_secret_file) is None:
+        return Web(address, _CLOCK)
+    read_secret(file)  # what is wrong with it is told now, not at the first delivery
+    return Web(address, _CLOCK, Deliveries(partial(read_secret, file)))
 
 
 def _where(asked: GlobalOptions, options: RunOptions) -> Where:

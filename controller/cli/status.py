@@ -14,7 +14,7 @@ from controller.engine.commands import record_of
 from controller.ledger.opening import open_ledger
 from controller.ports import Ledger, Opened
 from controller.report.render_status import status_detail, status_json, status_markdown, status_table
-from controller.settings import home
+from controller.settings import Environment, home
 from controller.source.tree import top_of
 from controller.state.recorded import Record
 from controller.wiring import Where, open_ports
@@ -49,4 +49,4 @@ def _here(asked: GlobalOptions, opened: Opened) -> Ledger:
         if opened.settings.ledger.directory
         else replace(opened.settings.ledger, remote=f"{top}/")
     )
-    return open_ledger(own, top, home(), opened.ports.clock.now, os.environ)
+    return open_ledger(own, top, home(), opened.ports.clock.now, Environment(os.environ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -114,21 +114,21 @@ class Notifier:
 
     def __init__(
         self,
-        url: str,
+        url: Callable[[], str],
         clock: Clock,
         chance: Chance,
         form: NoticeFormat = NoticeFormat.JSON,
         only: NoticeFilter = NoticeFilter.ALL,
     ) -> None:
-        """To ``url``, which is as good as a password and shown nowhere.
+        """To ``url``, which is as good as a password and shown nowhere; it is asked for at each notice.
 
-        Raises `Rejected` for an address that is neither https nor on this machine.
+        Raises `ControllerError` where there is none, `Rejected` for one that is neither https nor on this machine.
         """
-        parts = urlsplit(url)
-        timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
+        self._timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
         self._form, self._only = form, only
-        self._path, self._query = parts.path or "/", dict(parse_qsl(parts.query))
-        self._rest = Rest(f"{parts.scheme}://{parts.netloc}", NoAuth(), _LIMITS, None, timing)
+        self._read = url
+        self._url = url()
+        self._rest = self._connected(self._url)
         self._waiting: asyncio.Queue[Notice] = asyncio.Queue(_MOST_WAITING)
 
     def put(self, notices: tuple[Notice, ...]) -> None:
@@ -149,16 +149,34 @@ class Notifier:
         finally:
             await self._rest.close()
 
+    def _connected(self, url: str) -> Rest:
+        parts = urlsplit(url)
+        return Rest(f"{parts.scheme}://{parts.netloc}", NoAuth(), _LIMITS, None, self._timing)
+
+    async def _renew(self) -> None:
+        """Follow the address where it was changed. Raises `ControllerError`."""
+        url = self._read()
+        if url != self._url:
+            fresh = self._connected(url)
+            await self._rest.close()
+            self._url, self._rest = url, fresh
+
     async def _give(self, notice: Notice) -> None:
         body = as_body(notice, self._form)
         try:
-            await self._rest.request("POST", self._path, self._query, body, repeat=Repeat.HARMLESS)
+            await self._renew()
+            parts = urlsplit(self._url)
+            query = dict(parse_qsl(parts.query))
+            await self._rest.request("POST", parts.path or "/", query, body, repeat=Repeat.HARMLESS)
         except Rejected as error:
             if error.kind is not RejectedKind.RESPONSE:  # Slack answers a plain "ok", which is no JSON
                 log.warning("notice.refused", name=notice.name, notice=notice.event, kind=str(error.kind))
                 return
         except ProviderError:
             log.warning("notice.lost", name=notice.name, notice=notice.event)
+            return
+        except ControllerError as error:
+            log.warning("notice.lost", name=notice.name, notice=notice.event, said=error.message, hint=error.hint)
             return
         log.info("notice.given", name=notice.name, notice=notice.event)
 

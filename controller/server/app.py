@@ -202,9 +202,9 @@ class Idleness:
 class Authentication:
     """What stands before the application: the key, or, without keys, the loopback rule; and a note of every request."""
 
-    def __init__(self, app: ASGIApp, keys: Collection[str], idleness: Idleness, log: Log) -> None:
-        """Without ``keys`` any key is taken."""
-        self._app, self._keys, self._idleness, self._log = app, [key.encode() for key in keys], idleness, log
+    def __init__(self, app: ASGIApp, keys: Callable[[], Collection[str]] | None, idleness: Idleness, log: Log) -> None:
+        """``keys`` are asked for at each request; None: any key is taken."""
+        self._app, self._keys, self._idleness, self._log = app, keys, idleness, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -225,10 +225,10 @@ class Authentication:
             await inner(scope, receive, send_on)
 
     def _refusal(self, headers: Headers, query: QueryParams) -> ApiError | None:
-        if not self._keys:
+        if self._keys is None:
             return _foreign(headers)
         given = (headers.get("x-goog-api-key") or query.get("key") or "").encode()
-        return None if any(hmac.compare_digest(given, key) for key in self._keys) else _bad_key()
+        return None if any(hmac.compare_digest(given, key.encode()) for key in self._keys()) else _bad_key()
 
 
 def _bad_key() -> ApiError:

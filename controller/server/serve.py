@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,15 +60,15 @@ def serve(options: ServeOptions) -> None:
     """Serves until SIGTERM, SIGINT or idleness. Raises `CannotServe`."""
     os.environ.update({name: os.environ.get(name, value) for name, value in ONE_THREAD.items()})
     try:
-        keys = _read_keys(options.api_key_file)
-        _check_address(options.host, keys)
+        keys = _keys(options.api_key_file)
+        _check_address(options.host, has_keys=keys is not None)
         with _locked(options.data) as lock, contextlib.closing(_bind(options)) as listener:
             _serve_on(listener, options, keys, lock)
     except StoreUnreadable as fault:
         raise CannotServe(str(fault), hint="Move the file away, or name another folder with --data.") from fault
 
 
-def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], lock: int) -> None:
+def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None, lock: int) -> None:
     log, folder, idleness = Log(sys.stderr), options.data.resolve(), Idleness()
     store = Store(folder)
     trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, log)
@@ -89,9 +89,28 @@ def _serve_on(listener: socket.socket, options: ServeOptions, keys: list[str], l
         store.close()
 
 
-def _read_keys(file: Path | None) -> list[str]:
+Keys = Callable[[], list[str]]
+
+
+def _keys(file: Path | None) -> Keys | None:
+    """What tells the keys of a file at each asking: a key that was replaced there is taken, the old one is not.
+
+    None without a file. Raises `CannotServe` where the file holds none to begin with.
+    """
     if file is None:
-        return []
+        return None
+    _read_keys(file)
+
+    def now() -> list[str]:
+        try:
+            return _read_keys(file)
+        except CannotServe:
+            return []  # nobody is let in until it can be read again
+
+    return now
+
+
+def _read_keys(file: Path) -> list[str]:
     try:
         keys = [line.strip() for line in file.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as fault:
@@ -103,12 +122,12 @@ def _read_keys(file: Path | None) -> list[str]:
     return keys
 
 
-def _check_address(host: str, keys: list[str]) -> None:
+def _check_address(host: str, *, has_keys: bool) -> None:
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = host == "localhost"
-    if not loopback and not keys:
+    if not loopback and not has_keys:
         message = f"without an API key file only loopback may be bound, not {host}"
         raise CannotServe(message, hint="Give the keys to be accepted with --api-key-file.")
 

@@ -24,7 +24,7 @@ def _is_question(path: str) -> bool:
 
 @dataclass
 class Service:
-    """``fault`` sees each request (method, path) and may give a status to answer instead."""
+    """``fault`` sees each request (method, path) and may give a status to answer instead; ``wanted`` is the one key."""
 
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: Counter[str] = field(default_factory=Counter)
@@ -34,6 +34,7 @@ class Service:
     finishes: bool = True
     url: str = ""
     request_id: str = ""
+    wanted: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def since(self, moment: float) -> list[tuple[float, str, str]]:
@@ -108,6 +109,8 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
             time.sleep(service.slow if self.command != "GET" else 0.0)
             status = service.fault(self.command, self.path)
+            if service.wanted is not None and self.headers.get("x-goog-api-key") != service.wanted:
+                status = 401
             code, value = (status, {}) if status else service.answer(self.command, self.path, body)
             data = json.dumps(value).encode()
             try:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -115,7 +116,7 @@ async def test_notices_are_posted_to_the_address_in_the_file(
 ) -> None:
     file = tmp_path / "url"
     file.write_text(f"http://127.0.0.1:{post.server_address[1]}/services/T0/very-secret-path?x=1\n")
-    notifier = Notifier(read_url(file), SystemClock(), SystemChance(), NoticeFormat.SLACK, only)
+    notifier = Notifier(partial(read_url, file), SystemClock(), SystemChance(), NoticeFormat.SLACK, only)
     task = asyncio.create_task(notifier.run())
     notifier.put((NOTICE, Notice(Grade.GOOD, "numbers", "serves", Reason.UP_TO_DATE, "")))
     taken: list[tuple[str, object]] = post.taken  # type: ignore[attr-defined] # as above
@@ -141,7 +142,7 @@ async def test_notices_are_posted_to_the_address_in_the_file(
 )
 async def test_the_log_says_given_only_of_what_was_taken(script: bytes, event: str) -> None:
     async with listening(script) as wire:
-        notifier = Notifier(f"{wire.url}/x", SystemClock(), SystemChance())
+        notifier = Notifier(lambda: f"{wire.url}/x", SystemClock(), SystemChance())
         with capture_logs() as logs:
             task = asyncio.create_task(notifier.run())
             notifier.put((NOTICE,))
@@ -154,7 +155,7 @@ async def test_the_log_says_given_only_of_what_was_taken(script: bytes, event: s
 
 def test_a_notice_that_nobody_takes_stops_nothing() -> None:
     async def given() -> None:
-        notifier = Notifier("http://127.0.0.1:1/x", SystemClock(), SystemChance())
+        notifier = Notifier(lambda: "http://127.0.0.1:1/x", SystemClock(), SystemChance())
         for _ in range(300):
             notifier.put((NOTICE,))
         task = asyncio.create_task(notifier.run())
@@ -175,4 +176,4 @@ def test_a_file_without_an_address_is_refused(tmp_path: Path, text: str) -> None
 
 def test_an_address_in_the_clear_to_another_machine_is_refused() -> None:
     with pytest.raises(Rejected):
-        Notifier("http://example.com/x", SystemClock(), SystemChance())
+        Notifier(lambda: "http://example.com/x", SystemClock(), SystemChance())

@@ -61,7 +61,7 @@ class Served:
 @asynccontextmanager
 async def serving(house: Household, *, webhooks: bool = True) -> AsyncIterator[Served]:
     known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    deliveries = Deliveries(SECRET) if webhooks else None
+    deliveries = Deliveries(lambda: SECRET) if webhooks else None
     web = Web(ListenAddress("127.0.0.1", 0), SystemClock(), deliveries, known.set_result)
     with web.bound() as answer:
         task = asyncio.create_task(answer([house.loop]))

@@ -126,3 +126,24 @@ def test_a_request_that_is_not_well_formed_is_answered_with_400_and_no_traceback
         assert wire.recv(12) == b"HTTP/1.1 400"
 
     assert "Traceback" not in served.journal
+
+
+def test_a_key_that_was_replaced_in_the_file_is_taken_and_the_old_one_is_not(
+    serving: Callable[..., Served], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("first-key\n")
+    served = serving("--api-key-file", str(keys))
+
+    def codes() -> tuple[int, ...]:
+        asked = ("first-key", "second-key", "")
+        return tuple(served.call("GET", MODELS, headers={"x-goog-api-key": k}).status for k in asked)
+
+    assert codes() == (200, 400, 400)
+    keys.write_text("second-key\n")
+    assert codes() == (400, 200, 400)
+    for nothing in (keys.unlink, lambda: keys.write_text("\n")):
+        nothing()
+        assert codes() == (400, 400, 400)  # a file without a key lets nobody in
+    keys.write_text("second-key\n")
+    assert codes() == (400, 200, 400)

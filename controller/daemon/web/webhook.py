@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -32,12 +32,17 @@ class DeliveryVerdict(Enum):
     FORGED = 401
     TOO_LARGE = 413
     TOO_MANY = 429
+    NO_SECRET = 503  # there is nothing to compare with
 
 
 class Deliveries:
     """What was delivered with the right signature, by its id, and how fast."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: Callable[[], bytes]) -> None:
+        """``secret`` is asked at each delivery, so one that was rotated counts at once and its predecessor no more.
+
+        Where it raises `ControllerError` no delivery is taken.
+        """
         self._secret = secret
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._tokens, self._at = _BURST, 0.0
@@ -55,7 +60,11 @@ class Deliveries:
         """The signature is over the raw bytes and compared in constant time; nothing is parsed, before or after."""
         if len(body) > LARGEST:
             return DeliveryVerdict.TOO_LARGE
-        if not self._is_signed(headers.get("x-hub-signature-256", ""), body):
+        try:
+            secret = self._secret()
+        except ControllerError:
+            return DeliveryVerdict.NO_SECRET
+        if not _is_signed(secret, headers.get("x-hub-signature-256", ""), body):
             return DeliveryVerdict.FORGED
         delivery, event = headers.get("x-github-delivery", ""), headers.get("x-github-event", "")
         if not delivery or len(delivery) > _LONGEST_ID:
@@ -67,9 +76,10 @@ class Deliveries:
             self._seen.popitem(last=False)
         return DeliveryVerdict.WAKES if event in _WAKES else DeliveryVerdict.KNOWN
 
-    def _is_signed(self, given: str, body: bytes) -> bool:
-        wanted = "sha256=" + hmac.new(self._secret, body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
+
+def _is_signed(secret: bytes, given: str, body: bytes) -> bool:
+    wanted = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
 
 
 class _Named(msgspec.Struct):

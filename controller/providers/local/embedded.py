@@ -227,6 +227,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_BEGIN)} | {
-        "PYTHONUNBUFFERED": "1"
-    }
+    passed = [name for name in environ if name in _PASSED or name.startswith(_PASSED_BEGIN)]
+    return {name: environ[name] for name in passed} | {"PYTHONUNBUFFERED": "1"}
