@@ -20,6 +20,7 @@ from typing import Final
 
 import uvicorn
 
+from controller.connections import BACKLOG, ConnectionLimits, bounded
 from controller.server.app import Authentication, Idleness, make_app
 from controller.server.log import Log
 from controller.server.store import Store, StoreUnreadable
@@ -28,6 +29,8 @@ from controller.server.tuning import Tuning
 
 _LOCK_WAIT: Final = 10.0  # seconds; trainers of a killed server are gone within one
 _TICK: Final = 0.1
+# A create carries up to 16 MB of rows, perhaps over a slow line; an answer takes its time, so a connection has no end.
+_LIMITS: Final = ConnectionLimits(head=20.0, body=120.0, answer=60.0, idle=75)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,11 @@ def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None,
     # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.
     config = uvicorn.Config(
         Authentication(make_app(Tuning(store, trainers)), keys, idleness, log),
+        http=bounded(_LIMITS),
+        backlog=BACKLOG,
         access_log=False,
         log_config=None,
-        timeout_keep_alive=75,
+        timeout_keep_alive=_LIMITS.idle,
         timeout_graceful_shutdown=3,
         lifespan="off",
     )

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from controller.connections import ConnectionLimits
 from controller.daemon.loop import Loop
 from controller.daemon.schedule import Cause
 from controller.daemon.view import StatusView
@@ -59,10 +60,13 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(house: Household, *, webhooks: bool = True) -> AsyncIterator[Served]:
+async def serving(
+    house: Household, *, webhooks: bool = True, limits: ConnectionLimits | None = None
+) -> AsyncIterator[Served]:
     known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     deliveries = Deliveries(lambda: SECRET) if webhooks else None
     web = Web(ListenAddress("127.0.0.1", 0), SystemClock(), deliveries, known.set_result)
+    web = web if limits is None else replace(web, limits=limits)
     with web.bound() as answer:
         task = asyncio.create_task(answer([house.loop]))
         try:
@@ -214,9 +218,10 @@ async def test_a_head_that_is_too_large_is_refused() -> None:
         writer.close()
 
 
-async def test_who_sends_slowly_is_let_go_and_others_are_answered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.daemon.web.server._LONGEST_CONNECTION", 0.5)
-    async with serving(Household()) as served:
+async def test_who_sends_slowly_is_let_go_and_others_are_answered_meanwhile() -> None:
+    async with serving(
+        Household(), limits=ConnectionLimits(head=5.0, body=5.0, answer=5.0, idle=5, life=0.5)
+    ) as served:
         parts = urlsplit(served.url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(b"GET / HTTP/1.1\r\n")

@@ -27,7 +27,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "starlette": ("starlette", ("daemon", "server")),
     "structlog": ("structlog", ("cli", "daemon", "engine", "server", "wiring")),
     "typer": ("typer", ("cli",)),
-    "uvicorn": ("uvicorn", ("daemon", "server")),
+    "uvicorn": ("uvicorn", ("connections", "daemon", "server")),
     "watchfiles": ("watchfiles", ("source",)),
 }
 # What a dependency brings along and says in its own documentation to import.

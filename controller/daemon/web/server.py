@@ -20,8 +20,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from controller.connections import BACKLOG, ConnectionLimits, bounded
 from controller.daemon.loop import Loop
 from controller.daemon.metrics import CONTENT_TYPE, Gathered
 from controller.daemon.schedule import Cause
@@ -35,8 +35,7 @@ from controller.rest import is_loopback, redact
 
 log = structlog.stdlib.get_logger("gitune")
 
-_LONGEST_CONNECTION: Final = 30.0  # seconds: nobody who dawdles keeps a place for longer
-_PLACES: Final = 100
+_LIMITS: Final = ConnectionLimits(head=10.0, body=15.0, answer=10.0, idle=5, life=30.0)
 _LARGEST_HEAD: Final = 16 * 1024
 _BODY_SECONDS: Final = 10.0
 _SECURITY: Final = (
@@ -73,12 +72,13 @@ def parse_address(text: str) -> ListenAddress:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What is served, and where. ``deliveries`` None: there is no door for webhooks."""
+    """What is served, and where. ``deliveries`` None: there is no door for webhooks; ``limits`` bound connections."""
 
     address: ListenAddress
     clock: Clock
     deliveries: Deliveries | None = None
     announce: Callable[[str], None] = lambda _url: None
+    limits: ConnectionLimits = _LIMITS
 
     @contextmanager
     def bound(self) -> Iterator[Callable[[Sequence[Loop]], Coroutine[Any, Any, None]]]:
@@ -91,7 +91,8 @@ class Web:
 
     async def _serve(self, listener: socket.socket, loops: Sequence[Loop]) -> None:
         own = ("localhost", "127.0.0.1", "[::1]", self.address.host) if is_loopback(self.address.host) else ("*",)
-        server = _Server(_config(Served(tuple(loops), self.clock, self.deliveries, own).app(), self.address))
+        app = Served(tuple(loops), self.clock, self.deliveries, own).app()
+        server = _Server(_config(app, self.address, self.limits))
         announcing = asyncio.create_task(self._announce(server, listener.getsockname()[1]))
         try:
             await server.serve(sockets=[listener])
@@ -126,31 +127,20 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _Bounded(H11Protocol):
-    """A connection that is closed after its time, whatever it is at."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn narrows it
-        super().connection_made(transport)
-        self._end = self.loop.call_later(_LONGEST_CONNECTION, transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end.cancel()
-        super().connection_lost(exc)
-
-
-def _config(app: ASGIApp, address: ListenAddress) -> uvicorn.Config:
+def _config(app: ASGIApp, address: ListenAddress, limits: ConnectionLimits) -> uvicorn.Config:
+    # No limit_concurrency: it answers 503 to everybody, and a health check that fails restarts the daemon.
     return uvicorn.Config(
         app,
         host=address.host,
         port=address.port,
-        http=_Bounded,
+        http=bounded(limits),
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
-        limit_concurrency=_PLACES,
-        timeout_keep_alive=5,
+        backlog=BACKLOG,
+        timeout_keep_alive=limits.idle,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
     )
