@@ -208,7 +208,10 @@ class Provider(Protocol):
         ...
 
     async def observe(self, want: ObserveRequest) -> ObservedProvider:
-        """All its models, with progress of those wanted. A failure to read is in the answer, not raised."""
+        """All its models, with progress of those wanted. A failure to read is in the answer, not raised.
+
+        Its reads have one deadline together: a provider that answers too slowly counts as one that cannot be read.
+        """
         ...
 
     async def create(self, request: CreateRequest) -> RemoteModel:

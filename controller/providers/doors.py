@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.ports import Chance, Clock
-from controller.rest import Timing, Transport
+from controller.rest import ClientLimits, Timing, Transport
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The ports of a provider; ``transport`` None means real sockets."""
+    """The ports of a provider; ``transport`` None means real sockets. ``limits`` are those of its client."""
 
     clock: Clock
     chance: Chance
     transport: Transport | None = None
+    limits: ClientLimits = field(default_factory=ClientLimits)
 
     @property
     def timing(self) -> Timing:

@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
+# Chunks so small that their wrapping is most of what is sent cost a hundred times their reading.
+_MANY_PIECES = 10_000
+_SMALL = 16  # bytes a piece, on the average of that many
 _CHUNK = 64 * 1024  # how much is unpacked at a time: a gzip bomb of 1028:1 grows by no more than this per look
 
 
@@ -28,9 +31,11 @@ class BadBody(Exception):
 async def read_bounded(parts: AsyncIterator[bytes], encoding: str, raw_cap: int, decoded_cap: int) -> bytes:
     """The body, unpacked. Raises `BadBody` past a cap, for an encoding nobody asked for and for bad gzip."""
     unpack = _decompressor(encoding)
-    raw, decoded = 0, bytearray()
+    raw, number, decoded = 0, 0, bytearray()
     async for part in parts:
-        raw += len(part)
+        raw, number = raw + len(part), number + 1
+        if number > _MANY_PIECES and raw < number * _SMALL:
+            raise BadBody("the answer comes in countless tiny pieces", broken=False)
         if raw > raw_cap:
             raise _too_large(raw_cap)
         for piece in _pieces(unpack, part):

@@ -8,6 +8,7 @@ import logging
 import re
 import ssl
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -17,6 +18,7 @@ import httpx
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.failpoints import point
+from controller.rest.backend import counted
 from controller.rest.body import JSON, BadBody, parse_json, read_bounded
 from controller.rest.credentials import Credentials
 from controller.rest.endpoint import checked_endpoint, request_id, route_of
@@ -75,6 +77,18 @@ class Answered:
     value: JSON = field(repr=False)
 
 
+class _Together:
+    """The time of several requests."""
+
+    def __init__(self, pace: Pace, timing: Timing, seconds: float) -> None:
+        self._pace, self._timing = pace, timing
+        self._end = timing.monotonic() + seconds - pace.waited
+
+    def left(self) -> float:
+        """Seconds that are left of it."""
+        return self._end + self._pace.waited - self._timing.monotonic()
+
+
 class Rest:
     """A JSON API behind one endpoint.
 
@@ -93,9 +107,9 @@ class Rest:
     ) -> None:
         """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other."""
         self.endpoint = checked_endpoint(endpoint)
+        self.limits = limits
         self._host = httpx.URL(self.endpoint).host
         self._credentials = credentials
-        self._limits = limits
         self._timing = timing
         self._dialect = dialect
         self._pace = Pace(limits, timing)
@@ -103,13 +117,28 @@ class Rest:
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
         # The transport and not the client above it: cookies, redirects and the environment are never wanted here.
-        self._transport = transport or httpx.AsyncHTTPTransport(
-            verify=_trust(self.endpoint),
-            trust_env=False,
-            # How many are open at once is for `Pace` to say: a request that is cancelled while it is given a connection
-            # leaves one in httpcore's pool that nobody takes any more, and a pool that counts those comes to a stand.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.at_once),
+        self._transport = transport or counted(
+            httpx.AsyncHTTPTransport(
+                verify=_trust(self.endpoint),
+                trust_env=False,
+                # How many are open at once is for `Pace` to say: a request that is cancelled while it is given a
+                # connection leaves one in httpcore's pool that nobody takes any more, and a pool that counts those
+                # comes to a stand.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.at_once),
+            ),
+            limits.raw_bytes,
         )
+        self._together: _Together | None = None
+
+    def within(self, seconds: float) -> Rest:
+        """This client, with so many seconds from now for all requests together; past them each is `Transient`.
+
+        Waiting for our turn among the requests of a minute does not count. For reads: a request that is sent late has
+        less time, and a write that was broken off may have been carried out.
+        """
+        bound = copy(self)
+        bound._together = _Together(self._pace, self._timing, seconds)  # noqa: SLF001 - of the same class
+        return bound
 
     async def request(
         self,
@@ -134,7 +163,13 @@ class Rest:
         _check_path(call.path)
         content = _encoded(call.body)
         async with self._pace.seat():
-            return await self._tries(call, content, self._timing.monotonic() + (deadline or self._limits.deadline))
+            seconds = deadline or self.limits.deadline
+            if self._together is not None:
+                seconds = min(seconds, self._together.left())
+            if seconds <= 0:
+                message = f"{self.endpoint}: all requests together took longer than the time allowed"
+                raise Transient(message, hint="It is asked again on the next pass.")
+            return await self._tries(call, content, self._timing.monotonic() + seconds)
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -161,11 +196,11 @@ class Rest:
 
     def _wait(self, error: ProviderError, attempt: _Attempt, repeat: Repeat, tries: int) -> float | None:
         """Seconds until the next try; None where there is none."""
-        if repeat is Repeat.ONCE or not isinstance(error, Transient) or tries >= self._limits.tries:
+        if repeat is Repeat.ONCE or not isinstance(error, Transient) or tries >= self.limits.tries:
             return None
         if repeat is Repeat.HARMLESS and attempt.sent and attempt.code not in _BUSY and not error.quota:
             return None
-        return backoff(tries, error.retry_after, self._limits, self._timing)
+        return backoff(tries, error.retry_after, self.limits, self._timing)
 
     async def _try(self, asked: ApiCall, attempt: _Attempt, seconds: float, *, fresh: bool) -> Answered | ProviderError:
         """One try's answer, or its error.
@@ -202,7 +237,7 @@ class Rest:
             extensions={
                 # It counts for TCP and again for TLS, and both must end before the total does: a handshake that is
                 # cancelled from outside leaves its socket open (httpcore's start_tls).
-                "timeout": {"connect": min(self._limits.connect, seconds * 0.45)},
+                "timeout": {"connect": min(self.limits.connect, seconds * 0.45)},
                 "trace": _watch(attempt),
             },
         )
@@ -215,8 +250,8 @@ class Rest:
             body = await read_bounded(
                 response.aiter_raw(),
                 response.headers.get("content-encoding", ""),
-                self._limits.raw_bytes,
-                self._limits.decoded_bytes,
+                self.limits.raw_bytes,
+                self.limits.decoded_bytes,
             )
         finally:
             await response.aclose()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
 import httpx
 
+from controller.rest.backend import counted
+from controller.rest.body import BadBody, read_bounded
 from controller.rest.failures import FOREIGN, meaning
 from controller.rest.status import RawResponse
 
@@ -54,18 +57,25 @@ def ask_once(
 ) -> RawResponse | str:
     """One blocking request: the answer, at most 1 MB of it, as it came; else, in words, what kept it.
 
-    Words and no exception: one raised here would carry the foreign one along, and its text may hold a token.
+    For threads without a loop; ``seconds`` holds for the whole of it, however slowly the answer comes. Words and no
+    exception: one raised here would carry the foreign one along, and its text may hold a token.
     """
     try:
-        with (
-            httpx.Client(trust_env=False, follow_redirects=False, timeout=seconds) as client,
-            client.stream(method, url, content=body, headers=dict(headers)) as response,
-        ):
-            data = bytearray()
-            for part in response.iter_raw():
-                data += part
-                if len(data) > _LARGEST:
-                    raise httpx.DecodingError("too large")
+        return asyncio.run(_asked(httpx.Request(method, url, content=body, headers=dict(headers)), seconds))
+    except TimeoutError:
+        return "no whole answer in time"
+    except BadBody as fault:
+        return fault.message
     except FOREIGN as error:
         return meaning(error).message
-    return RawResponse(response.status_code, response.headers, bytes(data))
+
+
+async def _asked(request: httpx.Request, seconds: float) -> RawResponse:
+    transport = counted(httpx.AsyncHTTPTransport(trust_env=False), _LARGEST)
+    async with asyncio.timeout(seconds), httpx.AsyncClient(transport=transport, timeout=seconds) as client:
+        response = await client.send(request, stream=True, follow_redirects=False)
+        try:
+            body = await read_bounded(response.aiter_raw(), "", _LARGEST, _LARGEST)
+        finally:
+            await response.aclose()
+    return RawResponse(response.status_code, response.headers, body)

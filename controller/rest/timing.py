@@ -27,12 +27,14 @@ class Timing:
 class ClientLimits:
     """Bounds of one client. Times in seconds, sizes in bytes.
 
-    ``deadline`` holds for a whole request: connecting, sending, the whole body, and every retry of it.
+    ``deadline`` holds for a whole request: connecting, sending, the whole body, and every retry of it. ``reading`` is
+    for all the reads that are asked together: of one snapshot, or the pages of one listing.
     ``raw_bytes`` and ``decoded_bytes`` cap an answer as it arrives and as it unpacks.
     ``tries`` counts the first one. ``requests_per_minute`` None means no limit of ours.
     """
 
     deadline: float = 60.0
+    reading: float = 90.0
     connect: float = 10.0
     raw_bytes: int = 32 * 1024 * 1024
     decoded_bytes: int = 32 * 1024 * 1024
@@ -51,6 +53,7 @@ class Pace:
 
     def __init__(self, limits: ClientLimits, timing: Timing) -> None:
         self._timing = timing
+        self.waited = 0.0  # seconds, so far, in which nothing was asked because of the limit a minute
         self._seats = asyncio.Semaphore(limits.at_once)
         self._turn = asyncio.Lock()
         # One start time per request of the last minute: no more than the limit are ever kept.
@@ -73,6 +76,7 @@ class Pace:
                 free = self._starts[0] + MINUTE - self._timing.monotonic()
                 if free > 0:
                     await self._timing.sleep(free)
+                    self.waited += free
             self._starts.append(self._timing.monotonic())
 
 

@@ -68,7 +68,7 @@ _DESCRIPTION = 140  # characters of a commit status
 _WRITERS = frozenset({"admin", "maintain", "write"})
 _COMMENT_LIMIT = 65_536  # characters; kept in bytes, which are never fewer
 _MOST_COMMITS = 3  # pages of a hundred: GitHub lists 250 commits of a pull request
-LIMITS = ClientLimits(deadline=150.0, longest_backoff=20.0, at_once=4)
+LIMITS = ClientLimits(deadline=150.0, reading=300.0, longest_backoff=20.0, at_once=4)
 
 _REACTIONS = {Sign.SEEN: "eyes", Sign.DONE: "+1", Sign.FAILED: "-1", Sign.NOT_ALLOWED: "confused"}
 _STATES = {StatusState.PENDING: "pending", StatusState.GOOD: "success", StatusState.BAD: "failure"}
@@ -237,8 +237,9 @@ class GitHub:
     async def _all(self, path: str, query: Mapping[str, str], pages: int = _MOST_PAGES) -> list[Object]:
         """Every item of a listing, page by page, at most so many pages."""
         items: list[Object] = []
+        rest = self._rest.within(self._rest.limits.reading)
         for page in range(1, pages + 1):
-            answer = await self._read(path, {**query, "per_page": str(_PAGE), "page": str(page)})
+            answer = await self._read(path, {**query, "per_page": str(_PAGE), "page": str(page)}, rest)
             items.extend(objects(answer.value))
             if not _NEXT.search(answer.headers.get("link", "")[:10_000]):
                 break
@@ -255,13 +256,13 @@ class GitHub:
                 return None
             raise
 
-    async def _read(self, path: str, query: Mapping[str, str]) -> Answered:
+    async def _read(self, path: str, query: Mapping[str, str], rest: Rest | None = None) -> Answered:
         """An answer; one that has not changed since it was last read costs nothing of the rate limit."""
         key = (path, repr(sorted(query.items())))
         known = self._seen.get(key)
         headers = {"if-none-match": known.headers["etag"]} if known else {}
         call = ApiCall(method="GET", path=path, query=query, headers=headers, repeat=Repeat.READ)
-        answer = await self._ask(call)
+        answer = await self._ask(call, rest)
         if answer.code == 304 and known:  # noqa: PLR2004 - not modified
             return Answered(known.code, {**known.headers, **answer.headers}, known.value)
         if answer.headers.get("etag"):
@@ -271,9 +272,9 @@ class GitHub:
     async def _send(self, method: str, path: str, body: JSON, repeat: Repeat) -> JSON:
         return (await self._ask(ApiCall(method=method, path=path, body=body, repeat=repeat))).value
 
-    async def _ask(self, call: ApiCall) -> Answered:
+    async def _ask(self, call: ApiCall, rest: Rest | None = None) -> Answered:
         try:
-            return await self._rest.exchange(call)
+            return await (rest or self._rest).exchange(call)
         except ProviderError as error:
             raise _ours(error) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from controller.errors import Rejected, RejectedKind
@@ -12,7 +13,7 @@ from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import ENDPOINT, FACTS, KEY_ENV
 from controller.providers.google.credentials import GET_A_KEY, SCOPE, ApiKey, OAuth, signed_in
 from controller.providers.google.envelope import GOOGLE
-from controller.rest import ClientLimits, Credentials, Rest, Secret
+from controller.rest import Credentials, Rest, Secret
 from controller.settings import ProviderSettings
 
 BASE_URL = "GOOGLE_GEMINI_BASE_URL"
@@ -29,7 +30,7 @@ def connected(
     settings: ProviderSettings, endpoint: str, credentials: Credentials, doors: Doors, facts: Facts
 ) -> Gemini:
     """A client of whatever speaks like Gemini. Raises `Rejected` for an endpoint that may not be asked."""
-    limits = ClientLimits(requests_per_minute=settings.requests_per_minute)
+    limits = replace(doors.limits, requests_per_minute=settings.requests_per_minute)
     return Gemini(
         settings.key, Rest(endpoint, credentials, limits, doors.transport, doors.timing, dialect=GOOGLE), facts
     )

@@ -31,6 +31,8 @@ from controller.state.observed import BaseModelFacts, ObservedProvider, RemoteMo
 
 # CRUD lives on v1beta alone, operations and their cancel on v1 (the discovery documents of both).
 V1BETA, V1 = "/v1beta", "/v1"
+_EACH = 0.25  # seconds more to read for each model that is asked for by its name
+_LONGEST_READING = 600.0  # seconds; a daemon whose pass takes fifteen minutes counts as stuck
 LONG = 300.0  # seconds for requests that carry a dataset or wait for a model
 
 # States whose operation has something to add: progress, or the reason of an end.
@@ -63,8 +65,14 @@ class Gemini:
 
         Then base models, and the operations of wanted runs.
 
-        Never raises: what could not be seen is in ``complete``, ``error`` and ``hint``.
+        All of it has the client's ``reading`` time, and more where more is asked for by its name. Never raises: what
+        could not be seen is in ``complete``, ``error`` and ``hint``.
         """
+        named = len(want.models) + len(want.base_models)
+        seconds = min(self._rest.limits.reading + named * _EACH, _LONGEST_READING)
+        return await Gemini(self.key, self._rest.within(seconds), self.facts)._read(want)  # noqa: SLF001 - of the same class
+
+    async def _read(self, want: ObserveRequest) -> ObservedProvider:
         listing = await list_models(self._rest)
         missing = sorted(want.models - listing.models.keys())
         looked = dict(zip(missing, await asyncio.gather(*map(self._look, missing)), strict=True))
@@ -149,6 +157,10 @@ class Gemini:
 
     async def check(self) -> tuple[CheckResult, ...]:
         """Whether it answers, takes the credentials, may tune, and has a model to tune. Never raises."""
+        bound = Gemini(self.key, self._rest.within(self._rest.limits.reading), self.facts)
+        return await bound._checked()
+
+    async def _checked(self) -> tuple[CheckResult, ...]:
         models = await self._probe("reachable, credentials accepted", f"{V1BETA}/models")
         if not models.well:
             return (models,)
