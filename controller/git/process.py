@@ -38,12 +38,16 @@ _SETTINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class GitOutput:
-    """What a git command said. ``err`` has no user or password in its URLs and is cut to a sane length."""
+    """What a git command said. ``err`` has no user or password in its URLs and is cut to a sane length.
+
+    ``log`` is the end of all it said there, at most 64 KiB, as it came: for reading, never for showing.
+    """
 
     command: str
     code: int
     out: bytes
     err: str
+    log: bytes = field(default=b"", repr=False)
 
     @property
     def text(self) -> str:
@@ -128,7 +132,7 @@ async def run(ask: Ask) -> GitOutput:
     finally:
         if not ended:
             await _end(process, (reading, *others))
-    return GitOutput(ask.words[0], code, out, _fit_to_show(err))
+    return GitOutput(ask.words[0], code, out, _fit_to_show(err), err)
 
 
 async def _start(ask: Ask) -> asyncio.subprocess.Process:

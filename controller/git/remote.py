@@ -6,17 +6,19 @@ import asyncio
 import base64
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.mirror import Mirror
-from controller.git.parsing import NetworkUrl, algorithm_of, is_commit_id
+from controller.git.parsing import NetworkUrl, algorithm_of, is_commit_id, parse_location
 from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, run
 from controller.spans import span
 
@@ -38,6 +40,11 @@ _PROTECTED: Final = (
     "A ruleset or a branch protection of the code host refuses this push: leave the ledger's branch out of it, or let "
     "what writes the ledger bypass it."
 )
+# What git says of a redirect, which it is told not to follow, and how its trace shows where that leads.
+_REDIRECTED: Final = re.compile(r"returned error: 30[12378]\b")
+_LOCATION: Final = re.compile(rb"<= Recv header: location: *([\x21-\x7e]{1,2000})", re.IGNORECASE)
+_SERVICE: Final = re.compile(r"/info/refs(?:\?.*)?$")
+_TRACED: Final = {"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
 
 
 class Remote:
@@ -124,9 +131,31 @@ class Remote:
 
     async def _well(self, *words: str, lock: int | None = None) -> GitOutput:
         answer = await run(self._asked(words, lock))
+        if answer.code != 0 and _REDIRECTED.search(answer.err):
+            raise await self._moved()
         if answer.code != 0:
             raise GitFailed(f"{answer.failure.message} ({self.url.url})", hint=_ACCESS)
         return answer
+
+    async def _moved(self) -> GitFailed:
+        """That the address leads elsewhere, and where to.
+
+        It is not followed: whoever is there would be sent the token, and the name in owner marks would change.
+        """
+        words = ("ls-remote", "--end-of-options", self.url.url, self.ref)
+        asked = self._asked(words, None)
+        answer = await run(replace(asked, environment={**asked.environment, **_TRACED}))
+        found = _LOCATION.findall(answer.log)
+        there = _repository(self.url.url, found[-1].decode()) if found else None
+        if there is None:
+            message = f"{self.url.url} redirects to a place that is no repository, and redirects are not followed"
+            return GitFailed(message, hint="A proxy or a sign-in page may have answered: check the address.")
+        hint = (
+            f"If it was renamed or transferred, follow {there.url} from now on (--repo, `repo:`, or `git remote "
+            f"set-url`) and, unless gitune.yaml names an instance, write `instance: {self.url.identity}` into it: the "
+            "owner marks of the models hold that."
+        )
+        return GitFailed(f"{self.url.url} has moved to {there.url}, and redirects are not followed", hint=hint)
 
     def _asked(self, words: tuple[str, ...], lock: int | None) -> Ask:
         more: dict[str, str] = {}
@@ -163,6 +192,16 @@ class Remote:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _repository(here: str, address: str) -> NetworkUrl | None:
+    """The repository whose refs an address asks for, seen from ``here``; None where it is another kind of address."""
+    try:
+        base, number = _SERVICE.subn("", urljoin(f"{here}/", address))
+        found = parse_location(base) if number else None
+    except (GitFailed, ValueError):
+        return None
+    return found if isinstance(found, NetworkUrl) and "@" not in base else None
 
 
 def _way_out(message: str) -> str:

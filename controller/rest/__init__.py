@@ -6,7 +6,7 @@ from controller.rest.credentials import Credentials, NoAuth, ask_once
 from controller.rest.endpoint import checked_endpoint, is_loopback
 from controller.rest.failures import Repeat, lost
 from controller.rest.redaction import Secret, know, redact, said
-from controller.rest.status import Complaint, Dialect, RawResponse, RequestFacts, refusal
+from controller.rest.status import Complaint, Dialect, RawResponse, RequestFacts, location_of, refusal
 from controller.rest.timing import ClientLimits, Timing, retry_after
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "checked_endpoint",
     "is_loopback",
     "know",
+    "location_of",
     "lost",
     "parse_json",
     "redact",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.rest.body import looks_like_html
@@ -75,13 +75,23 @@ _UNPROCESSED = frozenset({501, 505})
 
 
 def _redirect(answer: RawResponse, asked: RequestFacts) -> ProviderError:
-    there = urlsplit(answer.headers.get("location", "")[:2000])
-    to = f" to {said(f'{there.scheme}://{there.hostname}', 120)}" if there.hostname else ""
+    there = location_of(answer, asked)
+    to = f" to {said(f'{there.scheme}://{there.hostname}{there.path}', 200)}" if there is not None else ""
     return Rejected(
         f"{asked.endpoint} redirects{to} ({answer.code}); redirects are not followed, the key would go along",
         kind=RejectedKind.RESPONSE,
         hint="If that address is the right one, write it as the endpoint; else a proxy or a sign-in page answered.",
     )
+
+
+def location_of(answer: RawResponse, asked: RequestFacts) -> SplitResult | None:
+    """Where a redirect leads to; None where it does not say, or not in a way that can be read."""
+    try:
+        there = urlsplit(urljoin(f"{asked.endpoint}/", answer.headers.get("location", "")[:2000]))
+        there.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        return None
+    return there if there.hostname and answer.headers.get("location") else None
 
 
 def _too_many(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Transient:

@@ -18,6 +18,7 @@ from controller.ports.code_host import (
     StatusState,
 )
 from controller.rest import Secret
+from controller.testing.wire import answer, listening
 from tests.forge.conftest import Waits
 from tests.forge.stand_in import BOT, REPOSITORY, Failure, StandIn
 
@@ -268,3 +269,42 @@ async def test_who_an_app_writes_as_is_said_and_not_asked(stand: StandIn, waits:
         assert stand.requests == []
     finally:
         await client.close()
+
+
+MOVED = answer({"message": "Moved Permanently"}, 301, {"location": "/repositories/1234/issues/7/comments?per_page=100"})
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (answer({"full_name": "acme/tuned-models"}), "acme/models is called acme/tuned-models now"),
+        (answer({"full_name": "[x](https://evil.test)"}), "the repository has moved (301)"),
+        (answer({}, 404), "the repository has moved (301)"),
+        (MOVED, "the repository has moved (301)"),
+    ],
+)
+async def test_a_repository_that_was_renamed_is_named_and_nothing_is_sent_under_the_new_name(
+    waits: Waits, second: bytes, said: str
+) -> None:
+    for ask in (GitHub.default_branch, lambda client: client.create_comment(7, Said("hello"))):
+        async with listening(MOVED, second) as wire:
+            client = GitHub(REPOSITORY, Secret("made-up-token-of-a-test"), waits.timing(), endpoint=wire.url)
+            with pytest.raises(CodeHostError) as caught:
+                await ask(client)
+            await client.close()
+        assert caught.value.message.startswith(said)
+        assert "instance:" in caught.value.hint
+        lines = [request.split(b"\r\n")[0] for request in wire.requests]
+        assert lines[1:] == [b"GET /repositories/1234 HTTP/1.1"]
+
+
+async def test_a_redirect_to_another_host_is_named_and_gets_no_token(waits: Waits) -> None:
+    async with listening(answer({"full_name": "acme/other"})) as other:
+        away = answer({}, 307, {"location": f"{other.url}/repositories/1234"})
+        async with listening(away) as wire:
+            client = GitHub(REPOSITORY, Secret("made-up-token-of-a-test"), waits.timing(), endpoint=wire.url)
+            with pytest.raises(CodeHostError) as caught:
+                await client.create_comment(7, Said("hello"))
+            await client.close()
+    assert "redirects to http://127.0.0.1/repositories/1234" in caught.value.message
+    assert (len(wire.requests), other.requests) == (1, [])

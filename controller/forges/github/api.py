@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.forges.github.fields import text
 from controller.rest import (
     BadBody,
+    Complaint,
     Dialect,
     RawResponse,
     Repeat,
     RequestFacts,
     Secret,
+    location_of,
     lost,
     parse_json,
+    refusal,
     retry_after,
     said,
 )
@@ -61,6 +66,23 @@ _KINDS: Mapping[int, tuple[RejectedKind, str]] = {
     422: (RejectedKind.INVALID, "GitHub refuses the request"),
 }
 _LOWEST_FAILURE = 500
+# Where a renamed or transferred repository is found by its number:
+# https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+_BY_NUMBER = re.compile(r"/repositories/([0-9]{1,18})(?:/.*)?")
+
+
+class Moved(Rejected):
+    """The repository has another name by now; ``number`` is what it keeps."""
+
+    def __init__(self, message: str, number: str) -> None:
+        super().__init__(message, kind=RejectedKind.NOT_FOUND, hint=MOVED_HINT)
+        self.number = number
+
+
+MOVED_HINT = (
+    "It was renamed or transferred: give Gitune the new name, and leave `instance:` in gitune.yaml as it was, since "
+    "owner marks of the models hold it."
+)
 
 
 def refuse(answer: RawResponse, asked: RequestFacts) -> ProviderError:
@@ -73,11 +95,21 @@ def refuse(answer: RawResponse, asked: RequestFacts) -> ProviderError:
             retry_after=wait,
             quota=True,
         )
+    if 300 <= answer.code < 400:  # noqa: PLR2004 - the class of redirects
+        return _redirect(answer, asked)
     if answer.code >= _LOWEST_FAILURE:
         words = f"GitHub failed: {message or 'no reason given'} ({answer.code})"
         return lost(words, asked.repeat, sent=True, hint="See https://www.githubstatus.com, then run the job again.")
     kind, words = _KINDS.get(answer.code, (RejectedKind.RESPONSE, "GitHub answered in a way that is not understood"))
     return Rejected(f"{words}: {message or 'no reason given'} ({answer.code})", kind=kind, hint=_hint(answer, asked))
+
+
+def _redirect(answer: RawResponse, asked: RequestFacts) -> ProviderError:
+    there, here = location_of(answer, asked), urlsplit(asked.endpoint)
+    ours = there is not None and (there.scheme, there.netloc) == (here.scheme, here.netloc)
+    if there is None or not ours or not (found := _BY_NUMBER.fullmatch(there.path.removeprefix(here.path))):
+        return refusal(answer, asked, Complaint())
+    return Moved(f"the repository has moved ({answer.code}); redirects are not followed", found[1])
 
 
 def _wait(answer: RawResponse, asked: RequestFacts, message: str) -> float | None:

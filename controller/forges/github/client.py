@@ -15,7 +15,7 @@ from controller.errors import (
     RejectedKind,
     Transient,
 )
-from controller.forges.github.api import DIALECT, Token
+from controller.forges.github.api import DIALECT, MOVED_HINT, Moved, Token
 from controller.forges.github.fields import Object, at, flag, number, objects, text
 from controller.ports.code_host import (
     Annotation,
@@ -99,6 +99,7 @@ class GitHub:
     ) -> None:
         if not _NAME.fullmatch(repository):
             raise CodeHostError(f"{repository[:200]!r} is not the name of a repository", hint="It is OWNER/NAME.")
+        self._name = repository
         self._path = f"/repos/{repository}"
         self._login = login
         self._timing = timing
@@ -275,8 +276,22 @@ class GitHub:
     async def _ask(self, call: ApiCall, rest: Rest | None = None) -> Answered:
         try:
             return await (rest or self._rest).exchange(call)
+        except Moved as error:
+            raise await self._moved(error) from None
         except ProviderError as error:
             raise _ours(error) from None
+
+    async def _moved(self, moved: Moved) -> CodeHostError:
+        """What the repository is called now, which its own answer says. Nothing is asked anew under that name."""
+        path = f"/repositories/{moved.number}"
+        try:
+            answer = await self._rest.exchange(ApiCall(method="GET", path=path, repeat=Repeat.READ))
+        except ProviderError:
+            return CodeHostError(moved.message, hint=moved.hint)
+        name = text(answer.value, "full_name")
+        if not _NAME.fullmatch(name):
+            return CodeHostError(moved.message, hint=moved.hint)
+        return CodeHostError(f"{self._name} is called {name} now; redirects are not followed", hint=MOVED_HINT)
 
 
 def _ours(error: ProviderError) -> CodeHostError:
