@@ -70,7 +70,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A whole answer that is no refusal: 2xx, or 304 with ``{}``. Header names are lower case."""
+    """A whole answer that is no refusal: 2xx, or 304 with ``{}`` where that was asked for. Header names are lower case."""
 
     code: int
     headers: Mapping[str, str]
@@ -150,7 +150,7 @@ class Rest:
         repeat: Repeat,
         deadline: float | None = None,
     ) -> JSON:
-        """The answer's JSON; 204, and an empty answer to a harmless write, are ``{}``.
+        """The answer's JSON; 204 to a write, and an empty answer to a harmless one, are ``{}``.
 
         ``deadline`` (seconds, default the limits') holds for all tries together, not for waiting for our turn.
         Raises `Transient`, `Rejected` or, for `Repeat.ONCE` only, `OutcomeUnknown`.
@@ -224,7 +224,7 @@ class Rest:
         except FOREIGN as error:
             attempt.sent = attempt.sent and not meaning(error).unsent
             return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent)
-        return self._understood(answer, asked.repeat)
+        return self._understood(answer, asked)
 
     async def _exchange(
         self, asked: ApiCall, attempt: _Attempt, headers: Mapping[str, str], seconds: float
@@ -258,15 +258,18 @@ class Rest:
         point("response.body")
         return RawResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
-    def _understood(self, answer: RawResponse, repeat: Repeat) -> Answered | ProviderError:
-        if answer.code == httpx.codes.NOT_MODIFIED and repeat is Repeat.READ:
+    def _understood(self, answer: RawResponse, asked: ApiCall) -> Answered | ProviderError:
+        repeat = asked.repeat
+        if answer.code == httpx.codes.NOT_MODIFIED and "if-none-match" in asked.headers:
             return Answered(answer.code, answer.headers, {})
         if not 200 <= answer.code < 300:  # noqa: PLR2004 - the class of successes
             return self._dialect.refuse(
                 answer,
                 RequestFacts(self.endpoint, repeat, self._credentials.name, self._credentials.hint, self._timing.now()),
             )
-        if answer.code == httpx.codes.NO_CONTENT or (repeat is Repeat.HARMLESS and not answer.body.strip()):
+        # To a question nothing is no answer: a listing would look whole and empty.
+        nothing = answer.code == httpx.codes.NO_CONTENT or (repeat is Repeat.HARMLESS and not answer.body.strip())
+        if nothing and repeat is not Repeat.READ:
             return Answered(answer.code, answer.headers, {})
         try:
             return Answered(answer.code, answer.headers, parse_json(answer.body))
