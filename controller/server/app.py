@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 import time
@@ -11,6 +12,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -65,7 +67,7 @@ def make_app(tuning: Tuning) -> Starlette:
             Route(f"/{version}/models", _endpoint(_base_models, "pageSize", "pageToken"), methods=["GET"]),
             Route(base, _endpoint(lambda name: _base(name).render()), methods=["GET"]),
             Route(f"{base}:generateContent", _untuned, methods=["POST"]),
-            Route(f"{tuned}:generateContent", _endpoint(tuning.generate, has_body=True), methods=["POST"]),
+            Route(f"{tuned}:generateContent", _generation(tuning), methods=["POST"]),
             Route(f"{tuned}/operations", _endpoint(tuning.operations, *_OPERATIONS_QUERY), methods=["GET"]),
             Route(operation, _endpoint(tuning.operation), methods=["GET"]),
             # Google's service has it on v1 only, yet google-generativeai 0.8.6 posts it to v1beta.
@@ -101,6 +103,29 @@ def _endpoint(method: Callable[..., Json], *known: str, has_body: bool = False) 
         return JSONResponse(await run_in_threadpool(method, *arguments))
 
     return answer
+
+
+def _generation(tuning: Tuning) -> Handler:
+    """An answer of a tuned model, for as long as somebody waits for it."""
+
+    async def answer(request: Request) -> Response:
+        _query(request, ())
+        body = await _body(request)
+        with anyio.CancelScope() as scope:
+            watch = asyncio.create_task(_cancel_when_gone(request, scope))
+            try:
+                return JSONResponse(await tuning.generate(request.path_params["id"], body))
+            finally:
+                watch.cancel()
+        raise ApiError(StatusCode.CANCELLED, "The client went away before its answer was there.")
+
+    return answer
+
+
+async def _cancel_when_gone(request: Request, scope: anyio.CancelScope) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 def _base_models(page_size: str | None, _page_token: str | None) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ from controller.server import tiny
 from controller.server.models import SamplingDefaults, TunableModel
 from controller.server.payload import Node
 from controller.server.status import Json
-from controller.server.tiny import END, Encoded, Floats, bag_of, collate
+from controller.server.tiny import END, Floats, bag_of
 
 PROMPT_LIMIT: Final = 40_000
 _REFUSED: Final = {
@@ -95,9 +96,11 @@ def _read_settings(settings: Node, text: str, base: TunableModel, own: SamplingD
     return Prompt(text, sampling, limit, tuple(stop.encode() for stop in stops if stop), seed)
 
 
-def answer(model_name: str, weights: Floats, prompt: Prompt, base: TunableModel) -> dict[str, Json]:
-    """The GenerateContentResponse message. Tokens are bytes here."""
-    drawn, finished = _draw_all(weights, prompt, base)
+def answer(
+    model_name: str, weights: Floats, prompt: Prompt, base: TunableModel, go_on: Callable[[], None]
+) -> dict[str, Json]:
+    """The GenerateContentResponse message. Tokens are bytes here. ``go_on`` is called before each byte, may raise."""
+    drawn, finished = _draw_all(weights, prompt, base, go_on)
     content: Json = {"parts": [{"text": drawn.decode(errors="replace")}], "role": "model"}
     asked = len(prompt.text.encode())
     return {
@@ -111,26 +114,27 @@ def answer(model_name: str, weights: Floats, prompt: Prompt, base: TunableModel)
     }
 
 
-def _draw_all(weights: Floats, prompt: Prompt, base: TunableModel) -> tuple[bytes, bool]:
+def _draw_all(weights: Floats, prompt: Prompt, base: TunableModel, go_on: Callable[[], None]) -> tuple[bytes, bool]:
     """The answer, and whether it ended by itself.
 
     Without a seed the prompt seeds the draw: the same question has the same answer.
     """
-    named = tiny.unpack(weights)
     source = prompt.text.encode()[-base.input_bytes :]
-    buckets = bag_of(source.decode(errors="ignore"))
+    output = tiny.Continuation(tiny.unpack(weights), source, bag_of(source.decode(errors="ignore")))
     digest = hashlib.sha256(source).digest()[:8] if prompt.seed is None else str(prompt.seed).encode()
     chance = np.random.default_rng(list(digest))
     drawn = b""
     while len(drawn) < prompt.limit:
-        scores = tiny.scores(named, collate([Encoded(source, drawn, buckets)]))[0, -1]
-        token = _draw(scores[: END + 1], prompt.sampling, chance)
+        go_on()
+        token = _draw(output.scores()[: END + 1], prompt.sampling, chance)
         if token >= END - 1:  # START never follows anything it was trained on; it ends the answer like END
             return drawn, True
         drawn += bytes([token])
         stop = next((stop for stop in prompt.stops if drawn.endswith(stop)), None)
         if stop is not None:
             return drawn[: -len(stop)], True
+        if len(drawn) < prompt.limit:
+            output.append(token)
     return drawn, False
 
 

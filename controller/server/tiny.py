@@ -141,11 +141,11 @@ def unpack(vector: Floats) -> dict[str, Floats]:
     return {name: part.reshape(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)}
 
 
-def _waves(split: int, width: int) -> Floats:
-    """Fixed position features (width, WIDTH); positions count from START, so inputs and outputs line up there."""
-    place = (np.arange(width) - split)[:, None]
+def _waves(places: npt.NDArray[np.int64]) -> Floats:
+    """Fixed position features (places, WIDTH); places count from START, so inputs and outputs line up there."""
     rate = np.exp(-np.arange(0, WIDTH, 2) * (np.log(1000.0) / WIDTH))[None, :]
-    return (np.concatenate([np.sin(place * rate), np.cos(place * rate)], axis=1) * _POSITION_SIZE).astype(np.float32)
+    turned = places[:, None] * rate
+    return (np.concatenate([np.sin(turned), np.cos(turned)], axis=1) * _POSITION_SIZE).astype(np.float32)
 
 
 def _norm(x: Any) -> Any:  # noqa: ANN401 -- autograd boxes its arrays while it traces
@@ -166,31 +166,79 @@ def _heads(x: Any) -> Any:  # noqa: ANN401 -- as above
     return anp.transpose(anp.reshape(x, (*x.shape[:2], HEADS, WIDTH // HEADS)), (0, 2, 1, 3))
 
 
-def _attend(x: Any, tail: Any, weights: Weights, layer: int, rule: Floats) -> Any:  # noqa: ANN401 -- as above
-    """What the positions of ``tail`` draw from all of ``x``."""
+def _keys_and_values(x: Any, weights: Weights, layer: int) -> tuple[Any, Any]:  # noqa: ANN401 -- as above
+    """What the positions of ``x`` offer to those that see them, (B, HEADS, n, WIDTH / HEADS) each."""
     normed = _norm(x)
-    query = _heads(anp.dot(normed if tail is x else _norm(tail), weights[f"{layer}.query"]))
-    key = _heads(anp.dot(normed, weights[f"{layer}.key"]))
-    value = _heads(anp.dot(normed, weights[f"{layer}.value"]))
+    return _heads(anp.dot(normed, weights[f"{layer}.key"])), _heads(anp.dot(normed, weights[f"{layer}.value"]))
+
+
+def _layer(
+    tail: Any,  # noqa: ANN401 -- as above
+    seen: tuple[Any, Any],
+    weights: Weights,
+    layer: int,
+    rule: Floats | np.float32,
+) -> Any:  # noqa: ANN401 -- as above
+    """One layer over the positions of ``tail``, which draw from the keys and values of all that they may see."""
+    key, value = seen
+    query = _heads(anp.dot(_norm(tail), weights[f"{layer}.query"]))
     logits = anp.matmul(query, anp.transpose(key, (0, 1, 3, 2))) * np.float32((WIDTH / HEADS) ** -0.5) + rule
     raised = anp.exp(logits - np.max(getval(logits), axis=-1, keepdims=True))
     drawn = anp.matmul(raised / anp.sum(raised, axis=-1, keepdims=True), value)
-    return anp.dot(anp.reshape(anp.transpose(drawn, (0, 2, 1, 3)), tail.shape), weights[f"{layer}.mix"])
+    x = tail + anp.dot(anp.reshape(anp.transpose(drawn, (0, 2, 1, 3)), tail.shape), weights[f"{layer}.mix"])
+    inner = anp.dot(_norm(x), weights[f"{layer}.widen"])
+    return x + anp.dot(inner * (getval(inner) > 0), weights[f"{layer}.narrow"])
+
+
+def _read(weights: Weights, batch: Batch) -> tuple[Any, list[tuple[Any, Any]]]:
+    """The last layer's output from START on, and the keys and values of each layer."""
+    chosen = np.eye(VOCABULARY, dtype=np.float32)[batch.tokens]
+    x = anp.dot(chosen, weights["bytes"]) + _waves(np.arange(batch.tokens.shape[1]) - batch.split)
+    x = x + anp.dot(batch.bag, weights["buckets"])[:, None, :]
+    kept = []
+    for layer in range(LAYERS):
+        # Only the output is scored, so the last layer computes nothing else.
+        begin = batch.split if layer == LAYERS - 1 else 0
+        kept.append(_keys_and_values(x, weights, layer))
+        x = _layer(x[:, begin:] if begin else x, kept[-1], weights, layer, _hidden_rule(batch, begin))
+    return x, kept
 
 
 def scores(weights: Weights, batch: Batch) -> Any:  # noqa: ANN401 -- as above
     """(B, width - split, VOCABULARY): how likely each byte follows, from START on, as unnormalised logarithms."""
-    chosen = np.eye(VOCABULARY, dtype=np.float32)[batch.tokens]
-    x = anp.dot(chosen, weights["bytes"]) + _waves(batch.split, batch.tokens.shape[1])
-    x = x + anp.dot(batch.bag, weights["buckets"])[:, None, :]
-    for layer in range(LAYERS):
-        # Only the output is scored, so the last layer computes nothing else.
-        begin = batch.split if layer == LAYERS - 1 else 0
-        tail = x[:, begin:] if begin else x
-        x = tail + _attend(x, tail, weights, layer, _hidden_rule(batch, begin))
-        inner = anp.dot(_norm(x), weights[f"{layer}.widen"])
-        x = x + anp.dot(inner * (getval(inner) > 0), weights[f"{layer}.narrow"])
-    return anp.dot(_norm(x), weights["bytes"].T)
+    return anp.dot(_norm(_read(weights, batch)[0]), weights["bytes"].T)
+
+
+class Continuation:
+    """An output that grows byte by byte: one pass over the input, then one position for each further byte.
+
+    The input is read in both directions and the output forwards only, so the keys and values of a position never change
+    once it is read: they are kept. The scores are those of `scores` over input and output up to rounding.
+    """
+
+    def __init__(self, weights: Weights, source: bytes, buckets: Tokens) -> None:
+        batch = collate([Encoded(source, b"", buckets)])
+        self._weights = weights
+        self._bag = np.dot(batch.bag, weights["buckets"])
+        x, self._seen = _read(weights, batch)
+        self._last = x
+        self._place = 0
+
+    def scores(self) -> Floats:
+        """(VOCABULARY,): how likely each byte follows, as unnormalised logarithms."""
+        found: Floats = np.dot(_norm(self._last[0, -1]), self._weights["bytes"].T)
+        return found
+
+    def append(self, byte: int) -> None:
+        """Takes the next byte of the output."""
+        self._place += 1
+        x = (self._weights["bytes"][byte] + _waves(np.array([self._place])) + self._bag)[None]
+        for layer in range(LAYERS):
+            new = _keys_and_values(x, self._weights, layer)
+            one, other = (np.concatenate(pair, axis=2) for pair in zip(self._seen[layer], new, strict=True))
+            self._seen[layer] = one, other
+            x = _layer(x, self._seen[layer], self._weights, layer, np.float32(0))
+        self._last = x
 
 
 def _loss(weights: Weights, batch: Batch) -> Any:  # noqa: ANN401 -- as above

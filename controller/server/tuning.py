@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
+from weakref import WeakValueDictionary
 
-from controller.server.generate import answer, read_prompt
+import anyio
+from anyio import from_thread, to_thread
+
+from controller.server.generate import Prompt, answer, read_prompt
 from controller.server.log import fresh_letters, now
 from controller.server.models import BASES, Model, ModelState, render_model, render_operation
 from controller.server.requests import Draft, read_creation, read_edit, resolve
@@ -21,15 +24,19 @@ from controller.server.training_run import WeightsUnfit, load_weights
 
 _ID_ATTEMPTS: Final = 8
 _MODELS_KEPT: Final = 16
+ANSWERS_AT_ONCE: Final = 4  # they share the cores with the training; more would be done no sooner
 
 
 class Tuning:
-    """Every method of the API about tuned models. All raise `ApiError`, and may be called from several threads."""
+    """Every method of the API about tuned models. All raise `ApiError`, and may be called from several threads, but
+    for `generate`, which runs on the event loop and does its work beside it.
+    """
 
     def __init__(self, store: Store, trainers: Trainers) -> None:
         self._store, self._trainers = store, trainers
         self._weights: Callable[[str], Floats] = lru_cache(maxsize=_MODELS_KEPT)(self._load_weights)
-        self._generating = threading.Lock()  # one answer at a time: they share the cores with the training
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()  # there while somebody holds one
+        self._answering = anyio.CapacityLimiter(ANSWERS_AT_ONCE)
 
     def create(self, model_id: str | None, raw: Json) -> Json:
         """Keeps a new model and queues its run; the operation."""
@@ -123,19 +130,28 @@ class Tuning:
             self._trainers.start_due()
         return {}
 
-    def generate(self, model_id: str, raw: Json) -> Json:
-        """An answer from the trained weights."""
+    async def generate(self, model_id: str, raw: Json) -> Json:
+        """An answer from the trained weights; cancelling it ends the work with the byte that is being drawn.
+
+        The questions to one model are answered one after the other, so that many of them leave room for another
+        model's; those that wait hold no thread, so that nothing else waits for them.
+        """
+        model, prompt, weights = await to_thread.run_sync(self._question, model_id, raw)
+        turn = self._turns.setdefault(model.operation, anyio.Lock())
+        draw = partial(answer, model.name, weights, prompt, BASES[model.base_model], from_thread.check_cancelled)
+        async with turn:
+            return await to_thread.run_sync(draw, limiter=self._answering)
+
+    def _question(self, model_id: str, raw: Json) -> tuple[Model, Prompt, Floats]:
+        """Who is asked, what, and the weights to answer from."""
         model = self._get(model_id)
-        base = BASES[model.base_model]
-        prompt = read_prompt(raw, base, model.sampling)
+        prompt = read_prompt(raw, BASES[model.base_model], model.sampling)
         if model.state is not ModelState.ACTIVE:
             raise ApiError(
                 StatusCode.FAILED_PRECONDITION,
                 f"{model.name} is {model.state.value}; only an ACTIVE model has weights to answer from.",
             )
-        weights = self._weights(model.operation)
-        with self._generating:
-            return answer(model.name, weights, prompt, base)
+        return model, prompt, self._weights(model.operation)
 
     def _load_weights(self, operation: str) -> Floats:
         body = self._store.weights(operation)
