@@ -97,8 +97,11 @@ def location_of(answer: RawResponse, asked: RequestFacts) -> SplitResult | None:
 def _too_many(answer: RawResponse, asked: RequestFacts, what: Complaint) -> Transient:
     used = f" ({', '.join(what.quotas)})" if what.quotas else ""
     return Transient(
-        _sentence(asked, "the quota is used up", answer, what) + used,
-        hint=_helped("Wait, or ask for more quota; requestsPerMinute in gitune.yaml slows Gitune down.", what),
+        _sentence(asked, "a quota or another resource is used up", answer, what) + used,
+        hint=_helped(
+            "It is asked again by itself. More quota or room helps; requestsPerMinute in gitune.yaml slows Gitune.",
+            what,
+        ),
         retry_after=_wait(answer, asked, what),
         quota=True,
     )

@@ -27,9 +27,11 @@ from controller.server.log import Log
 from controller.server.models import BASES, TunableModel
 from controller.server.payload import camel, parse
 from controller.server.status import ApiError, Json, StatusCode, Violation, envelope, invalid
+from controller.server.store import PASSING, StoreUnusable
 from controller.server.tuning import Tuning, read_page_size
 
 BODY_LIMIT: Final = 16 * 2**20
+HEALTH: Final = "/healthz"  # asked without a key, by what watches over processes
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 # Parameters of every Google API; those that shape the answer are accepted and change nothing.
 _EVERYWHERE: Final = re.compile(
@@ -59,7 +61,7 @@ register_url_convertor("name", _Name())
 
 def make_app(tuning: Tuning) -> Starlette:
     """The application."""
-    routes = _model_routes(tuning)
+    routes = [*_model_routes(tuning), Route(HEALTH, _endpoint(tuning.health), methods=["GET"])]
     for version in ("v1", "v1beta"):
         base, tuned = f"/{version}/models/{{id:name}}", f"/{version}/tunedModels/{{id:name}}"
         operation = f"{tuned}/operations/{{operation:name}}"
@@ -73,7 +75,8 @@ def make_app(tuning: Tuning) -> Starlette:
             # Google's service has it on v1 only, yet google-generativeai 0.8.6 posts it to v1beta.
             Route(f"{operation}:cancel", _endpoint(tuning.cancel, has_body=True), methods=["POST"]),
         ]
-    app = Starlette(routes=routes, exception_handlers=dict.fromkeys((ApiError, HTTPException, Exception), _refuse))
+    told = (ApiError, HTTPException, StoreUnusable, Exception)
+    app = Starlette(routes=routes, exception_handlers={**dict.fromkeys(told, _refuse), OSError: _refuse_for_now})
     app.router.redirect_slashes = False  # a path with a slash too many is not found, as on Google's service
     return app
 
@@ -187,6 +190,8 @@ async def _refuse(request: Request, fault: Exception) -> Response:
     match fault:
         case ApiError():
             refused = fault
+        case StoreUnusable():
+            refused = _refused_by_disk(fault)
         case HTTPException(status_code=405):
             message = f"{request.method} is not allowed on {request.scope['path']}."
             refused = ApiError(StatusCode.UNIMPLEMENTED, message, http=405)
@@ -196,6 +201,22 @@ async def _refuse(request: Request, fault: Exception) -> Response:
             refused = ApiError(StatusCode.INTERNAL, "An internal error has occurred; the server's log says more.")
     headers = fault.headers if isinstance(fault, HTTPException) else None
     return JSONResponse(envelope(refused), refused.http, headers)
+
+
+async def _refuse_for_now(request: Request, fault: Exception) -> Response:
+    """The answer where the system lacks something, such as open files; raises any other error again."""
+    if not isinstance(fault, OSError) or fault.errno not in PASSING:
+        raise fault
+    return await _refuse(request, StoreUnusable(f"The system refuses: {fault.strerror}.", exhausted=True))
+
+
+def _refused_by_disk(fault: StoreUnusable) -> ApiError:
+    """By google.rpc.Code RESOURCE_EXHAUSTED is also what a file system that is out of space is told as."""
+    return ApiError(
+        StatusCode.RESOURCE_EXHAUSTED if fault.exhausted else StatusCode.UNAVAILABLE,
+        f"{fault} Nothing was changed; the same request works once there is room.",
+        details=[{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "10s"}],
+    )
 
 
 class Idleness:
@@ -245,7 +266,8 @@ class Authentication:
             await send(message)
 
         with self._idleness.interrupted():
-            refused = self._refusal(Headers(scope=scope), QueryParams(scope["query_string"]))
+            headers, query = Headers(scope=scope), QueryParams(scope["query_string"])
+            refused = None if path == HEALTH and self._keys else self._refusal(headers, query)
             inner = JSONResponse(envelope(refused), refused.http) if refused else self._app
             await inner(scope, receive, send_on)
 

@@ -23,7 +23,7 @@ import uvicorn
 from controller.connections import BACKLOG, ConnectionLimits, bounded
 from controller.server.app import Authentication, Idleness, make_app
 from controller.server.log import Log
-from controller.server.store import Store, StoreUnreadable
+from controller.server.store import Store, StoreUnreadable, StoreUnusable
 from controller.server.trainers import ONE_THREAD, Trainers
 from controller.server.tuning import Tuning
 
@@ -69,6 +69,9 @@ def serve(options: ServeOptions) -> None:
             _serve_on(listener, options, keys, lock)
     except StoreUnreadable as fault:
         raise CannotServe(str(fault), hint="Move the file away, or name another folder with --data.") from fault
+    except StoreUnusable as fault:
+        message = f"the data folder {options.data} cannot be used now: {fault}"
+        raise CannotServe(message, hint="Make room there, or name another folder with --data.") from fault
 
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None, lock: int) -> None:
@@ -201,6 +204,13 @@ async def _live(
         watch.cancel()
 
 
+def _is_training(store: Store) -> bool:
+    try:
+        return bool(store.unfinished())
+    except StoreUnusable:
+        return True  # as far as anybody knows
+
+
 async def _watch(server: uvicorn.Server, url: str, options: ServeOptions, idleness: Idleness, store: Store) -> None:
     while not server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
         await asyncio.sleep(_TICK / 20)
@@ -209,7 +219,7 @@ async def _watch(server: uvicorn.Server, url: str, options: ServeOptions, idlene
     idleness.reset()
     while options.idle_exit is not None and not server.should_exit:
         await asyncio.sleep(_TICK)
-        if store.unfinished():
+        if _is_training(store):
             idleness.reset()
         elif idleness.seconds() >= options.idle_exit:
             server.should_exit = True

@@ -19,8 +19,10 @@ class StatusCode(Enum):
     ALREADY_EXISTS = (6, 409)
     PERMISSION_DENIED = (7, 403)
     FAILED_PRECONDITION = (9, 400)
+    RESOURCE_EXHAUSTED = (8, 429)
     UNIMPLEMENTED = (12, 501)
     INTERNAL = (13, 500)
+    UNAVAILABLE = (14, 503)
 
     def __init__(self, number: int, http: int) -> None:
         self.number = number

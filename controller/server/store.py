@@ -6,12 +6,13 @@ running, checked in the same transaction: after a cancel or a delete nothing it 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -100,6 +101,50 @@ class StoreUnreadable(Exception):
     """The file in the data folder was written by a newer server, or is no store at all."""
 
 
+class StoreUnusable(Exception):
+    """The disk refuses for the moment, and nothing was changed; the same may work later.
+
+    ``exhausted`` is True where there is too little of something: room, quota, open files.
+    """
+
+    def __init__(self, message: str, *, exhausted: bool) -> None:
+        super().__init__(message)
+        self.exhausted = exhausted
+
+
+# Errors of the system that pass by themselves, or when somebody makes room.
+PASSING: Final = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+)
+RETRY_EVERY: Final = 1.0  # seconds between tries while the disk refuses
+_NO_ROOM: Final = "The disk of the data folder is full."
+# EDQUOT and EFBIG reach SQLite's callers as failed writes without their errno.
+_NO_WRITE: Final = (
+    "The data folder cannot be written: a quota or a limit of file sizes is used up, "
+    "or the disk is read-only or failing."
+)
+
+
+def _unusable(fault: sqlite3.OperationalError) -> StoreUnusable | None:
+    """The refusal of the disk that an error of SQLite stands for; None where it is another error.
+
+    The codes are those of https://www.sqlite.org/rescode.html; the lower eight bits are the primary one.
+    """
+    match fault.sqlite_errorcode & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return StoreUnusable(_NO_ROOM, exhausted=True)
+        case sqlite3.SQLITE_IOERR:
+            return StoreUnusable(_NO_WRITE, exhausted=True)
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreUnusable("The files of the data folder cannot be opened just now.", exhausted=True)
+        case sqlite3.SQLITE_READONLY:
+            return StoreUnusable("The data folder cannot be written: it is read-only.", exhausted=False)
+        case sqlite3.SQLITE_BUSY:
+            return StoreUnusable("The data folder is busy; try again.", exhausted=False)
+        case _:
+            return None
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """What a trainer starts or goes on from."""
@@ -111,24 +156,33 @@ class StoredRun:
 
 
 class Store:
-    """The file, through one connection that threads take turns on."""
+    """The file, through one connection that threads take turns on. Every method may raise `StoreUnusable`."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         """Opens or makes the file. ``durable`` syncs every commit, so that an answered create outlives a power cut.
 
-        Raises `StoreUnreadable`.
+        Raises `StoreUnreadable`, `StoreUnusable`.
         """
         self._turn = threading.RLock()
+        self._refused = False
+        self._wipe_due = False
         try:
             _keep_to_owner(folder / FILE_NAME)
         except OSError as fault:
+            if fault.errno in PASSING or fault.errno == errno.EROFS:
+                message = f"{folder / FILE_NAME} cannot be opened: {fault.strerror}"
+                raise StoreUnusable(message, exhausted=fault.errno in PASSING) from fault
             raise StoreUnreadable(f"{folder / FILE_NAME} cannot be opened: {fault.strerror}") from fault
         self._connection = sqlite3.connect(
             folder / FILE_NAME, isolation_level=None, check_same_thread=False, timeout=30.0
         )
         self._connection.row_factory = sqlite3.Row
         try:
-            self._prepare(durable=durable)
+            with self._refusals():
+                self._prepare(durable=durable)
+        except StoreUnusable:
+            self._connection.close()
+            raise
         except sqlite3.DatabaseError as fault:
             self._connection.close()
             raise StoreUnreadable(f"{folder / FILE_NAME} cannot be read as a store: {fault}") from fault
@@ -155,19 +209,39 @@ class Store:
             self._connection.close()
 
     @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Turns what the disk refuses into `StoreUnusable`."""
+        try:
+            yield
+        except sqlite3.OperationalError as fault:
+            refused = _unusable(fault)
+            if refused is None:
+                raise
+            self._refused = True
+            raise refused from fault
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._turn:
+        with self._turn, self._refusals():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite itself has rolled back some of what a full disk broke off
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            self._refused = False
 
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._turn:
+        with self._turn, self._refusals():
             return self._connection.execute(query, values).fetchall()
+
+    def check(self) -> None:
+        """Raises `StoreUnusable` where the disk has refused and does so still; what it takes here changes nothing."""
+        if self._refused:
+            with self._transaction() as connection:
+                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     # Models
 
@@ -269,10 +343,21 @@ class Store:
         self._wipe()
         return done
 
+    def wipe(self) -> None:
+        """Empties the journal beside the file, where that is due: the pages in it still hold rows that were deleted.
+
+        Raises `StoreUnusable`, and it stays due: what was deleted is moved to the file first, which takes room.
+        """
+        with self._turn, self._refusals():
+            if self._wipe_due:
+                busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._wipe_due = bool(busy)
+
     def _wipe(self) -> None:
-        """Empties the journal beside the file: the pages in it still hold the rows that were deleted from the file."""
-        with self._turn:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """`wipe`, after a change that stands already: where there is no room for it, it stays due."""
+        self._wipe_due = True
+        with suppress(StoreUnusable):
+            self.wipe()
 
     def _write(self, operation: str, *changes: _Change) -> bool:
         """All of the changes, if the run of the operation has not ended; False where it has."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,7 +12,7 @@ from typing import Final
 
 from controller.server.log import Log, now
 from controller.server.status import StatusCode
-from controller.server.store import Store
+from controller.server.store import PASSING, RETRY_EVERY, Store, StoreUnusable
 
 # Runs share the cores among themselves; threads inside one of them would only fight over the same cores.
 _LIBRARIES: Final = ("OPENBLAS_NUM", "OMP_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")
@@ -32,20 +31,53 @@ class Trainers:
         self._log = log
         self._turn = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._waits: dict[str, str] = {}  # why a run stands still, by its operation
+        self._put_off = ""  # why none can be started
+        self._again: threading.Timer | None = None
         self._closed = False
 
     def start_due(self) -> None:
-        """Starts as many of the waiting runs as there is room for."""
+        """Starts as many of the waiting runs as there is room for.
+
+        Where the disk or the system refuses, the runs wait, and it is tried again each second until it works.
+        """
         with self._turn:
-            for model in self._store.unfinished():
-                if self._closed or len(self._processes) >= self._limit:
-                    return
-                if model.operation not in self._processes and self._store.begin(model.operation, now()):
-                    try:
-                        self._start(model.operation)
-                    except OSError as fault:
-                        why = f"Training failed: its process could not be started: {fault.strerror}."
-                        self._store.fail(model.operation, StatusCode.INTERNAL, why, now())
+            if self._again is not None:
+                self._again.cancel()
+                self._again = None
+            refused = ""
+            try:
+                self._store.wipe()
+                self._start_waiting()
+            except StoreUnusable as fault:
+                refused = str(fault)
+            except OSError as fault:
+                refused = f"No process can be started: {fault.strerror}."
+            if refused != self._put_off:
+                self._log.note("runs.waiting" if refused else "runs.going_on", why=refused)
+            self._put_off = refused
+            if refused and not self._closed:
+                self._again = threading.Timer(RETRY_EVERY, self.start_due)
+                self._again.daemon = True
+                self._again.start()
+
+    def _start_waiting(self) -> None:
+        """Raises `StoreUnusable`, and `OSError` where the system has no room for a process now."""
+        for model in self._store.unfinished():
+            if self._closed or len(self._processes) >= self._limit:
+                return
+            if model.operation not in self._processes and self._store.begin(model.operation, now()):
+                try:
+                    self._start(model.operation)
+                except OSError as fault:
+                    if fault.errno in PASSING:
+                        raise
+                    why = f"Training failed: its process could not be started: {fault.strerror}."
+                    self._store.fail(model.operation, StatusCode.INTERNAL, why, now())
+
+    def standstill(self) -> str:
+        """Why runs stand still that would train if there were room; empty where none does."""
+        return self._put_off or next(iter(tuple(self._waits.values())), "")
 
     def _start(self, operation: str) -> None:
         paths = [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]
@@ -54,7 +86,7 @@ class Trainers:
         process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
             [*program, "--data", str(self._folder), "--operation", operation],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C in the server's terminal is for the server
             pass_fds=[self._lock],
             env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
@@ -64,7 +96,12 @@ class Trainers:
         threading.Thread(target=self._follow, args=(operation, process), daemon=True).start()
 
     def _follow(self, operation: str, process: subprocess.Popen[bytes]) -> None:
+        if process.stdout:
+            for line in process.stdout:  # why it waits, and nothing once it goes on
+                self._heard(operation, line.decode(errors="replace").strip())
+            process.stdout.close()
         code = process.wait()
+        self._waits.pop(operation, None)
         if process.stdin:
             process.stdin.close()
         if self._closed:
@@ -76,6 +113,13 @@ class Trainers:
             self._processes.pop(operation, None)
         self.start_due()
 
+    def _heard(self, operation: str, why: str) -> None:
+        if why:
+            self._waits[operation] = why
+        else:
+            self._waits.pop(operation, None)
+        self._log.note("run.waiting" if why else "run.going_on", operation=operation, why=why)
+
     def _give_up(self, operation: str, why: str) -> None:
         """Fails a run whose process is gone; one that ended well, was cancelled or deleted stays as it is.
 
@@ -84,9 +128,9 @@ class Trainers:
         while not self._closed:
             try:
                 self._store.fail(operation, StatusCode.INTERNAL, why, now())
-            except sqlite3.OperationalError as fault:
-                self._log.note("store.unwritable", operation=operation, why=str(fault))
-                time.sleep(1)
+            except StoreUnusable as fault:
+                self._log.note("store.unusable", operation=operation, why=str(fault))
+                time.sleep(RETRY_EVERY)
             else:
                 return
 
@@ -102,6 +146,8 @@ class Trainers:
         """Ends all processes; their runs go on when a server opens the folder again."""
         with self._turn:
             self._closed = True
+            if self._again is not None:
+                self._again.cancel()
             processes = list(self._processes.values())
         for process in processes:
             process.kill()

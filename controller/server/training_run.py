@@ -10,6 +10,7 @@ out. It ends with the server that started it, which holds the other end of stdin
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import io
 import math
@@ -18,10 +19,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -29,7 +31,7 @@ from controller.server import tiny
 from controller.server.log import now
 from controller.server.models import RunHyperparameters, Snapshot, TrainingExample, epoch_of, total_steps
 from controller.server.status import StatusCode
-from controller.server.store import Store, StoredRun
+from controller.server.store import RETRY_EVERY, Store, StoredRun, StoreUnusable
 from controller.server.tiny import Encoded, Floats, collate, encode
 
 _FIRST: Final = 0.9
@@ -154,6 +156,7 @@ class TrainingRun:
 # Seconds between checkpoints: what a kill throws away at most, and how late a snapshot may be seen. A checkpoint is
 # about 1.8 MB and costs some ten milliseconds, so this spends about two percent of the time on them.
 CHECKPOINT_EVERY: Final = 0.5
+Done = TypeVar("Done")
 
 
 def main() -> int:
@@ -166,20 +169,46 @@ def main() -> int:
         # A stop of the whole process group is the server's to carry out: a trainer that ended first would look broken.
         signal.signal(told, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    store = Store(asked.data, durable=False)
-    run = store.run(asked.operation)
+    store = when_there_is_room(lambda: Store(asked.data, durable=False))
+    run = when_there_is_room(lambda: store.run(asked.operation))
     if run is None:
         return 0
     try:
         train(store, run)
     except (FloatingPointError, WeightsUnfit, MemoryError) as fault:
         why = "there was not enough memory for a batch." if isinstance(fault, MemoryError) else fault
-        store.fail(asked.operation, StatusCode.INTERNAL, f"Training failed: {why}", now())
+        message = f"Training failed: {why}"
+        when_there_is_room(lambda: store.fail(asked.operation, StatusCode.INTERNAL, message, now()))
     return 0
 
 
+def when_there_is_room(act: Callable[[], Done]) -> Done:
+    """What ``act`` returns, tried again until the disk takes it; the server is told on stdout why the run waits.
+
+    The run stands still meanwhile, so a kill costs no more steps than at any other moment.
+    """
+    told = ""
+    while True:
+        try:
+            done = act()
+        except StoreUnusable as fault:
+            told = _tell(told, str(fault))
+            time.sleep(RETRY_EVERY)
+        else:
+            _tell(told, "")
+            return done
+
+
+def _tell(told: str, why: str) -> str:
+    if why != told:
+        with contextlib.suppress(OSError):  # the server has gone, and this process is about to
+            os.write(sys.stdout.fileno(), f"{why}\n".encode())
+    return why
+
+
 def _end_with_the_server() -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin, whose lock this thread would hold when the process ends: Python aborts over that.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     os._exit(0)  # at once: what the store has is whole at every moment
 
@@ -197,11 +226,13 @@ def train(store: Store, run: StoredRun) -> None:
         epoch = epoch_of(progress.step, model.examples, model.hyperparameters.batch_size)
         snapshots.append(Snapshot(progress.step, epoch, loss, now()))
         if time.monotonic() >= due:
-            if not store.advance(model.operation, snapshots, progress.dump()):
+            advance = partial(store.advance, model.operation, snapshots, progress.dump())
+            if not when_there_is_room(advance):
                 return  # cancelled or deleted
             snapshots.clear()
             due = time.monotonic() + CHECKPOINT_EVERY
-    store.finish(model.operation, snapshots, dump_weights(progress.weights), now())
+    weights = dump_weights(progress.weights)
+    when_there_is_room(lambda: store.finish(model.operation, snapshots, weights, now()))
 
 
 if __name__ == "__main__":

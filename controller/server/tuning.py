@@ -17,7 +17,7 @@ from controller.server.log import fresh_letters, now
 from controller.server.models import BASES, Model, ModelState, render_model, render_operation
 from controller.server.requests import Draft, read_creation, read_edit, resolve
 from controller.server.status import ApiError, Json, StatusCode, Violation, invalid
-from controller.server.store import Store
+from controller.server.store import Store, StoreUnusable
 from controller.server.tiny import Floats
 from controller.server.trainers import Trainers
 from controller.server.training_run import WeightsUnfit, load_weights
@@ -129,6 +129,17 @@ class Tuning:
             self._trainers.stop(model.operation)
             self._trainers.start_due()
         return {}
+
+    def health(self) -> Json:
+        """``status`` ok, or degraded with a ``message`` while the disk or the system refuses."""
+        why = self._trainers.standstill()
+        try:
+            self._store.check()
+        except StoreUnusable as fault:
+            why = str(fault)
+        if not why:
+            return {"status": "ok"}
+        return {"status": "degraded", "message": f"{why} Runs wait, and go on by themselves once there is room."}
 
     async def generate(self, model_id: str, raw: Json) -> Json:
         """An answer from the trained weights; cancelling it ends the work with the byte that is being drawn.

@@ -36,12 +36,13 @@ class Served:
 
     data: Path
     flags: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()  # the words before the command: what it is started in
     url: str = ""
     log: str = ""
     process: subprocess.Popen[str] = field(init=False)
 
     def start(self) -> Served:
-        command = [sys.executable, "-m", "controller.server", "--data", str(self.data), *self.flags]
+        command = [*self.within, sys.executable, "-m", "controller.server", "--data", str(self.data), *self.flags]
         with self._log_file().open("a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
@@ -123,7 +124,7 @@ class Served:
             seen = look()
             if fits(seen):
                 return seen
-            assert time.monotonic() < deadline, seen
+            assert time.monotonic() < deadline, str(seen)[-2000:]
             time.sleep(0.05)
 
     def ask(self, model_id: str, text: str, **settings: Any) -> Answer:

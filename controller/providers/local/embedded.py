@@ -58,9 +58,15 @@ class Embedded:
         await asyncio.to_thread(self._make_folder)
         if (running := await self._running()) is not None:
             return running
-        async with self._alone():
-            # Somebody else may have started it while we waited for our turn.
-            return await self._running() or await self._start()
+        try:
+            async with self._alone():
+                # Somebody else may have started it while we waited for our turn.
+                return await self._running() or await self._start()
+        except OSError as error:
+            raise Transient(
+                f"the embedded server cannot be started: {self._folder}: {error.strerror}",
+                hint="Make room there, or set GITUNE_HOME to a folder on another disk.",
+            ) from None
 
     async def _running(self) -> Address | None:
         noted = _noted(self._folder)
