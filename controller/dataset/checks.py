@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from controller.dataset.columns import left_out
+from controller.dataset.invisible import comparable, invisible, written_apart
 from controller.dataset.problems import CODES, FAMILIAR, Fault, Findings, listed
 from controller.dataset.rows import ExampleRow, ReadDataset
 from controller.errors import Problem, Severity
@@ -49,6 +51,8 @@ def check(read: ReadDataset, rules: Rules) -> tuple[Problem, ...]:
     findings = Findings(read.file)
     look_at_texts(read, rules, findings)
     found = [*findings.problems(), *outer_space(read), *structure(read), *duplicates(read), *contradictions(read)]
+    for line, fault in left_out(read.unused, len(read.rows), read.layout, read.written):
+        found.append(_problem(read, fault.code, fault.message, fault.hint, line))
     if not rules.is_evaluation:
         found += [*_sizes(read, rules), *same_output(read, rules)]
     if rules.task_type == "classification":
@@ -77,8 +81,8 @@ def _sizes(read: ReadDataset, rules: Rules) -> Iterator[Problem]:
         yield _problem(read, "GT205", message, "a smaller set of good examples costs less; keep it if all are good")
 
 
-# C0 and C1 without tab and line breaks, DEL, a byte-order mark; U+FFFD is what a failed conversion leaves.
-_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffd]")
+# C0 and C1 without tab and line breaks, DEL; U+FFFD is what a failed conversion leaves.
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _FEW = 0.2  # outer white space in up to this share of the rows is a slip; in more it is a habit
 
 
@@ -126,11 +130,23 @@ def request_bytes(read: ReadDataset) -> int:
 
 
 def _one(text: str, column: str, line: int, findings: Findings) -> None:
-    if not text or text.isspace():
-        word = "blank" if text else "empty"
+    if not (seen := comparable(text)) or seen.isspace():
+        word = (
+            "empty" if not text else "blank" if text.isspace() else "made of nothing but characters that cannot be seen"
+        )
         findings.add(Fault("GT202", f"column '{column}' is {word}", "fill it in, or remove the example"), line)
-    elif odd := _ODD.search(text):
+        return
+    if odd := _ODD.search(text):
         findings.add(_odd(text, odd[0], column), line)
+    if text.isascii():
+        return
+    for name in invisible(text):
+        hint = "remove it: a model learns it as part of the text, and nobody sees why an answer is wrong"
+        findings.add(Fault("GT224", f"column '{column}' holds {name}, which cannot be seen", hint), line)
+    if written_apart(text):
+        message = f"column '{column}' is not in Unicode's NFC: letters and their accents are written apart"
+        hint = "write the file in NFC, as nearly every program sends texts: a model takes the two for different words"
+        findings.add(Fault("GT225", message, hint), line)
 
 
 def _odd(text: str, first: str, column: str) -> Fault:
@@ -153,7 +169,8 @@ def structure(read: ReadDataset) -> Iterator[Problem]:
     """A warning where most inputs carry the same labels in the same order and some do not."""
     if len(read.rows) < _ENOUGH:
         return
-    labels = [tuple(dict.fromkeys(_LABEL.findall(text))) if ":" in text else () for _, text in read.inputs()]
+    texts = (comparable(text) for _, text in read.inputs())
+    labels = [tuple(dict.fromkeys(_LABEL.findall(text))) if ":" in text else () for text in texts]
     counts = Counter(label for found in labels for label in found)
     usual = {label for label, count in counts.items() if count >= _MOST * len(read.rows)}
     if not usual:
@@ -179,10 +196,14 @@ _FEW_LABELS = 50  # of a classification: with so few, one that is missing from t
 _LABELS_REPEAT = 2  # fewer examples for each output than this, and outputs are answers rather than labels
 
 
+def _compared(example: Example) -> tuple[str, str]:
+    return comparable(example.text_input), comparable(example.output)
+
+
 def duplicates(read: ReadDataset) -> Iterator[Problem]:
-    """Exact repeats, each with the line it repeats."""
-    first: dict[Example, ExampleRow] = {}
-    rows = [(row, first.setdefault(row.example, row)) for row in read.rows]
+    """Repeats, each with the line it repeats: rows that a reader could not tell apart."""
+    first: dict[tuple[str, str], ExampleRow] = {}
+    rows = [(row, first.setdefault(_compared(row.example), row)) for row in read.rows]
     if pairs := [(late.line, early.line) for late, early in rows if late is not early]:
         named = _named([f"line {late} repeats line {early}" for late, early in pairs])
         yield _problem(read, "GT209", named, "remove the repeat: it counts double in training", pairs[0][0])
@@ -193,8 +214,9 @@ def contradictions(read: ReadDataset) -> Iterator[Problem]:
     first: dict[str, tuple[str, int]] = {}
     pairs: list[tuple[int, int]] = []
     for row in read.rows:
-        output, line = first.setdefault(row.example.text_input, (row.example.output, row.line))
-        if output != row.example.output:
+        asked, answer = _compared(row.example)
+        output, line = first.setdefault(asked, (answer, row.line))
+        if output != answer:
             pairs.append((row.line, line))
     if pairs:
         named = _named([f"line {late} has the input of line {early} and another output" for late, early in pairs])
@@ -203,14 +225,14 @@ def contradictions(read: ReadDataset) -> Iterator[Problem]:
 
 def same_output(read: ReadDataset, rules: Rules) -> Iterator[Problem]:
     """Nothing can be learned where every answer is the same."""
-    outputs = {row.example.output for row in read.rows}
+    outputs = {comparable(row.example.output) for row in read.rows}
     if len(outputs) == 1 and len(read.rows) >= rules.limits.fewest:
         message = f"all {len(read.rows):,} examples have the same output"
         yield _problem(read, "GT217", message, "check that the columns are the right ones", read.rows[0].line)
 
 
 def near_labels(read: ReadDataset) -> Iterator[Problem]:
-    """Labels of a classification that differ in case or white space only: the rarer spelling is a slip."""
+    """Labels of a classification that a reader takes for the same: the rarer spelling is a slip."""
     spellings: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in read.rows:
         spellings[_plain(row.example.output)][row.example.output].append(row.line)
@@ -223,7 +245,9 @@ def near_labels(read: ReadDataset) -> Iterator[Problem]:
     if slips:
         slips.sort()
         where = f"{listed(slips)} {'have' if len(slips) > 1 else 'has'}"
-        message = f"{where} a label that differs from a more frequent one in case or white space only"
+        message = (
+            f"{where} a label that differs from a more frequent one only in case, white space or how it is encoded"
+        )
         yield _problem(read, "GT218", message, "write each label in one way", slips[0])
 
 
@@ -239,16 +263,16 @@ def overlap(read: ReadDataset, evaluation: ReadDataset) -> Iterator[Problem]:
 
 
 def untaught(read: ReadDataset, evaluation: ReadDataset, rules: Rules) -> Iterator[Problem]:
-    """Answers of the evaluation set that no example has, outer white space aside, as `exactMatch` compares them.
+    """Answers of the evaluation set that no example has, compared as `exactMatch` does.
 
     A classification gives no label it was not taught: of few labels that is an error, of many some may be missing. Of
     other tasks it says something only where answers repeat as labels do.
     """
-    taught = {row.example.output.strip() for row in read.rows}
+    taught = {comparable(row.example.output).strip() for row in read.rows}
     is_classification = rules.task_type == "classification"
     if not is_classification and len(taught) * _LABELS_REPEAT > len(read.rows):
         return
-    lines = [row.line for row in evaluation.rows if row.example.output.strip() not in taught]
+    lines = [row.line for row in evaluation.rows if comparable(row.example.output).strip() not in taught]
     if not lines:
         return
     code = "GT219" if is_classification and len(taught) <= _FEW_LABELS else "GT220"
@@ -259,7 +283,7 @@ def untaught(read: ReadDataset, evaluation: ReadDataset, rules: Rules) -> Iterat
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return " ".join(comparable(text).split()).casefold()
 
 
 def _named(sentences: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from controller.dataset.columns import Columns
 from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, plain, shown
 from controller.dataset.rows import LONGEST, TOO_LONG, ExampleRow, Layout, too_many
 from controller.state.desired import Example
@@ -28,7 +29,7 @@ class _Record:
         return len(self.fields) == 1 and not self.fields[0].strip()
 
 
-def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
+def read_csv(text: str, layout: Layout, columns: Columns, findings: Findings) -> list[ExampleRow]:
     """Every row that could be read; what could not is in the findings."""
     if text.lstrip()[:1] in ("{", "["):
         findings.add(
@@ -37,7 +38,10 @@ def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
         return []
     records = _records(text.rstrip("\r\n"), findings)
     header = _header(records, findings)
-    if header is None or (places := _places(header, layout, findings)) is None:
+    if header is None:
+        return []
+    if (places := _places(header, layout, findings)) is None:
+        columns.note({name: name for name in header.fields}, header.line)
         return []
     rows: list[ExampleRow] = []
     for record in records:
@@ -48,6 +52,8 @@ def read_csv(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
         else:
             text_input, output = (record.fields[place] for place in places)
             rows.append(ExampleRow(Example(layout.prefix + text_input, output), record.line))
+            if len(record.fields) > len(places):
+                columns.note(dict(zip(header.fields, record.fields, strict=True)), record.line)
         if too_many(len(rows), record.line, findings):
             break
     return rows

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from controller.dataset.columns import Columns
 from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, shown
 from controller.dataset.rows import LONGEST, TOO_LONG, ExampleRow, Layout, too_many
 from controller.state.desired import Example
@@ -157,14 +158,19 @@ def _syntax(text: str, here: int) -> tuple[str, str]:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_example(value: object, layout: Layout) -> Example | tuple[Fault, ...]:
-    """The example with its prefix. Columns beside the two are fine and not looked at."""
+def to_example(value: object, layout: Layout, columns: Columns, line: int) -> Example | tuple[Fault, ...]:
+    """The example with its prefix. Columns beside the two are fine; ``columns`` notes them."""
     if not isinstance(value, dict):
         hint = f'write {{"{layout.columns_input}": "…", "{layout.columns_output}": "…"}}'
         return (Fault("GT251", f"an example is an object, this is {_KINDS[type(value)]}", hint),)
     text_input, output = value.get(layout.columns_input), value.get(layout.columns_output)
     if type(text_input) is str and type(output) is str and not _halved(text_input) and not _halved(output):
+        if len(value) > len(layout.columns):
+            columns.note(value, line)
         return Example(layout.prefix + text_input, output)
+    if not value.keys() & set(layout.columns) and (fault := columns.chat(value)):
+        return (fault,)
+    columns.note(value, line)
     return tuple(fault for name in layout.columns if (fault := _column_fault(value, name, layout)))
 
 
@@ -202,7 +208,7 @@ def _text_hint(found: object) -> str:
     return "leave the example out, or give it a text" if found is None else "join it into one text"
 
 
-def read_jsonl(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
+def read_jsonl(text: str, layout: Layout, columns: Columns, findings: Findings) -> list[ExampleRow]:
     """Every row that could be read; what could not is in the findings."""
     lines = text.rstrip(BLANK).split("\n")
     if fault := _not_json_lines(lines, layout):
@@ -210,7 +216,7 @@ def read_jsonl(text: str, layout: Layout, findings: Findings) -> list[ExampleRow
         return []
     rows: list[ExampleRow] = []
     for number, line in enumerate(lines, 1):
-        found = _example(line, layout)
+        found = _example(line, number, layout, columns)
         if isinstance(found, Example):
             rows.append(ExampleRow(found, number))
         else:
@@ -221,7 +227,7 @@ def read_jsonl(text: str, layout: Layout, findings: Findings) -> list[ExampleRow
     return rows
 
 
-def _example(line: str, layout: Layout) -> Example | tuple[Fault, ...]:
+def _example(line: str, number: int, layout: Layout, columns: Columns) -> Example | tuple[Fault, ...]:
     start = skip_blank(line, 0)
     if start == len(line):
         return (BLANK_LINE,)
@@ -235,7 +241,7 @@ def _example(line: str, layout: Layout) -> Example | tuple[Fault, ...]:
     value, end = parsed
     if (after := skip_blank(line, end)) < len(line):
         return (_more(line, end, after),)
-    return to_example(value, layout)
+    return to_example(value, layout, columns, number)
 
 
 def _in_a_line(fault: Fault, line: str) -> Fault:
@@ -277,7 +283,7 @@ def _not_json_lines(lines: list[str], layout: Layout) -> Fault | None:
 _SECOND_OBJECT = re.compile(r"\}[ \t]*\r?\n\s*\{")
 
 
-def read_json(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
+def read_json(text: str, layout: Layout, columns: Columns, findings: Findings) -> list[ExampleRow]:
     """Every row up to the first syntax error: behind it nobody can tell where an element begins."""
     places = _Places(text, findings)
     start = skip_blank(text, 0)
@@ -292,14 +298,13 @@ def read_json(text: str, layout: Layout, findings: Findings) -> list[ExampleRow]
         places.add(at_least_20("the array is empty", start))
         places.end(at + 1)
         return []
-    rows: list[ExampleRow] = []
-    while (after := _element(text, at, layout, places, rows)) is not None:
+    while (after := _element(text, at, layout, columns, places)) is not None:
         at = after
-    return rows
+    return places.rows
 
 
 class _Places:
-    """Offsets to lines and columns, counting forward only: a file may be one line of many megabytes."""
+    """The rows so far; offsets to lines and columns, counting forward only: a file may be one line of megabytes."""
 
     def __init__(self, text: str, findings: Findings) -> None:
         self._text = text
@@ -307,6 +312,7 @@ class _Places:
         self._line = 1
         self._begins = 0
         self._counted = 0
+        self.rows: list[ExampleRow] = []
 
     def line(self, offset: int) -> int:
         """The line of an offset no earlier than any asked before."""
@@ -321,9 +327,9 @@ class _Places:
         offset = fault.offset if offset is None else offset
         self._findings.add(fault, self.line(offset), offset - self._begins + 1)
 
-    def many(self, rows: int, offset: int) -> bool:
+    def many(self, offset: int) -> bool:
         """Whether the cap of rows is passed at that offset."""
-        return too_many(rows, self.line(offset), self._findings)
+        return too_many(len(self.rows), self.line(offset), self._findings)
 
     def end(self, at: int) -> None:
         """Nothing may follow the array."""
@@ -331,20 +337,20 @@ class _Places:
             self.add(Fault("GT266", "more text follows the array", "the file holds one array and nothing else", rest))
 
 
-def _element(text: str, at: int, layout: Layout, places: _Places, rows: list[ExampleRow]) -> int | None:
+def _element(text: str, at: int, layout: Layout, columns: Columns, places: _Places) -> int | None:
     """Read one element; the offset of the next one, None at the end or where reading cannot go on."""
     parsed = parse(text, at, layout.columns)
     if isinstance(parsed, Fault):
         places.add(parsed)
         return None
     value, end = parsed
-    found = (TOO_LONG,) if end - at > LONGEST else to_example(value, layout)
+    found = (TOO_LONG,) if end - at > LONGEST else to_example(value, layout, columns, places.line(at))
     if isinstance(found, Example):
-        rows.append(ExampleRow(found, places.line(at)))
+        places.rows.append(ExampleRow(found, places.line(at)))
     else:
         for fault in found:
             places.add(fault, at)
-    return None if places.many(len(rows), at) else _next(text, end, places)
+    return None if places.many(at) else _next(text, end, places)
 
 
 def _next(text: str, end: int, places: _Places) -> int | None:

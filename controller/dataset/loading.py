@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from posixpath import splitext
 from typing import get_args
 
 from controller.dataset.checks import Rules, check
+from controller.dataset.columns import Columns
 from controller.dataset.csv_reader import read_csv
 from controller.dataset.json_reader import read_json, read_jsonl
 from controller.dataset.problems import Fault, Findings, at_least_20
@@ -111,28 +112,28 @@ def read_examples(data: bytes, file: str, layout: Layout) -> ReadDataset:
     ``file`` is the path that problems name, and whose suffix gives the format where the layout does not.
     """
     findings = Findings(file)
-    rows = _read(data, file, layout, findings)
-    if not rows and all(p.severity is not Severity.ERROR for p in findings.problems()):
-        findings.add(at_least_20("the file holds no examples"), 1)
-    return ReadDataset(tuple(rows), findings.problems(), file, layout)
-
-
-def _read(data: bytes, file: str, layout: Layout, findings: Findings) -> list[ExampleRow]:
-    text = decode(data, findings)
-    if text is None:
-        return []
     suffix = splitext(file)[1].lower()
-    match layout.format or _FORMATS.get(suffix):
-        case "jsonl":
-            return read_jsonl(text, layout, findings)
-        case "json":
-            return read_json(text, layout, findings)
-        case "csv":
-            return read_csv(text, layout, findings)
-        case None:
+    text = decode(data, findings)
+    written = layout.format or _FORMATS.get(suffix)
+    if text is None or written is None:
+        if text is not None:
             hint = _HINTS.get(suffix, "name it .jsonl, .json or .csv, or set dataset.format")
             findings.add(Fault("GT240", "the format of the file is not known", hint), 0, 0)
-            return []
+        return ReadDataset((), findings.problems(), file, layout)
+    columns = Columns(layout, written)
+    rows = _READERS[written](text, layout, columns, findings)
+    if hint := columns.mapping():
+        findings.advise(("GT252", "GT258"), hint)
+    if not rows and all(p.severity is not Severity.ERROR for p in findings.problems()):
+        findings.add(at_least_20("the file holds no examples"), 1)
+    return ReadDataset(tuple(rows), findings.problems(), file, layout, columns.unused(), written)
+
+
+_READERS: dict[Format, Callable[[str, Layout, Columns, Findings], list[ExampleRow]]] = {
+    "jsonl": read_jsonl,
+    "json": read_json,
+    "csv": read_csv,
+}
 
 
 DIGEST_VERSION = "gitune-examples/1"

@@ -34,10 +34,14 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT215": _fixed("a text holds a NUL character"),
         "GT216": _warning("a text holds the replacement character that a failed conversion leaves"),
         "GT217": _warning("every example has the same output"),
-        "GT218": _warning("two labels of a classification differ only in case or white space"),
+        "GT218": _warning("two labels of a classification differ only in case, white space or encoding"),
         "GT219": _error("the evaluation set asks for a label that is never trained on"),
         "GT220": _warning("the evaluation set asks for an answer that is never trained on"),
         "GT221": _warning("an answer of the evaluation set is longer than the provider gives"),
+        "GT222": _warning("a column that holds text is not used"),
+        "GT223": _error("an Alpaca row's instruction or input is not used"),
+        "GT224": _warning("a text holds a character that cannot be seen"),
+        "GT225": _warning("letters and their accents are written apart (not in Unicode's NFC)"),
         # hyperparameters, with the number of examples in mind
         "GT231": _advice("epochCount is far from what the guide starts with"),
         "GT232": _advice("batchSize does not suit the number of examples"),
@@ -74,6 +78,7 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT265": _fixed("the JSON ends too early"),
         "GT266": _fixed("more text follows where one JSON value should end"),
         "GT267": _fixed("the file is compressed or binary"),
+        "GT268": _fixed("an example is a conversation, which is not read yet"),
     }
 )
 
@@ -109,6 +114,14 @@ class Findings:
         key = (fault.code, fault.message, fault.hint)
         _, lines = self._places.setdefault(key, (column, []))
         lines.append(line)
+
+    def advise(self, codes: Iterable[str], hint: str) -> None:
+        """Give the faults of some codes one hint instead of their own; those that say the same then are one."""
+        wanted = frozenset(codes)
+        noted, self._places = self._places, {}
+        for (code, message, own), (column, lines) in noted.items():
+            key = (code, message, hint if code in wanted else own)
+            self._places.setdefault(key, (column, []))[1].extend(lines)
 
     def problems(self) -> tuple[Problem, ...]:
         """One problem per kind."""
@@ -146,10 +159,11 @@ def _also(lines: list[int]) -> str:
 # A file's own words are only ever repeated when they are one of these or of the spec's: anything else may be a row.
 FAMILIAR = frozenset(
     (
-        *("answer", "answers", "category", "class", "completion", "content", "context", "document", "expected"),
-        *("input", "inputs", "instruction", "instructions", "label", "labels", "messages", "output", "outputs"),
-        *("prompt", "prompts", "query", "question", "questions", "response", "responses", "summary", "target"),
-        *("text", "text_input", "text_output", "textinput"),
+        *("answer", "answers", "category", "chosen", "class", "completion", "content", "contents", "context"),
+        *("conversation", "conversations", "document", "expected", "input", "inputs", "instruction", "instructions"),
+        *("label", "labels", "messages", "output", "outputs", "prompt", "prompts", "query", "question", "questions"),
+        *("rejected", "response", "responses", "summary", "system", "target", "text", "text_input", "text_output"),
+        "textinput",
     )
 )
 

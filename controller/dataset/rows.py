@@ -37,6 +37,20 @@ class ExampleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Unused:
+    """A column beside the two: in how many ``rows`` it has text, and the first ``line`` that does.
+
+    ``content`` says that it reads like text rather than an id; ``always`` is the text, where it is the same in each.
+    """
+
+    name: str = field(repr=False)
+    rows: int
+    line: int
+    content: bool
+    always: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ReadDataset:
     """The rows of one file that could be read, and what is wrong with the file."""
 
@@ -44,6 +58,8 @@ class ReadDataset:
     problems: tuple[Problem, ...]
     file: str = ""
     layout: Layout = field(default_factory=Layout)
+    unused: tuple[Unused, ...] = ()
+    written: Format = "jsonl"
 
     @property
     def whole(self) -> bool:

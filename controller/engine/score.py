@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from controller.dataset import comparable
 from controller.errors import ProviderError, Rejected
 from controller.ports import InProgress, Provider, Verdict, Verdicts
 from controller.state.desired import Dataset, Example
@@ -20,7 +21,8 @@ from controller.state.recorded import Score
 EXACT_MATCH = "exactMatch"
 # By their name in a spec, which `controller.specs.models` lists: whether an answer is as good as the expected one.
 METRICS: Mapping[str, Callable[[str, str], bool]] = MappingProxyType(
-    {EXACT_MATCH: lambda expected, answer: answer.strip() == expected.strip()}  # surrounding white space aside
+    # Surrounding white space aside, and what no reader could see.
+    {EXACT_MATCH: lambda expected, answer: comparable(answer).strip() == comparable(expected).strip()}
 )
 # Of one provider, enough to hide latency; a client that answers several evaluations keeps to its requests a minute.
 _AT_ONCE = 4

@@ -115,16 +115,18 @@ def test_the_same_fault_on_many_lines_is_one_problem_that_names_a_few_and_counts
 
 
 def test_names_that_everybody_uses_are_shown_and_others_only_counted() -> None:
-    problem = only_problem(b'{"text_input": "a", "answer": "b", "Ms Private": "c"}', "a.jsonl")
+    problem = only_problem(b'{"text_input": "a", "rejected": "b", "Ms Private": "c"}', "a.jsonl")
 
     assert problem.message == "column 'output' is missing"
-    assert "'text_input', 'answer' and 1 other name;" in problem.hint
+    assert "'text_input', 'rejected' and 1 other name;" in problem.hint
 
 
 def test_a_header_that_differs_only_in_case_is_told_so() -> None:
-    problem = only_problem(b"text_input,Output\na,b\n", "a.csv")
+    assert "{input: text_input, output: Output}" in only_problem(b"text_input,Output\na,b\n", "a.csv").hint
 
-    assert "'text_input', 'Output'" in problem.hint
+    problem = only_problem(b"text_input, output\na,b\n", "a.csv")
+
+    assert "'text_input', 'output'" in problem.hint
     assert "to the letter" in problem.hint
 
 
