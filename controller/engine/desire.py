@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -102,7 +103,8 @@ async def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Readi
 
 def _settle(spec: LoadedSpec, found: Examples, facts: Facts, reading: _Reading) -> None:
     """One spec with its datasets to a desired model, or to the reason why not."""
-    errors = reading.judged(found.problems)
+    misnamed = _misnamed(spec, facts)
+    errors = reading.judged((*misnamed, *found.problems))
     base = _base(spec, reading)
     place, former = spec.place, spec.model.metadata.former_names
     if base is None:
@@ -111,9 +113,18 @@ def _settle(spec: LoadedSpec, found: Examples, facts: Facts, reading: _Reading) 
         errors = (*errors, *reading.judged((problem,)))
         reading.invalid[spec.name] = InvalidModel(spec.name, place, Reason.INVALID_SPEC, errors, former)
     elif errors or found.training is None:
-        reading.invalid[spec.name] = InvalidModel(spec.name, place, found.reason, errors, former)
+        reason = Reason.INVALID_SPEC if misnamed else found.reason
+        reading.invalid[spec.name] = InvalidModel(spec.name, place, reason, errors, former)
     else:
         reading.models[spec.name] = _model(spec, found, base, facts, reading.settings)
+
+
+def _misnamed(spec: LoadedSpec, facts: Facts) -> tuple[Problem, ...]:
+    said, names = spec.model.spec.base_model, facts.base_models
+    if isinstance(said, FromSpecSection) or re.fullmatch(names.pattern, said):
+        return ()
+    message = "this is not how the provider names a base model"
+    return (spec.spot(("spec", "baseModel")).problem("GT037", message, names.hint),)
 
 
 def _base(spec: LoadedSpec, reading: _Reading) -> Base | None:

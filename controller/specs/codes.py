@@ -56,7 +56,7 @@ _FIELDS = {
     "GT034": _error("a dataset's path is not a relative path"),
     "GT035": _error("a dataset's path leaves the repository"),
     "GT036": _error("description is longer than 4,000 characters"),
-    "GT037": _error("baseModel is neither a model's name nor another spec"),
+    "GT037": _error("baseModel is not written as the provider names base models"),
     "GT038": _error("labels are too many, too long or without a name"),
     "GT039": _error("a text holds a character that cannot be seen"),
     "GT041": _error("prefix is longer than 10,000 characters"),

@@ -66,7 +66,7 @@ def _base_kind(value: Any) -> str | None:  # noqa: ANN401 - called by pydantic w
     return "spec" if isinstance(value, (dict, FromSpecSection)) else None
 
 
-_BaseModelName = Annotated[str, Field(pattern=r"^models/[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_BaseModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,199}$")]
 _Base = Annotated[
     Annotated[_BaseModelName, Tag("name")] | Annotated[FromSpecSection, Tag("spec")], Discriminator(_base_kind)
 ]
@@ -263,11 +263,11 @@ class SpecSection(Part):
         Field(examples=["models/tiny"]),
         Coded(
             "GT037",
-            "write `baseModel: models/tiny`, or `{from: other-spec}` to tune on another spec's model",
+            "write the name that the provider gives the model, or `{from: other-spec}` to tune on another spec's model",
             for_types=True,
         ),
     ]
-    """What is tuned: a model of the provider (``models/…``), or ``{from: name}`` for another spec's active run."""
+    """What is tuned: a model as its provider names it (``models/…``), or ``{from: name}``: another spec's active run."""
     display_name: Annotated[
         Text | None, Field(min_length=1, max_length=40, examples=["Next number"]), Coded("GT016", "shorten it")
     ] = None

@@ -30,6 +30,19 @@ class StartingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseModels:
+    """How the provider's base models are named.
+
+    ``pattern`` is a regular expression that a whole name fits, ``hint`` says what to write instead of one that does
+    not. ``untunable`` is what its documentation says of those that cannot be tuned, "" for nothing.
+    """
+
+    pattern: str
+    hint: str
+    untunable: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a provider is and takes, with no default: what one provider does says nothing of another.
 
@@ -44,6 +57,7 @@ class Facts:
     updates: frozenset[str]
     can_cancel: bool
     can_delete: bool
+    base_models: BaseModels
     examples: ExampleLimits
     prompt_characters: int
     start: StartingPoint

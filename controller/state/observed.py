@@ -99,11 +99,15 @@ class RemoteModel:
 
 @dataclass(frozen=True, slots=True)
 class BaseModelFacts:
-    """Whether a base model can be tuned (``createTunedModel`` among its methods) right now."""
+    """Whether a base model can be tuned (``createTunedModel`` among its methods) right now.
+
+    ``note`` is what the provider's documentation says of those that cannot.
+    """
 
     name: str
     exists: bool
     tunable: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -353,8 +353,10 @@ def test_an_open_intent_is_settled_first_where_its_fingerprint_is_no_longer_desi
 def test_a_base_model_that_cannot_be_tuned_holds() -> None:
     untunable = {"models/tiny": BaseModelFacts("models/tiny", exists=True, tunable=False)}
     assert words(world_of(NUMBERS, base_models=untunable)) == [("hold", "BaseModelNotTunable")]
-    unknown = {"models/tiny": BaseModelFacts("models/tiny", exists=False, tunable=False)}
+    unknown = {"models/tiny": BaseModelFacts("models/tiny", exists=False, tunable=False, note="retired in May")}
     assert words(world_of(NUMBERS, base_models=unknown)) == [("hold", "BaseModelNotTunable")]
+    (held,) = make_plan(world_of(NUMBERS, base_models=unknown)).actions
+    assert held.message == "models/tiny cannot be tuned: the provider does not know it; retired in May"
 
 
 def test_a_spec_tuned_on_another_waits_for_that_one_to_serve() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from controller.ports import ObserveRequest, Provider
+from controller.providers.gemini.facts import FACTS
 from controller.state.observed import BaseModelFacts, Presence, RemoteState
 from controller.testing.wire import Wire, answer, google_error, half, listening
 
@@ -267,8 +268,8 @@ async def test_base_models_are_asked_for_by_name(gemini: Opened) -> None:
         seen = await (await gemini(site.url)).observe(ObserveRequest(base_models=wanted))
     assert set(seen.base_models.values()) == {
         BaseModelFacts("models/tiny", exists=True, tunable=True),
-        BaseModelFacts("models/chat", exists=True, tunable=False),
-        BaseModelFacts("models/none", exists=False, tunable=False),
+        BaseModelFacts("models/chat", exists=True, tunable=False, note=FACTS.base_models.untunable),
+        BaseModelFacts("models/none", exists=False, tunable=False, note=FACTS.base_models.untunable),
         BaseModelFacts("tunedModels/done", exists=True, tunable=True),
         BaseModelFacts("tunedModels/busy", exists=True, tunable=False),
     }

@@ -63,7 +63,8 @@ def _base_of(case: Case) -> str | Hold:
             if facts.tunable:
                 return name
             why = "it does not list createTunedModel" if facts.exists else "the provider does not know it"
-            return case.hold(Reason.BASE_MODEL_NOT_TUNABLE, f"{name} cannot be tuned: {why}")
+            noted = f"; {facts.note}" if facts.note else ""
+            return case.hold(Reason.BASE_MODEL_NOT_TUNABLE, f"{name} cannot be tuned: {why}{noted}")
         case FromSpec(name, fingerprint, attempt):
             source = case.world.recorded.records.get(name)
             slot = source.active if source else None

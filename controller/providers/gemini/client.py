@@ -87,7 +87,7 @@ class Gemini:
         return ObservedProvider(
             key=self.key,
             models=MappingProxyType(found),
-            base_models=MappingProxyType({b.name: b for b in bases if isinstance(b, BaseModelFacts)}),
+            base_models=MappingProxyType({b.name: self._noted(b) for b in bases if isinstance(b, BaseModelFacts)}),
             absent=frozenset(name for name, seen in looked.items() if seen is None),
             closed=closed,
             complete=fault is None,
@@ -177,6 +177,10 @@ class Gemini:
             return _understood(await self._get(self._model_path(name)), name)
         except ProviderError as error:
             return _unseen(error)
+
+    def _noted(self, base: BaseModelFacts) -> BaseModelFacts:
+        known = base.tunable or is_model(base.name)
+        return base if known else replace(base, note=self.facts.base_models.untunable)
 
     async def _base(self, name: str) -> BaseModelFacts | _Fault:
         if is_model(name):

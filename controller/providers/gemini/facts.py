@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from controller.state.facts import ExampleLimits, Facts, StartingPoint
+from controller.state.facts import BaseModels, ExampleLimits, Facts, StartingPoint
 
 ENDPOINT: Final = "https://generativelanguage.googleapis.com"
 KEY_ENV: Final = "GEMINI_API_KEY"
+
+# The guide since then: "With the deprecation of Gemini 1.5 Flash-001 in May 2025, we no longer have a model available
+# which supports fine-tuning in the Gemini API".
+_RETIRED: Final = (
+    "the public Gemini API retired its last base model for tuning, models/gemini-1.5-flash-001-tuning, in May 2025; "
+    "`gitune doctor` lists what an endpoint tunes"
+)
 
 # The guide (ai.google.dev/gemini-api/docs/model-tuning): "as little as 20 examples", at most 40,000 characters in and
 # 5,000 out for each, prompts as long as inputs, "4 MB per file", here as JSON in the create's body; 5 epochs, batch
@@ -19,6 +26,12 @@ FACTS: Final = Facts(
     updates=frozenset({"displayName", "description", "temperature", "topP", "topK"}),
     can_cancel=True,
     can_delete=True,
+    base_models=BaseModels(
+        pattern=r"models/[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+        hint="write `models/` and the id of the base model, or `{from: other-spec}` to tune on another spec's model; "
+        f"{_RETIRED}",
+        untunable=_RETIRED,
+    ),
     examples=ExampleLimits(
         fewest=20, input_characters=40_000, output_characters=5_000, output_bytes=None, inline_bytes=4_000_000
     ),

@@ -10,5 +10,12 @@ from controller.state.facts import Facts
 
 # It takes what fits in a request, and its base model learns outputs of at most 256 bytes.
 FACTS: Final[Facts] = replace(
-    gemini.FACTS, examples=replace(gemini.FACTS.examples, output_bytes=256, inline_bytes=None), free=True
+    gemini.FACTS,
+    base_models=replace(
+        gemini.FACTS.base_models,
+        hint="write `baseModel: models/tiny`, or `{from: other-spec}` to tune on another spec's model",
+        untunable="the embedded server tunes models/tiny",
+    ),
+    examples=replace(gemini.FACTS.examples, output_bytes=256, inline_bytes=None),
+    free=True,
 )
