@@ -22,6 +22,7 @@ from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, open_provider
 from controller.settings import SETTINGS_FILE, Environment, LedgerSettings, Settings, home
+from controller.source.checkin import CheckoutSource
 from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, top_of
 from controller.specs.controller_loading import load_settings
@@ -58,7 +59,7 @@ def source_of(where: Where, environ: Mapping[str, str] = os.environ) -> Source:
     if where.repo is not None:
         return open_remote(where.repo, where.branch, home(environ), environ)
     if where.worktree or find_repository(where.root) is None:
-        return WorktreeSource(where.root, (".gitune",))
+        return CheckoutSource(where.root, home(environ), environ, (".gitune",))
     return CommitSource(where.root, home(environ), where.revision)
 
 
@@ -101,9 +102,9 @@ async def open_ports(
         stack.push_async_callback(source.close)
         settings = await read_settings(where, await source.tree())
         if isinstance(source, WorktreeSource) and settings.ledger.directory is not None:
-            source = WorktreeSource(
-                where.root, (".gitune", settings.ledger.directory)
-            )  # what we write there is no news
+            ignored = (".gitune", settings.ledger.directory)  # what we write there is no news
+            source = CheckoutSource(where.root, home(environ), environ, ignored)
+            stack.push_async_callback(source.close)
         clock, chance = SystemClock(), SystemChance()
         providers = await _providers(settings, environ, Doors(clock, chance), stack)
         ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)

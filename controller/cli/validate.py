@@ -56,7 +56,15 @@ def validate(asked: GlobalOptions, paths: Sequence[Path] | None) -> int:
 
 async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
     where = Where(asked.folder, asked.config, worktree=True)
-    tree = await source_of(where).tree()
+    source = source_of(where)
+    try:
+        return await _found(asked, paths, await source.tree())
+    finally:
+        await source.close()
+
+
+async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Validated:
+    where = Where(asked.folder, asked.config, worktree=True)
     try:
         settings = await read_settings(where, tree)
     except SpecInvalid as error:

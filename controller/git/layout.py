@@ -122,17 +122,19 @@ def shallow_commits(repository: RepositoryLayout) -> frozenset[str]:
 
 
 async def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
-    """Its own configuration file as keys (section and name in lower case) to values; no include is followed.
+    """Its own configuration, as `config_file`."""
+    return await config_file(repository.common / "config")
 
-    Raises `NoRepository` where the file is not one.
+
+async def config_file(path: Path) -> dict[str, tuple[str, ...]]:
+    """A configuration file as keys (section and name in lower case) to values; no include is followed.
+
+    One that is not there is empty. Raises `NoRepository` where the file is not one.
     """
-    path = repository.common / "config"
-    if not path.is_file():
+    if not _is_configuration(path):
         return {}
-    if path.stat().st_size > _LARGEST_CONFIG:
-        raise NoRepository(f"{path} is larger than a configuration can be")
     # GIT_DIR names nothing, so that git takes no repository into account: it only parses the file it is given.
-    nowhere = repository.common / "config" / "nowhere"
+    nowhere = path / "nowhere"
     answer = await run(Ask(("config", "--file", str(path), "--no-includes", "--null", "--list"), nowhere))
     found: dict[str, tuple[str, ...]] = {}
     for item in answer.raise_for_code().out.decode("utf-8", "backslashreplace").split("\0"):
@@ -140,6 +142,12 @@ async def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
         if key:
             found[key] = (*found.get(key, ()), value)
     return found
+
+
+def _is_configuration(path: Path) -> bool:
+    if path.is_file() and path.stat().st_size > _LARGEST_CONFIG:
+        raise NoRepository(f"{path} is larger than a configuration can be")
+    return path.is_file()
 
 
 def object_format(repository: RepositoryLayout, settings: dict[str, tuple[str, ...]]) -> str:
