@@ -92,9 +92,9 @@ def status(
         str | None, typer.Argument(metavar="[NAME]", help="One model, with its loss curve.", show_default=False)
     ] = None,
     *,
-    offline: Annotated[bool, flag("--offline", help="Do not fetch the ledger from its remote.")] = False,
+    offline: Annotated[bool, flag("--offline", help="Ask no provider, fetch no ledger from its remote.")] = False,
 ) -> None:
-    """Show the ledger: conditions, runs and loss curves."""
+    """Show the ledger and what tunes: conditions, runs and loss curves."""
 
 
 @app.command("serve")

@@ -27,12 +27,13 @@ from controller.daemon.schedule import (
     next_look,
     settled_by,
 )
-from controller.daemon.view import StatusView, as_seen
+from controller.daemon.view import StatusView
 from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.engine.score import Evaluations
 from controller.errors import ControllerError, RevisionConflict
 from controller.plan.actions import Outcome, Update
+from controller.plan.record import as_seen
 from controller.ports import Chance, Clock, Opened, Ports, Reporter
 from controller.settings import Settings
 from controller.source.watch import Watched

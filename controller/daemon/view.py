@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
 from controller.errors import Problem
 from controller.plan.actions import Held, Hold, Outcome, Plan
-from controller.plan.world import slot_provider
-from controller.state.observed import Observed
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
 
 _UNREADY_AFTER = 3  # failed passes in a row
-
-
-def as_seen(records: Mapping[str, Record], observed: Observed) -> Mapping[str, Record]:
-    """The records with the runs that tune as they were just seen; the ledger is written by tenths of progress."""
-    return MappingProxyType({name: _as_seen(record, observed) for name, record in records.items()})
-
-
-def _as_seen(record: Record, observed: Observed) -> Record:
-    pending = record.pending
-    remote = observed.model(slot_provider(pending, record), pending.model) if pending else None
-    if pending is None or remote is None:
-        return record
-    runs = tuple(
-        replace(run, completed_steps=remote.progress.completed_steps).with_losses(remote.losses or run.losses)
-        if run.model == pending.model and remote.progress.completed_steps > run.completed_steps
-        else run
-        for run in record.runs
-    )
-    return replace(record, runs=runs)
 
 
 @dataclass(frozen=True, slots=True)

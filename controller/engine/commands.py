@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from controller.engine.probe import probe
 from controller.engine.score import Examination, score, score_afresh
-from controller.engine.snapshot import snapshot
+from controller.engine.snapshot import observe, snapshot
 from controller.errors import ControllerError
 from controller.plan.matching import SlotKind, find_fit, resolve_bases
-from controller.plan.record import acted_on, refreshed
+from controller.plan.record import acted_on, as_seen, refreshed
 from controller.plan.rules.case import TUNING
 from controller.plan.transitions import adopted, cancelled, promoted, scored
 from controller.plan.world import World, names_of, slot_provider
-from controller.ports import ModelAnswer, ModelPatch, Ports, Provider, written_now
+from controller.ports import ModelAnswer, ModelPatch, ObserveRequest, Ports, Provider, written_now
 from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
-from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.observed import Observed, ObservedProvider, Presence, RemoteModel, RemoteState
 from controller.state.recorded import Record, RunOutcome, Score, Slot
 
 _SHOWS_RUNS = "`gitune status` shows the runs."
@@ -37,6 +38,50 @@ class Serving:
     fingerprint: str
     attempt: int
     prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The records, with the runs that tune as their providers just showed them.
+
+    ``written`` is when the ledger was (RFC 3339, "" where it does not say), ``observed`` when the providers were asked,
+    "" where none was; ``unread`` are those that did not answer, with why.
+    """
+
+    records: Mapping[str, Record]
+    written: str = ""
+    observed: str = ""
+    unread: tuple[ObservedProvider, ...] = ()
+
+
+async def look(ports: Ports, names: frozenset[str], seconds: float) -> Looked:
+    """The ledger, and what the providers say of the runs of some names that tune: of all for none given.
+
+    Nothing is written. A provider has so many ``seconds`` to answer. Raises `LedgerError`.
+    """
+    recorded = await ports.ledger.load()
+    wants: dict[str, frozenset[str]] = {}
+    for name, record in recorded.records.items():
+        if record.pending is not None and (not names or name in names):
+            key = slot_provider(record.pending, record)
+            wants[key] = wants.get(key, frozenset()) | {record.pending.model}
+    if not wants:
+        return Looked(recorded.records, recorded.written)
+    now = written_now(ports.clock)
+    asked = {key: _within(ports, key, ObserveRequest(models), seconds) for key, models in wants.items()}
+    seen = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+    unread = tuple(one for key, one in seen.items() if one.error and not wants[key] <= one.models.keys())
+    observed = now if len(unread) < len(seen) else ""
+    return Looked(as_seen(recorded.records, Observed(seen)), recorded.written, observed, unread)
+
+
+async def _within(ports: Ports, key: str, want: ObserveRequest, seconds: float) -> ObservedProvider:
+    try:
+        async with asyncio.timeout(seconds):
+            return (await observe(ports, {key: want})).providers[key]
+    except TimeoutError:
+        hint = "`gitune doctor` says what is wrong with it; `--offline` asks nobody."
+        return ObservedProvider(key, complete=False, error=f"no answer within {seconds:g} s", hint=hint)
 
 
 async def resolve(ports: Ports, name: str) -> Serving:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -139,6 +139,12 @@ class Mirror:
     async def ref(self, ref: str) -> str | None:
         """The commit id a full ref name stands on; None where there is no such ref."""
         return await self._resolve(ref)
+
+    async def written(self, commit: str) -> str:
+        """When a commit was made (RFC 3339 UTC, whole seconds). Raises `GitFailed`."""
+        answer = await self.ask("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit, "--")
+        seconds = int(answer.raise_for_code().text)
+        return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
     async def has(self, commit: str) -> bool:
         """Whether a commit and its tree are here."""

@@ -172,7 +172,8 @@ class BranchLedger(_OnBranch):
             return Recorded()
         if tip != self._loaded.tip:
             try:
-                self._loaded = Recorded(await self._records(ref.mirror, await ref.mirror.tree(tip)), tip)
+                records = await self._records(ref.mirror, await ref.mirror.tree(tip))
+                self._loaded = Recorded(records, tip, await ref.mirror.written(tip))
             finally:
                 ref.mirror.close()
         return self._loaded

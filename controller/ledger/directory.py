@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -79,9 +80,15 @@ class DirectoryLedger:
             return Recorded()
         with self._locked(fcntl.LOCK_SH):
             status = self._status()
+            written = self._written(status)
         known = self._known
         self._known = {file: known.get(file) or read_status(*file) for file in status.items()}
-        return Recorded({record.name: record for record in self._known.values()}, _digest(status))
+        return Recorded({record.name: record for record in self._known.values()}, _digest(status), written)
+
+    def _written(self, status: Iterable[str]) -> str:
+        """When the youngest of the files was written (RFC 3339 UTC, whole seconds); "" for none."""
+        times = [(self.path / path).stat().st_mtime for path in status]
+        return datetime.fromtimestamp(int(max(times)), UTC).isoformat().replace("+00:00", "Z") if times else ""
 
     def _save(self, records: Mapping[str, Record], tip: str | None) -> str | None:
         files = render(records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from controller.plan.actions import (
     Action,
@@ -29,7 +30,7 @@ from controller.plan.world import World, names_of, slot_provider
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import DeletionPolicy, DesiredModel, Sampling
 from controller.state.identity import without_mark
-from controller.state.observed import Presence, RemoteModel, RemoteState
+from controller.state.observed import Observed, Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome, Slot
 from controller.state.reviews import Decision
@@ -249,6 +250,25 @@ def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) ->
     runs = tuple(replace(run, deleted=True) if run.model in gone else run for run in runs)
     late = record.pending.model if record.pending is not None and record.pending.model in world.overdue else ""
     return replace(each_slot(record, look), runs=runs, overdue=late)
+
+
+def as_seen(records: Mapping[str, Record], observed: Observed) -> Mapping[str, Record]:
+    """The records with the runs that tune as they were just seen; the ledger is written by tenths of progress."""
+    return MappingProxyType({name: _as_seen(record, observed) for name, record in records.items()})
+
+
+def _as_seen(record: Record, observed: Observed) -> Record:
+    pending = record.pending
+    remote = observed.model(slot_provider(pending, record), pending.model) if pending else None
+    if pending is None or remote is None:
+        return record
+    runs = tuple(
+        replace(run, completed_steps=remote.progress.completed_steps).with_losses(remote.losses or run.losses)
+        if run.model == pending.model and remote.progress.completed_steps > run.completed_steps
+        else run
+        for run in record.runs
+    )
+    return replace(record, runs=runs)
 
 
 def _deleted(record: Record, world: World) -> frozenset[str]:

@@ -231,10 +231,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The whole ledger as read. ``tip`` is opaque to everybody but the ledger: what a save is compared against."""
+    """The whole ledger as read. ``tip`` is opaque to everybody but the ledger: what a save is compared against.
+
+    ``written`` is when it was last written (RFC 3339 UTC), "" where that is not known.
+    """
 
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     tip: str | None = None
+    written: str = field(default="", compare=False)
 
     def nonce(self, name: str) -> str:
         """What names the open intent of a spec; "" where none is open."""

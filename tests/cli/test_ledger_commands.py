@@ -128,7 +128,13 @@ def test_an_intent_that_is_not_open_cannot_be_forgotten(gitune: Process, recorde
 def test_an_empty_ledger_says_what_starts(gitune: Process, spec: WriteSpec) -> None:
     spec("numbers")
     assert "No model is recorded yet" in gitune("status").stdout
-    assert json.loads(gitune("status", "-o", "json").stdout) == {"schemaVersion": 1, "models": []}
+    assert json.loads(gitune("status", "-o", "json").stdout) == {
+        "schemaVersion": 1,
+        "models": [],
+        "ledgerWritten": None,
+        "observed": None,
+        "unread": [],
+    }
 
 
 def test_a_garbled_ledger_stops_status_with_its_file(gitune: Process, recorded: Path) -> None:

@@ -32,6 +32,7 @@ class Service:
     fault: Callable[[str, str], int | None] = lambda _method, _path: None
     slow: float = 0.0
     finishes: bool = True
+    completed: int = 1  # of a run's STEPS
     url: str = ""
     request_id: str = ""
     wanted: str | None = None
@@ -60,7 +61,7 @@ class Service:
             if method == "GET" and name in self.models:
                 return 200, self._shown(self.models[name])
             if method == "GET" and "/operations/" in name:
-                return 200, {"name": name, "metadata": {"totalSteps": STEPS, "completedSteps": 1}}
+                return 200, {"name": name, "metadata": {"totalSteps": STEPS, "completedSteps": self.completed}}
             if method == "POST" and _is_question(name) and name.partition(":")[0] in self.models:
                 content = {"role": "model", "parts": [{"text": "1"}]}
                 return 200, {"candidates": [{"content": content, "finishReason": "STOP"}]}
@@ -89,7 +90,8 @@ class Service:
         times = {"createTime": "2026-01-01T00:00:00Z", "updateTime": "2026-01-01T00:00:00Z"}
         task = dict(model["tuningTask"])
         last = int(task.get("hyperparameters", {}).get("epochCount", 1)) if done else 1  # its curve is whole at its end
-        task["snapshots"] = [{"step": 1, "epoch": last, "meanLoss": 1.5, "computeTime": "2026-01-01T00:00:00Z"}]
+        point = {"step": self.completed, "epoch": last, "meanLoss": 1.5, "computeTime": "2026-01-01T00:00:00Z"}
+        task["snapshots"] = [point] if self.completed else []
         shown = {key: value for key, value in model.items() if key != "made"}
         return shown | times | {"state": "ACTIVE" if done else "CREATING", "tuningTask": task}
 
