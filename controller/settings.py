@@ -96,6 +96,14 @@ class Settings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     policy: Policy = field(default_factory=Policy)
 
+    @property
+    def currency(self) -> str:
+        """What the costs on record are in: the budget's, else that of all price tables; "" where they differ."""
+        if self.policy.budget is not None:
+            return self.policy.budget.currency
+        found = {one.prices.currency for one in self.providers.values() if one.prices is not None}
+        return found.pop() if len(found) == 1 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class FollowedRepository:

@@ -72,6 +72,20 @@ def spent(recorded: Recorded, month: str) -> float:
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """What of a month's budget may be spent already, in its currency."""
+
+    used: float
+    budget: Budget
+
+
+def budget_use(world: World, recorded: Recorded) -> BudgetUse | None:
+    """How a ledger stands to the budget of this month; None where no budget is set."""
+    budget = world.policy.budget
+    return BudgetUse(spent(recorded, world.month), budget) if budget is not None else None
+
+
 def _may_be_spent(intent: Intent, month: str) -> bool:
     """What was sent at times that are not recorded may have been sent in any month."""
     return intent.answer is Answer.REPEATED or _may_be_of(intent.since, month)

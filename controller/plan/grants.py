@@ -18,7 +18,7 @@ from controller.plan.world import ReviewRule, World
 from controller.settings import RequireReview
 from controller.state.desired import Desired, DesiredModel
 from controller.state.reasons import Reason, traits_of
-from controller.state.recorded import Record
+from controller.state.recorded import Record, Run, Slot
 from controller.state.reviews import Basis, Decision, Origin, Review
 
 NOT_ON_RECORD = "nobody has reviewed this: no grant of it is on record"
@@ -166,6 +166,28 @@ def with_allowed(world: World, wanted: Mapping[str, Sequence[Basis]], by: str, n
             )
             records[held] = with_review(records.get(held) or Record(name=held, provider=provider), given)
     return records
+
+
+def is_run_of(record: Record, pull: int) -> bool:
+    """Whether the pending run was paid for by a grant of that pull request, so that it may stop it."""
+    pending = record.pending
+    return pending is not None and any(review.pull == pull for review in payments(record, pending))
+
+
+def payments(record: Record, paid: Slot | Run) -> tuple[Review, ...]:
+    """The reviews by which a run was paid for."""
+    inputs = (paid.fingerprint, paid.attempt)
+    return tuple(r for r in record.reviews if r.spent and (r.basis.fingerprint, r.basis.attempt) == inputs)
+
+
+def is_removal_of(record: Record, pull: int) -> bool:
+    """Whether a grant of that pull request covers that the spec is gone, so that it may end the grace period."""
+    return any(r.pull == pull for r in removals(record))
+
+
+def removals(record: Record) -> tuple[Review, ...]:
+    """The grants that cover a spec's removal."""
+    return tuple(r for r in record.reviews if r.verdict is Decision.GRANTED and r.basis.asked == ABSENT)
 
 
 def with_review(record: Record, review: Review) -> Record:

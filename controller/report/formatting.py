@@ -59,6 +59,11 @@ def percent(share: float) -> str:
     return f"{whole}.{rest} %" if rest else f"{whole} %"
 
 
+def share(value: float) -> str:
+    """A score from 0 to 1 as specs write their bar: ``0.94``, rounded down so that 1.00 means all."""
+    return f"{math.floor(value * 100 + 1e-9) / 100:.2f}"
+
+
 def first_to_last(run: Run) -> str:
     """``3.981 → 0.0114``, ``3.981 → nan`` of one that diverged; a dash where no loss was reported."""
     if run.last_loss is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
+from controller.plan.admission import BudgetUse
 from controller.report.formatting import amount, counted, html_name, listed, short
 
 
@@ -97,6 +98,18 @@ def price(action: Action) -> str:
         return ""
     cost = action.cost
     return f"{amount(cost.low)} to {amount(cost.high)} {cost.currency}, at the prices of {cost.as_of}"
+
+
+def budget(use: BudgetUse) -> str:
+    """``up to 12.40 of 200.00 USD spent this month``: an outcome that is not known counts as spent."""
+    return (
+        f"up to {amount(use.used)} of {amount(use.budget.per_month)} {currency(use.budget.currency)} spent this month"
+    )
+
+
+def currency(word: str) -> str:
+    """Letters alone: it stands in no code span."""
+    return "".join(c for c in word if c.isascii() and c.isalpha())[:8]
 
 
 def facts(action: Action, shown: Callable[[str], str]) -> Iterator[tuple[str, str]]:

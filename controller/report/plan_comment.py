@@ -14,17 +14,22 @@ from typing import Annotated
 import msgspec
 
 from controller.errors import Problem
-from controller.plan.actions import Action, ChangeClass, Guard, Hold, Plan, Tune
+from controller.plan.actions import Action, ChangeClass, Create, Guard, Hold, Plan, Promote, Retune, Reuse, Tune
+from controller.plan.admission import BudgetUse
 from controller.plan.cost import Cost
 from controller.report import phrases
-from controller.report.formatting import amount, cell, code, counted, duration, listed, short
+from controller.report.formatting import amount, cell, code, counted, duration, listed, share, short
 from controller.report.phrases import estimate
+from controller.report.quality import Quality, bar, figures
+from controller.state.reasons import Reason
 
 JOB_LINK = "whole plan"
 _SPARE = 400  # bytes for the remarks on what was folded away
 _HEAD_ROOM = 12_000  # bytes that guards and remarks above the table may take
 # How valuable details are to a reviewer: what is paid for or cannot be undone first.
 _VALUE = {"delete": 0, "retune": 1, "create": 2, "hold": 3, "update": 4, "cancel": 5, "orphan": 6}
+_TOLD = 3  # so many models are named in one sentence
+_TO_SERVE = (Create, Retune, Reuse, Promote)
 _NAMED = 8  # so many example numbers are named, the rest is counted
 _MOST_PROBLEMS = 10
 _CLASSES = {ChangeClass.RETUNE: "re-tune", ChangeClass.UPDATE: "in place, free", ChangeClass.LOCAL: "local, free"}
@@ -61,7 +66,11 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """All about one model that its action does not say. ``reusable`` is the model that a revert would take up again."""
+    """All about one model that its action does not say. ``reusable`` is the model that a revert would take up again.
+
+    ``quality`` is what is asked of a run before it serves, beside the score of the run that serves now; None where no
+    run is to come to serve.
+    """
 
     data: DataNote | None = None
     time: Seconds | None = None
@@ -70,6 +79,7 @@ class Note:
     problems: tuple[Problem, ...] = ()
     advice: str = ""
     reusable: str = ""
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +88,8 @@ class PlanView:
 
     ``loose`` are the problems that belong to no action; ``summary_url`` is where the whole of it stands, "" where
     there is no such place. ``applied_branch`` is the branch that is applied, where it is merged into another one.
+    ``budget`` is what of this month's may be spent, None where none is set. ``in_pull`` says that it is shown on a pull
+    request, where commands can be given.
     """
 
     plan: Plan
@@ -90,6 +102,8 @@ class PlanView:
     config_changed: bool = False
     applied_branch: str = ""
     summary_url: str = ""
+    budget: BudgetUse | None = None
+    in_pull: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,7 @@ def plan_comment(view: PlanView, limit: int) -> Rendered:
 
 
 def _head(view: PlanView) -> str:
-    lines = ["### Gitune plan", "", f"**{_sentence(view)}**", ""]
+    lines = ["### Gitune plan", "", " · ".join(_first_line(view)), ""]
     if view.offline:
         lines += ["> 📝 Planned from the ledger alone: no provider was asked, and no secret was in reach.", ""]
     if view.applied_branch:
@@ -126,43 +140,128 @@ def _head(view: PlanView) -> str:
     return "".join(phrases.within([f"{line}\n" for line in lines], _HEAD_ROOM, _size)[0])
 
 
-def _sentence(view: PlanView) -> str:
-    """Counts, and what all of it together may cost."""
+def _first_line(view: PlanView) -> Iterator[str]:
+    """What is done, what it costs, and how good what serves is."""
     said = phrases.summary(view.plan) if view.plan.actions else "No model changes"
-    rest = f"; {view.unchanged:,} unchanged" if view.unchanged else ""
-    return f"{said}{rest}.{_total(view)}"
+    rest = f", {view.unchanged:,} unchanged" if view.unchanged else ""
+    yield f"**{said}{rest}**"
+    yield _costs(view)
+    if view.budget is not None:
+        yield phrases.budget(view.budget)
+    if graded := _grades(view):
+        yield graded
 
 
-def _total(view: PlanView) -> str:
-    costs = [
-        action.cost
-        for action in view.plan.actions
-        if isinstance(action, Tune) and not view.notes.get(action.name, Note()).free
-    ]
+def _costs(view: PlanView) -> str:
+    """The prices of all runs together, a sum for each currency."""
+    costs = [a.cost for a in view.plan.actions if isinstance(a, Tune) and not _note(view, a).free]
     known = [cost for cost in costs if cost is not None]
-    unknown = len(costs) - len(known)
-    if not known:
-        return f" No price is known for {counted(unknown, 'run')}." if unknown else " Merging costs nothing."
-    if len({cost.currency for cost in known}) > 1:
-        return ""
-    low, high = amount(sum(c.low for c in known)), amount(sum(c.high for c in known))
-    more = f", and {counted(unknown, 'run')} without a known price" if unknown else ""
-    return f" Merging costs {low} to {high} {currency_of(known[0])}{more}."
+    sums = [_sum([c for c in known if c.currency == currency]) for currency in sorted({c.currency for c in known})]
+    if unknown := len(costs) - len(known):
+        sums.append(f"no price is known for {counted(unknown, 'run')}")
+    return f"costs {listed(sums)}" if known else listed(sums) or "costs nothing"
+
+
+def _sum(costs: Sequence[Cost]) -> str:
+    low, high = amount(sum(c.low for c in costs)), amount(sum(c.high for c in costs))
+    span = high if low == high else f"{low} to {high}"
+    return f"{span} {phrases.currency(costs[0].currency)}"
+
+
+def _grades(view: PlanView) -> str:
+    """What serves, by its score, and what is asked of the runs that are to serve; "" where none is to."""
+    coming = {
+        a.name: quality
+        for a in view.plan.actions
+        if isinstance(a, _TO_SERVE) and (quality := _note(view, a).quality) is not None
+    }
+    graded = {name: quality for name, quality in coming.items() if quality.metric}
+    if not graded:
+        return "not evaluated before it serves" if coming else ""
+    told = []
+    for name, quality in list(graded.items())[:_TOLD]:
+        whose = f"{cell(name, 60)} " if len(coming) > 1 else ""
+        told.append(f"{whose}{_grade(quality)}")
+    more = len(graded) - len(told)
+    return "; ".join(told) + (f"; {more:,} more are evaluated" if more else "")
+
+
+def _grade(quality: Quality) -> str:
+    """``serving scores 0.91, bar 0.80``."""
+    if quality.other is not None:
+        now = f"serving scores {share(quality.other.value)}"
+    else:
+        now = "serving is not scored on these rows" if quality.compared else "nothing serves yet"
+    return f"{now}, bar {bar(quality.bar)}" if quality.bar is not None else now
+
+
+def _note(view: PlanView, action: Action) -> Note:
+    return view.notes.get(action.name, Note())
 
 
 def _guard(guard: Guard) -> str:
-    allow = " ".join(guard.allow)
-    way = f" A person who may write allows it with {code(f'/gitune apply {allow}', 2000)}." if allow else ""
-    return f"> ⛔ **{code(guard.code)}**: {code(guard.message)}. Apply refuses this plan as it is.{way}"
+    return f"> ⛔ **{code(guard.code)}**: {code(guard.message)}. Apply refuses this plan as it is."
 
 
 def _foot(view: PlanView) -> str:
     where = f" · [{JOB_LINK}]({view.summary_url})" if view.summary_url else ""
     digest = f" · plan {code(short(view.plan.digest))}" if view.plan.digest else ""
-    return f"\n<sub>commit {code(short(view.head))}{digest}{where} · `/gitune help` lists what can be said here</sub>\n"
+    steps = "".join(f"- {step}\n" for step in _next_steps(view))
+    said = f"\n**Next**\n\n{steps}" if steps else ""
+    return f"\n<sub>commit {code(short(view.head))}{digest}{where}</sub>\n{said}"
 
 
-_TOP = "| | model | why | cost and time | data |\n|---|---|---|---|---|\n"
+def _next_steps(view: PlanView) -> Iterator[str]:
+    """What a person can do or say now: only what works in this state."""
+    if not view.in_pull:
+        return
+    if view.loose:
+        yield "Fix the problems above and push: every push is planned again."
+    yield from _ways_out(view)
+    if view.offline:
+        yield f"{_FOR_A_STRANGER} `/gitune help` lists all commands."
+        return
+    if not view.unreadable:
+        yield from _after_the_merge(view)
+    again = " once everything can be read" if view.unreadable else ""
+    yield f"`/gitune plan` plans this pull request again{again}; `/gitune help` lists all commands."
+
+
+_FOR_A_STRANGER = (
+    "Somebody who may write says `/gitune plan` for a plan that a merge applies, or after the merge `/gitune apply`."
+)
+
+
+def _after_the_merge(view: PlanView) -> Iterator[str]:
+    if view.applied_branch:
+        yield f"Merging applies nothing yet: the plan counts when that is merged into {code(view.applied_branch)}."
+    elif view.plan.guards:
+        yield from _guarded(view.plan.guards)
+    elif any(action.acts for action in view.plan.actions):
+        yield "Merge to apply this plan; a push before that is planned again."
+
+
+def _guarded(guards: Sequence[Guard]) -> Iterator[str]:
+    yield from (code(guard.hint.replace("`", "")) for guard in guards if guard.hint and not guard.allow)
+    if all(guard.allow for guard in guards):
+        words = " ".join(word for guard in guards for word in guard.allow)
+        command = code(f"/gitune apply {words}", 2000)
+        yield f"If that is meant: merge, then somebody who may write says {command}."
+
+
+def _ways_out(view: PlanView) -> Iterator[str]:
+    """What ends the holds that need a person, a reason once."""
+    held: dict[Reason, list[str]] = {}
+    for action in view.plan.actions:
+        if isinstance(action, Hold) and action.reason.traits.needs_person:
+            held.setdefault(action.reason, []).append(action.name)
+    for reason, names in list(held.items())[:_TOLD]:
+        more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+        yield f"{', '.join(cell(name, 60) for name in names[:_TOLD])}{more}: {reason.traits.way_out}"
+
+
+_TOP = "| | model | cost and time | quality | data | why |\n|---|---|---|---|---|---|\n"
+_FOREIGN_TOP = "| | model | cost and time | data | why |\n|---|---|---|---|---|\n"
 
 
 def _table(view: PlanView, room: int) -> tuple[str, bool]:
@@ -171,7 +270,7 @@ def _table(view: PlanView, room: int) -> tuple[str, bool]:
         return "", True
     rows: list[str] = []
     for row in (_full_row, _short_row, _bare_row):
-        rows = [row(a, view.notes.get(a.name, Note())) for a in view.plan.actions]
+        rows = [row(a, _note(view, a)) for a in view.plan.actions]
         table = _TOP + "".join(rows) + "\n"
         if _size(table) <= room:
             return table, True
@@ -181,25 +280,28 @@ def _table(view: PlanView, room: int) -> tuple[str, bool]:
 
 def _full_row(action: Action, note: Note) -> str:
     why = f"{action.reason}: {cell(action.message, 200)}" if action.message else str(action.reason)
-    return _line(action.word, action.name, why, effort(action, note), data(note) or "–")
+    return _line(
+        action.word, action.name, effort(action, note) or "–", grade(action, note) or "–", data(note) or "–", why
+    )
 
 
 def _short_row(action: Action, note: Note) -> str:
-    return _line(action.word, action.name, str(action.reason), effort(action, note), data(note) or "–")
+    about = (effort(action, note) or "–", grade(action, note) or "–", data(note) or "–", str(action.reason))
+    return _line(action.word, action.name, *about)
 
 
-def _line(word: str, name: str, why: str, cost: str, about: str) -> str:
-    return f"| {phrases.signed(word)} | {cell(name, 60)} | {why} | {cost} | {about} |\n"
+def _line(word: str, name: str, *about: str) -> str:
+    return f"| {phrases.signed(word)} | {cell(name, 60)} | {' | '.join(about)} |\n"
 
 
 def _bare_row(action: Action, note: Note) -> str:  # noqa: ARG001 - one of the three rows
-    return f"|{action.word}|{cell(action.name, 40)}|{action.reason}|||\n"
+    return f"|{action.word}|{cell(action.name, 40)}||||{action.reason}|\n"
 
 
 def _details(view: PlanView, room: int) -> tuple[str, int]:
     """The details of as many actions as there is room for, the most telling kept, in the order of the table."""
     told = [a for a in view.plan.actions if _is_told(a, view)]
-    parts = {id(a): details(a, view.notes.get(a.name, Note())) for a in told}
+    parts = {id(a): details(a, _note(view, a)) for a in told}
     kept: set[int] = set()
     for action in sorted(told, key=lambda a: _VALUE.get(a.word, 9)):
         size = _size(parts[id(action)])
@@ -234,16 +336,11 @@ def price(action: Action, note: Note) -> str:
     return _range(action.cost) + (", **stale prices**" if note.stale_prices else "")
 
 
-def currency_of(cost: Cost) -> str:
-    """Letters alone: it stands in no code span."""
-    return "".join(c for c in cost.currency if c.isascii() and c.isalpha())[:8]
-
-
 def _range(cost: Cost) -> str:
     low, high = amount(cost.low), amount(cost.high)
     span = high if low == high else f"{low} to {high}"
     day = "".join(c for c in cost.as_of if c.isdigit() or c == "-")[:10]
-    return f"{span} {currency_of(cost)} (prices of {day})"
+    return f"{span} {phrases.currency(cost.currency)} (prices of {day})"
 
 
 def time(seconds: Seconds | None) -> str:
@@ -255,11 +352,18 @@ def time(seconds: Seconds | None) -> str:
 
 
 def effort(action: Action, note: Note) -> str:
-    """Cost and time in a few words, for the table."""
+    """Cost and time in a few words, for the table; "" where nothing is done."""
     if not isinstance(action, Tune):
-        return "free"
+        return "free" if action.acts else ""
     steps = counted(estimate(action).steps, "step")
     return ", ".join(part for part in (price(action, note), time(note.time), steps) if part)
+
+
+def grade(action: Action, note: Note) -> str:
+    """``exactMatch, bar 0.80, serving 0.91``, for the table; "" where no run is to serve."""
+    if note.quality is None or not isinstance(action, _TO_SERVE):
+        return ""
+    return ", ".join(figures(note.quality, lambda text: cell(text, 40))) or "not evaluated"
 
 
 def data(note: Note) -> str:
@@ -391,11 +495,11 @@ class ForeignPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def foreign_comment(plan: ForeignPlan, limit: int) -> str:
     """A text of at most ``limit`` bytes."""
-    foot = f"\n<sub>commit {code(short(plan.head))} · `/gitune help` lists what can be said here</sub>\n"
+    foot = f"\n<sub>commit {code(short(plan.head))}</sub>\n\n**Next**\n\n- {_FOR_A_STRANGER}\n"
     body = _foreign_head(plan)
     parts = [_foreign_row(a) for a in plan.actions]
     if parts:
-        body += _TOP
+        body += _FOREIGN_TOP
     problems = [f"- {code(p, 300)}\n" for p in plan.problems]
     for group in (parts, ["\n"], problems, [_foreign_details(a) for a in plan.actions]):
         for number, part in enumerate(group):
@@ -408,17 +512,17 @@ def foreign_comment(plan: ForeignPlan, limit: int) -> str:
 
 def _foreign_head(plan: ForeignPlan) -> str:
     counts = Counter(action.word for action in plan.actions)
-    said = ", ".join(f"{number} {word}" for word, number in counts.items()) or "No model changes"
+    said = ", ".join(f"{number} {phrases.LOOKS[word].count}" for word, number in counts.items()) or "No model changes"
     return (
         f"### Gitune plan\n\n**{said}**\n\n"
         "> 📝 From a fork: its own job made this plan from the ledger alone, with no secret and no provider in reach. "
-        "It grants nothing. Somebody who may write says `/gitune plan` for a plan that can be merged and applied.\n\n"
+        "It grants nothing.\n\n"
     )
 
 
 def _foreign_row(action: ForeignAction) -> str:
     why = f"{cell(action.reason, 40)} {cell(action.message, 200)}".strip()
-    return _line(action.word, action.name, why, cell(action.effort, 120) or "–", cell(action.data, 120) or "–")
+    return _line(action.word, action.name, cell(action.effort, 120) or "–", cell(action.data, 120) or "–", why)
 
 
 def _foreign_details(action: ForeignAction) -> str:

@@ -10,14 +10,13 @@ from typing import Final, Protocol
 from controller.engine import commands
 from controller.errors import ControllerError
 from controller.plan.approval import is_allowance
-from controller.plan.grants import ABSENT
+from controller.plan.grants import is_removal_of, is_run_of, payments, removals
 from controller.ports import Opened
 from controller.ports.code_host import CodeHost, Pull, Said, Sign
 from controller.review.grants import ApplyOrder, Claim, Decided, TakenBefore, write_reviews
 from controller.review.trail import History, Origins, moment
 from controller.state.identity import NAME
 from controller.state.recorded import Record
-from controller.state.reviews import Decision, Review
 
 _LINE = re.compile(r"/gitune(?:[ \t]+([^\r\n]{0,2000}))?(?=\r|\n|$)")
 _HELP_MEMORY: Final = '{"v":1,"purpose":"help"}'
@@ -219,21 +218,18 @@ async def _see_it_asked(asking: _Asking, name: str) -> None:
     if pending is None:
         raise ControllerError(f"{name} has no pending run", hint="`gitune status` shows the runs.")
     run = record.run(pending.model)
-    inputs = (pending.fingerprint, pending.attempt)
-    paid = [r for r in record.reviews if r.spent and (r.basis.fingerprint, r.basis.attempt) == inputs]
-    if any(review.pull == asking.pull.number for review in paid):
+    if is_run_of(record, asking.pull.number):
         return
-    if paid or run is None or not await _landed(asking, run.revision, record):
+    if payments(record, pending) or run is None or not await _landed(asking, run.revision, record):
         raise _not_its_own(f"the run of {name} that tunes now")
 
 
 async def _see_its_removal_asked(asking: _Asking, name: str) -> None:
     record = await _recorded(asking.opened, name)
     tombstone_revision = next((slot.tombstone_revision for slot in record.slots if slot.tombstone), "")
-    if any(review.basis.asked == ABSENT for review in _grants(record, asking.pull)):
+    if is_removal_of(record, asking.pull.number):
         return
-    known = [r for r in record.reviews if r.basis.asked == ABSENT and r.verdict is Decision.GRANTED]
-    if known or not await _landed(asking, tombstone_revision, record):
+    if removals(record) or not await _landed(asking, tombstone_revision, record):
         raise _not_its_own(f"the deletion of {name}")
 
 
@@ -251,10 +247,6 @@ async def _landed(asking: _Asking, revision: str, record: Record) -> bool:
 
 def _not_its_own(what: str) -> ControllerError:
     return ControllerError(f"{what} was not asked for by this pull request", hint="Say it on the one that did.")
-
-
-def _grants(record: Record, pull: Pull) -> tuple[Review, ...]:
-    return tuple(r for r in record.reviews if r.verdict is Decision.GRANTED and r.pull == pull.number)
 
 
 async def _recorded(opened: Opened, name: str) -> Record:

@@ -13,6 +13,7 @@ from controller.plan.actions import Action, Nothing, Plan, Tune
 from controller.plan.world import World
 from controller.report.phrases import estimate
 from controller.report.plan_comment import DataNote, Note, Seconds
+from controller.report.quality import quality_of
 from controller.state.desired import Dataset, DesiredModel, Example
 from controller.state.recorded import Record, Run, RunOutcome
 
@@ -44,6 +45,7 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
         return Note(problems=broken.problems if broken else ())
     record = world.record_of(model)
     paid = isinstance(action, Tune)
+    serving = record.run(record.active.model) if record and record.active else None
     return Note(
         data=data_note(model.dataset, before.dataset if before else None),
         time=_time(action, world) if paid else None,
@@ -52,6 +54,7 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
         problems=_problems(model, world),
         advice=_advice(record),
         reusable=record.active.model if paid and record and record.active else "",
+        quality=quality_of(None, serving, model.evaluation),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from controller.engine.reconcile import Preview, preview, preview_offline
 from controller.errors import Problem, Severity, Unreadable
 from controller.plan.actions import Plan
+from controller.plan.admission import budget_use
 from controller.plan.approval import only_new
 from controller.plan.grants import asks_else, basis
 from controller.plan.world import ReviewRule
@@ -93,6 +94,8 @@ def _planned(opened: Opened, reviewed: Reviewed, head: Preview, beside: tuple[Pr
         offline=reviewed.offline,
         applied_branch=elsewhere,
         summary_url=reviewed.job,
+        budget=budget_use(head.world, head.world.recorded),
+        in_pull=beside[0] is not None,
     )
     memory = Memory(
         stage=StoryStage.PLANNED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.ports import Opened
@@ -14,6 +14,7 @@ from controller.review.applying import Applied, Applying
 from controller.review.grants import COMMENT_PAGES
 from controller.review.memory import Memory, StoryStage, read, written
 from controller.review.sticky import find, ours, publish
+from controller.state.desired import Evaluation
 from controller.state.recorded import Record
 
 _OPEN = frozenset({StoryStage.REFUSED, StoryStage.APPLYING})
@@ -48,6 +49,10 @@ async def tell(host: CodeHost, opened: Opened, what: Applying, applied: Applied,
             refused={name: why for name, why in applied.unreviewed.items() if name in names},
             refusal=refusal,
             curves_url=curves_url,
+            asked=_asked(applied, names),
+            currency=opened.settings.currency,
+            allow=_allow(applied),
+            is_held_up=applied.refusal is None and bool(refusal),
         )
         await publish(host, told.pull, _said(story, told, applied, host.comment_limit))
         await _statuses(host, story)
@@ -81,6 +86,21 @@ def _refusal(applied: Applied) -> str:
     if applied.done is None and applied.failure is not None:
         return f"{applied.failure.message} {applied.failure.hint}".strip()
     return ""
+
+
+def _allow(applied: Applied) -> tuple[str, ...]:
+    """The words that let pass what refused the plan, where there are such words."""
+    return (
+        tuple(word for guard in applied.refusal.preview.plan.guards for word in guard.allow) if applied.refusal else ()
+    )
+
+
+def _asked(applied: Applied, names: Sequence[str]) -> Mapping[str, Evaluation]:
+    """The evaluations of the specs as the pass has read them."""
+    if applied.done is None:
+        return {}
+    specs = ((name, applied.done.world.spec(name)) for name in names)
+    return {name: spec.evaluation for name, spec in specs if spec is not None and spec.evaluation is not None}
 
 
 def _said(story: Story, told: _Told, applied: Applied, limit: int) -> Said:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -24,10 +25,14 @@ from controller.plan.actions import (
     Retune,
     Wait,
 )
+from controller.plan.admission import BudgetUse
 from controller.plan.cost import Cost
 from controller.providers.gemini.facts import FACTS as GEMINI
+from controller.report.plan_comment import DataNote, Note, PlanView, Seconds
+from controller.report.quality import Quality, quality_of
+from controller.settings import Budget
 from controller.state.conditions import Condition, ConditionType, Truth
-from controller.state.desired import BaseModel, Dataset, DesiredModel, Example, Place
+from controller.state.desired import BaseModel, Dataset, DesiredModel, Evaluation, Example, Place
 from controller.state.identity import Hyperparameters
 from controller.state.observed import LossPoint, RemoteModel, RemoteState
 from controller.state.reasons import Reason
@@ -267,6 +272,31 @@ def plan() -> Plan:
             ),
         ),
         digest="c3" * 32,
+    )
+
+
+@pytest.fixture
+def review(plan: Plan) -> PlanView:
+    """The plan of a pull request: a first run, a new run beside the one that serves, and what holds a third model."""
+    actions = tuple(action for action in plan.actions if action.acts or isinstance(action, Hold))
+    data = DataNote(140, 742, added=(138, 139, 140), edited=(7, 21), removed=1, known_before=True, lengths=(5, 7, 9))
+    asked = Evaluation(Dataset("specs/messages.eval.jsonl", A, ()), "exactMatch", 0.8)
+    serving = replace(_run(), score=Score("exactMatch", A, 91, 100, baseline=33))
+    notes = {
+        "next-number": Note(data=DataNote(140, 742, lengths=(5, 7, 9)), free=True, quality=Quality()),
+        "messages": Note(
+            data=data,
+            time=Seconds(480, 640, 3),
+            reusable="tunedModels/messages-aaaaaaaaaa-1",
+            quality=quality_of(None, serving, asked),
+        ),
+    }
+    return PlanView(
+        plan=Plan(REVISION, actions, (), plan.digest),
+        head=REVISION,
+        unchanged=2,
+        notes=notes,
+        budget=BudgetUse(12.4, Budget(200.0, "USD")),
     )
 
 

@@ -110,4 +110,4 @@ def test_the_same_plan_is_the_same_comment() -> None:
 def test_a_sentence_says_what_merging_costs() -> None:
     view = planned(3)
 
-    assert "**3 to create. Merging costs 0.30 to 1.05 USD.**" in plan_comment(view, LIMIT).body
+    assert "**3 to create** · costs 0.30 to 1.05 USD" in plan_comment(view, LIMIT).body

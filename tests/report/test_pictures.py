@@ -20,9 +20,9 @@ import pytest
 
 from controller.daemon.view import StatusView
 from controller.daemon.web.html import index_html
-from controller.plan.actions import Hold, Plan
+from controller.plan.actions import Plan
 from controller.report.charts import curve_svg
-from controller.report.plan_comment import DataNote, Note, PlanView, Seconds, plan_comment
+from controller.report.plan_comment import PlanView, plan_comment
 from controller.state.recorded import Record
 from tests.browser import screenshot
 from tests.report.conftest import REVISION, UPDATE, Golden
@@ -39,15 +39,8 @@ a { color: #0969da; text-decoration: none } summary { cursor: pointer }
 """
 
 
-def comment(plan: Plan) -> str:
+def comment(view: PlanView) -> str:
     """What a reviewer sees: a first run, a new run beside the one that serves, and what holds a third model."""
-    actions = tuple(action for action in plan.actions if action.acts or isinstance(action, Hold))
-    data = DataNote(140, 742, added=(138, 139, 140), edited=(7, 21), removed=1, known_before=True, lengths=(5, 7, 9))
-    notes = {
-        "next-number": Note(data=DataNote(140, 742, lengths=(5, 7, 9)), free=True),
-        "messages": Note(data=data, time=Seconds(480, 640, 3), reusable="tunedModels/messages-aaaaaaaaaa-1"),
-    }
-    view = PlanView(plan=Plan(REVISION, actions, (), plan.digest), head=REVISION, unchanged=2, notes=notes)
     body = cmarkgfm.github_flavored_markdown_to_html(plan_comment(view, 65_536).body, cmarkgfm.Options.CMARK_OPT_UNSAFE)
     return f"<!doctype html><meta charset=utf-8><style>{LIKE_A_CODE_HOST}</style>{body}"
 
@@ -72,8 +65,8 @@ def page(records: Mapping[str, Record], plan: Plan) -> str:
 
 
 @pytest.fixture
-def documents(records: dict[str, Record], plan: Plan) -> dict[str, str]:
-    return {"comment": comment(plan), "page": page(records, plan)}
+def documents(records: dict[str, Record], plan: Plan, review: PlanView) -> dict[str, str]:
+    return {"comment": comment(review), "page": page(records, plan)}
 
 
 def test_the_pictures_are_of_what_is_shown_now(documents: dict[str, str], golden: Golden) -> None:

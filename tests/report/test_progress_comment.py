@@ -61,8 +61,8 @@ def test_a_model_that_serves_is_told_with_loss_advice_evaluation_and_curve() -> 
 
     assert is_settled(done)
     assert "all is as merged" in body
-    assert "| ✅ | `numbers` | Ready | final loss 0.2, 3 epochs advised, `exactMatch` 95 % |" in body
-    assert "evaluation: `exactMatch` 95 % (19 of 20 right)" in body
+    assert "| ✅ | `numbers` | Ready | 0.95 `exactMatch` | final loss 0.2, 3 epochs advised |" in body
+    assert "evaluation: 0.95 `exactMatch` (19 of 20 right)" in body
     assert "[loss curve](https://github.com/acme/models/blob/gitune-status/curves/numbers.svg)" in body
     assert "xychart-beta" in body
 
@@ -71,9 +71,9 @@ def test_the_baseline_and_what_was_not_answered_stand_beside_the_score() -> None
     scored = Score("exactMatch", "e" * 64, 18, 20, unanswered=1, cut=1, baseline=9)
     body = progress_comment(story(replace(ready(), runs=(replace(ready().runs[0], score=scored),))), LIMIT)
 
-    assert "`exactMatch` 90 % (baseline 45 %) |" in body
+    assert "| 0.90 `exactMatch`, most frequent answer 0.45 |" in body
     said = "18 of 20 right, 1 not answered, 1 cut short; baseline 9 of 20 (always the most frequent answer)"
-    assert f"evaluation: `exactMatch` 90 % ({said})" in body
+    assert f"evaluation: 0.90 `exactMatch` ({said})" in body
 
 
 def test_a_run_that_diverged_has_no_last_loss_to_speak_of() -> None:
@@ -99,7 +99,7 @@ def test_a_refusal_says_what_moved_and_what_to_do() -> None:
 
     assert "did not apply this" in body
     assert "> ⛔ `numbers`: `the dataset of numbers moved`" in body
-    assert "`/gitune apply` by somebody who may write" in body
+    assert "Somebody who may write says `/gitune apply`" in body
 
 
 def test_three_hundred_models_fit_with_a_row_each() -> None:
