@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated
 
@@ -163,9 +163,7 @@ def _costs(view: PlanView) -> str:
 
 
 def _sum(costs: Sequence[Cost]) -> str:
-    low, high = amount(sum(c.low for c in costs)), amount(sum(c.high for c in costs))
-    span = high if low == high else f"{low} to {high}"
-    return f"{span} {phrases.currency(costs[0].currency)}"
+    return _range(replace(costs[0], low=sum(c.low for c in costs), high=sum(c.high for c in costs)))
 
 
 def _grades(view: PlanView) -> str:
@@ -279,10 +277,19 @@ def _table(view: PlanView, room: int) -> tuple[str, bool]:
 
 
 def _full_row(action: Action, note: Note) -> str:
-    why = f"{action.reason}: {cell(action.message, 200)}" if action.message else str(action.reason)
+    said = _moved(action) or cell(action.message, 200)
+    why = f"{action.reason}: {said}" if said else str(action.reason)
     return _line(
         action.word, action.name, effort(action, note) or "–", grade(action, note) or "–", data(note) or "–", why
     )
+
+
+def _moved(action: Action) -> str:
+    """The fields that make a new run necessary, ``hyperparameters.epochCount 5 → 8``; "" where none is known."""
+    moved = [c for c in action.changes if c.change_class is ChangeClass.RETUNE] if isinstance(action, Retune) else []
+    told = [f"{cell(c.field, 60)} {cell(c.before, 40) or '–'} → {cell(c.after, 40) or '–'}" for c in moved[:_TOLD]]
+    more = f" and {len(moved) - _TOLD:,} more" if len(moved) > _TOLD else ""
+    return f"{', '.join(told)}{more}"
 
 
 def _short_row(action: Action, note: Note) -> str:
@@ -333,14 +340,22 @@ def price(action: Action, note: Note) -> str:
         return "free"
     if action.cost is None:
         return "price unknown"
-    return _range(action.cost) + (", **stale prices**" if note.stale_prices else "")
+    return f"{_range(action.cost)} {_dated(action.cost)}{_staleness(note)}"
+
+
+def _staleness(note: Note) -> str:
+    return ", **stale prices**" if note.stale_prices else ""
 
 
 def _range(cost: Cost) -> str:
     low, high = amount(cost.low), amount(cost.high)
     span = high if low == high else f"{low} to {high}"
+    return f"{span} {phrases.currency(cost.currency)}"
+
+
+def _dated(cost: Cost) -> str:
     day = "".join(c for c in cost.as_of if c.isdigit() or c == "-")[:10]
-    return f"{span} {phrases.currency(cost.currency)} (prices of {day})"
+    return f"(prices of {day})"
 
 
 def time(seconds: Seconds | None) -> str:
@@ -356,7 +371,8 @@ def effort(action: Action, note: Note) -> str:
     if not isinstance(action, Tune):
         return "free" if action.acts else ""
     steps = counted(estimate(action).steps, "step")
-    return ", ".join(part for part in (price(action, note), time(note.time), steps) if part)
+    span = price(action, note) if note.free or action.cost is None else f"{_range(action.cost)}{_staleness(note)}"
+    return ", ".join(part for part in (span, time(note.time), steps) if part)
 
 
 def grade(action: Action, note: Note) -> str:

@@ -30,7 +30,7 @@ from tests.report.conftest import REVISION, UPDATE, Golden
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 STYLE = Path(__file__).parents[2] / "controller" / "daemon" / "web" / "page" / "static" / "style.css"
 NOW = datetime(2026, 3, 1, 10, 1, tzinfo=UTC)
-SIZES = {"comment": (900, 460), "page": (1200, 900)}  # pixels
+SIZES = {"comment": (900, 700), "page": (1200, 900)}  # pixels
 LIKE_A_CODE_HOST = """
 body { font: 14px/1.5 system-ui, "DejaVu Sans", sans-serif; margin: 24px; color: #1f2328; background: #fff }
 table { border-collapse: collapse } td, th { border: 1px solid #d1d9e0; padding: 6px 13px; text-align: left }
