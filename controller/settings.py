@@ -18,7 +18,10 @@ ProviderType = Literal["local", "gemini"]
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One entry of ``providers:``. ``endpoint`` and ``api_key_env`` None mean the type's own default."""
+    """One entry of ``providers:``. ``endpoint`` and ``api_key_env`` None mean the type's own default.
+
+    ``place`` is where its endpoint is written, as ``file:line:column``, "" where nobody wrote it.
+    """
 
     key: str
     type: ProviderType
@@ -27,6 +30,7 @@ class ProviderSettings:
     max_concurrent_runs: int | None = None
     prices: Prices | None = None
     requests_per_minute: int | None = None
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class FollowedRepository:
     """One of several repositories that a daemon follows: HEAD of ``root``, or ``branch`` behind the address ``repo``.
 
     ``token_env`` names the variable with the forge's token, None for GITHUB_TOKEN; ``interval`` is in seconds, None for
-    what all have.
+    what all have. Its providers look for keys in the ``variables`` of the daemon's environment, and in no others; its
+    gitune.yaml may send them to ``trusted_endpoints``.
     """
 
     name: str
@@ -120,6 +125,8 @@ class FollowedRepository:
     worktree: bool = False
     token_env: str | None = None
     interval: float | None = None
+    variables: tuple[str, ...] = ()
+    trusted_endpoints: tuple[str, ...] = ()
 
 
 _LARGEST_SECRET: Final = 64 * 1024  # bytes

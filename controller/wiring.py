@@ -20,8 +20,8 @@ from controller.ledger.directory import FileCell
 from controller.ledger.opening import open_cell, open_ledger
 from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
-from controller.providers import Doors, open_provider
-from controller.settings import SETTINGS_FILE, Environment, LedgerSettings, Settings, home
+from controller.providers import Doors, Trust, Trusted, TrustFile, Way, open_provider, said_by_environment
+from controller.settings import SETTINGS_FILE, Environment, FollowedRepository, LedgerSettings, Settings, home
 from controller.source.checkin import CheckoutSource
 from controller.source.repo import CommitSource, open_remote
 from controller.source.tree import WorktreeSource, top_of
@@ -38,6 +38,7 @@ class Where:
 
     ``settings_path`` is where in the tree the configuration lies.
     Where ``repo``, an address, is given, its ``branch`` is followed and ``root`` does not matter.
+    ``listed`` is its entry in the file of repositories, where it is one of several.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Where:
     repo: str | None = None
     branch: str = "main"
     settings_path: str = SETTINGS_FILE
+    listed: FollowedRepository | None = None
 
 
 def with_files(environ: Mapping[str, str]) -> Environment:
@@ -106,7 +108,8 @@ async def open_ports(
             source = CheckoutSource(where.root, home(environ), environ, ignored)
             stack.push_async_callback(source.close)
         clock, chance = SystemClock(), SystemChance()
-        providers = await _providers(settings, environ, Doors(clock, chance), stack)
+        trust = await asyncio.to_thread(trust_of, where, environ)
+        providers = await _providers(settings, trust, environ, Doors(clock, chance), stack)
         ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)
         instance = settings.instance or await _identity(where, source, environ)
         verdicts = FolderVerdicts(home(environ) / "evaluations")
@@ -114,13 +117,30 @@ async def open_ports(
 
 
 async def _providers(
-    settings: Settings, environ: Mapping[str, str], doors: Doors, stack: AsyncExitStack
+    settings: Settings, trust: Trust, environ: Mapping[str, str], doors: Doors, stack: AsyncExitStack
 ) -> dict[str, Provider]:
     opened: dict[str, Provider] = {}
     for key, one in settings.providers.items():
-        opened[key] = await open_provider(one, environ, home(environ), doors)
+        opened[key] = await open_provider(one, environ, home(environ), doors, trust)
         stack.push_async_callback(opened[key].close)
     return opened
+
+
+def trust_of(where: Where, environ: Mapping[str, str] = os.environ) -> Trust:
+    """What was said outside of the repository about where its secrets may go. Raises `ControllerError`."""
+    said = said_by_environment(environ)
+    if (listed := where.listed) is not None:
+        own = tuple(Trusted(endpoint) for endpoint in listed.trusted_endpoints)
+        return Trust(said + own, frozenset(listed.variables), Way.FILE)
+    if where.repo is not None:
+        return Trust(said, way=Way.ENVIRONMENT)
+    return Trust(said + TrustFile(home(environ)).of(folder_of(where.root)))
+
+
+def folder_of(root: Path) -> Path:
+    """The one folder by which this machine knows the repository that ``root`` is in. Raises `ControllerError`."""
+    found = find_repository(root)
+    return (root if found is None else found.top or found.git_dir).resolve()
 
 
 def _ledger(where: Where, settings: LedgerSettings, clock: SystemClock, environ: Mapping[str, str]) -> Ledger:

@@ -201,6 +201,19 @@ def doctor(asked: GlobalOptions) -> None:
     """Check git, the ledger and the providers. Each failure comes with its fix."""
 
 
+@declared("controller.cli.trust")
+def trust(
+    asked: GlobalOptions,
+    endpoint: Annotated[
+        str | None,
+        typer.Argument(metavar="[ADDRESS]", help="Such as https://host. [default: show]", show_default=False),
+    ] = None,
+    *,
+    remove: Annotated[bool, flag("--remove", help="Take the address back.")] = False,
+) -> None:
+    """Say where gitune.yaml may send your keys. Kept on this machine, for this repository alone."""
+
+
 @declared("controller.cli.github_action.command")
 def action(asked: GlobalOptions) -> None:
     """Do what a GitHub workflow's event asks for. This is what action.yml calls; `--config` is a path in the commit."""

@@ -177,7 +177,8 @@ def _followed(
 
 
 def _one_of(one: FollowedRepository, asked: GlobalOptions, options: RunOptions, notifier: Notifier | None) -> Loop:
-    where = Where(Path(one.root) if one.root else asked.folder, worktree=one.worktree, repo=one.repo, branch=one.branch)
+    root = Path(one.root) if one.root else asked.folder
+    where = Where(root, worktree=one.worktree, repo=one.repo, branch=one.branch, listed=one)
     options = replace(options, interval=one.interval or options.interval)
     return _followed(where, options, notifier, one.name, one.token_env)
 

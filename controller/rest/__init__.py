@@ -3,7 +3,7 @@
 from controller.rest.body import JSON, BadBody, parse_json
 from controller.rest.client import Answered, ApiCall, Rest, Transport
 from controller.rest.credentials import Credentials, NoAuth, ask_once
-from controller.rest.endpoint import checked_endpoint, is_loopback
+from controller.rest.endpoint import checked_endpoint, covers, is_loopback
 from controller.rest.failures import Repeat, lost
 from controller.rest.redaction import Secret, know, redact, said
 from controller.rest.status import Complaint, Dialect, RawResponse, RequestFacts, location_of, refusal
@@ -28,6 +28,7 @@ __all__ = [
     "Transport",
     "ask_once",
     "checked_endpoint",
+    "covers",
     "is_loopback",
     "know",
     "location_of",

@@ -70,7 +70,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A whole answer that is no refusal: 2xx, or 304 with ``{}`` where that was asked for. Header names are lower case."""
+    """A whole answer that is no refusal: 2xx, or 304 with ``{}`` where that was asked for. Header names: lower case."""
 
     code: int
     headers: Mapping[str, str]

@@ -127,6 +127,7 @@ _CONTROLLER = {
     "GT331": _error("showing sample rows is not built yet"),
     "GT332": _error("policy.requireReview is neither pullRequest nor none"),
     "GT333": _error("the time in which edits settle is not a duration"),
+    "GT334": _error("gitune.yaml would send a secret to an endpoint that nobody outside of it has named"),
 }
 _DAEMON = {
     "GT340": _error("a file of repositories is not one mapping"),
@@ -137,6 +138,8 @@ _DAEMON = {
     "GT345": _error("tokenEnv is not the name of an environment variable that is there"),
     "GT346": _error("a repository's interval is not a duration of at most a day"),
     "GT347": _error("a repository, or the name of one, is there twice"),
+    "GT348": _error("variables holds something that is not the name of an environment variable that is there"),
+    "GT349": _error("trustedEndpoints holds something that is not an address to send a key to"),
 }
 
 CODES: Mapping[str, ProblemCode] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER | _DAEMON)

@@ -44,9 +44,9 @@ def load_settings(data: bytes | None, file: str = SETTINGS_FILE) -> tuple[Settin
     if document is not None and model is not None:
         found += tuple(_default_provider(document, model))
     found = tuple(sorted(set(found)))
-    if model is None or any(p.severity is Severity.ERROR for p in found):
+    if document is None or model is None or any(p.severity is Severity.ERROR for p in found):
         return Settings(), found
-    return _values(model), found
+    return _values(document, model), found
 
 
 def _checks(document: Document) -> Iterator[Problem]:
@@ -76,9 +76,9 @@ def _default_provider(document: Document, model: Controller) -> Iterator[Problem
     yield problem_at(document, spot, "GT314", message, hint)
 
 
-def _values(model: Controller) -> Settings:
+def _values(document: Document, model: Controller) -> Settings:
     is_given = "providers" in model.model_fields_set
-    providers = {key: _provider(key, provider) for key, provider in model.providers.items()}
+    providers = {key: _provider(document, key, provider) for key, provider in model.providers.items()}
     policy = model.policy
     return Settings(
         instance=model.instance,
@@ -107,8 +107,8 @@ def _budget(per_month: str) -> Budget:
     return Budget(float(amount), currency)
 
 
-def _provider(key: str, model: ProviderSection) -> ProviderSettings:
-    prices = model.prices
+def _provider(document: Document, key: str, model: ProviderSection) -> ProviderSettings:
+    prices, spot = model.prices, document.value_place(("providers", key, "endpoint"))
     return ProviderSettings(
         key=key,
         type=cast("ProviderType", model.type),  # one of them: the model has looked
@@ -119,4 +119,5 @@ def _provider(key: str, model: ProviderSection) -> ProviderSettings:
         prices=Prices(prices.as_of, prices.currency, MappingProxyType(dict(prices.per_million_tokens)))
         if prices
         else None,
+        place=f"{document.file}:{spot.line}:{spot.column}",
     )

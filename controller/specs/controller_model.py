@@ -53,9 +53,14 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def is_variable(text: str) -> bool:
+    """Whether a text is the name of an environment variable, and not a key that was pasted in its place."""
+    return bool(VARIABLE.fullmatch(text)) and (text.isupper() or not _KEY_SHAPED.match(text))
+
+
 def _api_key_env(text: str) -> str:
     # The text is not shown: where a key was pasted in place of a name, it must not reach a log.
-    if not VARIABLE.fullmatch(text) or (_KEY_SHAPED.match(text) and not text.isupper()):
+    if not is_variable(text):
         hint = "write the name of a variable, such as GEMINI_API_KEY, and never the key itself"
         raise refuse("GT318", "apiKeyEnv is not the name of an environment variable", hint)
     return text

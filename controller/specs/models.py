@@ -267,7 +267,7 @@ class SpecSection(Part):
             for_types=True,
         ),
     ]
-    """What is tuned: a model as its provider names it (``models/…``), or ``{from: name}``: another spec's active run."""
+    """What is tuned: a model as its provider names it (``models/…``), or ``{from: name}``: another spec's run."""
     display_name: Annotated[
         Text | None, Field(min_length=1, max_length=40, examples=["Next number"]), Coded("GT016", "shorten it")
     ] = None

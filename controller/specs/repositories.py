@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from controller.documents import Document
-from controller.errors import Problem, Severity
+from controller.errors import Problem, Rejected, Severity
 from controller.git.failures import GitFailed
 from controller.git.parsing import LocalPath, NetworkUrl, branch_ref, parse_location
+from controller.rest import checked_endpoint
 from controller.settings import FollowedRepository
-from controller.specs.controller_model import VARIABLE
+from controller.specs.controller_model import VARIABLE, is_variable
 from controller.specs.fields import API_VERSION, Coded, Part, Text, refuse
 from controller.specs.loading import problem_at, read_one
 from controller.specs.models import seconds
@@ -52,6 +53,21 @@ def _token_env(text: str) -> str:
         hint = "write the name of a variable, such as ACME_TOKEN, and never the token itself"
         raise refuse("GT345", "tokenEnv is not the name of an environment variable", hint)
     return text
+
+
+def _variable(text: str) -> str:
+    # The text is not shown: where a key was pasted in place of a name, it must not reach a log.
+    if not is_variable(text):
+        hint = "write the names of variables, such as ACME_KEY, and never a key itself"
+        raise refuse("GT348", "this is not the name of an environment variable", hint)
+    return text
+
+
+def _endpoint(text: str) -> str:
+    try:
+        return checked_endpoint(text)
+    except Rejected as error:
+        raise refuse("GT349", error.message, "write an address such as `https://host`") from None
 
 
 class RepositorySection(Part):
@@ -92,6 +108,24 @@ class RepositorySection(Part):
         | None
     ) = None
     """The environment variable that holds the forge's token for this repository; by default ``GITHUB_TOKEN``."""
+    variables: Annotated[
+        tuple[
+            Annotated[str, AfterValidator(_variable), Field(json_schema_extra={"pattern": f"^{VARIABLE.pattern}$"})],
+            ...,
+        ],
+        Field(strict=False, max_length=50, examples=[["ACME_KEY"]]),
+        Coded("GT348", "list at most 50 names of variables"),
+    ] = ()
+    """The environment variables that hold its providers' keys: it reads no other, and no other repository these."""
+    trusted_endpoints: Annotated[
+        tuple[
+            Annotated[Text, AfterValidator(_endpoint), Field(json_schema_extra={"pattern": r"^https?://[^\s?#@%]+$"})],
+            ...,
+        ],
+        Field(strict=False, max_length=50, examples=[["https://host"]]),
+        Coded("GT349", "list at most 50 addresses, such as https://host"),
+    ] = ()
+    """The addresses to which its gitune.yaml may send what ``variables`` holds, beside those its providers know."""
     interval: Annotated[
         str | None,
         Field(pattern="^[1-9][0-9]{0,4}[smh]$", examples=["60s"]),
@@ -170,12 +204,17 @@ def _between(document: Document, model: Daemon, variables: Container[str]) -> It
             hint = "set it for the daemon, or correct the name"
             message = "there is no such variable in the environment"
             yield _problem(document, (number, "tokenEnv"), "GT345", message, hint)
+        for place, variable in enumerate(one.variables):
+            if variable not in variables:
+                hint = "set it for the daemon, or correct the name"
+                message = "there is no such variable in the environment"
+                yield _problem(document, (number, "variables", place), "GT348", message, hint)
         if one.interval is not None and seconds(one.interval) > _LONGEST:
             message = "interval is longer than a day"
             yield _problem(document, (number, "interval"), "GT346", message, "write at most 24h")
 
 
-def _problem(document: Document, path: tuple[int, str], code: str, message: str, hint: str) -> Problem:
+def _problem(document: Document, path: tuple[int | str, ...], code: str, message: str, hint: str) -> Problem:
     return problem_at(document, document.value_place(("repositories", *path)), code, message, hint)
 
 
@@ -199,4 +238,6 @@ def _value(one: RepositorySection) -> FollowedRepository:
         worktree=bool(one.worktree),
         token_env=one.token_env,
         interval=seconds(one.interval) if one.interval is not None else None,
+        variables=one.variables,
+        trusted_endpoints=one.trusted_endpoints,
     )

@@ -21,8 +21,8 @@ async def seen_with(folder: Path, operations: bytes) -> ObservedProvider:
     """A run whose curve stops early and that is said to be ACTIVE, with this answer about its operation."""
     async with Serving(lambda p, _: answer({"tunedModels": [STOPPED]}) if "beta" in p else operations) as site:
         made = await open_provider(
-            ProviderSettings("cloud", "gemini", endpoint=site.url),
-            {"GEMINI_API_KEY": "made-up-key"},
+            ProviderSettings("cloud", "gemini"),
+            {"GEMINI_API_KEY": "made-up-key", "GOOGLE_GEMINI_BASE_URL": site.url},
             folder,
             Doors(FakeClock(), SeededChance()),
         )

@@ -20,7 +20,7 @@ from tests.cli.running import Commit, Process, WriteSpec
 
 COMMANDS = [
     *("init", "validate", "plan", "apply", "status", "run", "serve", "evaluate"),
-    *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "action"),
+    *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "trust", "action"),
 ]
 SHARED = ("--root", "--config", "--output", "--log-format", "--no-color", "--verbose", "--debug")
 

@@ -95,8 +95,8 @@ async def gemini(quick_doors: Doors, tmp_path: Path) -> AsyncIterator[Callable[[
     made: list[Provider] = []
 
     async def opened(url: str) -> Provider:
-        settings = ProviderSettings("cloud", "gemini", endpoint=url)
-        made.append(await open_provider(settings, {"GEMINI_API_KEY": "made-up-key"}, tmp_path, quick_doors))
+        environ = {"GEMINI_API_KEY": "made-up-key", "GOOGLE_GEMINI_BASE_URL": url}
+        made.append(await open_provider(ProviderSettings("cloud", "gemini"), environ, tmp_path, quick_doors))
         return made[-1]
 
     yield opened

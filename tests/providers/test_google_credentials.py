@@ -25,6 +25,11 @@ GRANTED = answer({"access_token": TOKEN, "expires_in": 3600, "token_type": "Bear
 
 @pytest.fixture(scope="module")
 def pem() -> str:
+    return pem_text()
+
+
+def pem_text() -> str:
+    """A private key of its own."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

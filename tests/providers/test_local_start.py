@@ -14,7 +14,7 @@ import pytest
 
 from controller.errors import Rejected, RejectedKind
 from controller.ports import ObserveRequest, Provider
-from controller.providers import Doors, open_provider
+from controller.providers import Doors, Trust, open_provider, said_by_environment
 from controller.providers.local.embedded import _noted
 from controller.providers.opening import FACTS
 from controller.settings import ProviderSettings
@@ -30,7 +30,7 @@ Open = Callable[..., Awaitable[Provider]]
 @pytest.fixture
 def opened(home: Path, environ: dict[str, str], doors: Doors) -> Open:
     async def open_it(settings: ProviderSettings = LOCAL) -> Provider:
-        return await open_provider(settings, environ, home, doors)
+        return await open_provider(settings, environ, home, doors, Trust(said_by_environment(environ)))
 
     return open_it
 
@@ -148,7 +148,7 @@ async def test_a_local_endpoint_is_never_sent_the_key_of_the_cloud(opened: Open,
         assert (await provider.observe(ObserveRequest())).complete
         await provider.close()
         assert b"x-goog-api-key" not in wire.requests[0].lower()
-        environ["MY_SERVE_KEY"] = "made-up-serve-key"
+        environ |= {"MY_SERVE_KEY": "made-up-serve-key", "GITUNE_TRUSTED_ENDPOINTS": wire.url}
         named = ProviderSettings("local", "local", endpoint=wire.url, api_key_env="MY_SERVE_KEY")
         provider = await opened(named)
         assert (await provider.observe(ObserveRequest())).complete
@@ -174,13 +174,18 @@ async def test_a_local_endpoint_is_never_sent_the_key_of_the_cloud(opened: Open,
             "https",
         ),
         (ProviderSettings("l", "local", endpoint="http://10.0.0.1:1"), {}, "plain http", "https"),
-        (ProviderSettings("l", "local", endpoint="http://127.0.0.1:1", api_key_env="K"), {}, "K is not set", "K"),
+        (
+            ProviderSettings("l", "local", endpoint="http://127.0.0.1:1", api_key_env="K"),
+            {"GITUNE_TRUSTED_ENDPOINTS": "http://127.0.0.1:1"},
+            "K is not set",
+            "K",
+        ),
     ],
 )
 async def test_a_provider_that_cannot_be_opened_answers_with_the_reason(
     settings: ProviderSettings, given: dict[str, str], words: str, hint: str, quick_doors: Doors
 ) -> None:
-    provider = await open_provider(settings, given, Path("/nowhere"), quick_doors)
+    provider = await open_provider(settings, given, Path("/nowhere"), quick_doors, Trust(said_by_environment(given)))
     observed = await provider.observe(ObserveRequest(frozenset({"tunedModels/x"})))
     assert (observed.key, observed.complete, dict(observed.models)) == (settings.key, False, {})
     assert words in observed.error

@@ -19,7 +19,25 @@ BEYOND = {
     *("GT027", "GT033", "GT035", "GT039", "GT042", "GT104", "GT128", "GT304"),
     *(
         f"GT{n}"
-        for n in (*range(101, 130), *range(301, 309), 310, 313, 314, 317, 318, 321, 323, 324, 328, 340, 344, 345, 347)
+        for n in (
+            *range(101, 130),
+            *range(301, 309),
+            310,
+            313,
+            314,
+            317,
+            318,
+            321,
+            323,
+            324,
+            328,
+            340,
+            344,
+            345,
+            347,
+            348,
+            349,
+        )
     ),
 }
 # Whole floats are integers there, some forms of a duration or path are too long to describe, and Python's `$` (unlike

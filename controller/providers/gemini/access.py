@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +12,56 @@ from controller.ports import Facts
 from controller.providers.doors import Doors
 from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import ENDPOINT, FACTS, KEY_ENV
-from controller.providers.google.credentials import GET_A_KEY, SCOPE, ApiKey, OAuth, signed_in
+from controller.providers.google.credentials import GCLOUD, GET_A_KEY, SCOPE, ApiKey, OAuth, signed_in
 from controller.providers.google.envelope import GOOGLE
-from controller.rest import Credentials, Rest, Secret
+from controller.providers.trust import Sending
+from controller.rest import Credentials, Rest, Secret, checked_endpoint, covers
 from controller.settings import ProviderSettings
 
 BASE_URL = "GOOGLE_GEMINI_BASE_URL"
 CREDENTIALS_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
-def open_gemini(settings: ProviderSettings, environ: Mapping[str, str], doors: Doors) -> Gemini:
-    """At the endpoint of gitune.yaml, else of the environment, else at Google's own. Raises `Rejected`."""
+def open_gemini(
+    settings: ProviderSettings, environ: Mapping[str, str], secrets: Mapping[str, str], doors: Doors
+) -> Gemini:
+    """At the endpoint of gitune.yaml, else of the environment, else at Google's own. Raises `Rejected`.
+
+    ``secrets`` are the variables of the environment that may hold this repository's credentials.
+    """
     endpoint = settings.endpoint or environ.get(BASE_URL, "").strip() or ENDPOINT
-    return connected(settings, endpoint, _credentials(settings, environ), doors, FACTS)
+    variable, credentials = _credentials(settings, secrets)
+    if credentials is None:
+        raise Rejected(
+            f"no key for {settings.key}: {variable} is not set",
+            kind=RejectedKind.UNAUTHENTICATED,
+            hint=(
+                f"{GET_A_KEY} and set {variable} to it, "
+                f"or set {CREDENTIALS_FILE} to a credentials file with the scope {SCOPE}."
+            ),
+            provider=settings.key,
+        )
+    return connected(settings, endpoint, credentials, doors, FACTS)
+
+
+def sending_of(settings: ProviderSettings, environ: Mapping[str, str], secrets: Mapping[str, str]) -> Sending | None:
+    """What gitune.yaml would send by its own word: to an address that neither Google nor the environment names.
+
+    Raises `Rejected` for an endpoint that may not be asked.
+    """
+    if settings.endpoint is None:
+        return None
+    endpoint = checked_endpoint(settings.endpoint)
+    if covers(ENDPOINT, endpoint) or endpoint == _of_the_environment(environ):
+        return None
+    return Sending(_credentials(settings, secrets)[0], endpoint)
+
+
+def _of_the_environment(environ: Mapping[str, str]) -> str:
+    # The whole endpoint and not its origin: at a gateway with many tenants the path says whose it is.
+    with suppress(Rejected):
+        return checked_endpoint(environ.get(BASE_URL, "").strip())
+    return ""
 
 
 def connected(
@@ -36,24 +74,16 @@ def connected(
     )
 
 
-def _credentials(settings: ProviderSettings, environ: Mapping[str, str]) -> Credentials:
-    """The key, where its variable is set, else the account of a credentials file.
+def _credentials(settings: ProviderSettings, secrets: Mapping[str, str]) -> tuple[str, Credentials | None]:
+    """Where the credentials are kept, and they: the key, else the account of a credentials file.
 
-    Raises `Rejected` (UNAUTHENTICATED) where there is neither, naming the variable.
+    Where there is neither, the variable that a key is looked for in, and None.
     """
     variable = settings.api_key_env or KEY_ENV
-    if key := environ.get(variable, "").strip():
-        return ApiKey(Secret(key), variable)
-    if file := environ.get(CREDENTIALS_FILE, "").strip():
-        return OAuth(Path(file).expanduser(), CREDENTIALS_FILE)
-    if (account := signed_in(environ)) is not None:
-        return account
-    raise Rejected(
-        f"no key for {settings.key}: {variable} is not set",
-        kind=RejectedKind.UNAUTHENTICATED,
-        hint=(
-            f"{GET_A_KEY} and set {variable} to it, "
-            f"or set {CREDENTIALS_FILE} to a credentials file with the scope {SCOPE}."
-        ),
-        provider=settings.key,
-    )
+    if key := secrets.get(variable, "").strip():
+        return variable, ApiKey(Secret(key), variable)
+    if file := secrets.get(CREDENTIALS_FILE, "").strip():
+        return CREDENTIALS_FILE, OAuth(Path(file).expanduser(), CREDENTIALS_FILE)
+    if (account := signed_in(secrets)) is not None:
+        return GCLOUD, account
+    return variable, None

@@ -187,6 +187,9 @@ def _credentials(info: Mapping[str, JSON]) -> GoogleCredentials:
     return made
 
 
+GCLOUD = "gcloud's application-default credentials"
+
+
 def signed_in(environ: Mapping[str, str]) -> OAuth | None:
     """Whoever `gcloud auth application-default login` left a file for; None where there is none."""
     if folder := environ.get("CLOUDSDK_CONFIG"):
@@ -195,4 +198,4 @@ def signed_in(environ: Mapping[str, str]) -> OAuth | None:
         file = Path(home) / ".config" / "gcloud" / "application_default_credentials.json"
     else:
         return None
-    return OAuth(file, "gcloud's application-default credentials") if file.is_file() else None
+    return OAuth(file, GCLOUD) if file.is_file() else None
