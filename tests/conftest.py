@@ -19,6 +19,8 @@ FOREIGN = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,6 +16,7 @@ from controller.cli.output import begin
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import described
+from controller.network import described as described_network
 from controller.ports import CheckResult, Opened
 from controller.report.formatting import counted
 from controller.report.render_problems import checks_json, checks_markdown, checks_table, counts
@@ -32,7 +34,7 @@ def doctor(asked: GlobalOptions) -> int:
 
 async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
     python = f"Gitune {__version__} on Python {platform.python_version()}, {sys.platform}"
-    found = [CheckResult("gitune", well=True, message=python)]
+    found = [CheckResult("gitune", well=True, message=python), *_network()]
     try:
         async with open_ports(Where(asked.folder, asked.config)) as opened:
             checks: dict[str, Callable[[], Awaitable[Iterable[CheckResult]]]] = {
@@ -48,6 +50,15 @@ async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
     except ControllerError as error:
         found.append(_failed("repository", error))
     return tuple(found)
+
+
+def _network() -> tuple[CheckResult, ...]:
+    """What the environment says of proxies and certificates; nothing where it says nothing."""
+    try:
+        said = described_network(os.environ)
+    except ControllerError as error:
+        return (_failed("network", error),)
+    return (CheckResult("network", well=True, message=said),) if said else ()
 
 
 async def _repository(opened: Opened) -> tuple[CheckResult, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
@@ -14,8 +15,9 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from controller.cli.options import Format, GlobalOptions, LogFormat
+from controller.network import passwords
 from controller.report.formatting import json_text, terminal
-from controller.rest import redact
+from controller.rest import know, redact
 
 _UNFOLDED = 10_000  # nobody folds lines in a file or a pipe
 _LEAST_WIDTH = 20
@@ -110,8 +112,11 @@ def begin(asked: GlobalOptions) -> Screen:
 def configure(asked: GlobalOptions) -> None:
     """Send structlog and the standard library's logging to stderr, as one line an event.
 
-    Redaction is the last step of all, after every value has become text.
+    Redaction is the last step of all, after every value has become text. It knows the passwords of the environment's
+    proxies from here on.
     """
+    for secret in passwords(os.environ):
+        know(secret)
     level = logging.DEBUG if asked.debug else logging.INFO if asked.verbose else logging.WARNING
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

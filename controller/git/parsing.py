@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from controller.git.failures import GitFailed, NoRepository, NotFound
+from controller.network import is_loopback
 
 # The object formats of git, as `extensions.objectFormat` and hashlib both call them.
 SHA1: Final = "sha1"
@@ -192,7 +192,7 @@ def _url(text: str) -> Location:
         raise _refused(text)
     if parts.scheme == "file" and host in {"", "localhost"}:
         return LocalPath(unquote(parts.path))
-    if parts.scheme in {"https", "ssh"} or (parts.scheme == "http" and _loopback(host)):
+    if parts.scheme in {"https", "ssh"} or (parts.scheme == "http" and is_loopback(host)):
         user = parts.username or "" if parts.scheme == "ssh" else ""
         return _network(parts.scheme, user, host, port, parts.path)
     raise _refused(text)
@@ -221,13 +221,6 @@ def _scp(text: str) -> NetworkUrl | None:
 
 def _are_plain(user: str, host: str, path: str) -> bool:
     return bool(_HOST.fullmatch(host) and _PATH.fullmatch(path) and (not user or _USER.fullmatch(user)))
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refused(text: str) -> NoRepository:

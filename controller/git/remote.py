@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from controller.errors import Rejected
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.mirror import Mirror
 from controller.git.parsing import NetworkUrl, algorithm_of, is_commit_id, parse_location
 from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, run
+from controller.network import authorities, proxy_for
 from controller.spans import span
 
 _SSH: Final = (
@@ -162,14 +164,14 @@ class Remote:
         if self.url.scheme == "ssh":
             more = {"GIT_SSH_COMMAND": _SSH, "GIT_SSH_VARIANT": "ssh"}
             more |= {name: self._environ[name] for name in ("HOME", "SSH_AUTH_SOCK") if name in self._environ}
-        elif "GIT_SSL_CAINFO" in self._environ:
-            more = {"GIT_SSL_CAINFO": self._environ["GIT_SSL_CAINFO"]}
+        else:
+            more = _authorities(self._environ)
         return Ask(
             words,
             self.mirror.path,
             seconds=NETWORK_SECONDS,
             protocols=self.url.scheme,
-            settings=_credentials(self.url, self._environ),
+            settings=_credentials(self.url, self._environ) + _proxied(self.url, self._environ),
             environment=more,
             keep_open=() if lock is None else (lock,),
         )
@@ -243,3 +245,29 @@ def _credentials(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str
         return ()
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     return ((f"http.{server.scheme}://{server.netloc}/.extraHeader", f"Authorization: Basic {basic}"),)
+
+
+def _proxied(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The proxy that the environment names for this server; its password is never among the words of a command."""
+    if url.scheme == "ssh":
+        return ()
+    try:
+        proxy = proxy_for(url.url, environ)
+    except Rejected as error:
+        raise GitFailed(error.message, hint=error.hint) from None
+    return () if proxy is None else (("http.proxy", proxy.url),)
+
+
+def _authorities(environ: Mapping[str, str]) -> dict[str, str]:
+    """Git's own variable, else those of OpenSSL in git's words. Raises `GitFailed` for what cannot be read."""
+    if "GIT_SSL_CAINFO" in environ:
+        return {"GIT_SSL_CAINFO": environ["GIT_SSL_CAINFO"]}
+    found = authorities(environ)
+    if found is None:
+        return {}
+    try:
+        found.context()
+    except Rejected as error:
+        raise GitFailed(error.message, hint=error.hint) from None
+    file = {} if found.file is None else {"GIT_SSL_CAINFO": found.file, "GIT_PROXY_SSL_CAINFO": found.file}
+    return file | ({"GIT_SSL_CAPATH": os.pathsep.join(found.folders)} if found.folders else {})

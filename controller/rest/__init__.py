@@ -3,7 +3,7 @@
 from controller.rest.body import JSON, BadBody, parse_json
 from controller.rest.client import Answered, ApiCall, Rest, Transport
 from controller.rest.credentials import Credentials, NoAuth, ask_once
-from controller.rest.endpoint import checked_endpoint, covers, is_loopback
+from controller.rest.endpoint import checked_endpoint, covers
 from controller.rest.failures import Repeat, lost
 from controller.rest.redaction import Secret, know, redact, said
 from controller.rest.status import Complaint, Dialect, RawResponse, RequestFacts, location_of, refusal
@@ -29,7 +29,6 @@ __all__ = [
     "ask_once",
     "checked_endpoint",
     "covers",
-    "is_loopback",
     "know",
     "location_of",
     "lost",

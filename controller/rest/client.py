@@ -25,6 +25,7 @@ from controller.rest.endpoint import checked_endpoint, request_id, route_of
 from controller.rest.failures import FOREIGN, Repeat, garbled, lost, meaning, translate
 from controller.rest.status import PLAIN, Dialect, RawResponse, RequestFacts
 from controller.rest.timing import ClientLimits, Pace, Timing, backoff
+from controller.rest.way import as_httpx, proxy_of, verifying
 from controller.spans import span
 
 Transport = httpx.AsyncBaseTransport
@@ -92,7 +93,8 @@ class _Together:
 class Rest:
     """A JSON API behind one endpoint.
 
-    Redirects are not followed, the environment's proxies and certificates are not read, TLS is always verified.
+    Redirects are not followed and TLS is always verified. Of the process's environment the proxies and the certificate
+    authorities are obeyed (`controller.network`), and nothing else: no netrc, no cookies.
     """
 
     def __init__(
@@ -105,9 +107,13 @@ class Rest:
         *,
         dialect: Dialect = PLAIN,
     ) -> None:
-        """``endpoint`` is https, or http to this machine, without a query. Raises `Rejected` for any other."""
+        """``endpoint`` is https, or http to this machine, without a query.
+
+        Raises `Rejected` for any other, and for a variable whose proxy or authorities cannot be used.
+        """
         self.endpoint = checked_endpoint(endpoint)
         self.limits = limits
+        self._proxy = None if transport else proxy_of(self.endpoint)
         self._host = httpx.URL(self.endpoint).host
         self._credentials = credentials
         self._timing = timing
@@ -119,7 +125,9 @@ class Rest:
         # The transport and not the client above it: cookies, redirects and the environment are never wanted here.
         self._transport = transport or counted(
             httpx.AsyncHTTPTransport(
-                verify=_trust(self.endpoint),
+                # Plain http needs no certificates, and loading them takes longer than a request.
+                verify=verifying() if self.endpoint.startswith("https://") else _nobody(),
+                proxy=None if self._proxy is None else as_httpx(self._proxy),
                 trust_env=False,
                 # How many are open at once is for `Pace` to say: a request that is cancelled while it is given a
                 # connection leaves one in httpcore's pool that nobody takes any more, and a pool that counts those
@@ -223,7 +231,7 @@ class Rest:
             return self._garbled(fault, asked.repeat)
         except FOREIGN as error:
             attempt.sent = attempt.sent and not meaning(error).unsent
-            return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent)
+            return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent, proxy=self._proxy)
         return self._understood(answer, asked)
 
     async def _exchange(
@@ -290,11 +298,12 @@ def _watch(attempt: _Attempt) -> Any:  # noqa: ANN401 - httpcore's trace callbac
     A transport that does not call it leaves ``sent`` True, which is the careful answer.
     """
 
-    async def saw(event: str, info: Mapping[str, object]) -> None:  # noqa: ARG001 - httpcore's signature
+    async def saw(event: str, info: Mapping[str, object]) -> None:
         if event.startswith("connection.connect_"):
             attempt.sent = False
-        elif ".send_request_headers." in event:
-            attempt.sent = True
+        elif event.endswith(".send_request_headers.started"):
+            # A proxy is asked to connect by a request of its own, of which nothing goes further than to it.
+            attempt.sent = getattr(info.get("request"), "method", b"") != b"CONNECT"
 
     return saw
 
@@ -306,12 +315,8 @@ def _url(endpoint: str, path: str, query: tuple[tuple[str, str], ...]) -> httpx.
 
 @cache
 def _nobody() -> ssl.SSLContext:
+    """A context that trusts nobody."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _trust(endpoint: str) -> ssl.SSLContext | bool:
-    # Plain http needs no certificates, and loading them takes longer than a request. This context trusts nobody.
-    return _nobody() if endpoint.startswith("http://") else True
 
 
 def _check_path(path: str) -> None:

@@ -8,10 +8,13 @@ from typing import Protocol
 
 import httpx
 
+from controller.errors import Rejected
+from controller.network import Proxy
 from controller.rest.backend import counted
 from controller.rest.body import BadBody, read_bounded
 from controller.rest.failures import FOREIGN, meaning
 from controller.rest.status import RawResponse
+from controller.rest.way import as_httpx, proxy_of, verifying
 
 
 class Credentials(Protocol):
@@ -61,17 +64,27 @@ def ask_once(
     exception: one raised here would carry the foreign one along, and its text may hold a token.
     """
     try:
-        return asyncio.run(_asked(httpx.Request(method, url, content=body, headers=dict(headers)), seconds))
+        proxy = proxy_of(url)
+        return asyncio.run(_asked(httpx.Request(method, url, content=body, headers=dict(headers)), proxy, seconds))
+    except Rejected as error:
+        return error.message
     except TimeoutError:
         return "no whole answer in time"
     except BadBody as fault:
         return fault.message
     except FOREIGN as error:
-        return meaning(error).message
+        return meaning(error, proxy).message
 
 
-async def _asked(request: httpx.Request, seconds: float) -> RawResponse:
-    transport = counted(httpx.AsyncHTTPTransport(trust_env=False), _LARGEST)
+async def _asked(request: httpx.Request, proxy: Proxy | None, seconds: float) -> RawResponse:
+    transport = counted(
+        httpx.AsyncHTTPTransport(
+            verify=verifying() if request.url.scheme == "https" else True,
+            proxy=None if proxy is None else as_httpx(proxy),
+            trust_env=False,
+        ),
+        _LARGEST,
+    )
     async with asyncio.timeout(seconds), httpx.AsyncClient(transport=transport, timeout=seconds) as client:
         response = await client.send(request, stream=True, follow_redirects=False)
         try:

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from controller.errors import Rejected, RejectedKind
+from controller.network import is_loopback
 from controller.rest.redaction import said
 
 ENDPOINT_HINT = "Write it as https://HOST, or as http://127.0.0.1:PORT for a server on this machine."
@@ -59,16 +60,6 @@ def _host(name: str) -> str | None:
             return None
     name = name.removesuffix(".")
     return name if _HOST.fullmatch(name) and ".." not in name else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its spelling alone: no name but ``localhost`` is trusted to stay here."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _split(endpoint: str) -> SplitResult | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from enum import StrEnum
 import httpx
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, RejectedKind, Transient
+from controller.network import Proxy
 
 LOOK_FIRST = "It may have been carried out: look for it before asking again."
 
@@ -68,7 +70,7 @@ MEANINGS: tuple[tuple[type[Exception], Meaning], ...] = (
     (httpx.WriteError, Meaning("the connection broke while the request was sent")),
     (httpx.CloseError, Meaning("the connection could not be closed")),
     (httpx.NetworkError, Meaning("the connection broke")),
-    (httpx.ProxyError, Meaning("the proxy refused the connection", "Check the proxy.", unsent=True)),
+    (httpx.ProxyError, Meaning("the proxy refused the connection", unsent=True)),
     (httpx.UnsupportedProtocol, Meaning("the endpoint is neither http nor https", unsent=True, lasting=True)),
     (httpx.LocalProtocolError, Meaning("the request cannot be put on the wire", _BUG, lasting=True)),
     (httpx.RemoteProtocolError, Meaning("the connection closed before the whole answer was there")),
@@ -99,8 +101,8 @@ _BELOW: tuple[tuple[type[Exception], Meaning], ...] = (
         ssl.SSLCertVerificationError,
         Meaning(
             "the server's certificate is not trusted",
-            "Something between here and the API may be reading along: check the endpoint and the network. "
-            "There is no switch to turn the check off.",
+            "Something between here and the API may be reading along: check the endpoint and the network. The "
+            "authority of a network of your own is named in SSL_CERT_FILE; there is no switch to turn the check off.",
             unsent=True,
             lasting=True,
         ),
@@ -123,19 +125,34 @@ FOREIGN: tuple[type[Exception], ...] = (
 )
 
 
-def meaning(error: Exception) -> Meaning:
-    """What an exception of `FOREIGN` says."""
+def meaning(error: Exception, proxy: Proxy | None = None) -> Meaning:
+    """What an exception of `FOREIGN` says, where the request went by way of a ``proxy``."""
+    if proxy is not None and isinstance(error, httpx.ProxyError):
+        # The status alone: the words behind it are the proxy's own.
+        code = re.match(r"[1-5][0-9]{2}(?= |$)", str(error))
+        told = f"{_named(proxy)} refused to connect" + (f" ({code[0]})" if code else "")
+        return Meaning(told, f"Check {proxy.variable}, with its user and password.", unsent=True)
     if isinstance(error, httpx.ConnectError):
         chain = _chain(error)
+        if proxy is not None and not any(isinstance(link, ssl.SSLError) for link in chain):
+            return Meaning(
+                f"{_named(proxy)} cannot be reached", f"Check {proxy.variable} and the network.", unsent=True
+            )
         for kind, said in _BELOW:
             if any(isinstance(link, kind) for link in chain):
                 return said
     return next(said for kind, said in MEANINGS if isinstance(error, kind))
 
 
-def translate(error: Exception, repeat: Repeat, *, endpoint: str, sent: bool) -> ProviderError:
+def _named(proxy: Proxy) -> str:
+    return f"the proxy {proxy.shown} of {proxy.variable}"
+
+
+def translate(
+    error: Exception, repeat: Repeat, *, endpoint: str, sent: bool, proxy: Proxy | None = None
+) -> ProviderError:
     """The error of ours that an exception of `FOREIGN` becomes. ``sent`` is what is known of the request's bytes."""
-    said = meaning(error)
+    said = meaning(error, proxy)
     message = f"{endpoint}: {said.message}"
     left = sent and not said.unsent
     if said.lasting and not (left and repeat is Repeat.ONCE):

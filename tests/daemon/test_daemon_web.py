@@ -23,7 +23,7 @@ from controller.daemon.web.html import MOST_MODELS, index_html, model_html
 from controller.daemon.web.server import ListenAddress, Web, parse_address
 from controller.daemon.web.webhook import LARGEST, Deliveries
 from controller.errors import ControllerError, Problem
-from controller.rest import is_loopback
+from controller.network import is_loopback
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason

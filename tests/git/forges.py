@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,14 +26,23 @@ class CodeHost(ThreadingHTTPServer):
         self.lose_pushes = 0
         self.requests: list[tuple[str, str]] = []
 
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """With TLS said goodbye to: GnuTLS takes an end without it for a broken connection."""
+        if isinstance(request, ssl.SSLSocket):
+            with suppress(OSError):
+                request.unwrap()
+        super().shutdown_request(request)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
 @contextmanager
-def forge(root: Path) -> Iterator[CodeHost]:
+def forge(root: Path, secured: ssl.SSLContext | None = None) -> Iterator[CodeHost]:
     server = CodeHost(root)
+    if secured is not None:
+        server.socket = secured.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -28,10 +28,11 @@ from controller.daemon.schedule import Cause
 from controller.daemon.web.html import index_html, model_html, overview_html
 from controller.daemon.web.webhook import LARGEST, Deliveries, DeliveryVerdict, repository_of
 from controller.errors import ControllerError
+from controller.network import is_loopback
 from controller.ports import Clock
 from controller.report.charts import curve_svg
 from controller.report.model_state import latest_run
-from controller.rest import is_loopback, redact
+from controller.rest import redact
 
 log = structlog.stdlib.get_logger("gitune")
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import Rejected, RejectedKind, Transient
-from controller.rest import Secret, is_loopback, said
+from controller.network import is_loopback
+from controller.rest import Secret, said
 
 IDLE_EXIT = 600  # seconds without a request and without a run that trains
 _START_SECONDS = 60.0
