@@ -1,7 +1,8 @@
 """An address and an environment to the proxy on the way there, and to the authorities that certificates are checked by.
 
-The variables are those that curl reads, in either case, the lower one first: ``https_proxy``, ``http_proxy``,
-``all_proxy``, ``no_proxy``; and those of OpenSSL: ``SSL_CERT_FILE``, ``SSL_CERT_DIR``. No file of a repository is read.
+The variables are those that curl reads, in either case, the lower one first: ``https_proxy``, ``all_proxy``,
+``no_proxy``; and those of OpenSSL: ``SSL_CERT_FILE``, ``SSL_CERT_DIR``. No file of a repository is read. Plain http is
+spoken to this machine and to the metadata server beside it alone: no proxy is used, whatever ``http_proxy`` says.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from controller.errors import Rejected, RejectedKind
 CERT_FILE: Final = "SSL_CERT_FILE"
 CERT_DIR: Final = "SSL_CERT_DIR"
 _PORTS: Final = {"http": 80, "https": 443}
-# The servers beside a cloud's machine that hand out its tokens, over http by design.
-METADATA: Final = frozenset({"metadata.google.internal", "169.254.169.254", "fd00:ec2::254"})
+_NAMES: Final = ("https_proxy", "all_proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,14 @@ def is_loopback(host: str) -> bool:
 def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     """The proxy that requests to an address go through; None where they go there directly.
 
-    Nothing goes through one to this machine or to the metadata server beside it. Raises `Rejected` for a variable that
-    names no proxy, without its value.
+    Only https goes through one, and nothing that goes to this machine. Raises `Rejected` for a variable that names no
+    proxy, without its value.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    if not host or _is_near(host) or _is_exempt(host, parts, environ):
+    if parts.scheme != "https" or not host or is_loopback(host) or _is_exempt(host, parts, environ):
         return None
-    wanted = {f"{parts.scheme}_proxy", "all_proxy"}
-    return next((_proxy(name, value) for name, value in _values(environ).items() if name.lower() in wanted), None)
+    return next((_proxy(name, value) for name, value in _values(environ, *_NAMES).items()), None)
 
 
 def authorities(environ: Mapping[str, str]) -> Authorities | None:
@@ -88,7 +87,7 @@ def authorities(environ: Mapping[str, str]) -> Authorities | None:
 def passwords(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The password of every proxy in the environment, as it is written and as it is meant; of unusable ones too."""
     found = []
-    for value in _values(environ).values():
+    for value in _values(environ, "http_proxy", *_NAMES).values():
         with suppress(ValueError):
             found.append(urlsplit(value if "://" in value else f"http://{value}").password or "")
     return tuple(one for password in found if password for one in (password, unquote(password)))
@@ -99,7 +98,7 @@ def described(environ: Mapping[str, str]) -> str:
 
     Raises `Rejected` for what cannot be used.
     """
-    told = [f"{name} is {_proxy(name, value).shown}" for name, value in _values(environ).items()]
+    told = [f"{name} is {_proxy(name, value).shown}" for name, value in _values(environ, *_NAMES).items()]
     exempt = environ.get("no_proxy", environ.get("NO_PROXY", "")).strip()
     told += [f"no proxy for {exempt}"] if told and exempt else []
     if (found := authorities(environ)) is not None:
@@ -108,10 +107,10 @@ def described(environ: Mapping[str, str]) -> str:
     return "; ".join(told)
 
 
-def _values(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name a proxy, of each that which is obeyed."""
+def _values(environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    """What those variables say, each by the spelling that is obeyed; without those that say nothing."""
     found = {}
-    for name in ("https_proxy", "http_proxy", "all_proxy"):
+    for name in names:
         variable = next((one for one in (name, name.upper()) if one in environ), name)
         if value := environ.get(variable, "").strip():
             found[variable] = value
@@ -132,11 +131,6 @@ def _proxy(variable: str, value: str) -> Proxy:
     shown = f"{host}:{_PORTS[parts.scheme] if port is None else port}"
     user, at, _ = parts.netloc.rpartition("@")
     return Proxy(variable, shown, f"{parts.scheme}://{user}{at}{shown}")
-
-
-def _is_near(host: str) -> bool:
-    found = _address(host)
-    return is_loopback(host) or host.lower() in METADATA or (found is not None and found.is_link_local)
 
 
 def _is_exempt(host: str, parts: SplitResult, environ: Mapping[str, str]) -> bool:

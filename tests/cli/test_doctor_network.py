@@ -28,8 +28,8 @@ def test_proxies_and_certificates_are_shown_without_a_password(folder: Path, git
 def test_a_password_of_a_proxy_is_in_no_word_that_a_command_prints(folder: Path, gitune: Process) -> None:
     """The name of a spec's file is shown; here it is a proxy's password."""
     (folder / "specs").mkdir()
-    (folder / "specs" / "canary-password.yaml").write_text("kind: [\n")
-    assert "canary-password" in gitune("validate").stdout, "else nothing would be seen here"
-    done = gitune("validate", all_proxy="socks5://jane:canary-password@h:1")
+    (folder / "specs" / "sesame-of-a-proxy-91.yaml").write_text("kind: [\n")
+    assert "sesame-of-a-proxy-91" in gitune("validate").stdout, "else nothing would be seen here"
+    done = gitune("validate", all_proxy="socks5://jane:sesame-of-a-proxy-91@h:1")
     assert "***" in done.stdout
-    assert "canary-password" not in f"{done}"
+    assert "sesame-of-a-proxy-91" not in f"{done}"

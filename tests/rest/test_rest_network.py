@@ -109,7 +109,7 @@ async def test_nothing_to_this_machine_goes_through_a_proxy(
     url: str, api: int, connect: Callable[..., Rest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(variable, "http://jane:canary@127.0.0.1:9")
+        monkeypatch.setenv(variable, "http://jane:made-up-password-1@127.0.0.1:9")
     if url.startswith("https"):
         assert await got(connect(f"{url}:{api}")) == {}
         return

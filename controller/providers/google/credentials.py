@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
-from controller.network import METADATA, is_loopback
+from controller.network import is_loopback
 from controller.rest import JSON, Secret, ask_once, know, said
 
 SCOPE = "https://www.googleapis.com/auth/generative-language.tuning"
@@ -43,6 +43,10 @@ class ApiKey:
         return {KEY_HEADER: text}
 
 
+# Google's metadata addresses are http by design; everything else that hands out tokens is https or this machine.
+_METADATA = frozenset({"metadata.google.internal", "169.254.169.254", "fd00:ec2::254"})
+
+
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
     """What google-auth reads of an answer."""
@@ -64,7 +68,7 @@ def token_request(
     from google.auth.exceptions import TransportError  # noqa: PLC0415 - only once google-auth is in use
 
     parts = urlsplit(url)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or "") and parts.hostname not in METADATA:
+    if parts.scheme != "https" and not is_loopback(parts.hostname or "") and parts.hostname not in _METADATA:
         raise TransportError("a token is not asked for over plain http")
     found = ask_once(method, url, body, headers or {}, timeout or _TOKEN_SECONDS)
     if isinstance(found, str):
