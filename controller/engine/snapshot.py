@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.plan.matching import with_former_names
-from controller.plan.world import RevisionHistory, World, moment, slot_provider
+from controller.plan.world import RevisionHistory, World, slot_provider
 from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
-from controller.state.recorded import Awaited, Intent
+from controller.state.recorded import Awaited, Intent, Record
 from controller.state.reviews import Decision
 
 
@@ -128,6 +129,8 @@ async def observe(ports: Ports, wants: Mapping[str, ObserveRequest]) -> Observed
 
 # How long a provider may take to show what it has made (its list and its reads may be answered by replicas that lag).
 VISIBILITY_WINDOW = timedelta(minutes=10)
+# By how much two clocks may differ that are both right.
+CLOCKS_DIFFER = timedelta(minutes=1)
 # A price table older than this is refused: prices of tuning have moved within a quarter.
 PRICES_GOOD_FOR = timedelta(days=90)
 
@@ -146,14 +149,63 @@ def with_times(world: World, now: datetime) -> World:
         young=frozenset(_young(world, now)),
         quiet=frozenset(_quiet(world, now)),
         due=frozenset(_due(world, now)),
+        clocks_ahead=MappingProxyType(dict(_clocks_ahead(world, now))),
+        untimely=frozenset(_untimely(world, now)),
         stale_prices=frozenset(_stale(world, now)),
     )
 
 
 def seconds_since(text: str, now: datetime) -> float:
     """Seconds from an RFC 3339 time to ``now``; a text that is no time lies infinitely far back."""
-    then = moment(text)
+    then = _moment(text)
     return (now - then).total_seconds() if then is not None else float("inf")
+
+
+@lru_cache(maxsize=1 << 15)  # every run that is on record is asked for its age by every pass
+def _moment(text: str) -> datetime | None:
+    try:
+        then = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return then if then.tzinfo else None
+
+
+def _told(world: World, provider: str) -> datetime | None:
+    """What time it is by a provider's own clock; None where it did not say."""
+    seen = world.observed.providers.get(provider)
+    return _moment(seen.time) if seen is not None else None
+
+
+def _earlier(world: World, provider: str, now: datetime) -> datetime:
+    """The earlier one of our time and the provider's: what is over by then is over by both clocks."""
+    told = _told(world, provider)
+    return min(now, told) if told is not None else now
+
+
+def _clocks_ahead(world: World, now: datetime) -> Iterator[tuple[str, str]]:
+    for key, seen in world.observed.providers.items():
+        told = _moment(seen.time)
+        if told is not None and told > now:
+            yield key, seen.time
+
+
+def _untimely(world: World, now: datetime) -> Iterator[tuple[str, str]]:
+    for record in world.recorded.records.values():
+        for provider, text in _waits(record):
+            told, then = _told(world, provider), _moment(text)
+            latest = max(now, told) if told is not None else now
+            if then is None or then > latest + CLOCKS_DIFFER:
+                yield provider, text
+
+
+def _waits(record: Record) -> Iterator[tuple[str, str]]:
+    """The times on record that something waits from, each with the key of its provider."""
+    yield from ((slot_provider(slot, record), slot.tombstone) for slot in record.slots if slot.tombstone)
+    yield from ((record.provider, run.started) for run in record.runs if run.started)
+    if record.intent is not None:
+        yield record.intent.provider or record.provider, record.intent.since
+    if record.awaited is not None:
+        yield record.provider, record.awaited.since
 
 
 def _overdue(world: World, now: datetime) -> Iterator[str]:
@@ -164,7 +216,7 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
         if record is None or pending is None or run is None or model.max_duration is None:
             continue
         # What the provider tells is of one clock, its own; ours may be days ahead, now or when the run began.
-        told = world.told_time(slot_provider(pending, record))
+        told = _told(world, slot_provider(pending, record))
         remote = world.observed.model(slot_provider(pending, record), pending.model)
         began = (remote.created if remote is not None else "") or run.started
         # A start that cannot be read is no age: a paid run is not stopped for it.
@@ -174,7 +226,7 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
 
 def _recently_created(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
-        by_now = world.earlier(record.provider, now)
+        by_now = _earlier(world, record.provider, now)
         for run in record.runs:
             if run.started and seconds_since(run.started, by_now) < VISIBILITY_WINDOW.total_seconds():
                 yield run.model
@@ -185,7 +237,7 @@ def _recent_intents(world: World, now: datetime) -> Iterator[Intent]:
         intent = record.intent
         if intent is None:
             continue
-        by_now = world.earlier(intent.provider or record.provider, now)
+        by_now = _earlier(world, intent.provider or record.provider, now)
         if seconds_since(intent.since, by_now) < VISIBILITY_WINDOW.total_seconds():
             yield intent
 
@@ -193,14 +245,14 @@ def _recent_intents(world: World, now: datetime) -> Iterator[Intent]:
 def _young(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         run = record.run(record.pending.model) if record.pending is not None else None
-        by_now = world.earlier(record.provider, now)
+        by_now = _earlier(world, record.provider, now)
         if run is not None and seconds_since(run.started, by_now) < (world.policy.settle or 0.0):
             yield run.model
 
 
 def _quiet(world: World, now: datetime) -> Iterator[Awaited]:
     for record in world.recorded.records.values():
-        waits, by_now = record.awaited, world.earlier(record.provider, now)
+        waits, by_now = record.awaited, _earlier(world, record.provider, now)
         if waits is not None and seconds_since(waits.since, by_now) >= (world.policy.settle or 0.0):
             yield waits
 
@@ -208,7 +260,7 @@ def _quiet(world: World, now: datetime) -> Iterator[Awaited]:
 def _due(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         for slot in record.slots:
-            waited = seconds_since(slot.tombstone, world.earlier(slot_provider(slot, record), now))
+            waited = seconds_since(slot.tombstone, _earlier(world, slot_provider(slot, record), now))
             if (
                 world.policy.delete_grace <= waited < float("inf")
             ):  # no tombstone, or one that is no time, is never over

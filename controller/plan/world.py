@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from types import MappingProxyType
 
 from controller.settings import Policy, Prices
@@ -60,8 +58,9 @@ class World:
     ``overdue`` models, whose run is past its spec's ``limits.maxDuration`` by one reading of a clock;
     ``recently_created`` ones, which a provider may not show yet; ``recent_intents``, open ones, sent no longer ago;
     ``young`` models, whose run was begun less than ``policy.settle`` ago; ``quiet`` inputs, that have been awaited for
-    as long; ``due`` models, whose tombstone has stood for the grace period; the ``month`` (``YYYY-MM``, UTC); and how
-    the revision stands in ``history``.
+    as long; ``due`` models, whose tombstone has stood for the grace period; ``clocks_ahead``, what time it is by the
+    providers whose clock is ahead of ours; ``untimely`` times on record (provider key, text), which are ahead of both
+    clocks or no times; the ``month`` (``YYYY-MM``, UTC); and how the revision stands in ``history``.
     ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
     that none is needed.
     """
@@ -81,6 +80,8 @@ class World:
     young: frozenset[str] = frozenset()
     quiet: frozenset[Awaited] = frozenset()
     due: frozenset[str] = frozenset()
+    clocks_ahead: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    untimely: frozenset[tuple[str, str]] = frozenset()
     history: RevisionHistory = field(default_factory=RevisionHistory)
     month: str = ""
     review: ReviewRule = ReviewRule.REFUSALS
@@ -134,29 +135,14 @@ class World:
         mark = remote.mark
         return mark is not None and any(mark == Mark(self.instance, name, attempt, fingerprint) for name in names)
 
-    def told_time(self, provider: str) -> datetime | None:
-        """What time it is by a provider's own clock; None where it did not say."""
-        seen = self.observed.providers.get(provider)
-        return moment(seen.time) if seen is not None else None
-
-    def earlier(self, provider: str, now: datetime) -> datetime:
-        """The earlier one of our time and the provider's: what is over by then is over by both clocks."""
-        told = self.told_time(provider)
-        return min(now, told) if told is not None else now
-
-    def later(self, provider: str, now: str) -> str:
-        """The later one of our time and the provider's (RFC 3339): what waits from then on waits by both clocks."""
-        told, here = self.told_time(provider), moment(now)
-        return told.isoformat() if told is not None and here is not None and told > here else now
-
     def since(self, provider: str, recorded: str, now: str) -> str:
-        """Since when something waits: as recorded, or from now on where that is ahead of both clocks, or no time.
+        """Since when something waits (RFC 3339): as recorded, else from now on, by the later clock of the two.
 
-        Then the clock it was written by was wrong, and what waits would do so for as long as that was ahead.
+        What is recorded counts for nothing where it is ahead of both clocks: the one that wrote it was wrong, and what
+        waits would do so for as long as that was ahead.
         """
-        then, latest = moment(recorded), self.later(provider, now)
-        end = moment(latest)
-        return recorded if then is not None and end is not None and then <= end else latest
+        counts = recorded and (provider, recorded) not in self.untimely
+        return recorded if counts else self.clocks_ahead.get(provider, now)
 
     def is_overdue(self, slot: Slot, record: Record | None) -> bool:
         """Whether a slot's run is past its limit now, and was so when the pass before looked: a clock can be wrong."""
@@ -269,16 +255,6 @@ def _is_asked_for(intent: Intent, model: DesiredModel) -> bool:
 def names_of(model: DesiredModel) -> tuple[str, ...]:
     """The name of a spec and the ones it had before."""
     return (model.name, *model.former_names)
-
-
-@lru_cache(maxsize=1 << 15)  # every run that is on record is asked for its age by every pass
-def moment(text: str) -> datetime | None:
-    """An RFC 3339 time; None for a text that is none, or that names no zone."""
-    try:
-        then = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return then if then.tzinfo else None
 
 
 def slot_provider(slot: Slot, record: Record) -> str:

@@ -12,7 +12,7 @@ import httpx
 
 from controller.rest.body import BadBody
 
-MOST_INTERIM: Final = 16  # 1xx answers before the one that counts; Google and GitHub send none
+MOST_INTERIM: Final = 16  # 1xx answers before the one that counts; APIs send none, or a single 103
 _LARGEST_INTERIM: Final = 64 * 1024  # bytes of one
 _STATUS_LINE: Final = 12  # bytes: ``HTTP/1.1 100``
 _INTERIM: Final = re.compile(rb"HTTP/[0-9]\.[0-9] 1")
