@@ -159,13 +159,13 @@ class Store:
     """The file, through one connection that threads take turns on. Every method may raise `StoreUnusable`."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
-        """Opens or makes the file. ``durable`` syncs every commit, so that an answered create outlives a power cut.
+        """Opens or makes the file. ``durable``, for a server: every commit is synced and outlives a power cut.
 
         Raises `StoreUnreadable`, `StoreUnusable`.
         """
         self._turn = threading.RLock()
         self._refused = False
-        self._wipe_due = False
+        self._wipe_due = durable  # a server that was killed may have left its journal
         try:
             _keep_to_owner(folder / FILE_NAME)
         except OSError as fault:

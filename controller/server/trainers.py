@@ -42,6 +42,8 @@ class Trainers:
         Where the disk or the system refuses, the runs wait, and it is tried again each second until it works.
         """
         with self._turn:
+            if self._closed:
+                return
             if self._again is not None:
                 self._again.cancel()
                 self._again = None
@@ -56,7 +58,7 @@ class Trainers:
             if refused != self._put_off:
                 self._log.note("runs.waiting" if refused else "runs.going_on", why=refused)
             self._put_off = refused
-            if refused and not self._closed:
+            if refused:
                 self._again = threading.Timer(RETRY_EVERY, self.start_due)
                 self._again.daemon = True
                 self._again.start()

@@ -99,6 +99,7 @@ class Tuning:
         if not self._store.delete(model.seq):
             raise ApiError(StatusCode.NOT_FOUND, f"Tuned model {model.name} does not exist.")
         self._trainers.stop(model.operation)
+        self._trainers.start_due()
         return {}
 
     def operation(self, model_id: str, operation: str) -> Json:

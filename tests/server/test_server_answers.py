@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
+import select
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -147,41 +146,36 @@ def endless(counting: Served) -> Served:
     return counting
 
 
-def test_sixty_questions_to_one_model_keep_nothing_else_waiting(endless: Served) -> None:
-    questions = 60  # more than there are threads for requests
-    done: list[float] = []
-
-    def asked() -> None:
-        assert endless.ask("endless", "a").status == 200
-        done.append(time.monotonic())
-
-    with ThreadPoolExecutor(questions) as pool:
-        waiting = [pool.submit(asked) for _ in range(questions)]
-        while not done:
-            time.sleep(0.01)
-        assert text_of(endless.ask("counting", "3")) == "4"  # another model's answer
-        assert endless.call("GET", "/v1beta/tunedModels").status == 200
-        assert endless.model("endless")["state"] == "ACTIVE"
-        name = endless.create("beside", tuned(epochCount=1))
-        endless.call("POST", f"/v1/{name}:cancel", {})
-        moment = time.monotonic()
-        for one in waiting:
-            one.result()
-    assert sum(each > moment for each in done) > questions / 4  # they had not all been answered first
-    assert endless.call("DELETE", "/v1beta/tunedModels/beside").status == 200
-
-
-def test_a_question_whose_asker_has_gone_is_not_answered_on(endless: Served) -> None:
-    parts = urlsplit(endless.url)
+def unread(served: Served, count: int) -> list[http.client.HTTPConnection]:
+    """So many questions with long answers, sent side by side; nobody has read an answer yet."""
+    parts = urlsplit(served.url)
     body = json.dumps({"contents": [{"parts": [{"text": "a"}]}]})
-    gone = 40
-    before = endless.journal.count('"status": 499')
     asked = []
-    for _ in range(gone):
+    for _ in range(count):
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
         connection.request("POST", "/v1beta/tunedModels/endless:generateContent", body)
         asked.append(connection)
+    return asked
+
+
+def test_sixty_questions_to_one_model_keep_nothing_else_waiting(endless: Served) -> None:
+    asked = unread(endless, 60)  # more than there are threads for requests
+    assert text_of(endless.ask("counting", "3")) == "4"  # another model's answer
+    assert endless.call("GET", "/v1beta/tunedModels").status == 200
+    assert endless.model("endless")["state"] == "ACTIVE"
+    name = endless.create("beside", tuned(epochCount=1))
+    endless.call("POST", f"/v1/{name}:cancel", {})
+    assert endless.call("DELETE", "/v1beta/tunedModels/beside").status == 200
+    answered, _, _ = select.select([connection.sock for connection in asked], [], [], 30)
+    assert 0 < len(answered) < 50  # they had not all been answered before
     for connection in asked:
         connection.close()
+
+
+def test_a_question_whose_asker_has_gone_is_not_answered_on(endless: Served) -> None:
+    gone = 40
+    before = endless.journal.count('"status": 499')
+    for connection in unread(endless, gone):
+        connection.close()
     assert endless.ask("endless", "a", maxOutputTokens=1).status == 200  # control: whoever stays is answered
-    endless.until(lambda: endless.journal.count('"status": 499') - before, lambda seen: seen >= gone - 5, 10)
+    endless.until(lambda: endless.journal.count('"status": 499') - before, lambda seen: seen >= gone // 2, 20)
