@@ -88,6 +88,8 @@ def _pieces(unpack: zlib._Decompress | None, part: bytes) -> Iterator[bytes]:
     if unpack is None:
         yield part
         return
+    if part and unpack.eof:  # a second member, or what nobody packed
+        raise BadBody("the answer goes on after the end of what it packs", broken=True)
     left, piece = part, b""
     while not unpack.eof and (left or len(piece) == _CHUNK):
         try:

@@ -71,7 +71,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A whole answer that is no refusal: 2xx, or 304 with ``{}`` where that was asked for. Header names: lower case."""
+    """A whole answer that is no refusal: 2xx, or 304 with ``{}`` where that was asked for. Lower-case header names."""
 
     code: int
     headers: Mapping[str, str]

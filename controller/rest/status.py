@@ -74,11 +74,19 @@ _UNSURE = frozenset({408, 499})
 _UNPROCESSED = frozenset({501, 505})
 
 
+# Where the same request is to be made in another place. What remains of 3xx may follow a request that was carried out,
+# as 303 does (RFC 9110 §15.4.4).
+_ELSEWHERE = frozenset({301, 302, 307, 308})
+
+
 def _redirect(answer: RawResponse, asked: RequestFacts) -> ProviderError:
     there = location_of(answer, asked)
     to = f" to {said(f'{there.scheme}://{there.hostname}{there.path}', 200)}" if there is not None else ""
+    message = f"{asked.endpoint} redirects{to} ({answer.code}); redirects are not followed, the key would go along"
+    if asked.repeat is Repeat.ONCE and answer.code not in _ELSEWHERE:
+        return lost(message, asked.repeat, sent=True)
     return Rejected(
-        f"{asked.endpoint} redirects{to} ({answer.code}); redirects are not followed, the key would go along",
+        message,
         kind=RejectedKind.RESPONSE,
         hint="If that address is the right one, write it as the endpoint; else a proxy or a sign-in page answered.",
     )

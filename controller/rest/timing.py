@@ -27,13 +27,15 @@ class Timing:
 class ClientLimits:
     """Bounds of one client. Times in seconds, sizes in bytes.
 
-    ``deadline`` holds for a whole request: connecting, sending, the whole body, and every retry of it. ``reading`` is
+    ``deadline`` holds for a whole request: connecting, sending, the whole body, and every retry of it; ``long`` for one
+    that carries a dataset or waits for a model. ``reading`` is
     for all the reads that are asked together: of one snapshot, or the pages of one listing.
     ``raw_bytes`` and ``decoded_bytes`` cap an answer as it arrives and as it unpacks.
     ``tries`` counts the first one. ``requests_per_minute`` None means no limit of ours.
     """
 
     deadline: float = 60.0
+    long: float = 300.0
     reading: float = 90.0
     connect: float = 10.0
     raw_bytes: int = 32 * 1024 * 1024

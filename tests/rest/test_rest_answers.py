@@ -253,7 +253,8 @@ async def test_a_redirect_is_not_followed(connect: Connect, code: int) -> None:
         moved = answer(b"", code, {"location": f"http://localhost:{other.port}/?key=AIzaSyA-0123456789abcdef"})
         async with listening(moved) as wire:
             error = await failure(connect(wire.url), ONCE)
-    assert isinstance(error, Rejected)
+    # "See other" is what a server says after it has done what was asked.
+    assert isinstance(error, OutcomeUnknown if code == 303 else Rejected)
     assert "http://localhost" in error.message
     assert "AIza" not in error.message
     assert other.requests == []

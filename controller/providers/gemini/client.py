@@ -33,7 +33,6 @@ from controller.state.observed import BaseModelFacts, ObservedProvider, RemoteMo
 V1BETA, V1 = "/v1beta", "/v1"
 _EACH = 0.25  # seconds more to read for each model that is asked for by its name
 _LONGEST_READING = 600.0  # seconds; a daemon whose pass takes fifteen minutes counts as stuck
-LONG = 300.0  # seconds for requests that carry a dataset or wait for a model
 
 # States whose operation has something to add: progress, or the reason of an end.
 _FOLLOWED = frozenset({RemoteState.CREATING, RemoteState.FAILED, RemoteState.UNKNOWN})
@@ -109,7 +108,7 @@ class Gemini:
                 {"tunedModelId": model_id},
                 write_create(request),
                 repeat=Repeat.ONCE,
-                deadline=LONG,
+                deadline=self._rest.limits.long,
             )
             made = read_created(request, answer)
             if made is None:
@@ -153,7 +152,9 @@ class Gemini:
         body: JSON = {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
         path = f"{self._model_path(model)}:generateContent"
         with self._named():
-            return read_answer(await self._rest.request("POST", path, None, body, repeat=Repeat.READ, deadline=LONG))
+            return read_answer(
+                await self._rest.request("POST", path, None, body, repeat=Repeat.READ, deadline=self._rest.limits.long)
+            )
 
     async def check(self) -> tuple[CheckResult, ...]:
         """Whether it answers, takes the credentials, may tune, and has a model to tune. Never raises."""
