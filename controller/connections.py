@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
@@ -88,6 +89,16 @@ class _Bounded(H11Protocol):
         self._begun = False
         super().on_response_complete()
         self._settle()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP. An application that is at this request already is told that nobody listens."""
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr] # as in _now
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:  # an answer has begun: nothing that follows it would be understood
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -32,7 +32,13 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "watchfiles": ("watchfiles", ("source",)),
 }
 # What a dependency brings along and says in its own documentation to import.
-COMPANIONS = {"httpcore": "httpx", "httpx2": "lightkube", "pydantic_core": "pydantic", "yaml": "lightkube"}
+COMPANIONS = {
+    "h11": "uvicorn",
+    "httpcore": "httpx",
+    "httpx2": "lightkube",
+    "pydantic_core": "pydantic",
+    "yaml": "lightkube",
+}
 
 
 def imports(modules: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
