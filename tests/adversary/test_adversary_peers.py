@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.main import run
 from controller.engine.snapshot import observe
 from controller.errors import CodeHostError, OutcomeUnknown, ProviderError, Rejected, Transient
 from controller.forges.github.client import GitHub
@@ -26,6 +27,7 @@ from controller.state.observed import ObservedProvider
 from controller.system import SystemChance, SystemClock
 from controller.testing import MemoryLedger, MemorySource, SilentReporter
 from tests.adversary.peers import BROKEN, FLOODS, MODELS, PAGES, REDIRECTS, SLOW, Peer, Say, once, whole
+from tests.engine.stage import rows, spec_text
 
 KEY = "canary-9f8e7d6c5b4a-key"
 MEGABYTE = 1 << 20
@@ -146,6 +148,40 @@ async def test_pages_without_end_are_not_read_for_ever(name: str) -> None:
 async def test_a_flood_is_not_held_in_memory(name: str) -> None:
     cloud, _, _, _ = await looked(FLOODS[name], trace=True)
     assert not cloud.complete
+
+
+@pytest.mark.parametrize("name", sorted(FLOODS.keys() - {"a deflate bomb"}))
+async def test_a_flood_ends_by_what_it_sends_and_not_by_its_time(name: str) -> None:
+    limits = replace(LIMITS, deadline=30.0, reading=30.0, tries=1)
+    with Peer(FLOODS[name]).running() as bad:
+        async with provider(bad.url, limits) as made:
+            began, used = time.monotonic(), time.thread_time()
+            seen = await made.observe(ObserveRequest())
+            took, used = time.monotonic() - began, time.thread_time() - used
+    assert not seen.complete
+    assert "time allowed" not in seen.error
+    assert took < 15.0
+    assert used < 6.0
+
+
+@pytest.mark.parametrize("name", ["interim answers", "headers", "a gzip bomb", "307 to another host", "two lengths"])
+def test_the_command_itself_says_so_and_ends(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with Peer(WELL).running() as other, Peer(ATTACKS[name], other.url).running() as bad:
+        (tmp_path / "gitune.yaml").write_text(
+            "apiVersion: gitune.dev/v1alpha1\nkind: Controller\n"
+            f"providers: {{local: {{type: local, endpoint: '{bad.url}'}}}}\n"
+        )
+        (tmp_path / "specs").mkdir()
+        (tmp_path / "specs" / "rows.jsonl").write_text(rows())
+        (tmp_path / "specs" / "numbers.yaml").write_text(spec_text())
+        began = time.monotonic()
+        code = run(["plan", "--root", str(tmp_path)])
+        took = time.monotonic() - began
+        assert not other.requests
+    said = capfd.readouterr()
+    assert code == 1
+    assert "local" in said.out + said.err
+    assert took < 45.0
 
 
 # What says for sure that nothing was begun: the next pass may decide again. "See other" and its like do not.

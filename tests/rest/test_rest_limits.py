@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.errors import Rejected, RejectedKind
+from controller.errors import Rejected, RejectedKind, Transient
 from controller.rest import ClientLimits, NoAuth, Repeat, Rest, Timing, checked_endpoint
 from controller.rest.timing import Pace, backoff, retry_after, retry_delay
 from controller.testing import FakeClock
@@ -129,6 +129,32 @@ async def test_waiting_for_our_turn_does_not_count_against_the_deadline(timing: 
         await rest.close()
     assert len(wire.requests) == 3
     assert clock.monotonic() >= 120
+
+
+async def test_requests_that_have_a_time_together_share_it_and_others_do_not(timing: Timing, clock: FakeClock) -> None:
+    async with listening(answer({})) as wire:
+        rest = Rest(wire.url, NoAuth(), ClientLimits(), None, timing)
+        bound = rest.within(10.0)
+        assert await bound.request("GET", "/x", repeat=Repeat.READ) == {}
+        clock.advance(11.0)
+        with pytest.raises(Transient, match="together"):
+            await bound.request("GET", "/x", repeat=Repeat.READ)
+        assert await rest.request("GET", "/x", repeat=Repeat.READ) == {}
+        assert await rest.within(10.0).request("GET", "/x", repeat=Repeat.READ) == {}
+        await rest.close()
+    assert len(wire.requests) == 3  # what has no time left is not sent
+
+
+async def test_waiting_for_our_turn_takes_none_of_the_time_that_requests_have_together(
+    timing: Timing, clock: FakeClock
+) -> None:
+    async with listening(answer({})) as wire:
+        rest = Rest(wire.url, NoAuth(), ClientLimits(requests_per_minute=1), None, timing)
+        bound = rest.within(5.0)
+        for _ in range(4):
+            await bound.request("GET", "/x", repeat=Repeat.READ)
+        await rest.close()
+    assert clock.monotonic() >= 180
 
 
 async def test_a_request_that_is_given_up_at_any_moment_keeps_no_place_from_the_next(timing: Timing) -> None:
