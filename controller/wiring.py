@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from controller.daemon.reporter import LogReporter
-from controller.errors import ControllerError, Severity, SpecInvalid, Unreadable
+from controller.errors import ControllerError, Severity, SourceError, SpecInvalid, Unreadable
 from controller.forges.github.client import open_github
+from controller.git.failures import NotFound
 from controller.git.layout import find_repository
 from controller.ledger.branch import BranchCell
 from controller.ledger.directory import FileCell
@@ -24,7 +25,7 @@ from controller.providers import Doors, Trust, Trusted, TrustFile, Way, open_pro
 from controller.settings import SETTINGS_FILE, Environment, FollowedRepository, LedgerSettings, Settings, home
 from controller.source.checkin import CheckoutSource
 from controller.source.repo import CommitSource, open_remote
-from controller.source.tree import WorktreeSource, top_of
+from controller.source.tree import WorktreeSource, has_files, top_of
 from controller.specs.controller_loading import load_settings
 from controller.system import SystemChance, SystemClock
 
@@ -36,7 +37,8 @@ _LOG = LogReporter()
 class Where:
     """What a command works on. ``config`` stands in for the tree's own gitune.yaml; ``revision`` None means HEAD.
 
-    ``settings_path`` is where in the tree the configuration lies.
+    ``settings_path`` is where in the tree the configuration lies. ``uncommitted`` says that nothing will be applied, so
+    that a repository without a commit, which has no name yet to mark models with, will do.
     Where ``repo``, an address, is given, its ``branch`` is followed and ``root`` does not matter.
     ``listed`` is its entry in the file of repositories, where it is one of several.
     """
@@ -49,6 +51,12 @@ class Where:
     branch: str = "main"
     settings_path: str = SETTINGS_FILE
     listed: FollowedRepository | None = None
+    uncommitted: bool = False
+
+
+def on_disk(root: Path, config: Path | None = None) -> Where:
+    """The working tree, for those who only look: one without any commit will do, and of a bare repository HEAD."""
+    return Where(root, config, worktree=has_files(root), uncommitted=True)
 
 
 def with_files(environ: Mapping[str, str]) -> Environment:
@@ -160,7 +168,8 @@ def open_lease_cell(
 
 def _beside(where: Where, settings: LedgerSettings, environ: Mapping[str, str]) -> tuple[LedgerSettings, Path]:
     if where.repo is None:
-        return settings, top_of(where.root)
+        bare = settings.directory is None and not has_files(where.root)
+        return settings, where.root if bare else top_of(where.root)
     named = settings.remote in {None, "origin"} and settings.directory is None
     return replace(settings, remote=where.repo) if named else settings, home(environ)
 
@@ -170,15 +179,23 @@ async def _identity(where: Where, source: Source, environ: Mapping[str, str]) ->
     if where.repo is not None:
         return await source.identity() or _nameless()
     if find_repository(where.root) is None:
-        return f"folder/{hashlib.sha256(str(where.root.resolve()).encode()).hexdigest()[:16]}"
+        return _folder(where.root)
     source = CommitSource(where.root, home(environ))
     try:
         found = await source.identity()
         if found is None:
             await source.tip()  # where there is no commit yet, that is what is wrong
+    except SourceError as error:
+        if not where.uncommitted or not isinstance(error.__cause__, NotFound):
+            raise
+        return _folder(where.root)
     finally:
         await source.close()
     return found or _nameless()
+
+
+def _folder(root: Path) -> str:
+    return f"folder/{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]}"
 
 
 def _nameless() -> NoReturn:

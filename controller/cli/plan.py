@@ -18,7 +18,7 @@ from controller.plan.planner import explained
 from controller.report.formatting import listed, terminal
 from controller.report.render_plan import as_json, explanation_json, explanation_text, plan_markdown, plan_text
 from controller.report.render_problems import counts, unreadable
-from controller.wiring import Where, open_ports, source_of
+from controller.wiring import Where, on_disk, open_ports, source_of
 
 
 def plan(asked: GlobalOptions, options: PlanOptions) -> int:
@@ -43,10 +43,11 @@ def plan(asked: GlobalOptions, options: PlanOptions) -> int:
 
 async def _look(asked: GlobalOptions, options: PlanOptions) -> tuple[Preview, Compared]:
     # With a base the ports are those of its own gitune.yaml: a change must not choose the providers it is judged with.
-    where = Where(asked.folder, asked.config, worktree=options.base is None, revision=options.base)
+    here = on_disk(asked.folder, asked.config)
+    where = here if options.base is None else Where(asked.folder, asked.config, revision=options.base)
     async with open_ports(where) as opened:
         ask = preview_offline if options.offline else preview
-        working = source_of(Where(asked.folder, worktree=True))
+        working = source_of(here)
         try:
             shown = await ask(replace(opened.ports, source=working), opened.settings)
             if options.base is not None:

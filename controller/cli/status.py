@@ -15,7 +15,7 @@ from controller.ports import Ledger, Opened
 from controller.report.formatting import JsonObject, fields_of
 from controller.report.render_status import status_detail, status_json, status_markdown, status_table
 from controller.settings import Environment, home
-from controller.source.tree import top_of
+from controller.source.tree import has_files, top_of
 from controller.wiring import Where, open_ports
 
 _SECONDS = 10.0  # a provider has to answer
@@ -62,7 +62,7 @@ def _remark(screen: Screen, looked: Looked) -> None:
 
 def _here(asked: GlobalOptions, opened: Opened) -> Ledger:
     """The ledger as this repository has it, its own branch of that name, whatever the remote has."""
-    top = top_of(asked.folder)
+    top = top_of(asked.folder) if has_files(asked.folder) else asked.folder.resolve()
     own = (
         opened.settings.ledger
         if opened.settings.ledger.directory

@@ -21,10 +21,10 @@ from controller.providers import facts_of
 from controller.report.formatting import counted
 from controller.report.render_problems import problems_json, problems_markdown, problems_text
 from controller.settings import SETTINGS_FILE
-from controller.source.tree import top_of
+from controller.source.tree import has_files, top_of
 from controller.specs.loading import spec_paths
 from controller.state.desired import Desired, DesiredModel
-from controller.wiring import Where, read_settings, source_of
+from controller.wiring import on_disk, read_settings, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,7 @@ def validate(asked: GlobalOptions, paths: Sequence[Path] | None) -> int:
 
 
 async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
-    where = Where(asked.folder, asked.config, worktree=True)
-    source = source_of(where)
+    source = source_of(on_disk(asked.folder))
     try:
         return await _found(asked, paths, await source.tree())
     finally:
@@ -64,7 +63,7 @@ async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
 
 
 async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Validated:
-    where = Where(asked.folder, asked.config, worktree=True)
+    where = on_disk(asked.folder, asked.config)
     try:
         settings = await read_settings(where, tree)
     except SpecInvalid as error:
@@ -75,8 +74,11 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
         examples = sum(len(model.dataset.examples) for model in desired.models)
         return Validated(desired.problems, len(desired.names), examples, settings.specs, files)
-    asked_for = tuple(_pattern(top_of(asked.folder), asked.folder, path) for path in paths)
     entries = [entry.path for entry in await tree.entries()]
+    if where.worktree:
+        asked_for = tuple(_pattern(top_of(asked.folder), asked.folder, path) for path in paths)
+    else:
+        asked_for = tuple(_in_commit(path, entries) for path in paths)
     for path, pattern in zip(paths, asked_for, strict=True):
         if not spec_paths((pattern,), entries):
             message = f"there is no spec at {path}"
@@ -109,6 +111,8 @@ class _Without:
 
 def _configuration(asked: GlobalOptions) -> frozenset[str]:
     """Where the configuration lies in the tree: it was read as what it is, and is no spec whoever names it."""
+    if not has_files(asked.folder):
+        return frozenset({SETTINGS_FILE})
     top = top_of(asked.folder).resolve()
     given = asked.config.resolve() if asked.config else top / SETTINGS_FILE
     return frozenset({SETTINGS_FILE, *([given.relative_to(top).as_posix()] if given.is_relative_to(top) else [])})
@@ -138,6 +142,12 @@ def _pattern(top: Path, folder: Path, path: Path) -> str:
                 return "**/*.y*ml" if inside == "." else f"{inside}/**/*.y*ml"
             return inside
     raise ControllerError(f"{path} is not in {top}", hint="Name a file or folder of the repository.")
+
+
+def _in_commit(path: Path, entries: Sequence[str]) -> str:
+    """A path of a commit that lies nowhere on disk to a pattern of its tree."""
+    inside = path.as_posix()
+    return inside if inside in entries else "**/*.y*ml" if inside == "." else f"{inside}/**/*.y*ml"
 
 
 def _looked_at(found: Validated) -> str:

@@ -161,8 +161,16 @@ def top_of(folder: Path) -> Path:
     if found is None:
         return folder.resolve()
     if found.top is None:
-        raise SourceError(f"{folder} is a bare repository: it has no working tree", hint="Name a revision to read.")
+        hint = "Leave out --worktree, so that its HEAD is read, or start in a clone of it."
+        raise SourceError(f"{folder} is a bare repository: it has no working tree", hint=hint)
     return found.top
+
+
+def has_files(folder: Path) -> bool:
+    """Whether there are files on disk to read: a bare repository has only commits. Raises `SourceError`."""
+    with translated(SourceError):
+        found = find_repository(folder)
+    return found is None or found.top is not None
 
 
 async def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:
