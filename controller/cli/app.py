@@ -16,6 +16,7 @@ from controller.cli.options import (
     PlanOptions,
     Rows,
     RunOptions,
+    SchemaName,
     command,
     flag,
     remembered,
@@ -62,6 +63,16 @@ def init(
     ] = None,
 ) -> None:
     """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
+
+
+@declared("controller.cli.schema")
+def schema(
+    asked: GlobalOptions,
+    name: Annotated[SchemaName, typer.Argument(help="The kind of file.")] = SchemaName.TUNED_MODEL,
+    *,
+    refresh: Annotated[bool, flag("--refresh", help="Write the repository's copies in .gitune-schemas anew.")] = False,
+) -> None:
+    """Print the JSON Schema of specs, gitune.yaml or a daemon's file, for editors."""
 
 
 @declared("controller.cli.validate")

@@ -13,6 +13,7 @@ from controller import __version__
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
+from controller.cli.schema import stale
 from controller.engine.desire import read_desired
 from controller.errors import ControllerError
 from controller.ledger.opening import described
@@ -20,6 +21,7 @@ from controller.network import described as described_network
 from controller.ports import CheckResult, Opened
 from controller.report.formatting import counted
 from controller.report.render_problems import checks_json, checks_markdown, checks_table, counts
+from controller.source.tree import has_files, top_of
 from controller.wiring import Where, open_ports
 
 
@@ -39,6 +41,7 @@ async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
         async with open_ports(Where(asked.folder, asked.config)) as opened:
             checks: dict[str, Callable[[], Awaitable[Iterable[CheckResult]]]] = {
                 "repository": partial(_repository, opened),
+                "schemas": partial(_schemas, asked),
                 "ledger": partial(_ledger, opened),
                 **{f"provider {key}": provider.check for key, provider in opened.ports.providers.items()},
             }
@@ -69,6 +72,13 @@ async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
     specs = f"{counted(len(desired.names), 'name')}, {counts(desired.problems)}"
     fix = "gitune validate shows every problem" if desired.errors else ""
     return (CheckResult("repository", well=True, message=whole), CheckResult("specs", not desired.errors, specs, fix))
+
+
+async def _schemas(asked: GlobalOptions) -> tuple[CheckResult, ...]:
+    """A copy of another release misleads an editor and nothing else, so it fails no check."""
+    old = stale(top_of(asked.folder)) if has_files(asked.folder) else []
+    told = f"{', '.join(old)} {'is' if len(old) == 1 else 'are'} of another release: run `gitune schema --refresh`"
+    return (CheckResult("schemas", well=True, message=told),) if old else ()
 
 
 async def _ledger(opened: Opened) -> tuple[CheckResult, ...]:

@@ -17,19 +17,20 @@ from controller.cli.output import Screen
 from controller.errors import ControllerError
 from controller.git.layout import RepositoryLayout, default_branch, find_repository
 from controller.report.formatting import cell, terminal
+from controller.specs.schema import COPIES, header, text
 
-SETTINGS = """\
-apiVersion: gitune.dev/v1alpha1
+SETTINGS = f"""\
+{header("gitune.yaml", "controller.json")}apiVersion: gitune.dev/v1alpha1
 kind: Controller
 specs: ["specs/**/*.yaml"]
 defaultProvider: local
 providers:
-  local: {type: local}   # trains on this machine and costs nothing
-  # gemini: {type: gemini, apiKeyEnv: GEMINI_API_KEY}
+  local: {{type: local}}   # trains on this machine and costs nothing
+  # gemini: {{type: gemini, apiKeyEnv: GEMINI_API_KEY}}
 """
 
-SPEC = """\
-apiVersion: gitune.dev/v1alpha1
+SPEC = f"""\
+{header("specs/sums.yaml", "tunedmodel.json")}apiVersion: gitune.dev/v1alpha1
 kind: TunedModel
 metadata:
   name: sums
@@ -39,7 +40,7 @@ spec:
   description: Knows the sums of two one-digit numbers by heart.
   dataset:
     path: datasets/sums.jsonl
-  hyperparameters: {epochCount: 40, batchSize: 4, learningRate: 0.003}
+  hyperparameters: {{epochCount: 40, batchSize: 4, learningRate: 0.003}}
 """
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}@(?:[0-9a-f]{40}|[0-9a-f]{64})")
@@ -63,8 +64,8 @@ def init(asked: GlobalOptions, action: str | None = None) -> int:
     if taken:
         hint = "Move them away, or start in another folder: nothing was written."
         raise ControllerError(f"these files are there already: {', '.join(taken)}", hint=hint)
-    for path, text in files.items():
-        _write(root / path, text)
+    for path, content in files.items():
+        _write(root / path, content)
     made, screen = sorted(files), Screen(asked)
     if root.resolve() != asked.folder.resolve():
         screen.note(f"these files are at the top of the repository: {root}")
@@ -77,13 +78,19 @@ def init(asked: GlobalOptions, action: str | None = None) -> int:
 
 
 def starter() -> Mapping[str, str]:
-    """What is written, by its path: 100 sums of one-digit numbers, enough for no advice on size."""
+    """What is written, by its path: 100 sums of one-digit numbers, enough for no advice on size, and the schemas."""
     rows = [{"text_input": f"{a} + {b} =", "output": str(a + b)} for a in range(10) for b in range(10)]
     return {
+        **copies(),
         "gitune.yaml": SETTINGS,
         "specs/sums.yaml": SPEC,
         "specs/datasets/sums.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
     }
+
+
+def copies() -> Mapping[str, str]:
+    """The schemas that the files for a start name in their first line, by their path."""
+    return {f"{COPIES}/{name}": text(name) for name in ("controller.json", "tunedmodel.json")}
 
 
 def workflows(action: str, branch: str = "") -> Mapping[str, str]:

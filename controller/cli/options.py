@@ -44,6 +44,14 @@ class Rows(StrEnum):
     TRAINING = "training"
 
 
+class SchemaName(StrEnum):
+    """What kind of file a schema is of."""
+
+    TUNED_MODEL = "tunedmodel"
+    CONTROLLER = "controller"
+    DAEMON = "daemon"
+
+
 def flag(*names: str, help: str) -> Any:  # noqa: A002, ANN401 - as typer calls it, and as it types it
     """An option that is given or not."""
     return typer.Option(*names, help=help, show_default=False)

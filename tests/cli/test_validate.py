@@ -14,7 +14,10 @@ def test_what_init_writes_is_valid_without_a_remark(process: Process, folder: Pa
     made = process("init", "-o", "json")
     assert json.loads(made.stdout) == {
         "schemaVersion": 1,
-        "written": ["gitune.yaml", "specs/datasets/sums.jsonl", "specs/sums.yaml"],
+        "written": [
+            *(".gitune-schemas/controller.json", ".gitune-schemas/tunedmodel.json"),
+            *("gitune.yaml", "specs/datasets/sums.jsonl", "specs/sums.yaml"),
+        ],
     }
     checked = process("validate")
     assert (checked.returncode, checked.stdout) == (0, "no problems\n1 spec, 100 examples\n")
