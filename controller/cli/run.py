@@ -163,7 +163,7 @@ def _followed(
 ) -> Loop:
     """One repository; where there are several its ``name`` and the variable of its own token."""
     watched = Watched(where.root, files=where.worktree) if where.repo is None else None
-    following = where.repo or f"{where.root}{' (working tree)' if where.worktree else ''}"
+    following = where.repo or f"{where.root.absolute()}{' (working tree)' if where.worktree else ''}"
 
     def recorded(before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
         if notifier is not None:

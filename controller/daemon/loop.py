@@ -27,14 +27,14 @@ from controller.daemon.schedule import (
     next_look,
     settled_by,
 )
-from controller.daemon.view import StatusView
+from controller.daemon.view import StatusView, revisions_of
 from controller.engine.desire import Readings
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.engine.score import Evaluations
 from controller.errors import ControllerError, RevisionConflict
 from controller.plan.actions import Outcome, Update
 from controller.plan.record import as_seen
-from controller.ports import Chance, Clock, Opened, Ports, Reporter
+from controller.ports import Chance, Clock, Landing, Opened, Ports, Reporter
 from controller.settings import Settings
 from controller.source.watch import Watched
 from controller.spans import span
@@ -85,7 +85,8 @@ class Means:
 class Session:
     """Open ports with their guards, lease and fence, and the evaluations that go on beside the passes.
 
-    ``where`` is what the name led to when it was opened.
+    ``where`` is what the name led to when it was opened. ``instance`` is who the owner marks say we are, ``remote``
+    the repository as ``host/path``, "" where no network address leads to it.
     """
 
     opened: Opened
@@ -95,6 +96,8 @@ class Session:
     evaluations: Evaluations
     stack: AsyncExitStack
     where: str
+    instance: str = ""
+    remote: str = ""
 
 
 async def open_session(
@@ -120,7 +123,16 @@ async def open_session(
     ports = replace(opened.ports, providers=guards, reading=Readings().read)
     evaluations = Evaluations(ports.verdicts, failures, evaluated)
     stack.push_async_callback(evaluations.close)  # before the providers that they ask
-    return Session(opened, ports, lease, fence, evaluations, stack, where)
+    instance, remote = opened.settings.instance or "", await _remote(ports)
+    return Session(opened, ports, lease, fence, evaluations, stack, where, instance, remote)
+
+
+async def _remote(ports: Ports) -> str:
+    """``host/path`` of the repository. What cannot be found out is only missing from a page."""
+    with suppress(ControllerError):
+        identity = await ports.source.identity() or ""
+        return identity if "/" in identity else ""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,7 @@ class Loop:
         self._waiting_since: float | None = None
         self._done_tip = ""
         self._updated: frozenset[str] = frozenset()
+        self._commits: Mapping[str, Landing | None] = {}  # None: it is not here
         self._reopen = False
         self._ended = self._now()
 
@@ -245,10 +258,21 @@ class Loop:
         done = await reconcile(session.ports, _with_settle(session.opened.settings), Approval(), session.evaluations)
         self._settled = await settled_by(done, session.ports, tip, self._means.rhythm)
         self._done_tip, self._waiting_since = tip, None
+        await self._describe(session, done.records)
         self._account(done)
         if self._settled is not None:
             await self._release()
         return self._next(done)
+
+    async def _describe(self, session: Session, records: Mapping[str, Record]) -> None:
+        """Who wrote the commits that the page names; what is not known of them is only missing from it."""
+        wanted = frozenset(revisions_of(records))
+        asked = wanted - self._commits.keys()
+        found: Mapping[str, Landing] = {}
+        if asked:
+            with suppress(ControllerError):
+                found = await session.ports.source.described(asked)
+        self._commits = {one: self._commits.get(one) or found.get(one) for one in wanted}
 
     async def _release(self) -> None:
         """Nothing is left to do: others may look. What cannot be given back runs out by itself."""
@@ -284,6 +308,7 @@ class Loop:
         self._show(
             revision=done.plan.revision or "",
             records=as_seen(done.records, done.world.observed),
+            world=done.world,
             plan=done.plan,
             outcomes=done.outcomes,
             problems=done.world.desired.problems,
@@ -305,12 +330,13 @@ class Loop:
 
     def _refused(self, refused: Refused) -> float:
         """A guard stands: nothing was sent. The plan is shown with what to do; a change of anything is a new chance."""
-        plan, records = refused.preview.plan, refused.preview.world.recorded.records
+        plan, world = refused.preview.plan, refused.preview.world
+        records = world.recorded.records
         if self.view.failure != refused.message:
             log.warning("pass.refused", said=refused.message, hint=refused.hint)
         self.metrics.recorded(records)
         now, revision = self._means.clock.now(), plan.revision or ""
-        self._show(refused, revision=revision, records=records, plan=plan, outcomes=(), passed=now)
+        self._show(refused, revision=revision, records=records, world=world, plan=plan, outcomes=(), passed=now)
         return self._interval()
 
     def _failed(self, error: ControllerError) -> float:
@@ -332,7 +358,8 @@ class Loop:
         """What was looked at just now, and what went wrong with it."""
         failure, hint = (fault.message, fault.hint) if fault else ("", "")
         looked = {"failure": failure, "hint": hint, "failures": failures, "looked": self._means.clock.now()}
-        self.view = replace(self.view, **looked, **changes)  # type: ignore[arg-type] # fields of View
+        commits = {commit: landing for commit, landing in self._commits.items() if landing is not None}
+        self.view = replace(self.view, **looked, commits=commits, **changes)  # type: ignore[arg-type] # fields of View
 
     async def _opened(self) -> Session:
         if self._session is None or self._reopen or self._session.where != self._means.opening.location():
@@ -347,6 +374,14 @@ class Loop:
             self._means, self._reporter, self._failures, lambda: self.triggers.fire(Cause.EVALUATION), self._written
         )
         session.fence.ending = self.triggers.over
+        self._commits = {}
+        self.view = replace(
+            self.view,
+            instance=session.instance,
+            remote=session.remote,
+            currency=session.opened.settings.currency,
+            free=frozenset(key for key, facts in session.ports.facts.items() if facts.free),
+        )
         log.info("ports.opened", following=self.view.following, providers=sorted(session.ports.providers))
         return session
 

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
 from controller.errors import Problem
 from controller.plan.actions import Held, Hold, Outcome, Plan
+from controller.plan.admission import BudgetUse, budget_use
+from controller.plan.world import World
+from controller.ports import Landing
+from controller.report.model_state import latest_run
 from controller.state.reasons import Reason
-from controller.state.recorded import Record
+from controller.state.recorded import Record, Recorded
 
 _UNREADY_AFTER = 3  # failed passes in a row
+
+
+def revisions_of(records: Mapping[str, Record]) -> Iterator[str]:
+    """The commits that a page names: those that asked for the run it shows, and those that were applied last."""
+    for record in records.values():
+        run = latest_run(record)
+        yield from filter(None, (record.applied, run.revision if run else ""))
 
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """``following`` is fit to show; ``name`` is what the repository is called where there are several, else "".
+
+    ``instance`` is who the owner marks say we are where gitune.yaml names it, ``remote`` the repository as
+    ``host/path``, "" where unknown. ``world`` is what the last pass has read, None before the first; ``commits`` are
+    those that are known of `revisions_of`. ``currency`` is what costs on record are in, ``free`` the keys of the
+    providers that cost nothing.
 
     ``failure`` is why the last pass failed or was refused, "" where it did not.
 
@@ -27,7 +43,13 @@ class StatusView:
 
     following: str
     name: str = ""
+    instance: str = ""
+    remote: str = ""
     revision: str = ""
+    world: World | None = field(default=None, repr=False)
+    commits: Mapping[str, Landing] = field(default_factory=lambda: MappingProxyType({}))
+    currency: str = ""
+    free: frozenset[str] = frozenset()
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     plan: Plan | None = None
     outcomes: tuple[Outcome, ...] = ()
@@ -38,6 +60,18 @@ class StatusView:
     standby: str = ""
     looked: datetime | None = None
     passed: datetime | None = None
+
+    @property
+    def title(self) -> str:
+        """What the repository is called: its name among several, its instance, its address, or its folder."""
+        known = self.name or self.instance or self.remote
+        folder = self.following.removesuffix("/").rpartition("/")[2].removesuffix(".git")
+        return known or folder or self.following
+
+    @property
+    def budget(self) -> BudgetUse | None:
+        """What of this month's budget may be spent; None where none is set, or before the first pass."""
+        return budget_use(self.world, Recorded(self.records)) if self.world is not None else None
 
     @property
     def base(self) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.layout import RepositoryLayout, config, head, object_format, shallow_commits
 from controller.git.parsing import (
+    DESCRIBED_FORMAT,
     LANDED_FORMAT,
     SHA1,
     SHA256,
@@ -119,6 +120,16 @@ class Mirror:
         words += [f"^{since}"] if since else []
         words += ["--", *(f":(top,literal){path}" for path in sorted(paths))]
         return parse_landings((await self.ask(*words)).raise_for_code().out)
+
+    async def described(self, commits: frozenset[str]) -> tuple[LandedCommit, ...]:
+        """These commits with the first line of their messages; those that are not here are left out.
+
+        Raises `GitFailed`.
+        """
+        if not (known := sorted(filter(is_commit_id, commits))):
+            return ()
+        words = ("log", "-z", "--no-walk=unsorted", "--ignore-missing", f"--format={DESCRIBED_FORMAT}")
+        return parse_landings((await self.ask(*words, *known, "--")).raise_for_code().out)
 
     async def knows(self, commit: str) -> bool:
         """Whether a commit is here; its tree may be missing, as in a partial clone."""

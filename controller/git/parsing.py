@@ -82,6 +82,8 @@ def parse_tree(listing: bytes) -> tuple[TreeEntry, ...]:
 # Commit and parents, author, when it was written, when it was committed, the message: a line each, a NUL behind all.
 LANDED_FORMAT: Final = "%H %P%n%an <%ae>%n%aI%n%cI%n%B"
 
+DESCRIBED_FORMAT: Final = LANDED_FORMAT.replace("%B", "%s")  # the first line of the message alone
+
 
 @dataclass(frozen=True, slots=True)
 class LandedCommit:

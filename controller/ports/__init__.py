@@ -134,6 +134,13 @@ class Source(Protocol):
         """
         ...
 
+    async def described(self, commits: frozenset[str]) -> Mapping[str, Landing]:
+        """Who wrote these commits, when, and the first line of their messages; those that are not here are left out.
+
+        Raises `SourceError`.
+        """
+        ...
+
     async def identity(self) -> str | None:
         """What names this repository in owner marks: host/path of a network remote, else the root commit's id."""
         ...

@@ -90,6 +90,16 @@ def duration(seconds: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
+def roughly(seconds: float) -> str:
+    """``under a minute``, ``about 3 min``, ``about 2 h 10 min``: no more than an estimate can say."""
+    if seconds < _MINUTE:
+        return "under a minute"
+    if seconds < _HOUR:
+        return f"about {round(seconds / _MINUTE)} min"
+    hours, minutes = divmod(round(seconds / _MINUTE / 10) * 10, 60)
+    return f"about {hours} h {minutes} min" if minutes else f"about {hours} h"
+
+
 JsonObject = dict[str, object]
 
 

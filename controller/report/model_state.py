@@ -23,20 +23,21 @@ class StateWord(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateLook:
-    """How a state is shown: style in a terminal, sign in a comment, circle in the ledger's README."""
+    """How a state is shown: style in a terminal, sign in a comment, circle in the ledger's README, plain words."""
 
     style: str
     sign: str
     circle: str
+    words: str
 
 
 STATE_LOOKS: Mapping[StateWord, StateLook] = {
-    StateWord.STALLED: StateLook("bold red", "⛔", "🔴"),
-    StateWord.ORPHANED: StateLook("dim", "🔗", "⚪"),
-    StateWord.RECONCILING: StateLook("blue", "⏳", "🔵"),
-    StateWord.NOT_READY: StateLook("yellow", "⚠️", "🟠"),
-    StateWord.READY: StateLook("green", "✅", "🟢"),
-    StateWord.UNKNOWN: StateLook("dim", "❔", "⚪"),
+    StateWord.STALLED: StateLook("bold red", "⛔", "🔴", "a person has to act"),
+    StateWord.ORPHANED: StateLook("dim", "🔗", "⚪", "no longer managed"),
+    StateWord.RECONCILING: StateLook("blue", "⏳", "🔵", "on its way"),
+    StateWord.NOT_READY: StateLook("yellow", "⚠️", "🟠", "not what git asks for"),
+    StateWord.READY: StateLook("green", "✅", "🟢", "serves what git asks for"),
+    StateWord.UNKNOWN: StateLook("dim", "❔", "⚪", "not known"),
 }
 
 

@@ -12,7 +12,7 @@ from controller.report.charts import epoch_means
 from controller.report.formatting import amount, cell, code, counted, figure, html_name, share, short
 from controller.report.model_state import STATE_LOOKS, StateWord, latest_run, state_of
 from controller.report.phrases import currency, within
-from controller.report.quality import Quality, figures, quality_of
+from controller.report.quality import Quality, figures, standing
 from controller.state.desired import Evaluation
 from controller.state.observed import LossPoint
 from controller.state.reasons import Reason, traits_of
@@ -134,18 +134,12 @@ def _run_of(story: Story, name: str) -> Run | None:
 
 def _quality(story: Story, name: str) -> Quality:
     """The newest run beside the one that serves, or that served before it."""
-    record, run = story.records.get(name), _run_of(story, name)
-    if record is None or run is None:
-        return Quality()
-    slots = [slot for slot in (record.active, *record.retired[:1]) if slot is not None and slot.model != run.model]
-    other = record.run(slots[0].model) if slots else None
-    return quality_of(run, other, story.asked.get(name))
+    record = story.records.get(name) if name not in story.refused else None
+    return standing(record, story.asked.get(name)) if record is not None else Quality()
 
 
 def _grades(story: Story, name: str) -> Iterator[str]:
-    record, run = story.records.get(name), _run_of(story, name)
-    serves = record is not None and record.active is not None and run is not None and record.active.model == run.model
-    return figures(_quality(story, name), lambda text: cell(text, 40), "before" if serves else "serving")
+    return figures(_quality(story, name), lambda text: cell(text, 40))
 
 
 def _reaches(quality: Quality) -> bool:

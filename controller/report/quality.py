@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.plan.evaluation import known_score
 from controller.report.formatting import share
+from controller.report.model_state import latest_run
 from controller.state.desired import Evaluation
-from controller.state.recorded import Run, Score
+from controller.state.recorded import Record, Run, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Quality:
 
     ``metric`` is "" where nothing is evaluated, ``bar`` the lowest score (0 to 1) with which a run serves, None where
     none is known. ``score`` is that of the run itself, ``other`` that of the run beside it, by the same metric on the
-    same rows: a score on other rows compares with nothing. ``compared`` says that there is such a run, scored or not.
+    same rows: a score on other rows compares with nothing. ``compared`` says that there is such a run, scored or not,
+    ``called`` whether it is the one that serves or one that served before.
     """
 
     metric: str = ""
@@ -25,6 +27,21 @@ class Quality:
     score: Score | None = None
     other: Score | None = None
     compared: bool = False
+    called: str = "serving"
+
+
+def standing(record: Record, asked: Evaluation | None) -> Quality:
+    """How the newest run of a model scores beside the one that serves; of that one, beside the one that served before.
+
+    ``asked`` is None where the spec asks for no evaluation or is not known.
+    """
+    run = latest_run(record)
+    if run is None:
+        return Quality()
+    slots = [slot for slot in (record.active, *record.retired[:1]) if slot is not None and slot.model != run.model]
+    other = record.run(slots[0].model) if slots else None
+    serves = record.active is not None and record.active.model == run.model
+    return replace(quality_of(run, other, asked), called="before" if serves else "serving")
 
 
 def quality_of(run: Run | None, other: Run | None, asked: Evaluation | None) -> Quality:
@@ -43,10 +60,10 @@ def _is_same_measure(one: Score, another: Score) -> bool:
     return (one.metric, one.digest) == (another.metric, another.digest)
 
 
-def figures(quality: Quality, shown: Callable[[str], str], other: str = "serving") -> Iterator[str]:
+def figures(quality: Quality, shown: Callable[[str], str]) -> Iterator[str]:
     """``0.94 exactMatch``, ``bar 0.80``, ``serving 0.91``, ``most frequent answer 0.33``: what is known of them.
 
-    ``shown`` is how words of files are written, ``other`` what the run beside it is called.
+    ``shown`` is how words of files are written.
     """
     if not quality.metric:
         return
@@ -54,18 +71,19 @@ def figures(quality: Quality, shown: Callable[[str], str], other: str = "serving
     yield f"{share(quality.score.value)} {metric}" if quality.score is not None else metric
     if quality.bar is not None:
         yield f"bar {bar(quality.bar)}"
-    yield from beside(quality, other)
-    known = quality.score or quality.other
-    if known is not None and known.baseline is not None and known.asked:
-        yield f"most frequent answer {share(known.baseline / known.asked)}"
+    yield from _beside(quality)
+    for known in (quality.score, quality.other):
+        if known is not None and known.baseline is not None and known.asked:
+            yield f"most frequent answer {share(known.baseline / known.asked)}"
+            return
 
 
-def beside(quality: Quality, other: str = "serving") -> Iterator[str]:
+def _beside(quality: Quality) -> Iterator[str]:
     """``serving 0.91``, or that it was not scored on these rows; nothing where there is no such run."""
     if quality.other is not None:
-        yield f"{other} {share(quality.other.value)}"
-    elif quality.compared and quality.metric:
-        yield f"{other} not scored on these rows"
+        yield f"{quality.called} {share(quality.other.value)}"
+    elif quality.compared:
+        yield f"{quality.called} not scored on these rows"
 
 
 def bar(least: float) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from controller import dataset
+from controller.engine.pace import pace
 from controller.engine.reconcile import Preview
 from controller.errors import Problem
 from controller.plan.actions import Action, Nothing, Plan, Tune
@@ -15,7 +15,7 @@ from controller.report.phrases import estimate
 from controller.report.plan_comment import DataNote, Note, Seconds
 from controller.report.quality import quality_of
 from controller.state.desired import Dataset, DesiredModel, Example
-from controller.state.recorded import Record, Run, RunOutcome
+from controller.state.recorded import Record
 
 _SPREAD = 1.3  # an estimate from one run alone still gets a range
 _FEWEST_RUNS = 2
@@ -127,21 +127,10 @@ def _time(action: Action, world: World) -> Seconds | None:
     guess = estimate(action)
     kind = (action.desired.provider_type, action.base)
     runs = [run for record in world.recorded.records.values() for run in record.runs]
-    paces = [pace for run in runs if (run.provider_type, run.base) == kind and (pace := _pace(run))][-_LAST_RUNS:]
+    paces = [took for run in runs if (run.provider_type, run.base) == kind and (took := pace(run))][-_LAST_RUNS:]
     if not paces:
         return None
     low, high = min(paces), max(paces)
     if len(paces) < _FEWEST_RUNS:
         low, high = low / _SPREAD, high * _SPREAD
     return Seconds(low * guess.steps, high * guess.steps, len(paces))
-
-
-def _pace(run: Run) -> float | None:
-    """Seconds a step of a run that ended well."""
-    if run.outcome is not RunOutcome.SUCCEEDED or run.total_steps < 1:
-        return None
-    try:
-        took = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return took / run.total_steps if took > 0 else None

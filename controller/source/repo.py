@@ -11,7 +11,15 @@ from controller.errors import SourceError, Unreadable
 from controller.git.failures import GitFailed, NotFound, translated
 from controller.git.layout import network_identity, open_repository, settled_head, shallow_commits
 from controller.git.mirror import Mirror, mirror_for, mirror_of
-from controller.git.parsing import LocalPath, NetworkUrl, TreeEntry, branch_ref, is_commit_id, parse_location
+from controller.git.parsing import (
+    LandedCommit,
+    LocalPath,
+    NetworkUrl,
+    TreeEntry,
+    branch_ref,
+    is_commit_id,
+    parse_location,
+)
 from controller.git.remote import Remote
 from controller.ports import Entry, EntryKind, Landing, Relation, Source
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
@@ -127,7 +135,17 @@ class _MirrorSource(ABC):
                 raise SourceError("a shallow clone does not say what changed a spec", hint="Use `fetch-depth: 0`.")
             known = since if is_commit_id(since) and await mirror.knows(since) else ""
             found = await mirror.landings(await mirror.commit(revision), known, paths, most)
-        return tuple(Landing(one.commit, one.parent, one.author, one.at, one.message, one.landed) for one in found)
+        return tuple(map(_landing, found))
+
+    async def described(self, commits: frozenset[str]) -> Mapping[str, Landing]:
+        """What is known of these commits; those that are not here are left out. Raises `SourceError`."""
+        with translated(SourceError):
+            found = await (await self._open()).described(commits)
+        return {one.commit: _landing(one) for one in found}
+
+
+def _landing(one: LandedCommit) -> Landing:
+    return Landing(one.commit, one.parent, one.author, one.at, one.message, one.landed)
 
 
 async def _relation(mirror: Mirror, revision: str, other: str) -> Relation:

@@ -144,6 +144,10 @@ class WorktreeSource:
         """A working tree has no history. Raises `SourceError`."""
         raise SourceError("a working tree has no history", hint="Work on commits.")
 
+    async def described(self, commits: frozenset[str]) -> Mapping[str, Landing]:  # noqa: ARG002 - the port's
+        """A working tree knows no commits."""
+        return {}
+
     async def identity(self) -> str | None:
         """None: files on disk name no repository."""
         return None

@@ -138,6 +138,10 @@ class MemorySource:
         before = self._trees[parent].files if parent else {}
         return any(self._trees[revision].files.get(path) != before.get(path) for path in paths)
 
+    async def described(self, commits: frozenset[str]) -> Mapping[str, Landing]:
+        """The parents of those that were made here: nobody wrote them."""
+        return {commit: Landing(commit, self._parents[commit] or "") for commit in commits & set(self._parents)}
+
     async def identity(self) -> str | None:
         """What it was made with."""
         return self._identity

@@ -242,7 +242,7 @@ def test_data_can_do_nothing_in_a_page() -> None:
     )
     record = Record(name=NASTY, provider=NASTY, conditions=(stalled,), runs=(run,))
     view = replace(view_of(record), problems=(Problem(NASTY, 1, 1, "GT001", NASTY, hint=NASTY),))
-    for html in (index_html(view, START), model_html(view, NASTY) or ""):
+    for html in (index_html(view, START), model_html(view, NASTY, START) or ""):
         assert "&lt;script&gt;" in html
         assert "<script>alert" not in html
         assert "<img src=x" not in html
@@ -267,7 +267,7 @@ def test_losses_that_are_no_numbers_break_no_page() -> None:
         dataset_digest="",
         losses=(LossPoint(1, 1, float("nan")), LossPoint(2, 1, float("inf"))),
     )
-    html = model_html(view_of(Record(name="numbers", provider="local", runs=(run,))), "numbers")
+    html = model_html(view_of(Record(name="numbers", provider="local", runs=(run,))), "numbers", START)
     assert html is not None
     assert "inf" in html
 
@@ -283,7 +283,7 @@ def test_a_score_is_shown_with_its_baseline_and_advice_without_a_number_with_its
         advice=Advice(None, "the run diverged"),
         score=Score("exactMatch", "e" * 64, 18, 20, unanswered=1, baseline=9),
     )
-    html = model_html(view_of(Record(name="numbers", provider="local", runs=(run,))), "numbers")
+    html = model_html(view_of(Record(name="numbers", provider="local", runs=(run,))), "numbers", START)
     assert html is not None
     assert "18 of 20 right, 1 not answered; baseline 9 of 20 (always the most frequent answer)" in html
     assert "None epochs" not in html

@@ -27,16 +27,17 @@ from controller.plan.actions import (
 )
 from controller.plan.admission import BudgetUse
 from controller.plan.cost import Cost
+from controller.plan.world import World
 from controller.providers.gemini.facts import FACTS as GEMINI
 from controller.report.plan_comment import DataNote, Note, PlanView, Seconds
 from controller.report.quality import Quality, quality_of
-from controller.settings import Budget
+from controller.settings import Budget, Policy
 from controller.state.conditions import Condition, ConditionType, Truth
-from controller.state.desired import BaseModel, Dataset, DesiredModel, Evaluation, Example, Place
+from controller.state.desired import BaseModel, Dataset, Desired, DesiredModel, Evaluation, Example, Place
 from controller.state.identity import Hyperparameters
-from controller.state.observed import LossPoint, RemoteModel, RemoteState
+from controller.state.observed import LossPoint, Observed, RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Advice, Record, Run, RunOutcome, Score, Slot
+from controller.state.recorded import Advice, Record, Recorded, Run, RunOutcome, Score, Slot
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = bool(os.environ.get("GITUNE_UPDATE_GOLDEN"))  # read here: each test runs without GITUNE_ variables
@@ -199,6 +200,16 @@ def _stalled() -> Record:
 @pytest.fixture
 def records() -> dict[str, Record]:
     return {r.name: r for r in (_ready(), _tuning(), _stalled())}
+
+
+@pytest.fixture
+def world(records: dict[str, Record]) -> World:
+    """What a pass over these records has read: specs that ask for an evaluation, and a budget."""
+    asked = Evaluation(Dataset("specs/next-number.eval.jsonl", B, ()), "exactMatch", 0.8)
+    specs = tuple(replace(_desired(name), evaluation=asked, labels={"team": "demo"}) for name in records)
+    policy = Policy(budget=Budget(200.0, "USD"))
+    desired = Desired(REVISION, specs)
+    return World(desired, Recorded(records), Observed(), "acme/models", policy=policy, month="2026-03")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import re
 import shutil
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import pytest
 from controller.daemon.view import StatusView
 from controller.daemon.web.html import index_html
 from controller.plan.actions import Plan
+from controller.plan.world import World
+from controller.ports import Landing
 from controller.report.charts import curve_svg
 from controller.report.plan_comment import PlanView, plan_comment
 from controller.state.recorded import Record
@@ -30,7 +33,7 @@ from tests.report.conftest import REVISION, UPDATE, Golden
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 STYLE = Path(__file__).parents[2] / "controller" / "daemon" / "web" / "page" / "static" / "style.css"
 NOW = datetime(2026, 3, 1, 10, 1, tzinfo=UTC)
-SIZES = {"comment": (900, 700), "page": (1200, 900)}  # pixels
+SIZES = {"comment": (900, 700), "page": (1200, 1100)}  # pixels
 LIKE_A_CODE_HOST = """
 body { font: 14px/1.5 system-ui, "DejaVu Sans", sans-serif; margin: 24px; color: #1f2328; background: #fff }
 table { border-collapse: collapse } td, th { border: 1px solid #d1d9e0; padding: 6px 13px; text-align: left }
@@ -45,17 +48,26 @@ def comment(view: PlanView) -> str:
     return f"<!doctype html><meta charset=utf-8><style>{LIKE_A_CODE_HOST}</style>{body}"
 
 
-def page(records: Mapping[str, Record], plan: Plan) -> str:
+def page(records: Mapping[str, Record], plan: Plan, world: World) -> str:
     """What the daemon shows: a model that serves, one that tunes and one that waits on a person."""
+    written = Landing(REVISION, "", "Jane Roe <jane@example.com>", "2026-03-01T09:12:00+00:00", "Tune on the new rows")
+    priced = {name: replace(one, runs=tuple(replace(r, cost=0.07) for r in one.runs)) for name, one in records.items()}
     view = StatusView(
         following="https://github.com/acme/models, branch main",
+        remote="github.com/acme/models",
         revision=REVISION,
-        records=records,
+        records=priced,
+        world=world,
+        commits={REVISION: written},
+        currency="USD",
         plan=Plan(REVISION, tuple(action for action in plan.actions if action.name in records), (), plan.digest),
         looked=NOW - timedelta(seconds=5),
         passed=NOW - timedelta(seconds=42),
     )
     whole = index_html(view, NOW).replace('<script src="/static/refresh.js" defer></script>', "")
+    whole = whole.replace(
+        '<search id="search" aria-label="Models" hidden>', '<search id="search">'
+    )  # as the script does
     for name, record in records.items():
         if record.runs[-1].losses:
             curve = base64.b64encode(curve_svg(record.runs[-1]).encode()).decode()
@@ -65,8 +77,8 @@ def page(records: Mapping[str, Record], plan: Plan) -> str:
 
 
 @pytest.fixture
-def documents(records: dict[str, Record], plan: Plan, review: PlanView) -> dict[str, str]:
-    return {"comment": comment(review), "page": page(records, plan)}
+def documents(records: dict[str, Record], plan: Plan, review: PlanView, world: World) -> dict[str, str]:
+    return {"comment": comment(review), "page": page(records, plan, world)}
 
 
 def test_the_pictures_are_of_what_is_shown_now(documents: dict[str, str], golden: Golden) -> None:

@@ -303,6 +303,10 @@ class SimSource:
         self._life.touch("landings")
         return self._repository.landings(revision, since, paths, most)
 
+    async def described(self, commits: frozenset[str]) -> Mapping[str, Landing]:  # noqa: ARG002 - the port's
+        """Nothing: no page is looked at."""
+        return {}
+
     async def identity(self) -> str | None:
         """Who the repository is."""
         return "example.com/models"

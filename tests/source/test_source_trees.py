@@ -483,3 +483,24 @@ async def test_a_repository_that_names_its_objects_by_sha256_is_read(
             await source.close()
     committed = await CommitSource(work.root, gitune_home).tree()
     assert await differing(committed, await WorktreeSource(work.root).tree(), ["a.txt"]) == ()
+
+
+async def test_commits_are_described_by_author_time_and_first_line(
+    make: Make, opened: Callable[..., CommitSource]
+) -> None:
+    work = make()
+    first = work.commit({"a": "1"})
+    work.git(
+        "commit", "-q", "--allow-empty", "--author", "Jörg Ä <j@example.com>", "-m", "Ünï -- \x1b[31m\n\nmore\nlines"
+    )
+    second = work.git("rev-parse", "HEAD").strip()
+    source = opened(work.root)
+
+    found = await source.described(frozenset({first, second, "f" * 40, "--help", ""}))
+
+    assert set(found) == {first, second}
+    assert (found[second].author, found[second].message) == ("Jörg Ä <j@example.com>", "Ünï -- \x1b[31m")
+    assert found[second].parent == first
+    assert found[second].at.startswith("20")
+    assert await source.described(frozenset()) == {}
+    assert await WorktreeSource(work.root).described(frozenset({first})) == {}

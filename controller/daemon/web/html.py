@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from controller.daemon.view import StatusView, hold_of
+from controller.daemon.cards import ORDER, Wish, card_of, labels_of, row_of, rows_of
+from controller.daemon.view import StatusView
 from controller.errors import Severity
-from controller.plan.actions import Action, Hold, Nothing, Outcome
+from controller.plan.actions import Action, Hold, Nothing
 from controller.plan.evaluation import told
 from controller.report.formatting import duration, fields_of, figure, short, terminal
-from controller.report.model_state import StateWord, latest_run, state_of
-from controller.report.phrases import permission, price, summary, training
-from controller.state.observed import Progress
-from controller.state.reasons import traits_of
-from controller.state.recorded import Record, Run, RunOutcome
+from controller.report.model_state import StateWord, state_of
+from controller.report.phrases import budget, permission, price, summary, training
+from controller.report.quality import figures, quality_of
+from controller.state.recorded import Run
 
 MOST_MODELS: Final = 200  # on one page; what needs a person comes first
 _MOST_ACTIONS: Final = 50
 _MOST_PROBLEMS: Final = 50
-_ORDER: Final = {word: place for place, word in enumerate(StateWord)}
+_MOST_CHOICES: Final = 200  # of a filter
+_EVERYTHING: Final = Wish()
 
 
 def _minute(time: str) -> str:
     """An RFC 3339 time without what is below a minute."""
     return terminal(time, 64)[:16].replace("T", " ")
+
+
+def _scores(run: Run) -> str:
+    """``0.94 exactMatch, most frequent answer 0.33``; "" of a run without a score."""
+    return ", ".join(figures(quality_of(run, None, None), str))
 
 
 _templates = Environment(
@@ -38,20 +45,14 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"line": terminal, "short": short, "figure": figure, "minute": _minute, "told": told}
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One model as the page shows it. ``share`` is progress in percent, None where nothing tunes."""
-
-    record: Record
-    word: StateWord
-    reason: str
-    message: str
-    way_out: str
-    run: Run | None
-    share: int | None
+_templates.filters |= {
+    "line": terminal,
+    "short": short,
+    "figure": figure,
+    "minute": _minute,
+    "told": told,
+    "scores": _scores,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,23 @@ class RepositoryRow:
     looked: str
 
 
-def index_html(view: StatusView, now: datetime) -> str:
-    """The page of all models, at most `MOST_MODELS` of them."""
-    cards = [_card(record, view.outcomes) for record in view.records.values()]
-    cards.sort(key=lambda card: (_ORDER[card.word], card.record.name))
-    counts = {word: sum(card.word == word for card in cards) for word in StateWord}
+def index_html(view: StatusView, now: datetime, wish: Wish = _EVERYTHING) -> str:
+    """The page of the models that are wanted, at most `MOST_MODELS` of them."""
+    rows = rows_of(view)
+    found = [row for row in rows if wish.fits(row)] if wish else rows
+    counts = Counter(row.stands.word for row in rows)
     return _templates.get_template("index.html").render(
         view=view,
-        cards=cards[:MOST_MODELS],
-        left_out=max(0, len(cards) - MOST_MODELS),
-        counts={str(word): count for word, count in counts.items() if count},
+        wish=wish,
+        cards=[card_of(row, view, now) for row in found[:MOST_MODELS]],
+        found=len(found),
+        total=len(rows),
+        left_out=max(0, len(found) - MOST_MODELS),
+        counts={word: counts[word] for word in StateWord if counts[word]},
+        providers=sorted({row.provider for row in rows})[:_MOST_CHOICES],
+        labels=labels_of(rows)[:_MOST_CHOICES],
         plan=_plan(view),
+        budget=budget(view.budget) if view.budget is not None else "",
         problems=[p for p in view.problems if p.severity is not Severity.ADVICE][:_MOST_PROBLEMS],
         looked=_ago(view.looked, now),
         passed=_ago(view.passed, now),
@@ -83,7 +90,7 @@ def index_html(view: StatusView, now: datetime) -> str:
 
 def overview_html(views: Sequence[StatusView], now: datetime) -> str:
     """The page of several repositories, those that wait on a person first."""
-    rows = sorted((_row_of(view, now) for view in views), key=lambda row: (_ORDER[row.word], row.view.name))
+    rows = sorted((_row_of(view, now) for view in views), key=lambda row: (ORDER[row.word], row.view.name))
     return _templates.get_template("overview.html").render(view=StatusView(f"{len(views)} repositories"), rows=rows)
 
 
@@ -91,7 +98,7 @@ def _row_of(view: StatusView, now: datetime) -> RepositoryRow:
     words = [state_of(record).word for record in view.records.values()]
     counts = {str(word): words.count(word) for word in StateWord if word in words}
     worst = min(
-        (word for word in words if word is not StateWord.ORPHANED), key=_ORDER.__getitem__, default=StateWord.READY
+        (word for word in words if word is not StateWord.ORPHANED), key=ORDER.__getitem__, default=StateWord.READY
     )
     if not view.is_ready or view.failures:
         worst = StateWord.UNKNOWN if view.looked is None else StateWord.NOT_READY
@@ -100,23 +107,14 @@ def _row_of(view: StatusView, now: datetime) -> RepositoryRow:
     return RepositoryRow(view, worst, counts, _ago(view.looked, now))
 
 
-def model_html(view: StatusView, name: str) -> str | None:
+def model_html(view: StatusView, name: str, now: datetime) -> str | None:
     """The page of one model: its runs, the newest first. None where the ledger knows no such name."""
     record = view.records.get(name)
     if record is None:
         return None
-    card = _card(record, view.outcomes)
-    return _templates.get_template("model.html").render(view=view, card=card, runs=tuple(reversed(record.runs)))
-
-
-def _card(record: Record, outcomes: Iterable[Outcome]) -> Card:
-    stands, run = state_of(record), latest_run(record)
-    hold = next((o for o in outcomes if o.action.name == record.name and hold_of(o) is not None), None)
-    reason = stands.reason or (str(hold_of(hold)) if hold else "")
-    share = None
-    if run is not None and run.outcome is RunOutcome.TUNING:
-        share = int(100 * Progress(run.total_steps, run.completed_steps).share)
-    return Card(record, stands.word, reason, stands.message, traits_of(reason).way_out, run, share)
+    card = card_of(row_of(record, view), view, now)
+    runs = tuple(reversed(record.runs))
+    return _templates.get_template("model.html").render(view=view, card=card, wish=_EVERYTHING, runs=runs)
 
 
 def _plan(view: StatusView) -> Mapping[str, object] | None:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.connections import BACKLOG, ConnectionLimits, bounded
+from controller.daemon.cards import Wish
 from controller.daemon.loop import Loop
 from controller.daemon.metrics import CONTENT_TYPE, Gathered
 from controller.daemon.schedule import Cause
@@ -187,11 +188,17 @@ class Served:
     def _pages(self, loop: Loop) -> Iterator[Route]:
         """What is shown of one repository, below its own path where there are several."""
         base = loop.view.base
-        yield Route(f"{base}/", _page(lambda _: index_html(loop.view, self.clock.now())))
-        yield Route(f"{base}/models/{{name}}", _page(lambda asked: model_html(loop.view, asked.path_params["name"])))
+        yield Route(f"{base}/", _page(lambda asked: self._index(loop, asked)))
+        yield Route(f"{base}/models/{{name}}", _page(lambda asked: self._model(loop, asked)))
         yield Route(f"{base}/curves/{{name}}.svg", partial(_curve, loop))
         if base:
             yield Route(f"{base}/readyz", Served((loop,), self.clock).readiness)
+
+    def _index(self, loop: Loop, asked: Request) -> str:
+        return index_html(loop.view, self.clock.now(), Wish.asked(asked.query_params))
+
+    def _model(self, loop: Loop, asked: Request) -> str | None:
+        return model_html(loop.view, asked.path_params["name"], self.clock.now())
 
     async def _health(self, _: Request) -> Response:
         stuck = [loop.view.name for loop in self.loops if not loop.is_alive()]
