@@ -215,12 +215,11 @@ def _overdue(world: World, now: datetime) -> Iterator[str]:
         run = record.run(pending.model) if record and pending else None
         if record is None or pending is None or run is None or model.max_duration is None:
             continue
-        # What the provider tells is of one clock, its own; ours may be days ahead, now or when the run began.
-        told = _told(world, slot_provider(pending, record))
+        by_now = _earlier(world, slot_provider(pending, record), now)
         remote = world.observed.model(slot_provider(pending, record), pending.model)
         began = (remote.created if remote is not None else "") or run.started
         # A start that cannot be read is no age: a paid run is not stopped for it.
-        if model.max_duration < seconds_since(began, told or now) < float("inf"):
+        if model.max_duration < seconds_since(began, by_now) < float("inf"):
             yield run.model
 
 
@@ -261,9 +260,8 @@ def _due(world: World, now: datetime) -> Iterator[str]:
     for record in world.recorded.records.values():
         for slot in record.slots:
             waited = seconds_since(slot.tombstone, _earlier(world, slot_provider(slot, record), now))
-            if (
-                world.policy.delete_grace <= waited < float("inf")
-            ):  # no tombstone, or one that is no time, is never over
+            # Where there is no tombstone, or one that is no time, nothing is over.
+            if world.policy.delete_grace <= waited < float("inf"):
                 yield slot.model
 
 

@@ -128,7 +128,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "our own clock tells that the grace is over",
         "engine/snapshot.py",
-        "world.earlier(slot_provider(slot, record), now)",
+        "_earlier(world, slot_provider(slot, record), now)",
         "now",
         ("S7",),
     ),
@@ -492,8 +492,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "our own clock tells how old a run is",
         "engine/snapshot.py",
-        "        if model.max_duration < seconds_since(began, told or now) <",
-        "        if model.max_duration < seconds_since(began, now) <",
+        "        by_now = _earlier(world, slot_provider(pending, record), now)\n        remote = world",
+        "        by_now = now\n        remote = world",
         ("S7",),
     ),
     Planted(
