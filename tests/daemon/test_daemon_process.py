@@ -12,6 +12,7 @@ import pytest
 from tests.daemon.conftest import Yard
 from tests.daemon.process import Running, running
 from tests.e2e.stand import Repository, rows, settings, spec
+from tests.git.test_git_moved import Redirecting
 
 pytestmark = pytest.mark.slow
 
@@ -232,6 +233,20 @@ def test_a_repository_that_is_not_there_is_an_error_that_time_can_mend(yard: Yar
         yard.repository.root.rmdir()  # nothing was put there meanwhile
         away.rename(yard.repository.root)
         daemon.wait(lambda: yard.service.created)
+
+
+def test_a_repository_that_was_renamed_on_its_host_is_named_by_its_new_address(yard: Yard) -> None:
+    with Redirecting("{here}{path}?{query}").running() as moved:
+        address = f"{moved.url}/acme/old.git"
+        with yard.daemon("--repo", address, "--interval", "1", "--listen", "127.0.0.1:0") as daemon:
+            daemon.wait(lambda: daemon.said("pass.failed"))
+            failed = daemon.said("pass.failed")[0]
+            page = daemon.get("/")[1]
+            assert daemon.end() < 10.0
+    assert f"{address} has moved to {moved.url}/acme/new.git" in failed["said"]
+    assert "instance: 127.0.0.1/acme/old" in failed["hint"]
+    assert "/acme/new.git" in page
+    assert not yard.service.requests
 
 
 def test_a_link_that_is_swapped_to_another_clone_is_followed_there(yard: Yard, tmp_path: Path) -> None:
