@@ -72,7 +72,7 @@ def schema(
     *,
     refresh: Annotated[bool, flag("--refresh", help="Write the repository's copies in .gitune-schemas anew.")] = False,
 ) -> None:
-    """Print the JSON Schema of specs, gitune.yaml or a daemon's file, for editors."""
+    """Print the schema that editors check a file by. With `--refresh` the repository's copies are written anew."""
 
 
 @declared("controller.cli.validate")

@@ -19,7 +19,7 @@ from controller.cli.options import Format, GlobalOptions
 from tests.cli.running import Commit, Process, WriteSpec
 
 COMMANDS = [
-    *("init", "validate", "plan", "apply", "status", "run", "serve", "evaluate"),
+    *("init", "schema", "validate", "plan", "apply", "status", "run", "serve", "evaluate"),
     *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "trust", "action"),
 ]
 SHARED = ("--root", "--config", "--output", "--log-format", "--no-color", "--verbose", "--debug")

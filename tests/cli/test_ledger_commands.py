@@ -210,18 +210,18 @@ def test_a_plan_outside_git_says_that_apply_takes_the_files_on_disk(gitune: Proc
     assert "commit" not in "".join(told)
 
 
-def test_a_plan_before_the_first_commit_says_what_every_command_says_then(
+def test_a_plan_before_the_first_commit_is_that_of_the_files_whoever_they_will_be_marked_for(
     gitune: Process, folder: Path, spec: WriteSpec
 ) -> None:
     spec("numbers")
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
-    said = gitune("plan", "--offline").stderr
-    assert said == "error: the branch main has no commit yet\nhint: Commit the specs.\n"
-    assert gitune("apply").stderr == said
+    unnamed = gitune("plan", "--offline")
+    assert gitune("apply").stderr == "error: the branch main has no commit yet\nhint: Commit the specs.\n"
     (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\ninstance: acme/models\n")
     named = gitune("plan", "--offline")
-    assert named.returncode == 0
-    assert "apply acts on commits, and there is none" in named.stderr
+    for done in (unnamed, named):
+        assert done.returncode == 0
+        assert "apply acts on commits, and there is none" in done.stderr
 
 
 def test_another_plan_than_the_approved_one_is_shown_and_refused(
