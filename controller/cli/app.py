@@ -105,7 +105,7 @@ def status(
     *,
     offline: Annotated[bool, flag("--offline", help="Ask no provider, fetch no ledger from its remote.")] = False,
 ) -> None:
-    """Show the ledger and what tunes: conditions, runs and loss curves."""
+    """Show every model: conditions, runs and loss curves."""
 
 
 @app.command("serve")
