@@ -12,9 +12,9 @@ from controller.engine.score import Examination, score, score_afresh
 from controller.engine.snapshot import observe, snapshot
 from controller.errors import ControllerError
 from controller.plan.matching import SlotKind, find_fit, resolve_bases
-from controller.plan.record import acted_on, as_seen, refreshed
+from controller.plan.record import as_seen, refreshed
 from controller.plan.rules.case import TUNING
-from controller.plan.transitions import adopted, cancelled, promoted, scored
+from controller.plan.transitions import acted_on, adopted, cancelled, promoted, scored
 from controller.plan.world import World, names_of, slot_provider
 from controller.ports import ModelAnswer, ModelPatch, ObserveRequest, Ports, Provider, written_now
 from controller.settings import Settings

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.plan.matching import with_former_names
-from controller.plan.world import RevisionHistory, World, slot_provider
+from controller.plan.world import RevisionHistory, When, World, slot_provider, tombstone_of
 from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
@@ -89,9 +89,8 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
     desired = {model.name: model.provider for model in world.desired.models}
     present = world.desired.names
     for record in world.recorded.records.values():
-        if record.orphaned and record.name not in present:
-            continue
-        for slot in record.slots:
+        left_alone = record.orphaned and record.name not in present
+        for slot in record.slots if not left_alone else ():
             # What is only kept for a revert is not asked for at a provider that gitune.yaml has no more.
             if slot not in record.retired or slot_provider(slot, record) in world.facts:
                 yield slot_provider(slot, record), slot.model
@@ -129,7 +128,7 @@ async def observe(ports: Ports, wants: Mapping[str, ObserveRequest]) -> Observed
 
 # How long a provider may take to show what it has made (its list and its reads may be answered by replicas that lag).
 VISIBILITY_WINDOW = timedelta(minutes=10)
-# By how much two clocks may differ that are both right.
+# By how much what one of two right clocks wrote may be ahead of the other.
 CLOCKS_DIFFER = timedelta(minutes=1)
 # A price table older than this is refused: prices of tuning have moved within a quarter.
 PRICES_GOOD_FOR = timedelta(days=90)
@@ -140,17 +139,19 @@ def with_times(world: World, now: datetime) -> World:
 
     Where something waits, it waits by both clocks, ours and the provider's: one that is wrong ends no wait.
     """
+    told = {key: then for key, seen in world.observed.providers.items() if (then := _moment(seen.time)) is not None}
+    ages = _Ages(world, now, told)
     return replace(
         world,
-        month=now.strftime("%Y-%m"),
-        overdue=frozenset(_overdue(world, now)),
-        recently_created=frozenset(_recently_created(world, now)),
-        recent_intents=frozenset(_recent_intents(world, now)),
-        young=frozenset(_young(world, now)),
-        quiet=frozenset(_quiet(world, now)),
-        due=frozenset(_due(world, now)),
-        clocks_ahead=MappingProxyType(dict(_clocks_ahead(world, now))),
-        untimely=frozenset(_untimely(world, now)),
+        month=min(now, *told.values()).strftime("%Y-%m") if told else now.strftime("%Y-%m"),
+        overdue=frozenset(_overdue(ages)),
+        recently_created=frozenset(_recently_created(ages)),
+        recent_intents=frozenset(_recent_intents(ages)),
+        young=frozenset(_young(ages)),
+        quiet=frozenset(_quiet(ages)),
+        due=frozenset(_due(ages)),
+        told=MappingProxyType({key: world.observed.providers[key].time for key in told}),
+        untimely=frozenset(_untimely(ages)),
         stale_prices=frozenset(_stale(world, now)),
     )
 
@@ -170,99 +171,114 @@ def _moment(text: str) -> datetime | None:
     return then if then.tzinfo else None
 
 
-def _told(world: World, provider: str) -> datetime | None:
-    """What time it is by a provider's own clock; None where it did not say."""
-    seen = world.observed.providers.get(provider)
-    return _moment(seen.time) if seen is not None else None
+@dataclass(frozen=True, slots=True)
+class _Ages:
+    """How long ago something was, by our clock (``now``) and by those of the providers that ``told`` the time."""
+
+    world: World
+    now: datetime
+    told: Mapping[str, datetime]
+
+    def of(self, provider: str, then: When) -> float | None:
+        """Seconds, the fewest of those that can be right; None where there are none: what is ahead of a clock is not.
+
+        Each clock is held against what it said itself then, so that two that differ for good count the same.
+        """
+        by_ours = _seconds(then.ours, self.now)
+        by_theirs = _seconds(then.told, self.told[provider]) if provider in self.told else None
+        return min((age for age in (by_ours, by_theirs) if age is not None), default=None)
+
+    def of_run(self, provider: str, started: str) -> float | None:
+        """The same of a run, whose beginning is told by either clock."""
+        return self.of(provider, When(started, started))
+
+    def provider_of(self, record: Record) -> str:
+        """The key of the provider that a record's spec asks now, where there is a spec."""
+        asks = self.world.spec(record.name)
+        return asks.provider if asks is not None else record.provider
 
 
-def _earlier(world: World, provider: str, now: datetime) -> datetime:
-    """The earlier one of our time and the provider's: what is over by then is over by both clocks."""
-    told = _told(world, provider)
-    return min(now, told) if told is not None else now
+def _seconds(text: str, now: datetime) -> float | None:
+    then = _moment(text)
+    age = (now - then).total_seconds() if then is not None else None
+    return None if age is None or age < -CLOCKS_DIFFER.total_seconds() else age
 
 
-def _clocks_ahead(world: World, now: datetime) -> Iterator[tuple[str, str]]:
-    for key, seen in world.observed.providers.items():
-        told = _moment(seen.time)
-        if told is not None and told > now:
-            yield key, seen.time
-
-
-def _untimely(world: World, now: datetime) -> Iterator[tuple[str, str]]:
-    for record in world.recorded.records.values():
-        for provider, text in _waits(record):
-            told, then = _told(world, provider), _moment(text)
-            latest = max(now, told) if told is not None else now
-            if then is None or then > latest + CLOCKS_DIFFER:
-                yield provider, text
-
-
-def _waits(record: Record) -> Iterator[tuple[str, str]]:
-    """The times on record that something waits from, each with the key of its provider."""
-    yield from ((slot_provider(slot, record), slot.tombstone) for slot in record.slots if slot.tombstone)
-    yield from ((record.provider, run.started) for run in record.runs if run.started)
-    if record.intent is not None:
-        yield record.intent.provider or record.provider, record.intent.since
-    if record.awaited is not None:
-        yield record.provider, record.awaited.since
-
-
-def _overdue(world: World, now: datetime) -> Iterator[str]:
-    for model in world.desired.models:
-        record = world.record_of(model)
+def _overdue(ages: _Ages) -> Iterator[str]:
+    for model in ages.world.desired.models:
+        record = ages.world.record_of(model)
         pending = record.pending if record else None
         run = record.run(pending.model) if record and pending else None
         if record is None or pending is None or run is None or model.max_duration is None:
             continue
-        by_now = _earlier(world, slot_provider(pending, record), now)
-        remote = world.observed.model(slot_provider(pending, record), pending.model)
-        began = (remote.created if remote is not None else "") or run.started
+        provider = slot_provider(pending, record)
+        remote = ages.world.observed.model(provider, pending.model)
+        age = ages.of_run(provider, (remote.created if remote is not None else "") or run.started)
         # A start that cannot be read is no age: a paid run is not stopped for it.
-        if model.max_duration < seconds_since(began, by_now) < float("inf"):
+        if age is not None and age > model.max_duration:
             yield run.model
 
 
-def _recently_created(world: World, now: datetime) -> Iterator[str]:
-    for record in world.recorded.records.values():
-        by_now = _earlier(world, record.provider, now)
+def _recently_created(ages: _Ages) -> Iterator[str]:
+    for record in ages.world.recorded.records.values():
+        providers = {slot.model: slot_provider(slot, record) for slot in record.slots}
         for run in record.runs:
-            if run.started and seconds_since(run.started, by_now) < VISIBILITY_WINDOW.total_seconds():
+            age = ages.of_run(providers.get(run.model) or ages.provider_of(record), run.started)
+            if age is not None and age < VISIBILITY_WINDOW.total_seconds():
                 yield run.model
 
 
-def _recent_intents(world: World, now: datetime) -> Iterator[Intent]:
-    for record in world.recorded.records.values():
+def _recent_intents(ages: _Ages) -> Iterator[Intent]:
+    for record in ages.world.recorded.records.values():
         intent = record.intent
         if intent is None:
             continue
-        by_now = _earlier(world, intent.provider or record.provider, now)
-        if seconds_since(intent.since, by_now) < VISIBILITY_WINDOW.total_seconds():
+        age = ages.of(intent.provider or record.provider, When(intent.since, intent.told))
+        if age is None or age < VISIBILITY_WINDOW.total_seconds():
             yield intent
 
 
-def _young(world: World, now: datetime) -> Iterator[str]:
-    for record in world.recorded.records.values():
-        run = record.run(record.pending.model) if record.pending is not None else None
-        by_now = _earlier(world, record.provider, now)
-        if run is not None and seconds_since(run.started, by_now) < (world.policy.settle or 0.0):
+def _young(ages: _Ages) -> Iterator[str]:
+    for record in ages.world.recorded.records.values():
+        pending = record.pending
+        run = record.run(pending.model) if pending is not None else None
+        if pending is None or run is None:
+            continue
+        age = ages.of_run(slot_provider(pending, record), run.started)
+        if age is not None and age < (ages.world.policy.settle or 0.0):
             yield run.model
 
 
-def _quiet(world: World, now: datetime) -> Iterator[Awaited]:
-    for record in world.recorded.records.values():
-        waits, by_now = record.awaited, _earlier(world, record.provider, now)
-        if waits is not None and seconds_since(waits.since, by_now) >= (world.policy.settle or 0.0):
+def _quiet(ages: _Ages) -> Iterator[Awaited]:
+    for record in ages.world.recorded.records.values():
+        waits = record.awaited
+        age = ages.of(ages.provider_of(record), When(waits.since, waits.told)) if waits is not None else None
+        if waits is not None and age is not None and age >= (ages.world.policy.settle or 0.0):
             yield waits
 
 
-def _due(world: World, now: datetime) -> Iterator[str]:
-    for record in world.recorded.records.values():
+def _due(ages: _Ages) -> Iterator[str]:
+    for record in ages.world.recorded.records.values():
         for slot in record.slots:
-            waited = seconds_since(slot.tombstone, _earlier(world, slot_provider(slot, record), now))
-            # Where there is no tombstone, or one that is no time, nothing is over.
-            if world.policy.delete_grace <= waited < float("inf"):
+            age = ages.of(slot_provider(slot, record), tombstone_of(slot)) if slot.tombstone else None
+            if age is not None and age >= ages.world.policy.delete_grace:
                 yield slot.model
+
+
+def _untimely(ages: _Ages) -> Iterator[tuple[str, When]]:
+    for record in ages.world.recorded.records.values():
+        for provider, then in _waits(record, ages):
+            if ages.of(provider, then) is None:
+                yield provider, then
+
+
+def _waits(record: Record, ages: _Ages) -> Iterator[tuple[str, When]]:
+    """The moments on record that something waits from, each with the key of its provider."""
+    yield from ((slot_provider(slot, record), tombstone_of(slot)) for slot in record.slots if slot.tombstone)
+    if record.intent is not None:
+        yield record.intent.provider or record.provider, When(record.intent.since, record.intent.told)
+    if record.awaited is not None:
+        yield ages.provider_of(record), When(record.awaited.since, record.awaited.told)
 
 
 def _stale(world: World, now: datetime) -> Iterator[str]:

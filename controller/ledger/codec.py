@@ -30,7 +30,7 @@ _LISTS: Final = {name: get_args(hint)[0] for name, hint in get_type_hints(Record
 _KINDS: Final[dict[type[object], tuple[tuple[str, str, object], ...]]] = {}
 _DIGESTS: Final = frozenset({"fingerprint", "datasetDigest"})
 # Fields that have another name by now: files keep the key that every release reads.
-_KEYS: Final = {"tombstone": "doomed", "tombstone_revision": "doomedAt"}
+_KEYS: Final = {"tombstone": "doomed", "tombstone_revision": "doomedAt", "tombstone_told": "doomedTold"}
 _NAMES: Final = {key: name for name, key in _KEYS.items()}
 
 

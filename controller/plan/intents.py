@@ -22,12 +22,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.plan.actions import Adopt, Tune
+from controller.plan.world import When
 from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent
 
 
-def opened(action: Tune, revision: str, nonce: str, now: str) -> Intent:
-    """The intent of a create that is decided. ``now`` is RFC 3339 UTC."""
+def opened(action: Tune, revision: str, nonce: str, at: When) -> Intent:
+    """The intent of a create that is decided at that moment."""
     return Intent(
         model=action.model,
         fingerprint=action.fingerprint,
@@ -35,7 +36,8 @@ def opened(action: Tune, revision: str, nonce: str, now: str) -> Intent:
         nonce=nonce,
         revision=revision,
         provider=action.provider,
-        since=now,
+        since=at.ours,
+        told=at.told,
         cost=action.cost.high if action.cost else None,
         training=action.desired.training,
     )
@@ -50,10 +52,10 @@ def sent_again(known: Intent | None, new: Intent) -> Intent:
     return replace(known, answer=Answer.REPEATED) if same else new
 
 
-def answered(intent: Intent, reason: Reason, now: str) -> Intent | None:
+def answered(intent: Intent, reason: Reason, at: When) -> Intent | None:
     """After a create that made nothing to be seen; ``reason`` says why."""
     if reason is Reason.OUTCOME_UNKNOWN:
-        return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)
+        return intent if intent.answer is Answer.REPEATED else _lost(intent, at)
     if reason.traits.not_sent:
         return not_sent(intent)
     if not intent.model or not reason.traits.keeps_intent:
@@ -68,10 +70,20 @@ def not_sent(intent: Intent) -> Intent | None:
     return intent if intent.answer in {Answer.LOST, Answer.REPEATED} else None
 
 
-def waited_for(intent: Intent | None, now: str) -> Intent | None:
-    """What was sent at times that are not recorded is waited for from the first pass that no longer asks for it."""
-    is_repeated = intent is not None and intent.answer is Answer.REPEATED
-    return replace(intent, answer=Answer.LOST, since=now) if intent is not None and is_repeated else intent
+def waited_for(intent: Intent | None, at: When, since: When) -> Intent | None:
+    """What was sent at times that are not recorded is waited for from the first pass that no longer asks for it.
+
+    ``since`` is when the others were sent, as far as that can be right.
+    """
+    if intent is None:
+        return None
+    if intent.answer is Answer.REPEATED:
+        return _lost(intent, at)
+    return replace(intent, since=since.ours, told=since.told)
+
+
+def _lost(intent: Intent, at: When) -> Intent:
+    return replace(intent, answer=Answer.LOST, since=at.ours, told=at.told)
 
 
 def closed(intent: Intent | None, action: Tune | Adopt) -> Intent | None:

@@ -25,7 +25,7 @@ from controller.plan.grants import after_action, asked_for
 from controller.plan.intents import opened, sent_again
 from controller.plan.rules.removal import never_ran
 from controller.plan.runs import advanced, each_slot, forward, retire_finished, tenths
-from controller.plan.transitions import after
+from controller.plan.transitions import acted_on, after
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import DeletionPolicy, DesiredModel, Sampling
@@ -126,7 +126,8 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
         if not isinstance(action, Tune):
             continue
         record = _record_for(action.desired, world, records)
-        new = opened(action, world.desired.revision or "", nonces[action.name], now)
+        at = world.at(action.provider, now)
+        new = opened(action, world.desired.revision or "", nonces[action.name], at)
         intent = sent_again(record.intent, new)
         if intent is new:
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
@@ -181,11 +182,22 @@ def _start(
     name: str, model: DesiredModel | None, came: Sequence[Outcome], world: World, records: dict[str, Record]
 ) -> Record | None:
     if model is not None:
-        return _record_for(model, world, records)
+        return None if _renames_back(model, came, world, records) else _record_for(model, world, records)
     if name in records:
         return records[name]
     # A spec that was never valid has a record too, so that its status can be read.
     return Record(name=name, provider=came[0].action.provider)
+
+
+def _renames_back(model: DesiredModel, came: Sequence[Outcome], world: World, records: Mapping[str, Record]) -> bool:
+    """Whether a commit that may be older would take the record along under another name: that is for the newer one.
+
+    Not where a person let the older one act.
+    """
+    found = world.record_of(model)
+    moves = found is not None and (found.name != model.name or any(name in records for name in model.former_names))
+    acts = any(isinstance(one, Done) and one.action.acts and not one.action.is_progress for one in came)
+    return world.history.may_be_old and moves and not acts
 
 
 def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -> Record:
@@ -202,13 +214,7 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     intent = found.intent
     if intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt):
         intent = replace(intent, revision=here or intent.revision)
-    return replace(found, name=model.name, intent=intent, attempted=here or found.attempted)
-
-
-def acted_on(record: Record, world: World) -> Record:
-    """Acted on at this revision; what is older than a commit that was acted on, or may be, does not take its place."""
-    here = world.desired.revision
-    return record if here is None or world.history.may_be_old else replace(record, attempted=here)
+    return acted_on(replace(found, name=model.name, intent=intent), world)
 
 
 def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:
@@ -221,7 +227,8 @@ def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Recor
         ours = remote is not None and world.is_ours(remote, names_of(model), slot.fingerprint, slot.attempt)
         return replace(slot, provider=model.provider) if ours else slot
 
-    return each_slot(record, move)
+    moved = each_slot(record, move)
+    return moved if moved == record or record.provider in world.facts else replace(moved, provider=model.provider)
 
 
 def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) -> Record:
@@ -351,7 +358,7 @@ def _there_after_all(record: Record) -> Record:
     """A spec that came back broken came back: if it is removed again, everything is looked at anew."""
 
     def spare(slot: Slot | None) -> Slot | None:
-        return replace(slot, tombstone="", tombstone_revision="") if slot is not None else None
+        return replace(slot, tombstone="", tombstone_told="", tombstone_revision="") if slot is not None else None
 
     return replace(each_slot(record, spare), missing=False, delete_approved=False)
 
@@ -362,7 +369,7 @@ def _wanted_again(record: Record, model: DesiredModel) -> Record:
 
     def spare(slot: Slot | None) -> Slot | None:
         kept = slot is None or slot.model in beyond
-        return slot if kept or slot is None else replace(slot, tombstone="", tombstone_revision="")
+        return slot if kept or slot is None else replace(slot, tombstone="", tombstone_told="", tombstone_revision="")
 
     return replace(each_slot(record, spare), delete_approved=record.delete_approved and bool(beyond))
 

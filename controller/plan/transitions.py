@@ -27,7 +27,7 @@ from controller.plan.cost import cost
 from controller.plan.fields import stored_otherwise
 from controller.plan.intents import answered, closed, not_sent, waited_for
 from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
-from controller.plan.world import World, slot_provider
+from controller.plan.world import When, World, slot_provider, tombstone_of
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
@@ -64,10 +64,16 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
             return record
 
 
+def acted_on(record: Record, world: World) -> Record:
+    """Acted on at this revision; what is older than a commit that was acted on, or may be, does not take its place."""
+    here = world.desired.revision
+    return record if here is None or world.history.may_be_old else replace(record, attempted=here)
+
+
 def _after_held(record: Record, outcome: Held, world: World, now: str) -> Record:
     intent = record.intent
     if intent is not None and isinstance(outcome.action, Tune):
-        return replace(record, intent=answered(intent, outcome.reason, now))
+        return replace(record, intent=answered(intent, outcome.reason, world.at(outcome.action.provider, now)))
     if intent is not None and any(isinstance(action, Tune) for action in outcome.skipped):
         return replace(record, intent=not_sent(intent))
     if outcome.score is not None:
@@ -93,29 +99,26 @@ def _after_hold(record: Record, action: Hold, world: World, now: str) -> Record:
     if action.reason is Reason.SETTLING:
         return replace(record, awaited=_awaited(record, action, world, now))
     if action.reason is Reason.VISIBILITY:
-        return _waiting_to_be_shown(record, action, world, now)
+        return _waiting_to_be_shown(record, world, now)
     return _with_found_run(record, action, world, now)
 
 
-def _waiting_to_be_shown(record: Record, action: Hold, world: World, now: str) -> Record:
-    """What does not show yet is waited for from when it was made, and from now on where that cannot have been then."""
-    intent = waited_for(record.intent, now)
-    if intent is not None:
-        intent = replace(intent, since=world.since(intent.provider or record.provider, intent.since, now))
-
-    def made(run: Run) -> Run:
-        about = run.model == action.model and run.started
-        return replace(run, started=world.since(record.provider, run.started, now)) if about else run
-
-    return replace(record, intent=intent, runs=tuple(made(run) for run in record.runs))
+def _waiting_to_be_shown(record: Record, world: World, now: str) -> Record:
+    """What does not show yet is waited for from when it was sent, and from now on where that cannot have been then."""
+    intent = record.intent
+    if intent is None:
+        return record
+    provider = intent.provider or record.provider
+    since = world.since(provider, When(intent.since, intent.told), now)
+    return replace(record, intent=waited_for(intent, world.at(provider, now), since))
 
 
 def _awaited(record: Record, action: Hold, world: World, now: str) -> Awaited:
     """The inputs that wait, since a pass first saw them."""
     waits = record.awaited
     same = waits is not None and (waits.fingerprint, waits.attempt) == (action.fingerprint, action.attempt)
-    since = world.since(action.provider, waits.since if waits is not None and same else "", now)
-    return Awaited(action.fingerprint, action.attempt, since)
+    known = When(waits.since, waits.told) if waits is not None and same else When("")
+    return Awaited(action.fingerprint, action.attempt, *world.since(action.provider, known, now))
 
 
 def _with_found_run(record: Record, action: Hold, world: World, now: str) -> Record:
@@ -142,8 +145,8 @@ def _with_tombstones(record: Record, models: set[str], world: World, now: str) -
             return slot
         stands, provider = world.history.has_tombstone(slot), slot_provider(slot, record)
         revision = slot.tombstone_revision if stands else world.desired.revision or ""
-        since = world.since(provider, slot.tombstone if stands else "", now)
-        return replace(slot, tombstone=since, tombstone_revision=revision)
+        since = world.since(provider, tombstone_of(slot) if stands else When(""), now)
+        return replace(slot, tombstone=since.ours, tombstone_told=since.told, tombstone_revision=revision)
 
     anew = any(s.model in models and not world.history.has_tombstone(s) for s in record.slots)
     record = replace(record, delete_approved=record.delete_approved and not anew)
@@ -192,7 +195,7 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, worl
     )
     record = retire_finished(record)
     runs = (*(r for r in record.runs if r.model != remote.name), found)
-    return replace(record, pending=slot, runs=runs)
+    return replace(record, pending=slot, runs=runs, orphaned=False)
 
 
 def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World, now: str) -> Run:
@@ -224,12 +227,14 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
     if record.run(slot.model) is None:
         record = replace(record, runs=(*record.runs, _paid_run(action, action.desired, remote, world, now)))
     retired = tuple(s for s in record.retired if s.model != slot.model)
-    record = replace(record, retired=retired, provider=action.provider, attempted=revision, orphaned=False)
+    # Taken also on an older commit, since it costs nothing: that one does not count as the newest for it.
+    record = acted_on(replace(record, retired=retired, provider=action.provider, orphaned=False), world)
     if record.pending is not None and record.pending.model == slot.model:
         record = replace(record, pending=None)
     if remote.state is not RemoteState.ACTIVE:
         return replace(_retire_active_twin(record, slot), pending=slot)
-    record = replace(_with_active(record, slot), applied=revision, prefix=action.desired.dataset.prefix)
+    record = replace(_with_active(record, slot), prefix=action.desired.dataset.prefix)
+    record = record if world.history.may_be_old else replace(record, applied=revision)
     return scored(record, slot.model, outcome.score) if outcome.score else record
 
 
@@ -283,7 +288,8 @@ def promoted(record: Record, slot: Slot) -> Record:
     run = record.run(pending.model) if pending else None
     tunes = pending is not None and pending.model != slot.model and (run is None or run.outcome is RunOutcome.TUNING)
     return _with_active(
-        record if tunes else retire_finished(record), replace(slot, tombstone="", tombstone_revision="")
+        record if tunes else retire_finished(record),
+        replace(slot, tombstone="", tombstone_told="", tombstone_revision=""),
     )
 
 

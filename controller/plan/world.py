@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from controller.settings import Policy, Prices
 from controller.state.desired import BaseModel, Desired, DesiredModel
@@ -13,6 +14,13 @@ from controller.state.facts import Facts
 from controller.state.identity import Mark, model_id, with_mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
 from controller.state.recorded import Awaited, Intent, Record, Recorded, Run, RunOutcome, Slot
+
+
+class When(NamedTuple):
+    """One moment by two clocks, ours and a provider's (RFC 3339, "" where it did not say)."""
+
+    ours: str
+    told: str = ""
 
 
 class ReviewRule(StrEnum):
@@ -58,9 +66,9 @@ class World:
     ``overdue`` models, whose run is past its spec's ``limits.maxDuration`` by one reading of a clock;
     ``recently_created`` ones, which a provider may not show yet; ``recent_intents``, open ones, sent no longer ago;
     ``young`` models, whose run was begun less than ``policy.settle`` ago; ``quiet`` inputs, that have been awaited for
-    as long; ``due`` models, whose tombstone has stood for the grace period; ``clocks_ahead``, what time it is by the
-    providers whose clock is ahead of ours; ``untimely`` times on record (provider key, text), which are ahead of both
-    clocks or no times; the ``month`` (``YYYY-MM``, UTC); and how the revision stands in ``history``.
+    as long; ``due`` models, whose tombstone has stood for the grace period; the ``month`` (``YYYY-MM``, UTC); what time
+    it is as each provider ``told`` (RFC 3339); ``untimely`` moments on record (provider key, moment), which are ahead
+    of both clocks or no times; and how the revision stands in ``history``.
     ``review`` is what of people's reviews counts; ``allowed`` are the names for which a person has said here and now
     that none is needed.
     """
@@ -80,8 +88,8 @@ class World:
     young: frozenset[str] = frozenset()
     quiet: frozenset[Awaited] = frozenset()
     due: frozenset[str] = frozenset()
-    clocks_ahead: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    untimely: frozenset[tuple[str, str]] = frozenset()
+    told: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    untimely: frozenset[tuple[str, When]] = frozenset()
     history: RevisionHistory = field(default_factory=RevisionHistory)
     month: str = ""
     review: ReviewRule = ReviewRule.REFUSALS
@@ -135,14 +143,17 @@ class World:
         mark = remote.mark
         return mark is not None and any(mark == Mark(self.instance, name, attempt, fingerprint) for name in names)
 
-    def since(self, provider: str, recorded: str, now: str) -> str:
-        """Since when something waits (RFC 3339): as recorded, else from now on, by the later clock of the two.
+    def at(self, provider: str, now: str) -> When:
+        """This moment. ``now`` is RFC 3339 UTC, by our clock."""
+        return When(now, self.told.get(provider, ""))
 
-        What is recorded counts for nothing where it is ahead of both clocks: the one that wrote it was wrong, and what
-        waits would do so for as long as that was ahead.
+    def since(self, provider: str, recorded: When, now: str) -> When:
+        """Since when something waits: as recorded, else from this moment on.
+
+        What is recorded counts for nothing where it is ahead of both clocks: what waits would do so for as long.
         """
-        counts = recorded and (provider, recorded) not in self.untimely
-        return recorded if counts else self.clocks_ahead.get(provider, now)
+        counts = recorded.ours and (provider, recorded) not in self.untimely
+        return recorded if counts else self.at(provider, now)
 
     def is_overdue(self, slot: Slot, record: Record | None) -> bool:
         """Whether a slot's run is past its limit now, and was so when the pass before looked: a clock can be wrong."""
@@ -260,6 +271,11 @@ def names_of(model: DesiredModel) -> tuple[str, ...]:
 def slot_provider(slot: Slot, record: Record) -> str:
     """The key of the provider that holds a slot's model."""
     return slot.provider or record.provider
+
+
+def tombstone_of(slot: Slot) -> When:
+    """When the deletion of a slot's model was decided."""
+    return When(slot.tombstone, slot.tombstone_told)
 
 
 def as_recorded(world: World) -> Observed:

@@ -30,8 +30,8 @@ class Slot:
     """One remote model in its place: active, pending or retired. ``state`` is the remote state last seen (its word).
 
     ``provider`` is the key in gitune.yaml under which it was made. ``tombstone`` is when its deletion was decided, the
-    first of two steps (RFC 3339), and ``tombstone_revision`` the revision that decided it; both "" for a model that is
-    to stay.
+    first of two steps (RFC 3339), ``tombstone_told`` when that was by its provider's clock ("" where that did not say),
+    and ``tombstone_revision`` the revision that decided it; all "" for a model that is to stay.
     """
 
     model: str
@@ -42,6 +42,7 @@ class Slot:
     provider: str = ""
     tombstone: str = ""
     tombstone_revision: str = ""
+    tombstone_told: str = ""
 
 
 class Answer(StrEnum):
@@ -58,8 +59,9 @@ class Intent:
     """A create that was decided and made durable before its request left. It stays until its outcome is known.
 
     ``model`` is "" where the provider chooses the id. ``since`` is when it was written, or when later an answer to it
-    was lost or missed (RFC 3339); ``cost`` the highest it may come to, in the budget's currency, None where no price is
-    known. ``training`` are the inputs behind the fingerprint: the spec may have moved on when the model is found.
+    was lost or missed (RFC 3339), ``told`` when that was by the provider's clock; ``cost`` the highest it may come to,
+    in the budget's currency, None where no price is known. ``training`` are the inputs behind the fingerprint: the spec
+    may have moved on when the model is found.
     """
 
     model: str
@@ -72,6 +74,7 @@ class Intent:
     cost: float | None = None
     answer: Answer = Answer.OPEN
     training: Training | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +161,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """Inputs that a spec was edited to while its run was young, and since when (RFC 3339) a pass has seen them."""
+    """Inputs that a spec was edited to while its run was young, and since when (RFC 3339) a pass has seen them.
+
+    ``told`` is when that was by the provider's clock.
+    """
 
     fingerprint: str
     attempt: int
     since: str
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

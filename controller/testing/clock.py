@@ -15,11 +15,12 @@ class FakeClock:
     def __init__(self, start: datetime = START) -> None:
         self._start = start
         self._passed = 0.0
+        self._ahead = 0.0
         self.slept: list[float] = []
 
     def now(self) -> datetime:
-        """The start plus what has passed."""
-        return self._start + timedelta(seconds=self._passed)
+        """The start plus what has passed, and by how much the clock is ahead."""
+        return self._start + timedelta(seconds=self._passed + self._ahead)
 
     def monotonic(self) -> float:
         """Seconds since the start."""
@@ -32,8 +33,14 @@ class FakeClock:
         await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass without anybody sleeping; it never goes back."""
-        self._passed += max(0.0, seconds)
+        """Let time pass without anybody sleeping; it never goes back. Raises `ValueError`."""
+        if seconds < 0.0:
+            raise ValueError("time does not go back: set the clock with `set`")
+        self._passed += seconds
+
+    def set(self, ahead: float) -> None:
+        """Set the wall clock so many seconds ahead of the time that has passed; `monotonic` knows nothing of it."""
+        self._ahead = ahead
 
 
 class SeededChance:

@@ -55,51 +55,6 @@ async def test_nothing_is_deleted_before_the_grace_period_is_over() -> None:
     assert deletes(stage) == 1
 
 
-async def test_our_clock_alone_does_not_end_a_grace_period() -> None:
-    stage = await doomed()
-    stage.provider.time = "2026-01-01T00:10:00+00:00"
-    stage.clock.advance(2 * DAY)
-    await stage.step()
-    await stage.step()
-    assert deletes(stage) == 0, "the provider says that minutes have passed"
-    stage.provider.time = "2026-01-03T00:10:00+00:00"
-    assert ("numbers", "delete") in await stage.step()
-
-
-async def test_a_tombstone_written_by_a_clock_that_is_behind_waits_from_what_the_provider_says() -> None:
-    stage = Stage()
-    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
-    await stage.step()
-    stage.provider.finish()
-    await stage.step()
-    stage.source.edit({"specs/numbers.yaml": None})
-    stage.provider.time = "2026-02-01T00:00:00+00:00"  # ours says January
-    await stage.step()
-    stage.clock.advance(31 * DAY + 3_600)
-    stage.provider.time = "2026-02-01T01:00:00+00:00"
-    await stage.step()
-    assert deletes(stage) == 0, "an hour has passed"
-    stage.clock.advance(DAY)
-    stage.provider.time = "2026-02-02T01:00:00+00:00"
-    assert ("numbers", "delete") in await stage.step()
-
-
-async def test_a_tombstone_that_lies_ahead_of_both_clocks_waits_from_now_on() -> None:
-    stage = Stage()
-    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), **OTHER})
-    await stage.step()
-    stage.provider.finish()
-    await stage.step()
-    stage.source.edit({"specs/numbers.yaml": None})
-    stage.clock.advance(300 * DAY)
-    await stage.step()
-    stage.clock.advance(-299 * DAY)  # it was set right
-    await stage.step()
-    assert deletes(stage) == 0
-    stage.clock.advance(DAY + 60)
-    assert ("numbers", "delete") in await stage.step(), "not in three hundred days"
-
-
 async def test_a_spec_that_comes_back_within_the_grace_period_keeps_its_model() -> None:
     stage = await doomed()
     stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete")})

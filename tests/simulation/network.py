@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from controller.errors import ProviderError, Rejected, RejectedKind, Transient
-from controller.rest import JSON, Answered, ApiCall, Repeat
+from controller.rest import JSON, Answered, ApiCall, ClientLimits, Repeat
 from controller.rest.failures import lost
 from tests.simulation.chance import Draw
 from tests.simulation.events import Asked
@@ -20,6 +20,7 @@ from tests.simulation.lives import Incarnation
 from tests.simulation.remote import Json, Remote, Reply, error
 
 KEY = "key-canary-51d0c2"  # the API key: it must never come out anywhere
+LIMITS = ClientLimits(reading=1800.0)  # requests are up to 20 s on their way, and pages hold one model
 _HTML = b"<html><body>Sign in</body></html>"
 _QUIET = {"x-sim": "1"}
 
@@ -213,9 +214,15 @@ class DirectRest:
     """The same API without httpx and its bytes: what `controller.rest.Rest` would answer, for speed."""
 
     endpoint = "http://127.0.0.1:9"
+    limits = LIMITS
 
     def __init__(self, line: Line) -> None:
         self._line = line
+
+    def within(self, seconds: float) -> DirectRest:
+        """The same: a service that is far away takes minutes for a listing here, and has them."""
+        del seconds
+        return self
 
     async def request(
         self,

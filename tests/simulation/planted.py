@@ -121,22 +121,22 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "no grace",
         "engine/snapshot.py",
-        "            if world.policy.delete_grace <= waited <",
-        "            if waited <",
+        "            if age is not None and age >= ages.world.policy.delete_grace:",
+        "            if age is not None:",
         ("S7",),
     ),
     Planted(
-        "our own clock tells that the grace is over",
+        "our own clock tells how long something waited",
         "engine/snapshot.py",
-        "_earlier(world, slot_provider(slot, record), now)",
-        "now",
+        "(age for age in (by_ours, by_theirs) if age is not None)",
+        "(age for age in (by_ours,) if age is not None)",
         ("S7",),
     ),
     Planted(
-        "our own clock tells when the grace began",
+        "a grace period that was begun by a wrong clock is over when that clock says so",
         "plan/transitions.py",
-        'since = world.since(provider, slot.tombstone if stands else "", now)',
-        "since = slot.tombstone if stands else now",
+        "tombstone=since.ours, tombstone_told=since.told,",
+        'tombstone=since.ours, tombstone_told="",',
         ("S7",),
     ),
     Planted(
@@ -149,8 +149,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a tombstone stays on a model that is wanted again",
         "plan/record.py",
-        '        return slot if kept or slot is None else replace(slot, tombstone="", tombstone_revision="")',
-        "        return slot",
+        "        return slot if kept or slot is None else replace(",
+        "        return slot if True else replace(",
         ("S7", "L1", "L2"),
     ),
     Planted(
@@ -296,7 +296,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "an unknown outcome costs nothing to forget",
         "plan/intents.py",
-        "        return intent if intent.answer is Answer.REPEATED else replace(intent, answer=Answer.LOST, since=now)",
+        "        return intent if intent.answer is Answer.REPEATED else _lost(intent, at)",
         "        return None",
         ("S1", "S4", "L1", "S8"),  # what may have been paid for counts as spent, too
     ),
@@ -359,7 +359,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a rename is not acted on",
         "plan/record.py",
-        "    return replace(found, name=model.name, intent=intent, attempted=here or found.attempted)",
+        "    return acted_on(replace(found, name=model.name, intent=intent), world)",
         "    return replace(found, name=model.name, intent=intent)",
         ("S1", "S7"),
     ),
@@ -492,8 +492,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "our own clock tells how old a run is",
         "engine/snapshot.py",
-        "        by_now = _earlier(world, slot_provider(pending, record), now)\n        remote = world",
-        "        by_now = now\n        remote = world",
+        "return self.of(provider, When(started, started))",
+        "return self.of(provider, When(started))",
         ("S7",),
     ),
     Planted(
