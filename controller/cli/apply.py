@@ -15,6 +15,7 @@ from controller.cli.exit_codes import ExitCode, error_json, error_text, of_pass
 from controller.cli.options import ApplyOptions, GlobalOptions
 from controller.cli.output import Screen, begin
 from controller.cli.progress import following
+from controller.cli.uncommitted import compared, datasets
 from controller.daemon.reporter import LogReporter
 from controller.engine.reconcile import Approval, Pass, Refused, follow, going_on, reconcile
 from controller.errors import ControllerError, RevisionConflict
@@ -34,8 +35,9 @@ from controller.report.render_plan import (
     waiting_on_people,
 )
 from controller.report.render_problems import unreadable
+from controller.source.tree import has_files
 from controller.state.identity import NAME
-from controller.wiring import Where, open_ports
+from controller.wiring import Where, on_disk, open_ports, read_settings, source_of
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _SHOWN = 80  # characters of a wrong word
@@ -87,6 +89,8 @@ def apply(asked: GlobalOptions, options: ApplyOptions) -> int:
         markdown=lambda: applied_markdown(done.plan, (*before, *done.outcomes)),
     )
     _tell_what_is_left(screen, done.world, done)
+    if not options.worktree and (told := asyncio.run(_left_on_disk(asked, done.world))):
+        screen.note(told)
     return of_pass(done.world, done.outcomes)
 
 
@@ -101,6 +105,21 @@ async def _whole(asked: GlobalOptions, options: ApplyOptions, telling: Reporter)
     if last is None:
         raise AssertionError("a pass ends in a result or in an error")
     return last, tuple(outcome for which, outcome in before.items() if which not in _did(last))
+
+
+async def _left_on_disk(asked: GlobalOptions, world: World) -> str:
+    """How the files on disk differ from the commit that was applied; "" where they do not."""
+    if not has_files(asked.folder):
+        return ""
+    working = source_of(on_disk(asked.folder, asked.config))
+    try:
+        settings = await read_settings(on_disk(asked.folder, asked.config), await working.tree())
+        files = await compared(asked, await working.tree(), settings.specs, datasets(world.desired.models))
+    except ControllerError:
+        return ""  # what cannot be read on disk is for validate to say
+    finally:
+        await working.close()
+    return files.left_out
 
 
 def _did(done: Pass) -> dict[tuple[str, str, str], Outcome]:

@@ -85,6 +85,8 @@ def generate(asked: GlobalOptions, name: str, prompt: str, *, system: str | None
     with Screen(asked).waiting("asking the model"):
         answer = _done(asked, lambda o: commands.generate(o.ports, name, given))
     lines = answer.text.splitlines() or [""]
+    if not answer.text.strip():
+        Screen(asked).note("the answer is empty: the model was taught to say nothing to this, or learned too little")
     if answer.cut:
         Screen(asked).note(f"the answer is cut: the model stopped before its end ({answer.cut})")
     Screen(asked).show(

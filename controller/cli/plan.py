@@ -69,6 +69,8 @@ def _remark(screen: Screen, shown: Preview, files: Compared, options: PlanOption
         case Against.HEAD:
             if told := files.sentence("this is the plan of"):
                 screen.note(told)
+    if not shown.plan.actions and not shown.world.desired.problems:
+        screen.note("nothing is declared: no file here is a spec; `gitune init` writes a first one")
     if options.offline:
         screen.note("no provider was asked: what the ledger says is taken for what they have")
     if options.base is not None and options.explain is None:

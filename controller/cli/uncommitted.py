@@ -37,11 +37,17 @@ class Compared:
 
     def sentence(self, what: str) -> str:
         """How ``what`` was made of other files than apply acts on; "" where it was not."""
-        if not self.differ:
-            return ""
+        return f"{what} the working tree, apply acts on HEAD; they differ in {self._paths}" if self.differ else ""
+
+    @property
+    def left_out(self) -> str:
+        """What apply has not acted on; "" where that is nothing."""
+        return f"apply acted on HEAD: the working tree differs in {self._paths}" if self.differ else ""
+
+    @property
+    def _paths(self) -> str:
         left = len(self.differ) - _NAMED_FILES
-        some = [*self.differ[:_NAMED_FILES], *([f"{left} more"] if left > 0 else [])]
-        return f"{what} the working tree, apply acts on HEAD; they differ in {listed(some)}"
+        return listed([*self.differ[:_NAMED_FILES], *([f"{left} more"] if left > 0 else [])])
 
 
 NO_COMMIT: Final = Compared(Against.NO_COMMIT)

@@ -363,7 +363,8 @@ def _rate(examples: int, given: Hyperparameters, start: StartingPoint) -> Iterat
         if examples < _SMALL_SET and rate > start.learning_rate:
             usual = f"the guide starts with {start.learning_rate:g}, smaller for few"
             message = f"learning rate {rate:g} for {examples} examples; {usual}"
-            yield HyperparameterAdvice("learningRate", "GT233", message, "try 0.0002 to 0.001")
+            hint = f"try {start.learning_rate / 5:g} to {start.learning_rate:g}"
+            yield HyperparameterAdvice("learningRate", "GT233", message, hint)
         elif not _LOW_RATE <= rate <= _HIGH_RATE:
             message = f"learning rate {rate:g}; the guide starts with {start.learning_rate:g}"
             yield HyperparameterAdvice("learningRate", "GT234", message, "change it by small factors from there")

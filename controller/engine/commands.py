@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -299,9 +300,10 @@ def record_of(records: Mapping[str, Record], name: str) -> Record:
     """The record of a name. Raises `ControllerError`, with the names there are, where the ledger has none."""
     if name not in records:
         known = ", ".join(sorted(records)) or "none"
-        raise _refusal(
-            f"the ledger knows no {name}", f"It knows: {known}. A committed spec appears with the first `gitune apply`."
-        )
+        near = difflib.get_close_matches(name, sorted(records), 1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        hint = f"{meant}It knows: {known}. A committed spec appears with the first `gitune apply`."
+        raise _refusal(f"the ledger knows no {name}", hint)
     return records[name]
 
 

@@ -36,27 +36,30 @@ def estimate(action: Tune) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How an action word is shown: sign and style in a terminal, sign in Markdown, and what a count of it is called."""
+    """How an action word is shown: sign and style in a terminal, sign in Markdown, what a count of it is called in a
+    plan, and once it was done.
+    """
 
     sign: str
     style: str
     emoji: str
     count: str
+    done: str
 
 
 LOOKS: Mapping[str, Look] = {
-    "create": Look("+", "green", "🆕", "to create"),
-    "retune": Look("±", "yellow", "🔁", "to re-tune"),
-    "wait": Look("…", "blue", "⏳", "tuning"),
-    "promote": Look("^", "green", "⬆️", "to promote"),
-    "update": Look("~", "cyan", "✏️", "to update in place"),
-    "reuse": Look("=", "cyan", "♻️", "to reuse"),
-    "adopt": Look("<", "cyan", "📥", "to adopt"),
-    "cancel": Look("x", "red", "✖️", "to cancel"),
-    "delete": Look("-", "red", "🗑️", "to delete"),
-    "orphan": Look("o", "magenta", "🔗", "to orphan"),
-    "hold": Look("!", "bold yellow", "✋", "held"),
-    "none": Look(" ", "dim", "✔️", "unchanged"),
+    "create": Look("+", "green", "🆕", "to create", "created"),
+    "retune": Look("±", "yellow", "🔁", "to re-tune", "re-tuned"),
+    "wait": Look("…", "blue", "⏳", "tuning", "tuning"),
+    "promote": Look("^", "green", "⬆️", "to promote", "promoted"),
+    "update": Look("~", "cyan", "✏️", "to update in place", "updated in place"),
+    "reuse": Look("=", "cyan", "♻️", "to reuse", "reused"),
+    "adopt": Look("<", "cyan", "📥", "to adopt", "adopted"),
+    "cancel": Look("x", "red", "✖️", "to cancel", "cancelled"),
+    "delete": Look("-", "red", "🗑️", "to delete", "deleted"),
+    "orphan": Look("o", "magenta", "🔗", "to orphan", "orphaned"),
+    "hold": Look("!", "bold yellow", "✋", "held", "held"),
+    "none": Look(" ", "dim", "✔️", "unchanged", "unchanged"),
 }
 COSTS: Mapping[ChangeClass, str] = {
     ChangeClass.RETUNE: "re-tune",

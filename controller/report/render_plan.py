@@ -244,7 +244,7 @@ def applied_text(plan: Plan, outcomes: Sequence[Outcome], told: Sequence[Outcome
 
 
 def applied_summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
-    """``1 create, 1 update; 2 held; 3 unchanged``, or that there was nothing to do.
+    """``1 created, 1 updated in place; 2 held; 3 unchanged``, or that there was nothing to do.
 
     What something was done to does not count as unchanged.
     """
@@ -252,7 +252,7 @@ def applied_summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
     done, touched = [action.word for action in acted], {action.name for action in acted}
     held = sum(isinstance(o, Held) or isinstance(o.action, Hold) for o in outcomes)
     same = sum(isinstance(o.action, Nothing) and o.action.name not in touched for o in outcomes)
-    parts = [", ".join(f"{done.count(word)} {word}" for word in dict.fromkeys(done))]
+    parts = [", ".join(f"{done.count(word)} {phrases.LOOKS[word].done}" for word in dict.fromkeys(done))]
     parts.extend([f"{held} held" if held else "", f"{same} unchanged" if same else ""])
     said = "; ".join(part for part in parts if part) or "nothing is declared"
     return f"{said}, at revision {short(plan.revision)}" if plan.revision else said
@@ -291,7 +291,7 @@ def reason_of(outcome: Outcome) -> Reason:
 
 
 def _held(name: str, reason: str, message: str, hint: str) -> Text:
-    below = ("\n    ", ("hint: ", "dim"), terminal(hint)) if hint else ()
+    below = ("\n    ", ("hint: ", "dim"), terminal(hint)) if hint and hint not in message else ()
     return headline("hold", name, f"  {reason}: {terminal(message)}", *below)
 
 

@@ -66,7 +66,7 @@ def _lines(problems: Sequence[Problem]) -> Iterator[Text]:
 
 def unreadable(world: World) -> tuple[str, ...]:
     """What of the two outer sides could not be used: invalid specs by name, providers by key."""
-    broken = [f"spec {model.name} is invalid" for model in world.desired.invalid]
+    broken = [f"spec {model.name} cannot be used" for model in world.desired.invalid]
     if world.desired.errors and not broken:
         broken.append(f"{world.desired.errors[0].file} is invalid")
     if not world.desired.complete and not broken:

@@ -47,16 +47,43 @@ def test_a_wait_is_summed_up_as_a_whole_while_its_document_is_that_of_the_last_p
 ) -> None:
     home = str(tmp_path / "home")
     done = gitune("apply", "--wait", GITUNE_HOME=home)
-    assert done.stdout.startswith("Applied: 1 create, 1 promote, at revision ")
+    assert done.stdout.startswith("Applied: 1 created, 1 promoted, at revision ")
     assert (len(done.stdout.splitlines()), done.stderr.count("create"), done.stderr.count("promote")) == (1, 1, 1)
     assert gitune("apply", "--wait", GITUNE_HOME=home).stdout.startswith("Applied: 1 unchanged, at revision ")
     spec("second")
     commit("two")
     done = gitune("apply", "--wait", "-o", "markdown", GITUNE_HOME=home)
-    assert "**1 create, 1 promote; 1 unchanged, at revision " in done.stdout
+    assert "**1 created, 1 promoted; 1 unchanged, at revision " in done.stdout
     assert [row.split(" | ")[0] for row in done.stdout.splitlines() if "`second`" in row] == ["| create", "| promote"]
     spec("third")
     commit("three")
     last = json.loads(gitune("apply", "--wait", "-o", "json", GITUNE_HOME=home).stdout)
     assert [outcome["action"] for outcome in last["outcomes"]] == ["none", "none", "none"]
     assert len(service.created) == 3
+
+
+def test_what_is_only_in_the_working_tree_is_said_not_to_be_applied(
+    gitune: Process, service: Service, folder: Path, tmp_path: Path
+) -> None:
+    home = str(tmp_path / "home")
+    assert "working tree" not in gitune("apply", GITUNE_HOME=home).stderr
+    path = folder / "specs" / "numbers.yaml"
+    path.write_text(path.read_text() + "  displayName: Numbers\n")
+    done = gitune("apply", GITUNE_HOME=home)
+    assert "note: apply acted on HEAD: the working tree differs in specs/numbers.yaml" in done.stderr
+    assert len(service.created) == 1
+
+
+def test_a_name_that_is_nearly_one_is_asked_for(gitune: Process, service: Service, tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    gitune("apply", GITUNE_HOME=home)
+    assert service.created
+    assert "hint: Did you mean numbers? It knows: numbers." in gitune("status", "number", GITUNE_HOME=home).stderr
+    assert "Did you mean" not in gitune("status", "other", GITUNE_HOME=home).stderr
+
+
+def test_a_plan_of_nothing_says_that_nothing_is_declared(gitune: Process, folder: Path) -> None:
+    assert not list(folder.rglob("*.yaml"))
+    assert (
+        "note: nothing is declared: no file here is a spec; `gitune init` writes a first one" in gitune("plan").stderr
+    )

@@ -200,7 +200,7 @@ def test_an_invalid_spec_is_shown_in_the_plan_and_exits_1(gitune: Process, spec:
     done = gitune("plan", "--offline", "--detailed-exitcode")
     assert done.returncode == 1
     assert "! hold    numbers" in done.stdout
-    assert "error: spec numbers is invalid" in done.stderr
+    assert "error: spec numbers cannot be used" in done.stderr
 
 
 def test_a_plan_outside_git_says_that_apply_takes_the_files_on_disk(gitune: Process, spec: WriteSpec) -> None:

@@ -60,7 +60,7 @@ def test_half_a_picture_is_a_failure_whatever_the_plan_says(seen: World) -> None
 
 
 def test_what_could_not_be_used_is_named() -> None:
-    assert unreadable(world(BROKEN, gemini=SILENT)) == ("spec a is invalid", "provider gemini cannot be read")
+    assert unreadable(world(BROKEN, gemini=SILENT)) == ("spec a cannot be used", "provider gemini cannot be read")
     assert unreadable(world(Desired("r", (), (), (PROBLEM,)))) == ("specs/a.yaml is invalid",)
     assert unreadable(world()) == ()
 

@@ -6,6 +6,8 @@ from controller.dataset import advise_hyperparameters
 from controller.dataset.checks import TaskType
 from controller.errors import Severity
 from controller.providers.gemini.facts import FACTS
+from controller.providers.local import facts as local
+from controller.server.models import TINY
 from controller.state.identity import Hyperparameters
 
 
@@ -42,3 +44,11 @@ def test_many_epochs_are_named_with_what_the_guide_starts_with(task: TaskType) -
 
     assert advice.message.startswith("60 epochs; the guide starts with 5")
     assert ("classification" in advice.message) == (task == "classification")
+
+
+def test_the_embedded_servers_own_learning_rate_is_not_advised_against() -> None:
+    own = local.FACTS.start.learning_rate
+    assert own == TINY.learning_rate
+    assert advise_hyperparameters(50, Hyperparameters(10, 4, own), "other", local.FACTS.start) == ()
+    (advice,) = advise_hyperparameters(50, Hyperparameters(10, 4, 0.004), "other", local.FACTS.start)
+    assert advice.hint == "try 0.0006 to 0.003"

@@ -17,5 +17,6 @@ FACTS: Final[Facts] = replace(
         untunable="the embedded server tunes models/tiny",
     ),
     examples=replace(gemini.FACTS.examples, output_bytes=256, inline_bytes=None),
+    start=replace(gemini.FACTS.start, learning_rate=0.003),  # what models/tiny takes by itself: `gitune serve` says so
     free=True,
 )
