@@ -29,16 +29,11 @@ def seen_whole(actions: Iterable[Action], world: World) -> Iterator[Action]:
 
 
 def worth_it(actions: Iterable[Action]) -> Iterator[Action]:
-    """A superseded run goes on where the budget does not cover the one that was to follow it."""
-    behind: Cancel | None = None
-    for action in actions:
-        if behind is not None and not _is_unpaid(action, behind.name):
-            yield behind
-        behind = action if isinstance(action, Cancel) and action.reason is Reason.SUPERSEDED else None
-        if behind is None:
-            yield action
-    if behind is not None:
-        yield behind
+    """The same actions; superseded runs go on where the budget does not cover the one that was to follow them."""
+    for _, group in groupby(actions, key=lambda action: action.name):
+        decided = tuple(group)
+        unpaid = any(isinstance(action, Hold) and action.reason.traits.unpaid for action in decided)
+        yield from (action for action in decided if not (unpaid and _is_superseded(action)))
 
 
 def _is_in_doubt(provider: str, world: World) -> bool:
@@ -47,8 +42,8 @@ def _is_in_doubt(provider: str, world: World) -> bool:
     return seen is not None and not seen.complete and provider in world.facts
 
 
-def _is_unpaid(action: Action, name: str) -> bool:
-    return isinstance(action, Hold) and action.name == name and action.reason.traits.unpaid
+def _is_superseded(action: Action) -> bool:
+    return isinstance(action, Cancel) and action.reason is Reason.SUPERSEDED
 
 
 def _unseen(action: Action, world: World) -> Hold:

@@ -14,9 +14,10 @@ from controller.plan.cost import cost
 from controller.plan.world import World
 from controller.settings import Budget, Policy, Prices
 from controller.state.identity import Hyperparameters
-from controller.state.recorded import Answer, Intent, Recorded
+from controller.state.observed import RemoteState
+from controller.state.recorded import Answer, Intent, Recorded, RunOutcome
 from controller.testing import FREE
-from tests.plan.worlds import actions, full_name, record_of, run_of, spec, words, world_of
+from tests.plan.worlds import actions, full_name, record_of, remote_of, run_of, slot_of, spec, words, world_of
 
 PRICES = Prices("2026-01-01", "USD", MappingProxyType({"models/tiny": 1_000_000.0}))  # a dollar per token
 NUMBERS = spec(hyperparameters=Hyperparameters(epoch_count=10))
@@ -108,3 +109,33 @@ def test_what_was_sent_again_at_an_unknown_time_counts_in_each_month() -> None:
     for answer, spent_then in ((Answer.LOST, 0.0), (Answer.REPEATED, HIGH)):
         record = record_of(other, active=None, runs=(), intent=replace(intent, answer=answer))
         assert spent(Recorded({"other": record}, "t"), "2026-01") == spent_then
+
+
+def test_no_superseded_run_is_stopped_where_the_budget_does_not_cover_what_was_to_follow_all_of_them() -> None:
+    """A spec took over a name whose run tunes too: two runs make way for one."""
+    second = spec(hyperparameters=Hyperparameters(epoch_count=8))
+    first, tuning = spec(), RemoteState.CREATING
+    record = record_of(
+        first,
+        pending=slot_of(first, tuning),
+        retired=(slot_of(second, tuning),),
+        runs=(run_of(first, RunOutcome.TUNING), run_of(second, RunOutcome.TUNING)),
+    )
+    world = world_of(NUMBERS, records=(record,), remotes=(remote_of(first, tuning), remote_of(second, tuning)))
+
+    assert words(priced(world, HIGH - 1)) == [("hold", "BudgetExceeded")]
+    assert [word for word, _ in words(priced(world, HIGH))] == ["cancel", "cancel", "retune"]
+
+
+def test_one_name_over_the_budget_stops_no_cancel_of_another() -> None:
+    """The cheap spec's successor is paid for, the dear one's is not."""
+    dear, cheap = spec("dear"), spec("cheap")
+    tuning = RemoteState.CREATING
+    records = tuple(
+        record_of(model, pending=slot_of(model, tuning), runs=(run_of(model, RunOutcome.TUNING),))
+        for model in (cheap, dear)
+    )
+    now = (spec("cheap", hyperparameters=Hyperparameters(epoch_count=1)), replace(NUMBERS, name="dear"))
+    world = world_of(*now, records=records, remotes=(remote_of(cheap, tuning), remote_of(dear, tuning)))
+
+    assert [word for word, _ in words(priced(world, HIGH / 2))] == ["cancel", "retune", "hold"]
