@@ -163,7 +163,7 @@ def _settled(actions: Iterable[Action], world: World) -> Iterator[Action]:
     for name, group in groupby(actions, key=lambda action: action.name):
         decided = tuple(group)
         held = _settling(name, decided, world)
-        yield from decided if held is None else (held,)
+        yield from decided if held is None else (*(a for a in decided if _is_late(a)), held)
 
 
 def _settling(name: str, decided: tuple[Action, ...], world: World) -> Hold | None:
@@ -188,8 +188,12 @@ def _settling(name: str, decided: tuple[Action, ...], world: World) -> Hold | No
 
 def _moves_on(action: Action, pending: str) -> bool:
     """Whether an action takes the place of the pending run, or only stops it: the next edit may ask for it again."""
-    superseded = isinstance(action, Cancel) and action.reason is Reason.SUPERSEDED
-    return isinstance(action, Tune) or (superseded and action.model == pending)
+    return isinstance(action, Tune) or (_is_superseded(action) and action.model == pending)
+
+
+def _is_late(action: Action) -> bool:
+    """Whether an action stops a run at its limit, which waits for nothing."""
+    return isinstance(action, Cancel) and action.reason is Reason.DEADLINE_EXCEEDED
 
 
 def _queued(actions: Iterable[Action], world: World) -> Iterator[Action]:

@@ -21,8 +21,10 @@ from controller.errors import (
     SourceError,
     Transient,
 )
-from controller.plan.actions import Held
+from controller.plan.actions import Create, Held
+from controller.plan.world import ReviewRule
 from controller.ports import ObserveRequest, written_now
+from controller.providers.gemini.facts import FACTS
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
 from controller.state.desired import DeletionPolicy
@@ -31,7 +33,9 @@ from controller.state.observed import ObservedProvider, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Record, RunOutcome
 from controller.testing import FREE, FakeClock, MemoryLedger, MemoryProvider, lost_answer
-from tests.engine.stage import INSTANCE, Stage, rows, spec_text
+from tests.engine.stage import INSTANCE, Stage, priced, rows, spec_text
+
+DAY = 86_400
 
 
 async def settled() -> Stage:
@@ -457,6 +461,68 @@ async def test_a_run_that_overstays_is_cancelled_once_and_then_stalls() -> None:
         done = await stage.run()
     assert done.records["numbers"].conditions[-1].reason is Reason.DEADLINE_EXCEEDED
     assert [call.operation for call in stage.provider.mutations] == ["create", "cancel"]
+
+
+def limited(epochs: int) -> str:
+    return spec_text(limits="{maxDuration: 2h}", hyperparameters=f"{{epochCount: {epochs}}}")
+
+
+async def superseded_and_held(why: str) -> tuple[Stage, Approval]:
+    """A run with a limit that has just begun, whose spec asks for another one, which is held for that reason."""
+    stage, approval = Stage(), Approval()
+    if why == "BudgetExceeded":
+        stage = Stage(settings=priced(), provider=MemoryProvider("local", facts=FACTS))
+    stage.source.edit({"specs/numbers.yaml": limited(5)})
+    if why == "BudgetExceeded":
+        cost = max(a.cost.high for a in (await stage.plan()).actions if isinstance(a, Create) and a.cost)
+        stage.settings = replace(stage.settings, policy=Policy(budget=Budget(cost * 1.1, "USD")))
+    await stage.step()
+    record = stage.ledger.records["numbers"]
+    began = replace(record, runs=(replace(record.runs[0], started=stage.clock.now().isoformat()),))
+    await stage.ledger.save({"numbers": began}, stage.ledger.version, "as old as it is")
+    match why:
+        case "NotReviewed":
+            approval = Approval(review=ReviewRule.GRANTS)
+        case "Settling":
+            stage.settings = Settings(policy=Policy(settle=10.0 * DAY))
+        case "BaseModelNotTunable":
+            stage.provider.base_models["models/tiny"] = False
+        case _:
+            pass
+    stage.source.edit({"specs/numbers.yaml": limited(6)})
+    return stage, approval
+
+
+@pytest.mark.parametrize("why", ["NotReviewed", "BudgetExceeded", "Settling", "BaseModelNotTunable"])
+async def test_a_run_past_its_limit_is_stopped_whatever_its_successor_waits_for(why: str) -> None:
+    stage, approval = await superseded_and_held(why)
+    (name,) = stage.provider.models
+
+    async def told() -> list[tuple[str, str]]:
+        outcomes = (await stage.run(approval)).outcomes
+        # What is not reviewed is held action by action.
+        return list(dict.fromkeys((outcome.action.word, str(outcome.action.reason)) for outcome in outcomes))
+
+    stage.clock.advance(3600)
+    for _ in range(3):
+        assert await told() == [("hold", why)], "it is not past its limit"
+    stage.clock.advance(2 * 3600)
+    assert await told() == [("hold", why)], "one reading of a clock stops nothing"
+    assert await told() == [("cancel", "DeadlineExceeded"), ("hold", why)]
+    assert stage.provider.models[name].state is RemoteState.CANCELLED
+    assert [run.outcome for run in stage.ledger.records["numbers"].runs] == [RunOutcome.DEADLINE_EXCEEDED]
+    await told()
+    assert [call.operation for call in stage.provider.mutations].count("cancel") == 1
+
+
+async def test_a_run_past_its_limit_goes_on_where_the_listing_is_broken() -> None:
+    stage, approval = await superseded_and_held("NotReviewed")
+    stage.clock.advance(3 * 3600)
+    await stage.run(approval)
+    stage.provider.fail("observe", Transient("busy"), times=2)
+    for _ in range(2):
+        await stage.run(approval)
+    assert [call.operation for call in stage.provider.mutations] == ["create"]
 
 
 async def test_a_clock_that_is_days_ahead_stops_nothing_where_the_provider_tells_the_time() -> None:

@@ -83,10 +83,24 @@ class Case:
         """The cancels of what tunes for this spec and is no longer wanted."""
         kept = except_for.model if except_for is not None else ""
         return tuple(
-            self.cancel(slot, Reason.SUPERSEDED, "the spec has moved on")
+            self.stop_late(slot) if self.world.is_overdue(slot, self.record) else self._supersede(slot)
             for slot in self._running()
             if slot.model != kept and self.tuning(slot) is not None and not self.may_finish(slot)
         )
+
+    def stop_late(self, slot: Slot) -> Cancel:
+        """Stop a run at its limit: whatever is to follow it, it is the spec itself that asks for no more of it."""
+        return self.cancel(slot, Reason.DEADLINE_EXCEEDED, "the run is past limits.maxDuration")
+
+    def late_stopped(self) -> tuple[Action, ...]:
+        """The cancel of a pending run that is past its limit while its successor is held before it is asked for."""
+        slot, record = self.record.pending if self.record else None, self.record
+        if slot is None or record is None or not self.world.is_overdue(slot, record) or self.tuning(slot) is None:
+            return ()
+        return (self.stop_late(slot),) if self.world.is_whole(slot_provider(slot, record)) else ()
+
+    def _supersede(self, slot: Slot) -> Cancel:
+        return self.cancel(slot, Reason.SUPERSEDED, "the spec has moved on")
 
     def _running(self) -> tuple[Slot, ...]:
         """The pending run, and those that were pending under a name which the spec has taken over."""

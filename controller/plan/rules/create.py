@@ -29,6 +29,10 @@ class NewRun:
     presence: Presence
     base: str | Hold = field(repr=False)
 
+    def held(self, hold: Hold) -> tuple[Action, ...]:
+        """No run is paid for; one that is past its limit is stopped all the same."""
+        return (*self.case.late_stopped(), hold)
+
 
 def new_run(case: Case) -> NewRun:
     """The case with all that decides whether a run may be paid for."""
@@ -76,7 +80,7 @@ def _base_of(case: Case) -> str | Hold:
 @row("hold", Reason.PROVIDER_UNREADABLE)
 def listing_needed(new: NewRun) -> tuple[Action, ...] | str:
     """The provider cannot tell whether a run of these inputs is there."""
-    return (new.case.unreadable(),) if new.presence is Presence.UNSURE else "no run of these inputs is there"
+    return new.held(new.case.unreadable()) if new.presence is Presence.UNSURE else "no run of these inputs is there"
 
 
 @row("hold", Reason.FOREIGN_MODEL, Reason.PROVIDER_UNREADABLE)
@@ -88,8 +92,8 @@ def id_taken(new: NewRun) -> tuple[Action, ...] | str:
     remote = world.observed.model(model.provider, new.wanted)
     claimed = world.is_claimed(model.provider, new.wanted, names_of(model), model.fingerprint, model.attempt)
     if claimed and not world.is_whole(model.provider):
-        return (new.case.unreadable(),)
-    return (new.case.hold(Reason.FOREIGN_MODEL, foreign(new.wanted, remote, world.instance)),)
+        return new.held(new.case.unreadable())
+    return new.held(new.case.hold(Reason.FOREIGN_MODEL, foreign(new.wanted, remote, world.instance)))
 
 
 @row("hold", Reason.RUN_FAILED, Reason.RUN_CANCELLED, Reason.DEADLINE_EXCEEDED, Reason.LOST)
@@ -120,7 +124,7 @@ def attempt_lowered(new: NewRun) -> tuple[Action, ...] | str:
         return "no higher attempt was paid for"
     message = f"attempt {later} of these inputs was paid for: a lower one pays for nothing"
     way = f"set spec.attempt to {later}, or above it to pay for another"
-    return (case.hold(Reason.ATTEMPT_LOWERED, f"{message}; {way}"),)
+    return new.held(case.hold(Reason.ATTEMPT_LOWERED, f"{message}; {way}"))
 
 
 @row("hold", Reason.PROVIDER_UNREADABLE)
@@ -150,7 +154,7 @@ def pending_not_shown_yet(new: NewRun) -> tuple[Action, ...] | str:
 @row("hold", Reason.BASE_MODEL_NOT_TUNABLE, Reason.BASE_MODEL_NOT_READY, Reason.PROVIDER_UNREADABLE)
 def base_not_usable(new: NewRun) -> tuple[Action, ...] | str:
     """The base model cannot be tuned, is the run of another spec that does not serve yet, or could not be looked up."""
-    return (new.base,) if isinstance(new.base, Hold) else "the base model can be tuned on"
+    return new.held(new.base) if isinstance(new.base, Hold) else "the base model can be tuned on"
 
 
 @row("wait", Reason.FINISHING)

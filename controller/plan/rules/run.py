@@ -132,8 +132,7 @@ def pending_overdue(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run tunes, and is past `limits.maxDuration`: seen twice."""
     if run.seen.state is RemoteState.ACTIVE or not run.case.world.is_overdue(run.slot, run.case.record):
         return "it is not past limits.maxDuration, or was found past it by this pass alone"
-    stop = run.case.cancel(run.slot, Reason.DEADLINE_EXCEEDED, "the run is past limits.maxDuration")
-    return (*run.others_stopped(), stop)
+    return (*run.others_stopped(), run.case.stop_late(run.slot))
 
 
 @row("wait", Reason.TUNING)

@@ -74,7 +74,7 @@ class OpenCreate:
         """Do nothing, about the run that was asked for."""
         intent = self.intent
         slot = Slot(intent.model, intent.fingerprint, intent.attempt, RemoteState.UNKNOWN, provider=self.provider)
-        return (self.case.hold(reason, message, slot),)
+        return (*self.case.late_stopped(), self.case.hold(reason, message, slot))
 
     @property
     def is_superseded(self) -> bool:
