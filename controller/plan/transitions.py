@@ -27,7 +27,7 @@ from controller.plan.cost import cost
 from controller.plan.fields import stored_otherwise
 from controller.plan.intents import answered, closed, not_sent, waited_for
 from controller.plan.runs import advanced, each_slot, new_run, retire_finished, stopped
-from controller.plan.world import When, World, slot_provider, tombstone_of
+from controller.plan.world import When, World, is_out_of_reach, slot_provider, tombstone_of
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState
@@ -43,7 +43,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
     action = outcome.action
     match action:
         case Create() | Retune():
-            return _after_create(record, action, outcome.remote, revision, now)
+            return _after_create(_let_go(record, world), action, outcome.remote, revision, now)
         case Adopt():
             return _after_adopt(record, action, outcome.remote, world, now)
         case Promote() | Reuse():
@@ -159,6 +159,15 @@ def _after_delete(record: Record, action: Delete) -> Record:
 
     runs = tuple(replace(r, deleted=True) if r.model == action.model else r for r in record.runs)
     return replace(each_slot(record, drop), runs=runs)
+
+
+def _let_go(record: Record, world: World) -> Record:
+    """A pending run on a provider that has left gitune.yaml makes way for the next one, and is not lost sight of."""
+    pending = record.pending
+    if pending is None or not is_out_of_reach(pending, record, world):
+        return record
+    kept = replace(pending, provider=slot_provider(pending, record))
+    return replace(record, pending=None, retired=(kept, *record.retired))
 
 
 def _after_create(record: Record, action: Tune, remote: RemoteModel | None, revision: str, now: str) -> Record:

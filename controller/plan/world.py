@@ -278,6 +278,11 @@ def tombstone_of(slot: Slot) -> When:
     return When(slot.tombstone, slot.tombstone_told)
 
 
+def is_out_of_reach(slot: Slot, record: Record, world: World) -> bool:
+    """Whether gitune.yaml has the provider of a slot's model no more: nobody can look at it, or stop it."""
+    return slot_provider(slot, record) not in world.facts
+
+
 def as_recorded(world: World) -> Observed:
     """Every recorded model as it was last seen, every base model taken for tunable, nothing else there."""
     found: dict[str, dict[str, RemoteModel]] = {model.provider: {} for model in world.desired.models}

@@ -21,9 +21,9 @@ from controller.errors import (
     SourceError,
     Transient,
 )
-from controller.plan.actions import Create, Held
+from controller.plan.actions import Create, Held, Outcome
 from controller.plan.world import ReviewRule
-from controller.ports import ObserveRequest, written_now
+from controller.ports import ObserveRequest, Provider, written_now
 from controller.providers.gemini.facts import FACTS
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.state.conditions import ConditionType, Truth
@@ -297,6 +297,76 @@ async def test_a_provider_renamed_in_the_settings_pays_for_nothing() -> None:
     from controller.engine.reconcile import preview  # noqa: PLC0415
 
     assert (await preview(ports, stage.settings)).plan.summary == {"none": 1}
+
+
+class Moved:
+    """A stage whose run tunes on ``local``, which has left gitune.yaml for ``new``."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.new = MemoryProvider("new")
+        self.providers: dict[str, Provider] = {"new": self.new}
+
+    async def step(self) -> list[Outcome]:
+        known = {key: ProviderSettings(key, "local") for key in self.providers}
+        settings = Settings(providers=known, default_provider="new")
+        done = await reconcile(replace(self.stage.ports, providers=self.providers), settings, Approval())
+        return [outcome for outcome in done.outcomes if outcome.action.name == "numbers"]
+
+
+async def test_a_pending_run_on_a_provider_that_is_gone_from_the_settings_makes_way_and_stays_on_record() -> None:
+    stage = Stage()
+    await stage.step()
+    (first,) = stage.provider.models
+    stage.clock.advance(1200)
+    moved = Moved(stage)
+    stage.source.edit({"specs/numbers.yaml": spec_text(provider="new")})
+    (held,) = await moved.step()
+    assert held.action.reason is Reason.LOST
+
+    stage.source.edit({"specs/numbers.yaml": spec_text(provider="new", attempt="2")})
+    (paid,) = await moved.step()
+    assert paid.action.word == "retune"
+    assert f"{first} may still tune on provider local, which is not in gitune.yaml any more" in paid.action.message
+    assert sum(moved.new.paid.values()) == 1
+    record = stage.ledger.records["numbers"]
+    assert [(slot.model, slot.provider) for slot in record.retired] == [(first, "local")]
+    assert [run.outcome for run in record.runs] == [RunOutcome.TUNING, RunOutcome.TUNING]
+    moved.new.finish()
+    assert [o.action.word for _ in range(3) for o in await moved.step()] == ["promote", "none", "none"]
+
+    moved.providers["local"] = stage.provider  # somebody brings it back
+    assert [o.action.word for _ in range(2) for o in await moved.step()] == ["cancel", "none"]
+    assert stage.provider.models[first].state is RemoteState.CANCELLED
+
+
+async def test_a_pending_run_on_a_provider_that_cannot_be_read_is_waited_for_and_that_one_is_named() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.clock.advance(1200)
+    moved = Moved(stage)
+    moved.providers["local"] = stage.provider
+    stage.source.edit({"specs/numbers.yaml": spec_text(provider="new", attempt="2")})
+    stage.provider.fail("observe", Transient("busy"))
+    stage.provider.hidden = set(stage.provider.models)
+    held = (await moved.step())[-1]
+    assert (held.action.word, held.action.reason) == ("hold", Reason.PROVIDER_UNREADABLE)
+    assert "provider local: busy" in held.action.message
+    assert [o.action.word for o in await moved.step()] == ["cancel", "retune"]
+
+
+async def test_a_removed_spec_whose_run_is_on_a_provider_that_is_gone_from_the_settings_is_let_go() -> None:
+    stage = Stage()
+    await stage.step()
+    stage.clock.advance(1200)
+    moved = Moved(stage)
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
+    (left,) = await moved.step()
+    assert left.action.word == "orphan"
+    assert "may still tune on provider local, which is not in gitune.yaml any more" in left.action.message
+    record = stage.ledger.records["numbers"]
+    assert record.orphaned
+    assert [run.outcome for run in record.runs] == [RunOutcome.TUNING]
 
 
 async def test_a_removed_spec_is_orphaned_and_its_model_stays() -> None:

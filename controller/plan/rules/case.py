@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from controller.plan.actions import Action, Adopt, Cancel, Hold, Target, Wait, about
-from controller.plan.world import World, names_of, slot_provider
+from controller.plan.world import World, is_out_of_reach, names_of, slot_provider
 from controller.state.desired import DesiredModel, WhenSuperseded
 from controller.state.identity import find_mark
 from controller.state.observed import RemoteModel, RemoteState
@@ -121,6 +121,15 @@ def may_yet_show(record: Record, world: World) -> bool:
     if intent is None or intent.answer is Answer.REFUSED:
         return False
     return intent.answer is Answer.REPEATED or intent in world.recent_intents
+
+
+def left_behind(record: Record, world: World) -> str:
+    """What is said of a pending run that nobody can reach; "" where it can be."""
+    pending = record.pending
+    if pending is None or not is_out_of_reach(pending, record, world):
+        return ""
+    what = f"{pending.model} may still tune on provider {slot_provider(pending, record)}"
+    return f"; {what}, which is not in gitune.yaml any more: look there"
 
 
 def foreign(name: str, remote: RemoteModel | None, instance: str) -> str:

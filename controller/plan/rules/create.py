@@ -8,9 +8,9 @@ from controller.plan.actions import Action, Create, DatasetChange, Hold, Retune
 from controller.plan.cost import cost
 from controller.plan.fields import training_changes
 from controller.plan.matching import latest_attempt, spent_run
-from controller.plan.rules.case import Case, again, foreign
+from controller.plan.rules.case import Case, again, foreign, left_behind
 from controller.plan.rules.table import Table, row
-from controller.plan.world import names_of, slot_provider
+from controller.plan.world import is_out_of_reach, names_of, slot_provider
 from controller.state.desired import BaseModel, FromSpec
 from controller.state.observed import Presence
 from controller.state.reasons import Reason
@@ -133,9 +133,11 @@ def pending_unreadable(new: NewRun) -> tuple[Action, ...] | str:
     record, pending = new.case.record, _pending(new.case)
     if pending is None or record is None:
         return "no other run is pending"
-    provider, observed = slot_provider(pending, record), new.case.world.observed
-    if provider in observed.providers and observed.presence(provider, pending.model) is Presence.UNSURE:
-        return (new.case.unreadable(pending),)
+    provider, world = slot_provider(pending, record), new.case.world
+    if is_out_of_reach(pending, record, world):
+        return "its provider is not in gitune.yaml any more: nobody can stop it"
+    if provider in world.observed.providers and world.observed.presence(provider, pending.model) is Presence.UNSURE:
+        return (new.case.hold(Reason.PROVIDER_UNREADABLE, world.why_unread(provider), pending),)
     return "the pending run can be seen"
 
 
@@ -203,7 +205,7 @@ def _retune(new: NewRun, record: Record, earlier: Slot) -> Retune:
     return Retune(
         **new.case.desired(new.wanted),
         reason=Reason.ATTEMPT_RAISED if raised else Reason.INPUTS_CHANGED,
-        message=f"{names} changed: a new run on {steps}{serves}",
+        message=f"{names} changed: a new run on {steps}{serves}{left_behind(record, new.case.world)}",
         changes=changes,
         dataset=_dataset(new),
         desired=model,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Target, about
-from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, may_yet_show, unknown, unlisted
+from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, left_behind, may_yet_show, unknown, unlisted
 from controller.plan.rules.table import Table, row
-from controller.plan.world import World, slot_provider
+from controller.plan.world import World, is_out_of_reach, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
@@ -118,6 +118,8 @@ def removed_run_unseen(gone: Removal) -> tuple[Action, ...] | str:
     if slot is None:
         return _NOTHING_PENDING
     presence = gone.world.observed.presence(slot_provider(slot, gone.record), slot.model)
+    if is_out_of_reach(slot, gone.record, gone.world):
+        return "its provider is not in gitune.yaml any more: nobody can stop it"
     if presence is Presence.UNSURE:
         message = f"{slot.model} cannot be read: it is neither stopped nor left"
         return gone.say(Hold, Reason.PROVIDER_UNREADABLE, message)
@@ -161,7 +163,7 @@ def removed_and_left(gone: Removal) -> tuple[Action, ...] | str:
         return "deletionPolicy is Delete"
     left = "its models are deleted" if gone.record.deletion_policy is DeletionPolicy.DELETE else ""
     message = f"its spec was removed and {left}" if left else "its spec was removed: the remote model stays, left alone"
-    return gone.say(Orphan, Reason.SPEC_REMOVED, message)
+    return gone.say(Orphan, Reason.SPEC_REMOVED, message + left_behind(gone.record, gone.world))
 
 
 @row("hold", Reason.DELETE_PENDING)
