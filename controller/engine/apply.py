@@ -42,6 +42,7 @@ from controller.plan.actions import (
 )
 from controller.plan.evaluation import known_score, passes, too_low
 from controller.plan.matching import find_fit, resolve_bases, with_former_names
+from controller.plan.runs import beyond_limit
 from controller.plan.world import World, names_of
 from controller.ports import CreateRequest, InProgress, ModelPatch, ObserveRequest, Ports, Provider
 from controller.spans import SILENT, Span, span
@@ -268,8 +269,8 @@ def _keeps(action: Delete, model: DesiredModel, world: World) -> bool:
     record = world.recorded.records.get(action.name)
     if record is None or action.name not in names_of(model):
         return False
-    kept = {slot.model for slot in record.retired[: model.run_history_limit]}
-    return model.deletion_policy is not DeletionPolicy.DELETE or action.model in kept
+    beyond = {slot.model for slot in beyond_limit(record, model.run_history_limit)}
+    return model.deletion_policy is not DeletionPolicy.DELETE or action.model not in beyond
 
 
 def _asks_for(action: Delete, model: DesiredModel, world: World) -> bool:

@@ -24,7 +24,7 @@ from controller.plan.actions import (
 from controller.plan.grants import after_action, asked_for
 from controller.plan.intents import opened, sent_again
 from controller.plan.rules.removal import never_ran
-from controller.plan.runs import advanced, each_slot, forward, retire_finished, tenths
+from controller.plan.runs import advanced, beyond_limit, each_slot, forward, retire_finished, tenths
 from controller.plan.transitions import acted_on, after
 from controller.plan.world import World, names_of, slot_provider
 from controller.state.conditions import Condition, ConditionType, Truth
@@ -365,7 +365,7 @@ def _there_after_all(record: Record) -> Record:
 
 def _wanted_again(record: Record, model: DesiredModel) -> Record:
     """No tombstone stands on a run that its spec wants or keeps."""
-    beyond = {slot.model for slot in record.retired[model.run_history_limit :]}
+    beyond = {slot.model for slot in beyond_limit(record, model.run_history_limit)}
 
     def spare(slot: Slot | None) -> Slot | None:
         kept = slot is None or slot.model in beyond

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from controller.plan.advice import advise
+from controller.state.desired import DeletionPolicy
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState, remote_state
 from controller.state.recorded import Record, Run, RunOutcome, Slot
@@ -23,6 +24,7 @@ _ENDS = {
     RemoteState.FAILED: RunOutcome.FAILED,
     RemoteState.CANCELLED: RunOutcome.CANCELLED,
 }
+STOPPED = frozenset({RunOutcome.CANCELLED, RunOutcome.DEADLINE_EXCEEDED})  # by a cancel, which is only a request
 
 
 def new_run(training: Training, attempt: int, remote: RemoteModel, revision: str, now: str) -> Run:
@@ -109,10 +111,31 @@ def each_slot(record: Record, change: Callable[[Slot | None], Slot | None]) -> R
 
 
 def retire_finished(record: Record) -> Record:
-    """The pending slot emptied: a run that finished well is kept for a free revert, any other is only remembered."""
+    """The pending slot emptied: a run that finished well is kept for a free revert, any other is only remembered.
+
+    What is left of one that was stopped is kept, too, where models are to be deleted: it must not be lost sight of.
+    """
     old = record.pending
     if old is None:
         return record
     run = record.run(old.model)
-    kept = (old, *record.retired) if run is not None and run.outcome is RunOutcome.SUCCEEDED else record.retired
-    return replace(record, pending=None, retired=kept)
+    outcome = run.outcome if run is not None else RunOutcome.TUNING
+    is_kept = outcome is RunOutcome.SUCCEEDED or (
+        outcome in STOPPED and record.deletion_policy is DeletionPolicy.DELETE
+    )
+    return replace(record, pending=None, retired=(old, *record.retired) if is_kept else record.retired)
+
+
+def beyond_limit(record: Record, limit: int) -> tuple[Slot, ...]:
+    """The retired slots beyond a history of ``limit`` runs, the newest first.
+
+    Only a run that can be reverted to takes a place that another such run could have.
+    """
+    good = [slot for slot in record.retired if _is_good(record.run(slot.model))]
+    kept = {slot.model for slot in good[:limit]}
+    kept |= {slot.model for slot in record.retired[:limit] if slot not in good}
+    return tuple(slot for slot in record.retired if slot.model not in kept)
+
+
+def _is_good(run: Run | None) -> bool:
+    return run is None or run.outcome is RunOutcome.SUCCEEDED

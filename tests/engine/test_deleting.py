@@ -11,7 +11,7 @@ from controller.engine.reconcile import Approval, Refused
 from controller.errors import ControllerError, LedgerError
 from controller.plan.actions import Held
 from controller.ports import ObserveRequest
-from controller.state.observed import ObservedProvider
+from controller.state.observed import ObservedProvider, RemoteState
 from controller.state.reasons import Reason
 from tests.engine.stage import Stage, spec_text
 
@@ -330,6 +330,66 @@ async def test_a_run_that_its_spec_keeps_at_the_last_look_stays(
     assert deletes(stage) == 0
     await stage.step()
     assert deletes(stage) == 0
+
+
+async def serving(stage: Stage, epochs: int, **lines: str) -> str:
+    """The model of a run of so many epochs, which serves; one earlier run is kept for a revert."""
+    before = set(numbers(stage))
+    asks(stage, epochs, **lines)
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    (made,) = set(numbers(stage)) - before
+    return made
+
+
+def asks(stage: Stage, epochs: int, **lines: str) -> None:
+    inputs = f"{{epochCount: {epochs}}}"
+    text = spec_text(deletionPolicy="Delete", runHistoryLimit="1", hyperparameters=inputs, **lines)
+    stage.source.edit({"specs/numbers.yaml": text, **OTHER})
+
+
+async def test_a_superseded_run_takes_no_place_of_one_that_can_be_reverted_to() -> None:
+    stage = Stage()
+    kept = await serving(stage, 5)
+    await serving(stage, 6)
+    for epochs in (7, 8, 9):  # each is superseded by a revert while it tunes
+        asks(stage, epochs)
+        await stage.step()
+        asks(stage, 6)
+        for _ in range(4):
+            await stage.step()
+            stage.clock.advance(2 * DAY)
+
+    assert kept in stage.provider.models
+    assert len(numbers(stage)) == 3, "what is left of the cancelled ones is cleared, up to the last"
+    asks(stage, 5)
+    assert ("numbers", "reuse") in await stage.step()
+
+
+@pytest.mark.parametrize("stopped_by", ["the limit", "a person"])
+async def test_a_run_that_was_stopped_is_cleared_once_another_one_serves(stopped_by: str) -> None:
+    stage = Stage()
+    await serving(stage, 5, limits="{maxDuration: 2h}")
+    asks(stage, 6, limits="{maxDuration: 2h}")
+    await stage.step()
+    stopped = stage.ledger.records["numbers"].pending
+    assert stopped is not None
+    if stopped_by == "a person":
+        await commands.cancel(stage.ports, stage.settings, "numbers")
+    else:
+        stage.clock.advance(3 * 3600)
+        for _ in range(2):
+            await stage.step()
+    assert stage.provider.models[stopped.model].state is RemoteState.CANCELLED
+    for epochs in (7, 8):
+        await serving(stage, epochs)
+    for _ in range(3):
+        await stage.step()
+        stage.clock.advance(2 * DAY)
+
+    assert stopped.model not in stage.provider.models
+    assert len(numbers(stage)) == 2
 
 
 async def test_a_pass_on_an_older_commit_does_not_bring_the_policy_to_delete_back() -> None:

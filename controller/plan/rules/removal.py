@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Target, about
 from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, left_behind, may_yet_show, unknown, unlisted
 from controller.plan.rules.table import Table, row
+from controller.plan.runs import beyond_limit
 from controller.plan.world import World, is_out_of_reach, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
@@ -238,7 +239,7 @@ def beyond_history(model: DesiredModel, world: World, used: frozenset[str]) -> t
         return ()
     record = replace(record, name=model.name)
     used |= {slot.model for slot in (record.active, record.pending) if slot is not None}
-    over = record.retired[model.run_history_limit :]
+    over = beyond_limit(record, model.run_history_limit)
     return tuple(Beyond(model, record, slot, world) for slot in over if slot.model not in used)
 
 
