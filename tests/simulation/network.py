@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -216,8 +217,16 @@ class DirectRest:
     endpoint = "http://127.0.0.1:9"
     limits = LIMITS
 
-    def __init__(self, line: Line) -> None:
+    limits = ClientLimits()
+
+    def __init__(self, line: Line, until: float = math.inf) -> None:
+        """``until`` is a time of the loop: past it nothing is asked any more."""
         self._line = line
+        self._until = until
+
+    def within(self, seconds: float) -> DirectRest:
+        """This client, with so many seconds from now for all requests together."""
+        return DirectRest(self._line, asyncio.get_running_loop().time() + seconds)
 
     def within(self, seconds: float) -> DirectRest:
         """The same: a service that is far away takes minutes for a listing here, and has them."""
@@ -236,8 +245,11 @@ class DirectRest:
     ) -> JSON:
         """The answer's JSON. Raises `ProviderError` as the real one does."""
         asked = Request(method, path, query or {}, body if isinstance(body, dict) else {})
+        left = self._until - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise Transient(f"{self.endpoint}: all requests together took longer than the time allowed")
         try:
-            async with asyncio.timeout(deadline or 60.0):
+            async with asyncio.timeout(min(deadline or self.limits.deadline, left)):
                 reply, _ = await self._line.exchange(asked)
         except Broken as broken:
             raise lost("no usable answer", repeat, sent=broken.sent) from None
