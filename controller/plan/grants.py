@@ -18,7 +18,7 @@ from controller.plan.world import ReviewRule, World
 from controller.settings import RequireReview
 from controller.state.desired import Desired, DesiredModel
 from controller.state.reasons import Reason, traits_of
-from controller.state.recorded import Record, Run, Slot
+from controller.state.recorded import Answer, Record, Run, Slot
 from controller.state.reviews import Basis, Decision, Origin, Review
 
 NOT_ON_RECORD = "nobody has reviewed this: no grant of it is on record"
@@ -32,12 +32,13 @@ _DIGITS = 32
 def needs_grant(action: Action, world: World) -> bool:
     """Whether the action pays, stops, marks for deletion or changes something because a spec asks for it.
 
-    What follows from a granted state needs none, nor does a create that was sent before and is asked for again.
+    What follows from a granted state needs none, nor does a create that may have been paid for and goes on by the
+    grant it was sent on.
     """
     record = world.recorded.records.get(action.name)
     match action:
         case Create() | Retune():
-            return not _is_open(action, world.record_of(action.desired))
+            return not _goes_on(action, world)
         case Cancel():
             return action.reason is Reason.SPEC_REMOVED or (
                 action.reason is Reason.SUPERSEDED and not _is_double(action, world)
@@ -50,10 +51,19 @@ def needs_grant(action: Action, world: World) -> bool:
             return False
 
 
-def _is_open(action: Tune, record: Record | None) -> bool:
+def _goes_on(action: Tune, world: World) -> bool:
+    """Whether this very create may have made something, and a grant of all that is asked for stands, if of other facts.
+
+    What was spent meanwhile, because something else was asked for, orders nothing any more; what was refused neither.
+    """
+    record = world.record_of(action.desired)
     intent = record.intent if record else None
-    wanted = (action.fingerprint, action.attempt, action.model)
-    return intent is not None and (intent.fingerprint, intent.attempt, intent.model) == wanted
+    create = (action.fingerprint, action.attempt, action.model)
+    if record is None or intent is None or (intent.fingerprint, intent.attempt, intent.model) != create:
+        return False
+    wanted, reviews = basis(action, world), record.reviews
+    granted = any(r.verdict is Decision.GRANTED and not r.spent and r.basis.asked == wanted.asked for r in reviews)
+    return intent.answer is not Answer.REFUSED and granted and standing_refusal(reviews, wanted) is None
 
 
 def _is_double(action: Cancel, world: World) -> bool:

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from controller.engine.commands import adopt, forget
+from controller.engine.reconcile import Approval, preview
 from controller.errors import ControllerError, Interrupted, ProviderError, Transient
+from controller.plan.grants import basis, with_review
+from controller.plan.world import ReviewRule
 from controller.ports import CreateRequest
 from controller.state.identity import Hyperparameters
 from controller.state.observed import RemoteModel, RemoteState
-from controller.state.recorded import Answer
+from controller.state.recorded import Answer, Record
+from controller.state.reviews import Decision, Origin, Review
 from controller.testing import FREE, SERVER_CHOSEN, MemoryProvider
 from controller.testing.provider import lost_answer
 from tests.engine.stage import Stage, priced, rows, spec_text
@@ -227,3 +231,47 @@ async def test_a_model_that_is_adopted_for_the_inputs_of_an_open_create_settles_
     assert record.intent is None
     assert record.runs[0].cost == intent.cost is not None
     assert await stage.step() == [("numbers", "none")]
+
+
+GRANTS = Approval(review=ReviewRule.GRANTS)
+
+
+async def granted(stage: Stage) -> None:
+    """What the stage's spec asks for now has a grant on record."""
+    shown = await preview(stage.ports, stage.settings, review=ReviewRule.NOTHING)
+    (pay,) = (basis(action, shown.world) for action in shown.plan.actions)
+    grant = Review(
+        verdict=Decision.GRANTED, origin=Origin.PULL_REQUEST, basis=pay, pull=1, commit=shown.plan.revision or ""
+    )
+    record = stage.ledger.records.get("numbers") or Record(name="numbers", provider="local")
+    await stage.ledger.save({"numbers": with_review(record, grant)}, stage.ledger.version, "granted")
+
+
+@pytest.mark.parametrize("answer", [QUOTA, Transient("no connection"), lost_answer()], ids=["quota", "away", "lost"])
+async def test_what_comes_back_unreviewed_is_not_paid_for_by_a_create_that_made_nothing(answer: ProviderError) -> None:
+    stage = Stage()
+    await granted(stage)
+    stage.provider.fail("create", answer)
+    await stage.step(GRANTS)
+    assert stage.ledger.records["numbers"].intent is not None
+
+    stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 9}")})
+    assert await stage.step(GRANTS) == [("numbers", "hold")]
+    stage.clock.advance(7 * 86_400)
+    stage.source.edit({"specs/numbers.yaml": spec_text()})
+    held = await stage.run(GRANTS)
+
+    assert [str(outcome.action.reason) for outcome in held.outcomes] == ["NotReviewed"]
+    assert not stage.provider.paid
+
+
+@pytest.mark.parametrize("answer", [QUOTA, Transient("no connection"), lost_answer()], ids=["quota", "away", "lost"])
+async def test_what_was_granted_goes_on_after_a_create_that_made_nothing(answer: ProviderError) -> None:
+    stage = Stage()
+    await granted(stage)
+    stage.provider.fail("create", answer)
+    await stage.step(GRANTS)
+    stage.clock.advance(7 * 86_400)
+
+    assert await stage.step(GRANTS) == [("numbers", "create")]
+    assert sum(stage.provider.paid.values()) == 1

@@ -29,9 +29,9 @@ from controller.plan.world import ReviewRule, World
 from controller.settings import Policy, RequireReview
 from controller.state.desired import BaseModel, Dataset, DeletionPolicy, DesiredModel, InvalidModel, Place
 from controller.state.identity import Hyperparameters
-from controller.state.observed import BaseModelFacts, RemoteState
+from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Intent, Record, Recorded, RunOutcome
+from controller.state.recorded import Answer, Intent, Record, Recorded, RunOutcome
 from controller.state.reviews import Basis, Decision, Origin, Review
 from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of, slot_of, spec, world_of
 
@@ -230,14 +230,57 @@ def test_letting_go_needs_no_review() -> None:
     assert [type(a) for a in make_plan(world).actions] == [Orphan]
 
 
-def test_a_create_that_was_sent_before_goes_on_without_another_grant() -> None:
-    intent = Intent(full_name(BEFORE), BEFORE.fingerprint, 1, "n" * 16, "c" * 40, "local", "2026-01-01T00:00:00Z")
-    record = Record(name="numbers", provider="local", intent=intent)
-    world = replace(world_of(BEFORE, records=(record,)), review=ReviewRule.GRANTS)
+def sent(answer: Answer, *reviews: Review, rule: ReviewRule = ReviewRule.GRANTS) -> World:
+    """A create that was sent once, and what is on record of it."""
+    intent = Intent(
+        full_name(BEFORE), BEFORE.fingerprint, 1, "n" * 16, "c" * 40, "local", "2026-01-01T00:00:00Z", answer=answer
+    )
+    record = Record(name="numbers", provider="local", intent=intent, reviews=reviews)
+    return replace(world_of(BEFORE, records=(record,)), review=rule)
+
+
+@pytest.mark.parametrize("answer", Answer)
+def test_a_create_that_may_have_been_paid_for_goes_on_by_its_grant_though_other_facts_moved(answer: Answer) -> None:
+    (pay,) = shown(world_of(BEFORE))
+    world = sent(answer, review(replace(pay, digest="0" * 32)))
+    goes_on = [("hold", "NotReviewed")] if answer is Answer.REFUSED else [("create", "NewSpec")]
     other = replace(world, desired=replace(world.desired, models=(AFTER,)))
 
-    assert done(world) == [("create", "NewSpec")]
-    assert done(other) == [("hold", "NotReviewed")]
+    assert done(world) == goes_on
+    assert [word for word, _ in done(other)] == ["hold"]
+    assert done(sent(answer, review(pay))) == [("create", "NewSpec")]
+
+
+@pytest.mark.parametrize("answer", Answer)
+def test_a_create_does_not_go_on_by_a_grant_that_is_spent_nor_with_words_that_nobody_reviewed(answer: Answer) -> None:
+    (pay,) = shown(world_of(BEFORE))
+    words = replace(pay, asked="0" * 32)
+
+    assert done(sent(answer)) == [("hold", "NotReviewed")]
+    assert done(sent(answer, review(pay, spent=True))) == [("hold", "NotReviewed")]
+    assert done(sent(answer, review(words))) == [("hold", "NotReviewed")]
+
+
+@pytest.mark.parametrize("rule", [ReviewRule.GRANTS, ReviewRule.REFUSALS])
+@pytest.mark.parametrize("answer", Answer)
+def test_a_create_that_was_sent_before_is_not_sent_again_once_people_refused_it(
+    answer: Answer, rule: ReviewRule
+) -> None:
+    """It met a quota; the spec moved on and came back in a pull request that nobody reviewed."""
+    (pay,) = shown(world_of(BEFORE))
+    refused = review(pay, Decision.REFUSED, why="pull request 3 was merged without a plan")
+    older = review(replace(pay, digest="0" * 32))
+
+    assert done(sent(answer, refused, rule=rule)) == [("hold", "NotReviewed")]
+    assert done(sent(answer, older, refused, rule=rule)) == [("hold", "NotReviewed")]
+
+
+def test_what_an_unreviewed_create_has_made_is_adopted_all_the_same() -> None:
+    world = sent(Answer.LOST)
+    there = ObservedProvider("local", {full_name(BEFORE): remote_of(BEFORE, RemoteState.CREATING)})
+    seen = replace(world, observed=Observed({"local": there}))
+
+    assert done(seen) == [("adopt", "IntentFound")]
 
 
 def test_a_refusal_binds_who_asks_no_code_host_until_it_is_granted_or_allowed() -> None:

@@ -162,6 +162,16 @@ DIRECTED_REVIEW: tuple[Directed, ...] = (
         *_unreviewed("rows", name="keeper"),
         *_reviewed("epochs", at=400.0),
     ),
+    *(
+        _one(
+            f"reviewed and {answer}, something else and the same again, both unreviewed",
+            *_reviewed("epochs"),
+            *_unreviewed("rows", at=140.0),
+            *_unreviewed("rows", at=600.0, to=0),
+            faults=(f"create#3:create.{answer}",),
+        )
+        for answer in ("429", "dropped", "500-before")
+    ),
     _one(
         "deleted as reviewed, and added again unreviewed",
         *_reviewed("remove"),

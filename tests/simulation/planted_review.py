@@ -146,6 +146,13 @@ REVIEWS: tuple[Planted, ...] = (
         ("R1",),
     ),
     Planted(
+        "a create that made nothing goes on without a grant",
+        "plan/grants.py",
+        "    return intent.answer is not Answer.REFUSED and granted and standing_refusal(reviews, wanted) is None",
+        "    return True",
+        ("R1", "R2"),
+    ),
+    Planted(
         "a grant is never spent",
         "plan/grants.py",
         "    reviews = tuple(replace(r, spent=True) if ends(r) else r for r in record.reviews)",

@@ -57,7 +57,7 @@ _MOST_REFUSALS = 90  # of one model, on record: beyond that the oldest may leave
 
 @dataclass
 class _Grant:
-    """What was granted: ``spent`` once a run was made of it."""
+    """What was granted: ``spent`` once a run was made of it, ``lapsed`` since something else was held as unreviewed."""
 
     lineage: str
     ask: Ask
@@ -66,6 +66,7 @@ class _Grant:
     origin: Origin
     place: int = 0  # how many commits there were
     spent: bool = False
+    lapsed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,9 +387,9 @@ class Reviews:
         """Whether something may be done for this ask: a grant, commits of no pull request, or a daemon unrefused."""
         if not self.hosted:
             return True
-        if any((g.lineage, g.ask) == (lineage, ask) and (spent or not g.spent) for g in self.grants):
-            return True
         job = self._jobs[by]
+        if any((g.lineage, g.ask) == (lineage, ask) and (spent or _stands(g, job)) for g in self.grants):
+            return True
         names = self._allowed.get(by, frozenset())
         if any(self.lineage(name) == lineage for name in names):
             return True
@@ -429,6 +430,8 @@ class Reviews:
                 self._was_created(event, wish, revision)
 
     def _was_created(self, event: Created, wish: Wish, revision: str) -> None:
+        if not self.may(wish.lineage, _ask(wish), event.by):
+            self.say("R1", f"{event.by} created {event.model}, and nothing that grants {_ask(wish)} stands any more")
         self._acted[wish.lineage], self._words[wish.lineage] = _ask(wish), (wish.display, wish.description)
         newest = next(self._steps(revision, wish.lineage), None)
         pulls = self._asked_by[event.model]
@@ -480,14 +483,24 @@ class Reviews:
         commit = self.commits.get(job.revision)
         if event.error or commit is None:
             return
-        for name, word, _, _ in event.actions:
+        for name, word, reason, _ in event.actions:
+            lineage = self.lineage(name)
+            if (word, reason) == ("hold", Reason.NOT_REVIEWED):
+                self._lapse(lineage, job)
             if word not in _ACTED:
                 continue
-            lineage = self.lineage(name)
             self._acted[lineage] = self.ask(job.revision, lineage)
             wish = next((w for w in commit.wishes if w.lineage == lineage), None)
             if wish is not None and word == "none":
                 self._words[lineage] = (wish.display, wish.description)
+
+    def _lapse(self, lineage: str, job: _Job) -> None:
+        """What was granted before lapses once a pass that saw something newer held that: it is not asked for."""
+        ask, place = self.ask(job.revision, lineage), self._places.get(job.revision, 0)
+        for grant in self.grants:
+            older = grant.at <= job.since and grant.place < place
+            if grant.lineage == lineage and grant.ask not in {ask, ABSENT} and older and grant.lapsed is None:
+                grant.lapsed = self.now()
 
     # What is recorded
 
@@ -610,7 +623,12 @@ class Reviews:
         self.refused.clear()
         self._doers.clear()
         for grant in self.grants:
-            grant.spent = False
+            grant.spent, grant.lapsed = False, None
+
+
+def _stands(grant: _Grant, job: _Job) -> bool:
+    """Whether a grant may still be used by somebody who began then."""
+    return not grant.spent and (grant.lapsed is None or grant.lapsed > job.since)
 
 
 def _ends(other: Review, refused: Review) -> bool:
