@@ -78,7 +78,7 @@ def shape_of(seed: int, only: frozenset[str] | None = None) -> Shape:
             shortest=60.0,
             longest=draw.one((200.0, 600.0, 1200.0)),
             price=10.0 if budgeted else 0.0,
-            distance=draw.one((0.0, 0.0, 2.0, 20.0)),
+            distance=draw.one((0.0, 0.0, 2.0, 15.0)),
             reserves=draw.chance(0.4),
         ),
         schedule=Schedule(chosen, draw.one((0.3, 1.0, 1.0, 2.0)), only),
