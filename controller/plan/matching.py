@@ -10,6 +10,7 @@ from enum import Enum
 from controller.plan.world import World, names_of
 from controller.state.desired import Desired, DesiredModel, FromSpec
 from controller.state.identity import Hyperparameters
+from controller.state.observed import RemoteModel
 from controller.state.recorded import Record, Recorded, Run, RunOutcome, Slot
 
 _CLOSE = 1e-6  # learning rates travel as 32-bit floats
@@ -118,11 +119,26 @@ def _found_under_our_mark(model: DesiredModel, record: Record | None, world: Wor
         # A mark can be copied by hand, our id cannot be taken: of two the one that bears it was made by our create.
         for remote in sorted(found, key=lambda seen: seen.name != wanted):
             # Where the ledger knows what was made of these inputs, deleted or not, all else with its mark is a copy.
-            if made and remote.name not in made:
+            if not (remote.name in made if made else _may_be_ours(remote, model, digest, world)):
                 continue
             slot = Slot(remote.name, digest, model.attempt, remote.state, remote.operation, model.provider)
             return Fit(SlotKind.RETIRED, slot)
     return None
+
+
+def found_by_mark_alone(model: DesiredModel, record: Record | None, world: World) -> RemoteModel | None:
+    """A model under our mark for what the spec asks, whose id we did not choose, where no run of that is on record.
+
+    A copy by hand, or one that a person adopted and whose record was lost: nobody can tell from here.
+    """
+    if record is not None and any(_is_of(run, model.fingerprint, model.attempt) for run in record.runs):
+        return None
+    found = world.marked(model.provider, names_of(model), model.fingerprint, model.attempt)
+    return next((seen for seen in found if not _may_be_ours(seen, model, model.fingerprint, world)), None)
+
+
+def _may_be_ours(remote: RemoteModel, model: DesiredModel, digest: str, world: World) -> bool:
+    return world.may_have_made(model.provider, remote.name, names_of(model), digest, model.attempt)
 
 
 def _is_of(run: Run, digest: str, attempt: int) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from controller.settings import Policy, Prices
 from controller.state.desired import BaseModel, Desired, DesiredModel
 from controller.state.facts import Facts
-from controller.state.identity import Mark, model_id, with_mark
+from controller.state.identity import Mark, is_model_id, model_id, with_mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
 from controller.state.recorded import Awaited, Intent, Record, Recorded, Run, RunOutcome, Slot
 
@@ -205,6 +205,17 @@ class World:
         marks = (Mark(self.instance, name, attempt, fingerprint) for name in dict.fromkeys(names))
         ours = [model for mark in marks for model in self._by_mark[provider].get(mark, ())]
         return tuple(sorted(ours, key=lambda m: (m.created, m.name)))
+
+    def may_have_made(self, provider: str, model: str, names: tuple[str, ...], fingerprint: str, attempt: int) -> bool:
+        """Whether a model has an id that a create of ours could have given it, where ids are ours to choose.
+
+        A mark can be written by anybody, and a copy bears ours: the id cannot be taken where ours stands.
+        """
+        known = self.facts.get(provider)
+        if known is None or known.id_length is None:
+            return True
+        found, length = model.removeprefix(known.model_prefix), known.id_length
+        return any(is_model_id(found, name, fingerprint, attempt, length) for name in names)
 
     def _marks(self, provider: str) -> dict[Mark, list[RemoteModel]]:
         """What a provider shows by its marks, read once: every spec asks."""

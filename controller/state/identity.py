@@ -16,6 +16,7 @@ _MARK = re.compile(
     r"gitune: (?P<instance>[^\s]{1,200})/(?P<name>[a-z][a-z0-9-]{0,39}) "
     r"attempt=(?P<attempt>[1-9][0-9]{0,5}) sha256=(?P<fingerprint>[0-9a-f]{64})"
 )
+_INCARNATION = re.compile(r"[2-9]|[1-9][0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,13 @@ def model_id(name: str, digest: str, attempt: int, length: int, incarnation: int
     if incarnation > 1:
         tail += f"-{incarnation}"
     return name[: length - len(tail)].rstrip("-") + tail
+
+
+def is_model_id(found: str, name: str, digest: str, attempt: int, length: int) -> bool:
+    """Whether that is the id of these inputs under a name, in whatever incarnation."""
+    last = found.rpartition("-")[2]
+    later = _INCARNATION.fullmatch(last) is not None and found == model_id(name, digest, attempt, length, int(last))
+    return later or found == model_id(name, digest, attempt, length)
 
 
 @lru_cache(maxsize=1 << 15)

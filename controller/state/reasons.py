@@ -99,9 +99,9 @@ class Reason(StrEnum):
         "ForeignModel",
         Traits(
             YOU,
-            "Another model has the id that ours would get. Rename the spec; a model without a mark can be taken "
-            "over with `gitune adopt NAME MODEL`; one that was yours under another name of this repository, with "
-            "`instance:` in gitune.yaml (the message names it).",
+            "Another model has the id that ours would get, or our mark under an id that is not ours. Rename the spec; "
+            "a model without a mark, or a copy with ours, can be taken over with `gitune adopt NAME MODEL`; one that "
+            "was yours under another name of this repository, with `instance:` in gitune.yaml (the message names it).",
         ),
     )
     RUN_FAILED = "RunFailed", Traits(YOU, _ANOTHER_RUN, ends_run=True)

@@ -636,6 +636,53 @@ async def test_the_ledger_can_be_lost_and_nothing_is_paid_twice() -> None:
     assert lost.ledger.records["numbers"].active == stage.ledger.records["numbers"].active
 
 
+async def copied_and_lost() -> tuple[Stage, str]:
+    """A model was copied by hand, with our mark, under another id; it is all that is left, and the ledger is lost."""
+    stage = Stage()
+    stage.source.edit(
+        {"specs/numbers.yaml": spec_text(deletionPolicy="Delete"), "specs/other.yaml": spec_text("other")}
+    )
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    (ours,) = [name for name in stage.provider.models if "numbers" in name]
+    copy = "tunedModels/somebodys-copy"
+    stage.provider.models[copy] = replace(stage.provider.models.pop(ours), name=copy)
+    stage.provider.answers[copy] = stage.provider.answers[ours]
+    stage.ledger = MemoryLedger()
+    return stage, copy
+
+
+async def test_a_copy_by_hand_is_not_reused_patched_or_deleted_after_the_ledger_was_lost() -> None:
+    stage, copy = await copied_and_lost()
+    before, paid = stage.provider.models[copy], sum(stage.provider.paid.values())
+    assert ("numbers", "hold") in await stage.step()
+    stage.source.edit({"specs/numbers.yaml": spec_text(deletionPolicy="Delete", displayName="Sums")})
+    assert ("numbers", "hold") in await stage.step()
+    assert any(f"gitune adopt numbers {copy}" in c.message for c in stage.ledger.records["numbers"].conditions)
+    stage.source.edit({"specs/numbers.yaml": None})
+    for _ in range(4):
+        await stage.step()
+        stage.clock.advance(2 * 86_400)
+
+    assert stage.provider.models[copy] == before
+    assert sum(stage.provider.paid.values()) == paid
+
+
+async def test_a_model_that_was_adopted_under_another_id_is_adopted_again_after_the_ledger_was_lost() -> None:
+    stage, copy = await copied_and_lost()
+    await stage.step()
+    assert (await commands.adopt(stage.ports, stage.settings, "numbers", copy)).model == copy
+    assert ("numbers", "none") in await stage.step()
+    assert sum(stage.provider.paid.values()) == 2
+
+
+async def test_what_is_left_of_a_copy_without_our_mark_is_no_reason_to_hold() -> None:
+    stage, copy = await copied_and_lost()
+    stage.provider.models[copy] = replace(stage.provider.models[copy], description="Mine.")
+    assert ("numbers", "create") in await stage.step()
+
+
 async def test_two_controllers_with_a_ledger_each_share_one_run() -> None:
     stage = Stage()
     other = Stage(source=stage.source, provider=stage.provider)

@@ -25,7 +25,7 @@ from controller.state.desired import (
     Sampling,
     WhenSuperseded,
 )
-from controller.state.identity import Hyperparameters, Mark
+from controller.state.identity import Hyperparameters, Mark, model_id
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteState
 from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Intent, Record, Recorded, RunOutcome, Score
@@ -261,6 +261,30 @@ def test_a_revert_while_the_new_run_tunes_cancels_that_one() -> None:
 
 def test_a_model_found_under_our_mark_after_the_ledger_was_lost_is_reused() -> None:
     assert words(world_of(NUMBERS, remotes=(remote_of(NUMBERS),))) == [("reuse", "RunExists")]
+
+
+@pytest.mark.parametrize("incarnation", [1, 2, 12])
+@pytest.mark.parametrize("name", ["numbers", "figures", "a-name-of-a-length-that-does-not-fit-whole"])
+def test_whatever_id_its_create_may_have_chosen_a_marked_model_is_ours(name: str, incarnation: int) -> None:
+    asked = replace(NUMBERS, former_names=(name,))
+    chosen = model_id(name, NUMBERS.fingerprint, 1, 40, incarnation)
+    made = replace(remote_of(NUMBERS), name=f"tunedModels/{chosen}")
+    assert words(world_of(asked, remotes=(made,))) == [("reuse", "RunExists")]
+
+
+@pytest.mark.parametrize("state", [RemoteState.ACTIVE, RemoteState.CREATING, RemoteState.FAILED])
+@pytest.mark.parametrize("found", ["somebodys-copy", "{}-copy", "{}-1", "{}-02", "{}-0", "{}-²"])
+def test_a_marked_model_under_another_id_is_not_ours_and_nothing_is_paid_until_a_person_says_so(
+    found: str, state: RemoteState
+) -> None:
+    ours = remote_of(NUMBERS)
+    copy = replace(remote_of(NUMBERS, state), name=f"tunedModels/{found.format(ours.name.partition('/')[2])}")
+    (held,) = actions(world_of(NUMBERS, remotes=(copy,)))
+
+    assert (held.word, held.reason) == ("hold", "ForeignModel")
+    assert f"gitune adopt numbers {copy.name}" in held.message
+    assert words(world_of(NUMBERS, remotes=(ours, copy))) == [("reuse", "RunExists")]
+    assert words(world_of(LONGER, remotes=(copy,))) == [("create", "NewSpec")]
 
 
 def test_a_failed_model_found_under_our_mark_is_not_paid_for_again() -> None:

@@ -35,6 +35,7 @@ from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of,
 MODEL = full_name(NUMBERS)
 SERVING, TUNING = remote_of(NUMBERS), remote_of(NUMBERS, RemoteState.CREATING)
 FOREIGN = replace(SERVING, description="mine")
+COPY = replace(SERVING, name=f"{MODEL}-copy")
 SHARED = replace(TUNING, owned=False)
 ACTIVE = record_of(NUMBERS)
 OPEN = record_of(NUMBERS, active=None, intent=INTENT)
@@ -181,6 +182,7 @@ CASES: list[tuple[str, str, World]] = [
     ),
     ("retired_is_reused", Reason.RUN_EXISTS, retired()),
     # None is known.
+    ("marked_under_another_id", Reason.FOREIGN_MODEL, world_of(NUMBERS, remotes=(COPY,))),
     ("listing_needed", Reason.PROVIDER_UNREADABLE, world_of(NUMBERS, complete=False)),
     ("id_taken", Reason.FOREIGN_MODEL, world_of(NUMBERS, remotes=(FOREIGN,))),
     ("id_taken", Reason.PROVIDER_UNREADABLE, world_of(NUMBERS, remotes=(SHARED,), complete=False)),

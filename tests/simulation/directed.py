@@ -376,6 +376,15 @@ _DECIDING: tuple[Directed, ...] = (
         replace(_DOOMED, strikes=((1000.0, "console.copied", 0),)),
     ),
     directed(
+        "copied by hand with its mark, then the first is deleted by hand and the ledger lost, and other words wanted",
+        _acts((1800.0, "display", 1)),
+        replace(
+            _QUIET,
+            wishes=(ALPHA,),
+            strikes=((1000.0, "console.copied", 0), (1200.0, "console.deleted", 0), (1210.0, "ledger.vanished", 0)),
+        ),
+    ),
+    directed(
         "another account's model with our mark on the id that is wanted next",
         _acts((1200.0, "attempt", 0)),
         replace(_QUIET, strikes=((1000.0, "console.shared", 0),)),

@@ -541,8 +541,15 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a copy takes the place of what was deleted",
         "plan/matching.py",
-        "            if made and remote.name not in made:",
+        "            if not (remote.name in made if made else _may_be_ours(remote, model, digest, world)):",
         "            if False:",
+        ("L1", "S2"),
+    ),
+    Planted(
+        "a copy counts as ours once the ledger is lost",
+        "plan/matching.py",
+        "    return world.may_have_made(model.provider, remote.name, names_of(model), digest, model.attempt)",
+        "    return True",
         ("L1", "S2"),
     ),
     Planted(
