@@ -32,7 +32,7 @@ from controller.state.desired import DeletionPolicy, DesiredModel, Sampling
 from controller.state.identity import without_mark
 from controller.state.observed import Observed, Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Record, RunOutcome, Slot
+from controller.state.recorded import Answer, Record, RunOutcome, Slot
 from controller.state.reviews import Decision
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -206,7 +206,8 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     if found is None:
         return Record(name=model.name, provider=model.provider, former_names=model.former_names)
     found = replace(found, former_names=model.former_names)
-    taken = [name for name in model.former_names if records.pop(name, None) is not None]
+    taken = [(name, record) for name in model.former_names if (record := records.pop(name, None)) is not None]
+    records |= {name: _still_open(record) for name, record in taken if _may_have_made_more(record, found)}
     if found.name == model.name and not taken:
         return found
     # A rename is acted on when it is recorded: a mirror that lags would find the former name without a record, and pay.
@@ -215,6 +216,17 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     if intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt):
         intent = replace(intent, revision=here or intent.revision)
     return acted_on(replace(found, name=model.name, intent=intent), world)
+
+
+def _may_have_made_more(taken: Record, by: Record) -> bool:
+    """Whether a record that is taken over has an open create of its own, which the one that goes on cannot hold too."""
+    intent = taken.intent
+    return intent is not None and intent.answer is not Answer.REFUSED and intent != by.intent
+
+
+def _still_open(record: Record) -> Record:
+    """What stays under a name that is given up, until the create of who took it over is settled: its own comes next."""
+    return replace(record, active=None, pending=None, retired=(), runs=(), reviews=(), commands=())
 
 
 def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:

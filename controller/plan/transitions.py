@@ -45,7 +45,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
         case Create() | Retune():
             return _after_create(_let_go(record, world), action, outcome.remote, revision, now)
         case Adopt():
-            return _after_adopt(record, action, outcome.remote, world, now)
+            return _after_adopt(_set_aside(record, outcome.remote), action, outcome.remote, world, now)
         case Promote() | Reuse():
             return _after_serving(record, action, outcome, world, now)
         case Update():
@@ -205,6 +205,18 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, worl
     record = retire_finished(record)
     runs = (*(r for r in record.runs if r.model != remote.name), found)
     return replace(record, pending=slot, runs=runs, orphaned=False)
+
+
+def _set_aside(record: Record, found: RemoteModel | None) -> Record:
+    """The record without its pending run where another one was found: it may tune on, and is stopped or wanted next."""
+    pending = record.pending
+    run = record.run(pending.model) if pending is not None else None
+    if found is None or _is_known(record, found) or pending is None or pending.model == found.name:
+        return record
+    if run is None or run.outcome is not RunOutcome.TUNING:
+        return record
+    kept = replace(pending, provider=slot_provider(pending, record))
+    return replace(record, pending=None, retired=(kept, *record.retired))
 
 
 def _found_run(record: Record, action: Adopt, remote: RemoteModel, world: World, now: str) -> Run:

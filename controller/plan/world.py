@@ -13,7 +13,7 @@ from controller.state.desired import BaseModel, Desired, DesiredModel
 from controller.state.facts import Facts
 from controller.state.identity import Mark, is_model_id, model_id, with_mark
 from controller.state.observed import BaseModelFacts, Observed, ObservedProvider, RemoteModel, remote_state
-from controller.state.recorded import Awaited, Intent, Record, Recorded, Run, RunOutcome, Slot
+from controller.state.recorded import Answer, Awaited, Intent, Record, Recorded, Run, RunOutcome, Slot
 
 
 class When(NamedTuple):
@@ -243,14 +243,14 @@ def _joined(found: list[Record]) -> Record:
         return first
     told = {run.model: run for record in others for run in record.runs}
     known = tuple(_further(run, told.pop(run.model, run)) for run in first.runs)
-    intent = first.intent or next((record.intent for record in others if record.intent), None)
+    intents = [record.intent for record in (first, *others) if record.intent]
     tuning = [] if first.orphaned else [slot for record in others if (slot := _tuning(record))]
     pending, strays = (first.pending, tuning) if first.pending or not tuning else (tuning[0], tuning[1:])
     reviews = tuple(dict.fromkeys(review for record in (*others, first) for review in record.reviews))
     return replace(
         first,
         runs=(*told.values(), *known),
-        intent=intent,
+        intent=min(intents, key=lambda one: one.answer is Answer.REFUSED, default=None),
         pending=pending,
         retired=(*strays, *first.retired),
         reviews=reviews,

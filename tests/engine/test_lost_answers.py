@@ -28,7 +28,7 @@ class LateProvider(MemoryProvider):
 
     def __init__(self, *, chooses_id: bool = True) -> None:
         super().__init__("local", facts=FREE if chooses_id else SERVER_CHOSEN)
-        self.loses = False
+        self.loses = 0  # of so many creates
         self._late: dict[str, RemoteModel] = {}
 
     async def create(self, request: CreateRequest) -> RemoteModel:
@@ -36,7 +36,7 @@ class LateProvider(MemoryProvider):
         made = await super().create(request)
         if not self.loses:
             return made
-        self.loses = False
+        self.loses -= 1
         self._late[made.name] = self.models.pop(made.name)
         raise lost_answer()
 
@@ -64,7 +64,7 @@ async def settle_on_other_inputs(stage: Stage, provider: LateProvider) -> list[i
 async def test_a_second_try_that_makes_nothing_does_not_hide_what_the_first_may_have_made(later: ProviderError) -> None:
     provider = LateProvider()
     stage = Stage(provider=provider)
-    provider.loses = True
+    provider.loses = 1
     assert await stage.step() == [("numbers", "create")]
     provider.fail("create", later)
     assert await stage.step() == [("numbers", "create")]
@@ -77,7 +77,7 @@ async def test_a_create_that_is_lost_after_hours_of_refusals_is_waited_for_from_
     provider.fail("create", QUOTA)
     assert await stage.step() == [("numbers", "create")]
     stage.clock.advance(3600)
-    provider.loses = True
+    provider.loses = 1
     assert await stage.step() == [("numbers", "create")]
     assert await settle_on_other_inputs(stage, provider) == [9]
 
@@ -85,7 +85,7 @@ async def test_a_create_that_is_lost_after_hours_of_refusals_is_waited_for_from_
 async def test_a_refusal_after_a_crash_does_not_hide_what_the_request_before_it_may_have_made() -> None:
     provider = LateProvider()
     stage = Stage(provider=provider)
-    provider.loses = True
+    provider.loses = 1
     await stage.step()
     *_, intended, _ = stage.ledger.versions
     stage.ledger = type(stage.ledger)(intended)  # nobody came to record what became of the request
@@ -116,7 +116,7 @@ async def test_a_create_that_is_refused_again_and_again_is_written_once() -> Non
 async def test_a_name_whose_create_may_have_made_a_model_is_not_forgotten_before_that_is_known() -> None:
     provider = LateProvider()
     stage = Stage(provider=provider)
-    provider.loses = True
+    provider.loses = 1
     await stage.step()
     stage.source.commit({"specs/rows.jsonl": rows(), "specs/other.yaml": spec_text("other")})
     with pytest.raises(ControllerError, match="not known yet"):
@@ -146,7 +146,7 @@ async def _edited_before_it_is_found(stage: Stage, provider: LateProvider, epoch
 async def test_writing_out_what_a_lost_run_resolved_to_before_it_is_found_pays_for_nothing(*, chooses_id: bool) -> None:
     provider = LateProvider(chooses_id=chooses_id)
     stage = Stage(provider=provider)
-    provider.loses = True
+    provider.loses = 1
     await stage.step()
     assert await _edited_before_it_is_found(stage, provider, 5) == [(5, RemoteState.CREATING)]
     provider.finish()
@@ -158,7 +158,7 @@ async def test_inputs_of_an_intent_that_do_not_give_its_fingerprint_count_for_no
     """A ledger edited by hand: a run of 5 epochs is not taken for one of 10 because an intent says so."""
     provider = LateProvider()
     stage = Stage(provider=provider)
-    provider.loses = True
+    provider.loses = 1
     await stage.step()
     record = stage.ledger.records["numbers"]
     assert record.intent is not None
@@ -177,7 +177,7 @@ async def _adopted_while_a_create_is_open(stage: Stage, provider: LateProvider) 
     await stage.step()
     (made,) = provider.models.values()
     stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 9}")})
-    provider.loses = True
+    provider.loses = 1
     assert await stage.step() == [("numbers", "retune")]
     stage.source.edit({"specs/numbers.yaml": spec_text(hyperparameters="{epochCount: 7}")})
     theirs = "tunedModels/theirs"
@@ -218,7 +218,7 @@ async def test_a_create_that_made_nothing_does_not_stand_in_the_way_of_what_was_
 async def test_a_model_that_is_adopted_for_the_inputs_of_an_open_create_settles_it_and_counts_for_its_cost() -> None:
     provider = LateProvider()
     stage = Stage(provider=provider, settings=priced())
-    provider.loses = True
+    provider.loses = 1
     await stage.step()
     intent = stage.ledger.records["numbers"].intent
     assert intent is not None
@@ -275,3 +275,48 @@ async def test_what_was_granted_goes_on_after_a_create_that_made_nothing(answer:
 
     assert await stage.step(GRANTS) == [("numbers", "create")]
     assert sum(stage.provider.paid.values()) == 1
+
+
+@pytest.mark.parametrize("asks", [7, 5], ids=["its own", "those of the name it takes"])
+@pytest.mark.parametrize("chooses_id", [True, False])
+async def test_what_two_lost_creates_made_is_known_where_one_name_takes_over_the_other(
+    asks: int, *, chooses_id: bool
+) -> None:
+    provider = LateProvider(chooses_id=chooses_id)
+    stage = Stage(provider=provider)
+    for name, epochs in (("numbers", 5), ("other", 7)):
+        stage.source.edit({f"specs/{name}.yaml": spec_text(name, hyperparameters=f"{{epochCount: {epochs}}}")})
+    provider.loses = 2
+    await stage.step()
+    assert all(record.intent for record in stage.ledger.records.values())
+    wanted = spec_text("other", hyperparameters=f"{{epochCount: {asks}}}")
+    taken = wanted.replace("{name: other}", "{name: other, formerNames: [numbers]}")
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": taken})
+    provider.show()
+    for _ in range(6):
+        stage.clock.advance(60)
+        await stage.step()
+
+    assert sum(provider.paid.values()) == 2
+    states = {model.hyperparameters.epoch_count: model.state for model in provider.models.values()}
+    assert states == {asks: RemoteState.CREATING, 12 - asks: RemoteState.CANCELLED}
+    (record,) = stage.ledger.records.values()
+    assert {run.model for run in record.runs} == provider.models.keys()
+    assert record.intent is None
+    assert record.pending is not None
+    assert provider.models[record.pending.model].hyperparameters.epoch_count == asks
+
+
+async def test_a_create_that_was_refused_leaves_nothing_under_the_name_that_is_taken_over() -> None:
+    stage = Stage()
+    stage.source.edit({"specs/other.yaml": spec_text("other", hyperparameters="{epochCount: 7}")})
+    stage.provider.fail("create", QUOTA, times=3)
+    await stage.step()
+    taken = spec_text("other", hyperparameters="{epochCount: 7}").replace(
+        "{name: o", "{formerNames: [numbers], name: o"
+    )
+    stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": taken})
+    await stage.step()
+
+    assert list(stage.ledger.records) == ["other"]
+    assert await stage.step() == [("other", "create")]
