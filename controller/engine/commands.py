@@ -11,7 +11,7 @@ from typing import Literal
 from controller.engine.probe import probe
 from controller.engine.score import Examination, score, score_afresh
 from controller.engine.snapshot import observe, snapshot
-from controller.errors import ControllerError
+from controller.errors import ControllerError, Rejected, Transient
 from controller.plan.matching import SlotKind, find_fit, resolve_bases
 from controller.plan.record import as_seen, refreshed
 from controller.plan.rules.case import TUNING
@@ -135,7 +135,7 @@ async def evaluate(ports: Ports, settings: Settings, name: str, rows: Rows = "ev
 
 
 async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
-    """Let the finished run of a name serve, whatever its score: a person's word outranks the bar.
+    """Let the finished run of a name serve, whatever its score: a person's word outranks the bar. It has to answer.
 
     The kept run that the spec has gone back to, where that is so; else the pending one.
     """
@@ -151,6 +151,8 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
         raise _refusal(f"{name} has no pending run{more}", _SHOWS_RUNS)
     if run.outcome is not RunOutcome.SUCCEEDED:
         raise _refusal(f"{slot.model} did not finish well ({run.outcome})", "Only a run that succeeded can serve.")
+    await ports.ledger.check()
+    await _see_it_answer(_provider(ports, slot_provider(slot, record)), slot.model, asks)
     its_own = asks is not None and fit is not None and fit.slot.model == slot.model
     # The pending run's create was recorded as acted on; what a clone that nobody has pushed adds to that is no act.
     done = replace(
@@ -161,6 +163,18 @@ async def promote(ports: Ports, settings: Settings, name: str) -> Serving:
     )
     await _write(ports, world, done, f"Promote {slot.model}")
     return _serving(done)
+
+
+async def _see_it_answer(provider: Provider, full_name: str, spec: DesiredModel | None) -> None:
+    said = f"{full_name} is tuned and does not answer"
+    try:
+        await probe(provider, full_name, spec)
+    except Transient as error:
+        again = error.hint or "Nothing was changed: ask for it again later."
+        raise Transient(f"{said}: {error.message}", hint=again, provider=error.provider) from error
+    except Rejected as error:
+        message = f"{said}: {error.message}"
+        raise Rejected(message, kind=error.kind, hint=error.hint, provider=error.provider) from error
 
 
 def _can_serve(slot: Slot, asks: DesiredModel | None, record: Record, world: World) -> bool:
@@ -217,7 +231,7 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
         )
         raise _refusal(f"{full_name} is marked as {marked_as}", hint)
     await ports.ledger.check()
-    await probe(provider, full_name, model)
+    await _see_it_answer(provider, full_name, model)
     marked = await provider.update(full_name, ModelPatch(description=with_mark(remote.description, mark)))
     record = world.recorded.records.get(name) or Record(name=name, provider=model.provider)
     done = adopted(record, model, (remote, marked), world)

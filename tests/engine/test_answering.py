@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from controller.engine import commands
-from controller.errors import Rejected, RejectedKind, Transient
+from controller.errors import ProviderError, Rejected, RejectedKind, Transient
 from controller.plan.actions import Held
 from controller.ports import written_now
 from controller.state.conditions import ConditionType, Truth
 from controller.state.reasons import Reason
 from controller.testing import MemoryLedger
-from tests.engine.stage import Stage, spec_text
+from tests.engine.stage import Stage, rows, spec_text
 
 
 async def finished() -> Stage:
@@ -67,6 +67,31 @@ async def test_what_is_reused_or_adopted_has_to_answer_too() -> None:
     with pytest.raises(Rejected):
         await commands.adopt(stage.ports, stage.settings, "numbers", name)
     assert [call.operation for call in stage.provider.mutations] == ["create"]
+
+
+JUDGED = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["its spec is there", "its spec is gone"])
+@pytest.mark.parametrize("error", [GONE, Transient("overloaded")], ids=["for good", "now"])
+async def test_a_run_that_a_person_promotes_has_to_answer_too(error: ProviderError, *, is_gone: bool) -> None:
+    stage = Stage()
+    stage.source.edit({"specs/numbers.yaml": spec_text(evaluation=JUDGED), "specs/held.jsonl": rows(4, start=100)})
+    await stage.step()
+    stage.provider.finish()
+    await stage.step()
+    if is_gone:
+        stage.source.edit({"specs/numbers.yaml": None, "specs/other.yaml": spec_text("other")})
+    before = stage.ledger.records["numbers"]
+    assert before.active is None
+    assert before.pending is not None
+
+    stage.provider.fail("generate", error)
+    with pytest.raises(type(error), match=f"{before.pending.model} is tuned and does not answer: {error}"):
+        await commands.promote(stage.ports, stage.settings, "numbers")
+    assert stage.ledger.records["numbers"] == before
+    assert (await commands.promote(stage.ports, stage.settings, "numbers")).model == before.pending.model
+    assert stage.ledger.records["numbers"].active is not None
 
 
 async def test_what_serves_on_a_base_that_is_gone_is_not_called_available() -> None:
