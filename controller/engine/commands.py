@@ -12,6 +12,7 @@ from controller.engine.probe import probe
 from controller.engine.score import Examination, score, score_afresh
 from controller.engine.snapshot import observe, snapshot
 from controller.errors import ControllerError, Rejected, Transient
+from controller.plan.admission import spent
 from controller.plan.matching import SlotKind, find_fit, resolve_bases
 from controller.plan.record import as_seen, refreshed
 from controller.plan.rules.case import TUNING
@@ -22,7 +23,7 @@ from controller.settings import Settings
 from controller.state.desired import DesiredModel
 from controller.state.identity import Mark, with_mark
 from controller.state.observed import Observed, ObservedProvider, Presence, RemoteModel, RemoteState
-from controller.state.recorded import Record, RunOutcome, Score, Slot
+from controller.state.recorded import Record, Recorded, RunOutcome, Score, Slot
 
 _SHOWS_RUNS = "`gitune status` shows the runs."
 
@@ -243,7 +244,8 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     """Drop a name from the ledger; its remote models stay.
 
     Refused while a spec, a tuning run or an open intent needs the record; not where the provider of the run or intent
-    has left gitune.yaml, since nobody can ask it any more.
+    has left gitune.yaml, since nobody can ask it any more. With a budget also while the month lasts in which it paid:
+    what was spent is on record nowhere else.
     """
     world = await _look(ports, settings)
     record = record_of(world.recorded.records, name)
@@ -258,8 +260,19 @@ async def forget(ports: Ports, settings: Settings, name: str) -> None:
     if record.intent is not None and (record.intent.provider or record.provider) in world.facts:
         hint = f"The next pass settles it. Where you have seen that it made nothing: `gitune forget {name} --intent`."
         raise _refusal(f"a create of {name} was sent, and what it made is not known yet", hint)
+    budget, used = world.policy.budget, spent(Recorded({name: record}), world.month)
+    if budget is not None and used:
+        left = f"{used:.2f} {budget.currency} may be spent under {name} this month"
+        hint = f"It can be forgotten from {_next_month(world.month)}-01 on (UTC), or without policy.budget."
+        raise _refusal(f"{left}, and the budget would forget it too", hint)
     records = {key: kept for key, kept in world.recorded.records.items() if key != name}
     await ports.ledger.save(records, world.recorded.tip, f"Forget {name}")
+
+
+def _next_month(month: str) -> str:
+    """``YYYY-MM``."""
+    year, number = map(int, month.split("-"))
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
 
 
 def _may_tune(record: Record, pending: Slot, world: World) -> bool:

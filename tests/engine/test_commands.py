@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -10,11 +11,12 @@ from controller.engine import commands
 from controller.engine.reconcile import Approval, reconcile
 from controller.errors import ControllerError, LedgerError, Transient
 from controller.plan.admission import spent
-from controller.settings import ProviderSettings, Settings
+from controller.providers.gemini.facts import FACTS
+from controller.settings import Policy, ProviderSettings, Settings
 from controller.state.identity import find_mark
 from controller.state.reasons import Reason
 from controller.state.recorded import Recorded
-from controller.testing import MemoryLedger, MemoryProvider, lost_answer
+from controller.testing import FakeClock, MemoryLedger, MemoryProvider, lost_answer
 from tests.engine.stage import INSTANCE, Stage, priced, rows, spec_text
 
 JUDGED = "{dataset: {path: held.jsonl}, metric: exactMatch, minScore: 0.5}"
@@ -197,6 +199,39 @@ async def test_a_name_is_forgotten_only_when_no_spec_and_no_run_needs_it() -> No
     await commands.forget(stage.ports, stage.settings, "numbers")
     assert set(stage.ledger.records) == {"other"}
     assert len(stage.provider.models) == 2, "the remote model stays"
+
+
+@pytest.mark.parametrize(("now", "then"), [("2026-03-31", "2026-04-01"), ("2025-12-31", "2026-01-01")])
+async def test_a_name_that_paid_this_month_is_not_forgotten_while_a_budget_is_kept(now: str, then: str) -> None:
+    stage = Stage(
+        settings=priced(),
+        provider=MemoryProvider("local", facts=FACTS),
+        clock=FakeClock(datetime.fromisoformat(f"{now}T12:00:00+00:00")),
+    )
+    stage.source.edit({"specs/other.yaml": spec_text("other", suspend="true")})
+    await stage.step()
+    (name,) = stage.provider.models
+    stage.provider.models[name] = replace(stage.provider.models[name], created=f"{now}T12:00:00Z")
+    record = stage.ledger.records["numbers"]
+    runs = (replace(record.runs[0], started=f"{now}T12:00:00Z"),)
+    await stage.ledger.save({"numbers": replace(record, runs=runs)}, stage.ledger.version, "begun today")
+    stage.provider.finish()
+    stage.source.edit({"specs/numbers.yaml": None})
+    for _ in range(3):
+        await stage.step()
+
+    with pytest.raises(ControllerError, match=r"USD may be spent under numbers this month") as told:
+        await commands.forget(stage.ports, stage.settings, "numbers")
+    assert then in told.value.hint
+    assert spent(Recorded(stage.ledger.records), now[:7]) > 0
+    unlimited = replace(stage.settings, policy=Policy())
+    kept = dict(stage.ledger.records)
+    await commands.forget(stage.ports, unlimited, "numbers")
+    assert "numbers" not in stage.ledger.records
+    await stage.ledger.save(kept, stage.ledger.version, "as it was")
+    stage.clock.advance(86_400)
+    await commands.forget(stage.ports, stage.settings, "numbers")
+    assert "numbers" not in stage.ledger.records
 
 
 async def test_an_open_intent_can_be_dropped_by_a_person_who_has_looked() -> None:
