@@ -21,7 +21,6 @@ from tests.simulation.lives import Incarnation
 from tests.simulation.remote import Json, Remote, Reply, error
 
 KEY = "key-canary-51d0c2"  # the API key: it must never come out anywhere
-LIMITS = ClientLimits(reading=1800.0)  # requests are up to 20 s on their way, and pages hold one model
 _HTML = b"<html><body>Sign in</body></html>"
 _QUIET = {"x-sim": "1"}
 
@@ -215,8 +214,6 @@ class DirectRest:
     """The same API without httpx and its bytes: what `controller.rest.Rest` would answer, for speed."""
 
     endpoint = "http://127.0.0.1:9"
-    limits = LIMITS
-
     limits = ClientLimits()
 
     def __init__(self, line: Line, until: float = math.inf) -> None:
@@ -227,11 +224,6 @@ class DirectRest:
     def within(self, seconds: float) -> DirectRest:
         """This client, with so many seconds from now for all requests together."""
         return DirectRest(self._line, asyncio.get_running_loop().time() + seconds)
-
-    def within(self, seconds: float) -> DirectRest:
-        """The same: a service that is far away takes minutes for a listing here, and has them."""
-        del seconds
-        return self
 
     async def request(
         self,
