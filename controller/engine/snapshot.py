@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from controller.engine.desire import read_desired
 from controller.plan.matching import with_former_names
+from controller.plan.runs import STOPPED
 from controller.plan.world import RevisionHistory, When, World, slot_provider, tombstone_of
 from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
@@ -78,6 +79,8 @@ def wanted(world: World) -> dict[str, ObserveRequest]:
     for model in world.desired.models:
         if isinstance(model.base, BaseModel):
             bases.setdefault(model.provider, set()).add(model.base.name)
+    for key in _stopped_at(world):
+        models.setdefault(key, set())
     for key, base in _serving_bases(world):
         bases.setdefault(key, set()).add(base)
     return {
@@ -98,6 +101,14 @@ def _recorded_models(world: World) -> Iterator[tuple[str, str]]:
             yield desired.get(record.name, slot_provider(slot, record)), slot.model
         if record.intent is not None:
             yield record.intent.provider or record.provider, record.intent.model
+
+
+def _stopped_at(world: World) -> Iterator[str]:
+    """The providers that were asked to stop a run: whether they did is seen in their listing."""
+    for record in world.recorded.records.values():
+        asked = any(run.outcome in STOPPED and not run.deleted for run in record.runs)
+        if asked and not record.orphaned and record.provider in world.facts:
+            yield record.provider
 
 
 def _serving_bases(world: World) -> Iterator[tuple[str, str]]:

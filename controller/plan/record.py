@@ -35,6 +35,7 @@ from controller.state.reasons import Reason
 from controller.state.recorded import Answer, Record, RunOutcome, Slot
 from controller.state.reviews import Decision
 
+_BESIDE = frozenset({Reason.HISTORY_LIMIT, Reason.STILL_TUNING})  # about another run than the one that is asked for
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -331,9 +332,18 @@ def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome
     record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
     if not any(o.action.reason is Reason.SETTLING for o in came):
         record = replace(record, awaited=None)
-    last = next((o for o in reversed(came) if o.action.reason is not Reason.HISTORY_LIMIT), came[-1])
+    last = next((o for o in reversed(came) if o.action.reason not in _BESIDE), came[-1])
     record = _with_its_base(record, world, now)
-    return replace(record, conditions=conditions(record, last))
+    told = conditions(record, last)
+    return replace(record, conditions=(*told, *_still_tuning(told, came)))
+
+
+def _still_tuning(told: Sequence[Condition], came: Sequence[Outcome]) -> tuple[Condition, ...]:
+    """What is said of a run that was stopped and tunes on, where the conditions say nothing of what is under way."""
+    again = next((o.action for o in came if o.action.reason is Reason.STILL_TUNING), None)
+    if again is None or any(c.type in {ConditionType.RECONCILING, ConditionType.STALLED} for c in told):
+        return ()
+    return (Condition(ConditionType.RECONCILING, Truth.TRUE, again.reason, again.message),)
 
 
 def _with_its_base(record: Record, world: World, now: str) -> Record:

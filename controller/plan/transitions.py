@@ -52,7 +52,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
             record = _with_stored(record, action, outcome.remote, world)
             return replace(record, applied=revision, attempted=revision)
         case Cancel():
-            return replace(_after_cancel(record, action, now), attempted=revision)
+            return _after_cancel(record, action, revision, now)
         case Orphan():
             return replace(_after_orphan(record, action), attempted=revision)
         case Hold():
@@ -273,7 +273,10 @@ def _retire_active_twin(record: Record, slot: Slot) -> Record:
     return replace(record, active=None) if twin else record
 
 
-def _after_cancel(record: Record, action: Cancel, now: str) -> Record:
+def _after_cancel(record: Record, action: Cancel, revision: str, now: str) -> Record:
+    if action.reason is Reason.STILL_TUNING:
+        return record
+    record = replace(record, attempted=revision)
     late = action.reason is Reason.DEADLINE_EXCEEDED
     outcome = RunOutcome.DEADLINE_EXCEEDED if late else RunOutcome.CANCELLED
     # Another controller may have seen its end before our cancel came too late: that end stands.

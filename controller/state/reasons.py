@@ -68,6 +68,7 @@ class Reason(StrEnum):
     ATTEMPT_RAISED = "AttemptRaised"
     TUNING = "Tuning"
     SUPERSEDED = "Superseded", Traits(not_sent=True)
+    STILL_TUNING = "StillTuning"
     FINISHING = "Finishing", Traits(announces=True)
     RUN_SUCCEEDED = "RunSucceeded"
     FIELDS_CHANGED = "FieldsChanged"

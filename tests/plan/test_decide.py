@@ -104,7 +104,10 @@ def test_a_run_past_its_limit_is_cancelled_and_then_held() -> None:
         late = world_of(NUMBERS, records=(record,), remotes=(tuning,), overdue=frozenset({now}))
         assert words(late) == [expected]
     stopped = replace(PENDING, runs=(run_of(NUMBERS, RunOutcome.DEADLINE_EXCEEDED),))
-    assert words(world_of(NUMBERS, records=(stopped,), remotes=(tuning,))) == [("hold", "DeadlineExceeded")]
+    still = world_of(NUMBERS, records=(stopped,), remotes=(tuning,))
+    assert words(still) == [("hold", "DeadlineExceeded"), ("cancel", "StillTuning")]
+    ended = remote_of(NUMBERS, RemoteState.CANCELLED)
+    assert words(world_of(NUMBERS, records=(stopped,), remotes=(ended,))) == [("hold", "DeadlineExceeded")]
 
 
 def test_a_finished_run_below_its_bar_holds_with_its_score_and_the_old_one_serves() -> None:

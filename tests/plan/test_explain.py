@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from controller.errors import Problem
 from controller.plan.admission import STAGES
 from controller.plan.planner import explained, make_plan
 from controller.plan.rules import TABLES
-from controller.plan.rules.removal import BEYOND_HISTORY
+from controller.plan.rules.removal import BEYOND_HISTORY, TUNING_ON
+from controller.plan.rules.table import Row
 from controller.plan.world import ReviewRule, World
 from controller.settings import Policy
 from controller.state.desired import (
@@ -34,6 +36,7 @@ from tests.plan.worlds import EXAMPLES, full_name, record_of, remote_of, run_of,
 
 MODEL = full_name(NUMBERS)
 SERVING, TUNING = remote_of(NUMBERS), remote_of(NUMBERS, RemoteState.CREATING)
+ENDED = remote_of(NUMBERS, RemoteState.FAILED)
 FOREIGN = replace(SERVING, description="mine")
 COPY = replace(SERVING, name=f"{MODEL}-copy")
 SHARED = replace(TUNING, owned=False)
@@ -85,6 +88,12 @@ def beside_another() -> World:
     return world_of(NUMBERS, records=(record,), remotes=(SERVING, remote_of(LONGER, RemoteState.CREATING)))
 
 
+def beside_a_stopped_one() -> World:
+    runs = (run_of(NUMBERS), run_of(LONGER, RunOutcome.CANCELLED))
+    record = record_of(NUMBERS, active=slot_of(NUMBERS), runs=runs)
+    return world_of(NUMBERS, records=(record,), remotes=(SERVING, remote_of(LONGER, RemoteState.CREATING)))
+
+
 def beyond(policy: DeletionPolicy, *, due: bool = False) -> World:
     slot = replace(DOOMED, model=full_name(SECOND), attempt=2) if due else slot_of(SECOND)
     record = record_of(NUMBERS, active=slot_of(NUMBERS), retired=(slot,))
@@ -132,7 +141,7 @@ CASES: list[tuple[str, str, World]] = [
         (
             "pending_ended_badly",
             reason,
-            world_of(NUMBERS, records=(replace(PENDING, runs=(run_of(NUMBERS, end),)),), remotes=(TUNING,)),
+            world_of(NUMBERS, records=(replace(PENDING, runs=(run_of(NUMBERS, end),)),), remotes=(ENDED,)),
         )
         for reason, end in ENDS.items()
     ),
@@ -238,6 +247,11 @@ CASES: list[tuple[str, str, World]] = [
     ("removed_run_unseen", Reason.VISIBILITY, removed(PENDING, shown=False, recently_created=frozenset({MODEL}))),
     ("removed_once", Reason.SPEC_MISSING, removed(PENDING)),
     ("removed_twice", Reason.SPEC_REMOVED, removed(replace(PENDING, missing=True))),
+    (
+        "removed_and_tunes_on",
+        Reason.STILL_TUNING,
+        removed(record_of(NUMBERS, pending=None, runs=(run_of(NUMBERS, RunOutcome.CANCELLED),))),
+    ),
     ("removed_and_left", Reason.SPEC_REMOVED, removed(ACTIVE)),
     ("removed_with_tombstone", Reason.DELETE_PENDING, removed(DELETED)),
     (
@@ -245,6 +259,7 @@ CASES: list[tuple[str, str, World]] = [
         Reason.SPEC_REMOVED,
         removed(replace(DELETED, active=DOOMED), due=frozenset({MODEL})),
     ),
+    ("stopped_and_tunes_on", Reason.STILL_TUNING, beside_a_stopped_one()),
     ("beyond_and_left", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.ORPHAN)),
     ("beyond_and_deleted", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.DELETE, due=True)),
     ("beyond_with_tombstone", Reason.HISTORY_LIMIT, beyond(DeletionPolicy.DELETE)),
@@ -262,6 +277,7 @@ STAGED: list[tuple[str, str, World]] = [
     ("within_budget", Reason.PRICE_UNKNOWN, priced(world_of(PRICED), HIGH, prices={})),
     ("worth_a_cancel", "", priced(world_of(PRICED, records=(PENDING,), remotes=(TUNING,)), HIGH - 1)),
 ]
+BESIDE: tuple[Row[Any], ...] = (*TUNING_ON, *BEYOND_HISTORY)
 ROWS = {row.name: (row, rows) for _, rows in TABLES for row in rows}
 
 
@@ -274,14 +290,14 @@ def test_a_row_decides_where_none_before_it_fits(name: str, reason: str, world: 
     row, _ = ROWS[name]
     why = explained("numbers", world)
     rows, stages = why.tried[: -len(STAGES)], why.tried[-len(STAGES) :]
-    others = {one.name for one in BEYOND_HISTORY} if row in BEYOND_HISTORY else set(ROWS)
+    others = {one.name for one in BESIDE} if row in BESIDE else set(ROWS)
 
     assert (rows[-1].row, rows[-1].situation) == (name, row.situation)
     assert [one.row for one in rows if one.row in others and not one.why_not] == [name]
     assert all(stage.why_not for stage in stages)
     *before, last = why.actions
     assert (last.word, last.reason) == (row.action, reason)
-    if row not in BEYOND_HISTORY:
+    if row not in BESIDE:
         assert {(one.word, one.reason) for one in before} <= {("cancel", Reason.SUPERSEDED)}
 
 

@@ -211,7 +211,7 @@ def test_a_removed_spec_is_marked_missing_then_cancelled_and_orphaned() -> None:
     assert missing.missing
     again = world_of(other, records=(missing,), remotes=(tuning,))
     stopped = after(again, *(Done(a) for a in actions(again) if a.name == "numbers"))
-    last = world_of(other, records=(stopped,), remotes=(tuning,))
+    last = world_of(other, records=(stopped,), remotes=(remote_of(NUMBERS, RemoteState.CANCELLED),))
     kept = after(last, *(Done(a) for a in actions(last) if a.name == "numbers"))
     assert kept.orphaned
     assert kept.pending is None

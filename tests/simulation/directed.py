@@ -129,6 +129,18 @@ _DECIDING: tuple[Directed, ...] = (
         replace(_QUIET, service=service_of(LONG)),
     ),
     directed(
+        "superseded, and its cancel does nothing",
+        _acts((600.0, "epochs", 1)),
+        replace(_QUIET, service=service_of(LONG)),
+        "write#1:write.deaf",
+    ),
+    directed(
+        "removed while tuning, and its cancel does nothing",
+        _acts((600.0, "remove", 0)),
+        replace(_QUIET, service=service_of(LONG)),
+        "write#1:write.deaf",
+    ),
+    directed(
         "gone for the time of one look, again and again", _acts(*_FLAPS), replace(_QUIET, service=service_of(LONG))
     ),
     directed(

@@ -193,7 +193,8 @@ class Missed:
 class Changed:
     """The server carried out ``verb`` (update, cancel, delete) on a model for ``by`` ("person" for a hand).
 
-    ``sent`` are (name, value) of the fields of an update; ``vain``: the model is as it was before.
+    ``sent`` are (name, value) of the fields of an update; ``vain``: the model is as it was before; ``deaf``: a
+    cancel was answered well, and the run goes on.
     """
 
     by: str
@@ -205,6 +206,7 @@ class Changed:
     text: str = ""
     sent: frozenset[tuple[str, str]] = frozenset()
     vain: bool = False
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

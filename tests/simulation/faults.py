@@ -37,6 +37,7 @@ CATALOGUE: Mapping[str, tuple[str, float, str]] = {
     "write.500-after": ("write", 0.08, "F16"),
     "write.429": ("write", 0.06, "F18"),
     "write.garbled": ("write", 0.06, "F25"),
+    "write.deaf": ("write", 0.06, "F27"),
     "list.shift": ("list", 0.15, "F23"),
     "list.expired": ("list", 0.06, "F23"),
     "list.circle": ("list", 0.05, "F24"),

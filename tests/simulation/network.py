@@ -121,6 +121,10 @@ class Line:
         match fault:
             case "dropped" | "500-before" | "500" | "503" | "429" | "401" | "403":
                 return _refusal(fault)
+            case "deaf":
+                self._remote.deaf = True
+                reply = served(self._remote, request, now, self._life.label)
+                self._remote.deaf = False
             case _:
                 reply = served(self._remote, request, now, self._life.label)
         return _refusal("500") if fault == "500-after" else reply

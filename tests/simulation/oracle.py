@@ -411,7 +411,11 @@ class Oracle:
         return any(record.run(model) is not None for record in self._records.values())
 
     def _cancelled(self, event: Changed, account: _Model) -> None:
-        account.stopped = True  # it may have ended well before that came: still it is never promoted
+        again, account.stopped = account.stopped, True  # it may have ended well before: still it is never promoted
+        if not event.deaf and event.state == "CREATING":
+            account.truth = "CANCELLED"
+        if again and event.state == "CREATING":
+            return  # it was asked to stop before, rightly or not, and went on
         told = self._told[event.by]
         wish = self._asks_for(told.revision, account)
         if self._is_commanded(event, account, wish):
@@ -430,8 +434,6 @@ class Oracle:
                 self.say("S7", f"{event.model} was cancelled after {age:.0f} s, and its limit is {wish.limit}")
         elif wish.finish and event.state == "CREATING" and not wish.limit:
             self.say("S7", f"{event.model} was cancelled, and its spec says whenSuperseded: Finish")
-        if event.state == "CREATING":
-            account.truth = "CANCELLED"
 
     def _is_commanded(self, event: Changed, account: _Model, wish: Wish | None) -> bool:
         """Whether a person's command stopped it; where a pass did, somebody granted what it makes way for."""

@@ -532,6 +532,13 @@ _DECIDING: tuple[Planted, ...] = (
         ("L6",),
     ),
     Planted(
+        "a cancel is taken for the end of a run",
+        "plan/rules/removal.py",
+        "            if remote is not None and ours and remote.state is RemoteState.CREATING:",
+        "            if False:",
+        ("L6",),
+    ),
+    Planted(
         "what others share counts as ours",
         "plan/world.py",
         "            if model.owned and model.name not in gone and",

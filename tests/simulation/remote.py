@@ -125,6 +125,7 @@ class Remote:
         self.base_tunable = True
         self.healed = False
         self.repeating = False
+        self.deaf = False  # whether a cancel is answered well, and does nothing
         self._reserved: set[str] = set()
         self._log = log
         self._fires = fires
@@ -261,14 +262,15 @@ class Remote:
         return Reply(200, self._shown(model, now, by))
 
     def cancel(self, name: str, operation: str, now: float, by: str) -> Reply:
-        """Stop a run that is going on; one that has ended stays as it is."""
+        """Stop a run that is going on, unless the cancel is a ``deaf`` one; a run that has ended stays as it is."""
         self._tell_ends(now)
         model, version = self._held(name, now)
         if model is None or version is None or operation != model.operation:
             return error(404, "NOT_FOUND", f"Operation {name}/operations/{operation} does not exist.")
         state = model.state(now)
-        self._log(Changed(by, "cancel", name, state, _mark(version.description), vain=state == "CANCELLED"))
-        if state == "CREATING":
+        mark = _mark(version.description)
+        self._log(Changed(by, "cancel", name, state, mark, vain=state == "CANCELLED", deaf=self.deaf))
+        if state == "CREATING" and not self.deaf:
             model.versions.append((now, replace(version, state="CANCELLED")))
             model.told_end = True
         return Reply(200, {})

@@ -8,12 +8,13 @@ from controller.plan.actions import Action
 from controller.plan.matching import find_fit
 from controller.plan.rules.case import Case
 from controller.plan.rules.create import NO_RUN, new_run
-from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, Removal, beyond_history
+from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, TUNING_ON, Removal, beyond_history, tuning_on
 from controller.plan.rules.run import ACTIVE, ANYWHERE, BY_SLOT, PENDING, RETIRED, known_run
 from controller.plan.rules.spec import EVERY_SPEC, MARK_ALONE, NOT_USABLE, OPEN_CREATE, open_create
 from controller.plan.rules.table import Row, Tried, given, tried
 from controller.plan.world import World
 from controller.state.desired import DesiredModel, InvalidModel
+from controller.state.reasons import Reason
 from controller.state.recorded import Record
 
 TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
@@ -25,6 +26,7 @@ TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
     ("… it is retired, let go of, or found under our mark", RETIRED),
     ("No run of its inputs is known", (*MARK_ALONE, *NO_RUN)),
     ("The spec is gone", REMOVED),
+    ("Beside all of these: a run that was stopped", TUNING_ON),
     ("Beside all of these: a retired run beyond `runHistoryLimit`", BEYOND_HISTORY),
 )
 
@@ -68,9 +70,19 @@ def _of_spec(model: DesiredModel, world: World) -> tuple[Tried, ...]:
         rows += tried(NO_RUN, new_run(case)) if fit is None and rows[-1].why_not else ()
     if model.name in world.desired.doubtful:
         return rows
-    used = frozenset(action.model for action in given(rows))
+    rows += _stopped_again(model.name, case.record, world, rows)
+    used = frozenset(action.model for action in given(rows) if action.reason is not Reason.STILL_TUNING)
     return (*rows, *(row for run in beyond_history(model, world, used) for row in tried(BEYOND_HISTORY, run)))
 
 
 def _of_removed(record: Record, world: World) -> tuple[Tried, ...]:
-    return tried(REMOVED, Removal(record, world, world.desired.complete))
+    rows = tried(REMOVED, Removal(record, world, world.desired.complete))
+    return rows + _stopped_again(record.name, record, world, rows)
+
+
+def _stopped_again(name: str, record: Record | None, world: World, rows: tuple[Tried, ...]) -> tuple[Tried, ...]:
+    """The rows for each run that was stopped and tunes on; not for one that is acted on anyway."""
+    if record is None:
+        return ()
+    used = frozenset(action.model for action in given(rows) if action.acts)
+    return tuple(row for run in tuning_on(name, record, world, used) for row in tried(TUNING_ON, run))

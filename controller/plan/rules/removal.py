@@ -1,4 +1,4 @@
-"""A record whose spec is gone, and runs beyond their history: what tunes is cancelled, the rest is left or deleted."""
+"""A record whose spec is gone, and runs that nothing asks for: what tunes is cancelled, the rest is left or deleted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from controller.plan.actions import Action, Cancel, Delete, Hold, Nothing, Orphan, Target, about
 from controller.plan.rules.case import SHOWS_LATE, TUNING, adopt, left_behind, may_yet_show, unknown, unlisted
 from controller.plan.rules.table import Table, row
-from controller.plan.runs import beyond_limit
-from controller.plan.world import World, is_out_of_reach, slot_provider
+from controller.plan.runs import STOPPED, beyond_limit
+from controller.plan.world import World, is_out_of_reach, names_of, slot_provider
 from controller.state.desired import DeletionPolicy, DesiredModel
 from controller.state.observed import Presence, RemoteModel, RemoteState
 from controller.state.reasons import Reason
-from controller.state.recorded import Intent, Record, Slot
+from controller.state.recorded import Intent, Record, Run, Slot
 
 _NO_INTENT = "no create is open"
 _NOTHING_PENDING = "no run is pending"
@@ -157,6 +157,15 @@ def removed_twice(gone: Removal) -> tuple[Action, ...] | str:
     return (stop,)
 
 
+@row("cancel", Reason.STILL_TUNING)
+def removed_and_tunes_on(gone: Removal) -> tuple[Action, ...] | str:
+    """The spec is gone, and its run was cancelled and still tunes: it is not let go of before it has stopped."""
+    if gone.record.slots and gone.record.deletion_policy is DeletionPolicy.DELETE:
+        return "deletionPolicy is Delete"
+    found = tuning_on(gone.record.name, gone.record, gone.world, frozenset())
+    return tuple(_stop_again(run) for run in found) or "no run of it that was cancelled still tunes"
+
+
 @row("orphan", Reason.SPEC_REMOVED)
 def removed_and_left(gone: Removal) -> tuple[Action, ...] | str:
     """The spec is gone: its model is left alone."""
@@ -250,6 +259,61 @@ def is_due(slot: Slot, record: Record, world: World) -> bool:
     return record.delete_approved or slot.model in world.due
 
 
+# ── runs that were stopped, and tune on ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A run that is on record as stopped, on the provider that shows its model as tuning."""
+
+    name: str
+    provider: str
+    run: Run
+    remote: RemoteModel
+
+
+@row("cancel", Reason.STILL_TUNING)
+def stopped_and_tunes_on(stopped: Stopped) -> tuple[Action, ...] | str:
+    """A run was cancelled, and its provider still shows it as tuning: a cancel is only a request, and is sent again."""
+    return (_stop_again(stopped),)
+
+
+def _stop_again(stopped: Stopped) -> Cancel:
+    run, remote = stopped.run, stopped.remote
+    return Cancel(
+        name=stopped.name,
+        provider=stopped.provider,
+        reason=Reason.STILL_TUNING,
+        message=f"{run.model} was asked to stop and still tunes: it is asked again",
+        model=run.model,
+        fingerprint=run.fingerprint,
+        attempt=run.attempt,
+        operation=remote.operation,
+    )
+
+
+def tuning_on(name: str, record: Record, world: World, used: frozenset[str]) -> tuple[Stopped, ...]:
+    """The runs of a record that were stopped and still tune, without those that something is done about anyway.
+
+    A run may stand in no slot any more: its model is looked for wherever it shows.
+    """
+    model = world.spec(name)
+    if not world.desired.complete or (model is not None and model.suspend):
+        return ()
+    spoken = (*names_of(model), record.name) if model is not None else None
+    ended = [run for run in record.runs if run.outcome in STOPPED and not run.deleted and run.model not in used]
+    found: list[Stopped] = []
+    for run in ended:
+        names = spoken or world.marks_of(record, Slot(run.model, run.fingerprint, run.attempt, RemoteState.UNKNOWN))
+        for key in world.facts:
+            remote = world.observed.model(key, run.model)
+            ours = remote is not None and world.is_ours(remote, names, run.fingerprint, run.attempt)
+            if remote is not None and ours and remote.state is RemoteState.CREATING:
+                found.append(Stopped(name, key, run, remote))
+                break
+    return tuple(found)
+
+
 REMOVED: Table[Removal] = (
     let_go_before,
     not_read_whole,
@@ -259,8 +323,10 @@ REMOVED: Table[Removal] = (
     removed_run_unseen,
     removed_once,
     removed_twice,
+    removed_and_tunes_on,
     removed_and_left,
     removed_with_tombstone,
     removed_and_deleted,
 )
+TUNING_ON: Table[Stopped] = (stopped_and_tunes_on,)
 BEYOND_HISTORY: Table[Beyond] = (beyond_and_left, beyond_and_deleted, beyond_with_tombstone)

@@ -235,10 +235,11 @@ def retired_is_reused(run: KnownRun) -> tuple[Action, ...] | str:
 def _ended_badly(run: KnownRun) -> Hold | None:
     case, slot, remote = run.case, run.slot, run.seen
     stopped = bad_end(case.record, slot)
+    tunes = ", and still tunes" if remote.state is RemoteState.CREATING else ""
     if stopped is RunOutcome.DEADLINE_EXCEEDED:
-        return case.hold(Reason.DEADLINE_EXCEEDED, again("the run was stopped at limits.maxDuration"), slot)
+        return case.hold(Reason.DEADLINE_EXCEEDED, again(f"the run was stopped at limits.maxDuration{tunes}"), slot)
     if stopped is RunOutcome.CANCELLED or remote.state is RemoteState.CANCELLED:
-        return case.hold(Reason.RUN_CANCELLED, again("the run was cancelled"), slot)
+        return case.hold(Reason.RUN_CANCELLED, again(f"the run was cancelled{tunes}"), slot)
     if remote.state is RemoteState.FAILED or stopped is RunOutcome.FAILED:
         why = f"the run failed: {remote.error}" if remote.error else "the run failed; the provider gives no reason"
         return case.hold(Reason.RUN_FAILED, again(why), slot)
