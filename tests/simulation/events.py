@@ -170,7 +170,7 @@ class Seen:
     model: str
     state: str
     description: str | None
-    fields: frozenset[tuple[str, str]] = frozenset()
+    fields: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)  # a set prints in any order
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class Changed:
     mark: str
     display: str = ""  # of an update: what it is called from now on, and what it says without the mark
     text: str = ""
-    sent: frozenset[tuple[str, str]] = frozenset()
+    sent: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     vain: bool = False
     deaf: bool = False
 
