@@ -45,7 +45,7 @@ def after(record: Record, outcome: Outcome, world: World, now: str) -> Record:
         case Create() | Retune():
             return _after_create(_let_go(record, world), action, outcome.remote, revision, now)
         case Adopt():
-            return _after_adopt(_set_aside(record, outcome.remote), action, outcome.remote, world, now)
+            return _after_adopt(record, action, outcome.remote, world, now)
         case Promote() | Reuse():
             return _after_serving(record, action, outcome, world, now)
         case Update():
@@ -202,18 +202,16 @@ def _after_adopt(record: Record, action: Adopt, remote: RemoteModel | None, worl
     slot = Slot(
         remote.name, action.fingerprint, action.attempt, remote.state, remote.operation, provider=action.provider
     )
-    record = retire_finished(record)
+    record = retire_finished(_set_aside(record, remote))
     runs = (*(r for r in record.runs if r.model != remote.name), found)
     return replace(record, pending=slot, runs=runs, orphaned=False)
 
 
-def _set_aside(record: Record, found: RemoteModel | None) -> Record:
-    """The record without its pending run where another one was found: it may tune on, and is stopped or wanted next."""
+def _set_aside(record: Record, found: RemoteModel) -> Record:
+    """The record without its pending run where another one takes its place: it may tune on, and is stopped next."""
     pending = record.pending
     run = record.run(pending.model) if pending is not None else None
-    if found is None or _is_known(record, found) or pending is None or pending.model == found.name:
-        return record
-    if run is None or run.outcome is not RunOutcome.TUNING:
+    if pending is None or pending.model == found.name or run is None or run.outcome is not RunOutcome.TUNING:
         return record
     kept = replace(pending, provider=slot_provider(pending, record))
     return replace(record, pending=None, retired=(kept, *record.retired))
@@ -253,7 +251,7 @@ def _after_serving(record: Record, action: Promote | Reuse, outcome: Done, world
     if record.pending is not None and record.pending.model == slot.model:
         record = replace(record, pending=None)
     if remote.state is not RemoteState.ACTIVE:
-        return replace(_retire_active_twin(record, slot), pending=slot)
+        return replace(_retire_active_twin(_set_aside(record, remote), slot), pending=slot)
     record = replace(_with_active(record, slot), prefix=action.desired.dataset.prefix)
     record = record if world.history.may_be_old else replace(record, applied=revision)
     return scored(record, slot.model, outcome.score) if outcome.score else record

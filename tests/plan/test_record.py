@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.plan.actions import Done, Held, Outcome
+from controller.plan.actions import Done, Held, Outcome, Reuse
 from controller.plan.grants import asked_for
 from controller.plan.planner import make_plan
 from controller.plan.record import next_records, with_intents
@@ -259,3 +259,15 @@ def test_an_intent_keeps_the_deletion_policy_of_its_spec() -> None:
     world = world_of(spec(deletion_policy=DeletionPolicy.DELETE))
     (record,) = with_intents(world, actions(world), {"numbers": "a" * 16}, NOW).values()
     assert record.deletion_policy is DeletionPolicy.DELETE
+
+
+def test_a_run_that_tunes_stays_in_a_slot_where_another_one_that_tunes_is_taken_up_again() -> None:
+    tunes = slot_of(LONGER, RemoteState.CREATING)
+    wanted = remote_of(NUMBERS, RemoteState.CREATING)
+    record = record_of(NUMBERS, active=None, pending=tunes, runs=(run_of(LONGER, RunOutcome.TUNING),))
+    world = world_of(NUMBERS, records=(record,), remotes=(wanted, remote_of(LONGER, RemoteState.CREATING)))
+    (reuse,) = [action for action in actions(world) if isinstance(action, Reuse)]
+    record = after(world, Done(reuse, wanted))  # its cancel was held
+    assert record.pending is not None
+    assert record.pending.model == wanted.name
+    assert [slot.model for slot in record.retired] == [tunes.model]
