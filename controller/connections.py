@@ -35,7 +35,7 @@ _PATIENCE: Final = 1.0  # seconds in which a peer on a slow line says what it wa
 BACKLOG: Final = 128  # taken at once: fewer than a newcomer's request survives while others come after it
 
 
-class Stage(StrEnum):
+class ConnectionStage(StrEnum):
     """What a connection waits for."""
 
     HEAD = "head"  # of a request
@@ -58,7 +58,7 @@ class _Bounded(H11Protocol):
     """A connection of a peer that may be slow, silent, or one of many on purpose."""
 
     bounds: ConnectionLimits
-    _stage = Stage.OURS
+    _stage = ConnectionStage.OURS
     _since = 0.0
     _made = 0.0
     _begun = False
@@ -116,24 +116,24 @@ class _Bounded(H11Protocol):
         self._stage, self._since = stage, self.loop.time()
         self._stop_timer()
         match stage:
-            case Stage.HEAD:
+            case ConnectionStage.HEAD:
                 seconds = self.bounds.head
-            case Stage.BODY:
+            case ConnectionStage.BODY:
                 seconds = self.bounds.body
-            case Stage.ANSWER:
+            case ConnectionStage.ANSWER:
                 seconds = self.bounds.answer
-            case Stage.IDLE:
+            case ConnectionStage.IDLE:
                 seconds = self.bounds.idle + _FAREWELL
-            case Stage.OURS:
+            case ConnectionStage.OURS:
                 return
         self._timer = self.loop.call_later(seconds, self.transport.abort)
 
-    def _now(self) -> Stage:
+    def _now(self) -> ConnectionStage:
         if self.flow.write_paused:
-            return Stage.ANSWER
+            return ConnectionStage.ANSWER
         if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr] # None before the first
-            return Stage.HEAD if self._begun else Stage.IDLE
-        return Stage.BODY if self.cycle.more_body else Stage.OURS
+            return ConnectionStage.HEAD if self._begun else ConnectionStage.IDLE
+        return ConnectionStage.BODY if self.cycle.more_body else ConnectionStage.OURS
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -153,5 +153,5 @@ class _Bounded(H11Protocol):
 
         So whoever has just come is answered, also among peers that ask without end.
         """
-        waited = 0.0 if self._stage is Stage.OURS else now - self._since
+        waited = 0.0 if self._stage is ConnectionStage.OURS else now - self._since
         return (waited if waited > _PATIENCE else 0.0), now - self._made

@@ -23,7 +23,7 @@ from controller.wiring import Where, folder_of, read_settings, source_of, trust_
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WantedSending:
     """What one provider of gitune.yaml would send by its word. ``place`` is that of its endpoint there."""
 
     provider: str
@@ -63,11 +63,11 @@ async def _settings(asked: GlobalOptions) -> Settings:
         await source.close()
 
 
-def _wishes(settings: Settings, said: Trust) -> Iterator[Wish]:
+def _wishes(settings: Settings, said: Trust) -> Iterator[WantedSending]:
     for key, one in settings.providers.items():
         with suppress(Rejected):  # an endpoint that is asked nothing: `gitune plan` says why
             if (sending := sending_of(one, os.environ, said.visible(os.environ))) is not None:
-                yield Wish(key, sending, one.place, said.allows(sending))
+                yield WantedSending(key, sending, one.place, said.allows(sending))
 
 
 def _secrets(settings: Settings, endpoint: str) -> frozenset[str]:
@@ -81,7 +81,7 @@ def _secrets(settings: Settings, endpoint: str) -> frozenset[str]:
     return found
 
 
-def _table(wishes: Sequence[Wish], kept: Sequence[Trusted]) -> Table | Text:
+def _table(wishes: Sequence[WantedSending], kept: Sequence[Trusted]) -> Table | Text:
     if not wishes and not kept:
         return Text("gitune.yaml sends no secret to an address that its providers do not know by themselves")
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
@@ -96,7 +96,7 @@ def _table(wishes: Sequence[Wish], kept: Sequence[Trusted]) -> Table | Text:
     return table
 
 
-def _json(wishes: Sequence[Wish], kept: Sequence[Trusted]) -> dict[str, object]:
+def _json(wishes: Sequence[WantedSending], kept: Sequence[Trusted]) -> dict[str, object]:
     """``{schemaVersion, asked: [{provider, secret, endpoint, place, trusted}], trusted: [{endpoint, secrets}]}``."""
     return {
         "schemaVersion": 1,
@@ -114,7 +114,7 @@ def _json(wishes: Sequence[Wish], kept: Sequence[Trusted]) -> dict[str, object]:
     }
 
 
-def _markdown(wishes: Sequence[Wish]) -> str:
+def _markdown(wishes: Sequence[WantedSending]) -> str:
     rows = [
         f"| {'✅' if one.allowed else '❌'} | {cell(one.provider)} | {cell(one.sending.secret)} "
         f"| {cell(one.sending.endpoint)} |"

@@ -57,7 +57,7 @@ class CommitLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CardFacts:
     """One model with all that is looked through when models are counted, sorted and searched.
 
     ``spec`` is None where git asks for none or no pass has read it; ``landing`` is the commit that asked for its run.
@@ -146,7 +146,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CardFilter:
     """What a reader wants to see: words that a model has to have, its state, its provider, a label ``key=value``."""
 
     q: str = ""
@@ -155,11 +155,11 @@ class Wish:
     label: str = ""
 
     @classmethod
-    def asked(cls, query: Mapping[str, str]) -> Wish:
+    def asked(cls, query: Mapping[str, str]) -> CardFilter:
         """What the query of an address asks for; what it says else is left out."""
         return cls(**{one.name: query.get(one.name, "")[:_LONGEST_WISH].strip() for one in fields(cls)})
 
-    def fits(self, row: Row) -> bool:
+    def fits(self, row: CardFacts) -> bool:
         """Whether a model is what is wanted."""
         if self.state and self.state != row.stands.word:
             return False
@@ -180,22 +180,22 @@ class Wish:
         return any((self.q, self.state, self.provider, self.label))
 
 
-def rows_of(view: StatusView) -> list[Row]:
+def rows_of(view: StatusView) -> list[CardFacts]:
     """Every model of a repository, those that need a person first."""
     held = _held(view)
     rows = [_row(record, view, held) for record in view.records.values()]
     return sorted(rows, key=lambda row: (ORDER[row.stands.word], row.record.name))
 
 
-def row_of(record: Record, view: StatusView) -> Row:
+def row_of(record: Record, view: StatusView) -> CardFacts:
     """One model."""
     return _row(record, view, _held(view))
 
 
-def _row(record: Record, view: StatusView, held: Mapping[str, str]) -> Row:
+def _row(record: Record, view: StatusView, held: Mapping[str, str]) -> CardFacts:
     stands, run = state_of(record), latest_run(record)
     spec = view.world.spec(record.name) if view.world is not None else None
-    row = Row(record, stands, stands.reason or held.get(record.name, ""), run, spec, None)
+    row = CardFacts(record, stands, stands.reason or held.get(record.name, ""), run, spec, None)
     return replace(row, landing=view.commits.get(row.revision))
 
 
@@ -208,7 +208,7 @@ def _held(view: StatusView) -> Mapping[str, str]:
     return found
 
 
-def card_of(row: Row, view: StatusView, now: datetime) -> Card:
+def card_of(row: CardFacts, view: StatusView, now: datetime) -> Card:
     """What a page says of one model."""
     record, run, spec = row.record, row.run, row.spec
     tunes = run is not None and run.outcome is RunOutcome.TUNING
@@ -250,7 +250,7 @@ def _unscored(run: Run | None, spec: DesiredModel | None) -> str:
     return "not scored yet"
 
 
-def _commit(row: Row, remote: str, now: datetime) -> CommitLine:
+def _commit(row: CardFacts, remote: str, now: datetime) -> CommitLine:
     host, _, path = remote.partition("/")
     known = host in _HOSTS and row.revision.isalnum()
     link = f"https://{host}/{path}/{_HOSTS[host]}/{row.revision}" if known else ""
@@ -307,6 +307,6 @@ def _told_curve(run: Run) -> str:
     return f"{first_to_last(run)} over {counted(run.completed_steps or run.losses[-1].step, 'step')}"
 
 
-def labels_of(rows: Sequence[Row]) -> list[str]:
+def labels_of(rows: Sequence[CardFacts]) -> list[str]:
     """Every label that a model has, once, ``key=value``."""
     return sorted({label for row in rows for label in row.labels})

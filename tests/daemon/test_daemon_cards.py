@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.daemon.cards import Wish, card_of, row_of, rows_of
+from controller.daemon.cards import CardFilter, card_of, row_of, rows_of
 from controller.daemon.view import StatusView
 from controller.daemon.web.html import index_html, model_html
 from controller.engine.pace import pace, remaining
@@ -184,34 +184,34 @@ def test_the_title_names_the_repository(view: StatusView, title: str) -> None:
 @pytest.mark.parametrize(
     ("wish", "names"),
     [
-        (Wish(), {"a", "b", "c"}),
-        (Wish(q="B"), {"b"}),
-        (Wish(q="tiny out of"), set()),
-        (Wish(q="models/tiny team=demo"), {"a", "b", "c"}),
-        (Wish(q="jane"), {"a", "b", "c"}),
-        (Wish(q=REVISION[:7]), {"a", "b", "c"}),
-        (Wish(q="ddd"), set()),
-        (Wish(state="Ready"), {"a"}),
-        (Wish(state="Stalled", provider="local"), {"c"}),
-        (Wish(provider="gemini"), {"a", "b"}),
-        (Wish(label="team=demo"), {"a", "b", "c"}),
-        (Wish(label="team=other"), set()),
-        (Wish(state="<script>"), set()),
+        (CardFilter(), {"a", "b", "c"}),
+        (CardFilter(q="B"), {"b"}),
+        (CardFilter(q="tiny out of"), set()),
+        (CardFilter(q="models/tiny team=demo"), {"a", "b", "c"}),
+        (CardFilter(q="jane"), {"a", "b", "c"}),
+        (CardFilter(q=REVISION[:7]), {"a", "b", "c"}),
+        (CardFilter(q="ddd"), set()),
+        (CardFilter(state="Ready"), {"a"}),
+        (CardFilter(state="Stalled", provider="local"), {"c"}),
+        (CardFilter(provider="gemini"), {"a", "b"}),
+        (CardFilter(label="team=demo"), {"a", "b", "c"}),
+        (CardFilter(label="team=other"), set()),
+        (CardFilter(state="<script>"), set()),
     ],
 )
-def test_a_search_finds_what_has_every_word_and_every_filter(wish: Wish, names: set[str]) -> None:
+def test_a_search_finds_what_has_every_word_and_every_filter(wish: CardFilter, names: set[str]) -> None:
     view = view_of({"a": ready("a"), "b": tuning("b"), "c": stalled("c")})
 
     assert {row.record.name for row in rows_of(view) if wish.fits(row)} == names
 
 
 def test_an_address_asks_for_what_it_says_and_is_shown_back_as_data() -> None:
-    wish = Wish.asked({"q": " <script>alert(1)</script> ", "state": "Ready", "other": "x", "label": "l" * 10_000})
+    wish = CardFilter.asked({"q": " <script>alert(1)</script> ", "state": "Ready", "other": "x", "label": "l" * 10_000})
 
     assert wish.q == "<script>alert(1)</script>"
     assert len(wish.label) == 200
     assert wish.query(q="", label="") == "?state=Ready"
-    assert not Wish.asked({})
+    assert not CardFilter.asked({})
     page = index_html(gallery(20), NOW, wish)
     assert "<script>alert" not in page
     assert "0 of 20 models." in words(page)

@@ -10,7 +10,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from controller.daemon.cards import ORDER, Wish, card_of, labels_of, row_of, rows_of
+from controller.daemon.cards import ORDER, CardFilter, card_of, labels_of, row_of, rows_of
 from controller.daemon.view import StatusView
 from controller.errors import Severity
 from controller.plan.actions import Action, Hold, Nothing
@@ -25,7 +25,7 @@ MOST_MODELS: Final = 200  # on one page; what needs a person comes first
 _MOST_ACTIONS: Final = 50
 _MOST_PROBLEMS: Final = 50
 _MOST_CHOICES: Final = 200  # of a filter
-_EVERYTHING: Final = Wish()
+_EVERYTHING: Final = CardFilter()
 
 
 def _minute(time: str) -> str:
@@ -65,7 +65,7 @@ class RepositoryRow:
     looked: str
 
 
-def index_html(view: StatusView, now: datetime, wish: Wish = _EVERYTHING) -> str:
+def index_html(view: StatusView, now: datetime, wish: CardFilter = _EVERYTHING) -> str:
     """The page of the models that are wanted, at most `MOST_MODELS` of them."""
     rows = rows_of(view)
     found = [row for row in rows if wish.fits(row)] if wish else rows

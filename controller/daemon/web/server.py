@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.connections import BACKLOG, ConnectionLimits, bounded
-from controller.daemon.cards import Wish
+from controller.daemon.cards import CardFilter
 from controller.daemon.loop import Loop
 from controller.daemon.metrics import CONTENT_TYPE, Gathered
 from controller.daemon.schedule import Cause
@@ -195,7 +195,7 @@ class Served:
             yield Route(f"{base}/readyz", Served((loop,), self.clock).readiness)
 
     def _index(self, loop: Loop, asked: Request) -> str:
-        return index_html(loop.view, self.clock.now(), Wish.asked(asked.query_params))
+        return index_html(loop.view, self.clock.now(), CardFilter.asked(asked.query_params))
 
     def _model(self, loop: Loop, asked: Request) -> str | None:
         return model_html(loop.view, asked.path_params["name"], self.clock.now())
