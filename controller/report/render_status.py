@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
@@ -28,6 +29,7 @@ from controller.state.observed import LossPoint
 from controller.state.recorded import Advice, Record, Run, Score, Slot
 
 _WIDEST_CURVE = 100
+_FRACTION = re.compile(r"\.\d+")  # of a second, as a provider tells the times of a run that was adopted
 _NARROW = 72  # below it the table leaves out what `gitune status NAME` says too
 
 
@@ -118,14 +120,14 @@ def _runs(record: Record) -> Table:
         table.add_column(title, overflow="fold")
     for run in record.runs:
         score = _score(run.score) if run.score else "–"
-        steps = f"{run.completed_steps:,}/{run.total_steps:,}"
+        steps = f"{run.completed_steps:,}" + (f"/{run.total_steps:,}" if run.total_steps else "")
         cells = (
             terminal(run.model.rpartition("/")[2]),
             str(run.outcome),
             steps,
             first_to_last(run),
             score,
-            terminal(run.started) or "–",
+            terminal(_FRACTION.sub("", run.started)) or "–",
         )
         table.add_row(*(Text(c) for c in cells))
     return table

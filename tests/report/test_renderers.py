@@ -180,6 +180,18 @@ def test_a_run_that_diverged_is_called_that_where_losses_are_shown(records: Mapp
     assert "no losses reported yet" not in drawn(status_detail(unseen))
 
 
+def test_a_run_of_unknown_length_shows_the_steps_it_made(records: Mapping[str, Record], drawn: Draw) -> None:
+    record = records["next-number"]
+    (run,) = record.runs
+    adopted = replace(run, completed_steps=1000, total_steps=0, started="2026-11-30T23:32:33.539129Z")
+    unknown = drawn(status_detail(replace(record, runs=(adopted,))))
+    assert "1,000 " in unknown
+    assert "1,000/" not in unknown
+    assert "2026-11-30T23:32:33Z" in unknown
+    known = drawn(status_detail(replace(record, runs=(replace(adopted, total_steps=2000),))))
+    assert "1,000/2,000" in known
+
+
 def test_status_in_json(records: dict[str, Record], golden: Golden) -> None:
     short = {
         name: replace(record, runs=tuple(replace(r, losses=r.losses[:2]) for r in record.runs))
