@@ -80,7 +80,7 @@ def validate(
     asked: GlobalOptions,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Spec files or folders. [default: all]", show_default=False),
+        typer.Argument(metavar="PATH", help="Spec files or folders. [default: all]", show_default=False),
     ] = None,
 ) -> None:
     """Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors."""
@@ -100,7 +100,7 @@ def apply(asked: GlobalOptions, options: ApplyOptions) -> None:
 def status(
     asked: GlobalOptions,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One model, with its loss curve.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="One model, with its loss curve.", show_default=False)
     ] = None,
     *,
     offline: Annotated[bool, flag("--offline", help="Ask no provider, fetch no ledger from its remote.")] = False,
@@ -149,12 +149,12 @@ def evaluate(
         Rows, valued("--rows", "evaluation|training", "The rows to ask; only evaluation is recorded.")
     ] = Rows.EVALUATION,
 ) -> None:
-    """Score the newest finished run. It is asked its evaluation rows, and the score is recorded."""
+    """Score the newest finished run. It answers the evaluation rows, and the score is recorded."""
 
 
 @declared("controller.cli.model_commands")
 def promote(asked: GlobalOptions, name: Name) -> None:
-    """Let the finished run serve that the spec asks for. Its score does not matter."""
+    """Make the finished run of a spec the active one. Its score does not matter."""
 
 
 @declared("controller.cli.model_commands")
@@ -178,7 +178,7 @@ def adopt(
     name: Name,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its full name: tunedModels/…", show_default=False)],
 ) -> None:
-    """Take over a finished remote model. Our mark is written to it, and it serves under the spec's name."""
+    """Take over a finished remote model. Gitune's owner mark is written to it, and it serves under the spec's name."""
 
 
 @declared("controller.cli.model_commands")
@@ -217,12 +217,12 @@ def trust(
     asked: GlobalOptions,
     endpoint: Annotated[
         str | None,
-        typer.Argument(metavar="[ADDRESS]", help="Such as https://host. [default: show]", show_default=False),
+        typer.Argument(metavar="ADDRESS", help="Such as https://host. [default: show]", show_default=False),
     ] = None,
     *,
     remove: Annotated[bool, flag("--remove", help="Take the address back.")] = False,
 ) -> None:
-    """Say where gitune.yaml may send your keys. Kept on this machine, for this repository alone."""
+    """Show or change where your keys may be sent. Kept on this machine, for this repository alone."""
 
 
 @declared("controller.cli.github_action.command")

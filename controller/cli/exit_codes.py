@@ -65,7 +65,8 @@ def explained(error: BaseException, asked: GlobalOptions, usage: str = "") -> Ex
             _tell(asked, error)
             return of_error(error)
         case typer.TyperException():
-            _tell(asked, ControllerError(error.format_message(), hint=usage), "UsageError")
+            said = error.format_message().replace(": Value error, ", ": ")  # pydantic's word, not the reader's
+            _tell(asked, ControllerError(said, hint=usage), "UsageError")
             return ExitCode.FAILED
         case ModuleNotFoundError():
             return incomplete(error, asked)

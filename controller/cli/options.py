@@ -139,9 +139,9 @@ class RunOptions:
     interval: Annotated[
         float, typer.Option("--interval", metavar="S", min=1, max=86400, help="Seconds between two checks when idle.")
     ] = 60.0
-    lease: Annotated[LeaseKind, valued("--lease", "ledger|kubernetes|none", "Where it says which one is at work.")] = (
-        LeaseKind.LEDGER
-    )
+    lease: Annotated[
+        LeaseKind, valued("--lease", "ledger|kubernetes|none", "Where several daemons agree on which one works.")
+    ] = LeaseKind.LEDGER
     lease_name: Annotated[str | None, valued("--lease-name", "NAME", "The Lease in the cluster. [default: gitune]")] = (
         None
     )

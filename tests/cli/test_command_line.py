@@ -50,6 +50,13 @@ def test_help_cuts_no_sentence_short(gitune: Process) -> None:
     assert "..." not in gitune("--help").stdout.replace("[ARGS]...", "")
 
 
+@pytest.mark.parametrize(
+    ("command", "usage"), [("status", "[NAME]"), ("validate", "[PATH]..."), ("trust", "[ADDRESS]")]
+)
+def test_an_argument_that_may_be_left_out_has_one_pair_of_brackets(gitune: Process, command: str, usage: str) -> None:
+    assert gitune(command, "--help").stdout.splitlines()[0] == f"Usage: gitune {command} [OPTIONS] {usage}"
+
+
 def test_no_arguments_at_all_show_the_help(process: Process) -> None:
     assert process().stdout == process("--help").stdout
 
@@ -103,6 +110,7 @@ def test_a_wrong_use_is_one_error_with_a_hint_and_exits_1(
     done = gitune(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
+    assert "Value error" not in done.stderr
     assert done.stderr.splitlines()[0].startswith("error: ")
     assert "--help` shows what there is" in done.stderr.splitlines()[-1]
 
