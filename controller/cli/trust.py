@@ -76,7 +76,11 @@ def _secrets(settings: Settings, endpoint: str) -> frozenset[str]:
     found = frozenset(one.sending.secret for one in wishes if covers(endpoint, one.sending.endpoint))
     if not found:
         asked_for = listed(sorted({one.sending.endpoint for one in wishes}))
-        hint = f"What it asks for is {asked_for}." if wishes else "No provider in it asks for that."
+        hint = (
+            f"What it asks for is {asked_for}."
+            if wishes
+            else "Name the address as the `endpoint` of a provider in gitune.yaml first, then allow it."
+        )
         raise ControllerError(f"gitune.yaml sends no secret of yours to {endpoint}", hint=hint)
     return found
 

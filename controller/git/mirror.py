@@ -95,7 +95,8 @@ class Mirror:
         if found := await self._resolve(f"{name}{steps}^{{commit}}"):
             return found
         if revision == "HEAD" and name.startswith("refs/"):
-            raise NotFound(f"the branch {name.removeprefix('refs/heads/')} has no commit yet", hint="Commit the specs.")
+            hint = "Commit the specs; where there are none yet, `gitune init` writes a first one."
+            raise NotFound(f"the branch {name.removeprefix('refs/heads/')} has no commit yet", hint=hint)
         raise NotFound(
             f"there is no commit {revision!r} here",
             hint="A shallow clone has only a few: fetch the branch or commit first, or use a whole clone.",

@@ -162,7 +162,10 @@ def _provider_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tupl
         provider = spec.model.spec.provider
         if provider is not None and provider not in settings.providers:
             message = f"there is no provider {provider} in gitune.yaml"
-            yield spec, spec.spot(("spec", "provider")).problem("GT307", message, f"the providers there are {known}")
+            yield (
+                spec,
+                spec.spot(("spec", "provider")).problem("GT307", message, f"the providers in gitune.yaml: {known}"),
+            )
 
 
 def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[LoadedSpec, Problem]]:

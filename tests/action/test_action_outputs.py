@@ -84,6 +84,15 @@ def test_the_worst_ten_of_a_kind_are_annotated_first(capsys: pytest.CaptureFixtu
     assert kinds == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"] * 10
 
 
+def test_an_error_and_its_hint_are_two_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    outputs.error("the branch main has no commit yet", "Commit the specs.")
+    outputs.error("nothing was found")
+    assert capsys.readouterr().out.splitlines() == [
+        "::error title=Gitune::the branch main has no commit yet. Commit the specs.",
+        "::error title=Gitune::nothing was found",
+    ]
+
+
 def test_a_secret_is_blotted_out_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     token = "ghp_" + "x" * 30
 

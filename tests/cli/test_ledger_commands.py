@@ -216,7 +216,8 @@ def test_a_plan_before_the_first_commit_is_that_of_the_files_whoever_they_will_b
     spec("numbers")
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
     unnamed = gitune("plan", "--offline")
-    assert gitune("apply").stderr == "error: the branch main has no commit yet\nhint: Commit the specs.\n"
+    hint = "Commit the specs; where there are none yet, `gitune init` writes a first one."
+    assert gitune("apply").stderr == f"error: the branch main has no commit yet\nhint: {hint}\n"
     (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\ninstance: acme/models\n")
     named = gitune("plan", "--offline")
     for done in (unnamed, named):

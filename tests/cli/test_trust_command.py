@@ -41,6 +41,9 @@ def test_only_what_gitune_yaml_asks_for_can_be_allowed(folder: Path, gitune: Pro
     assert done.returncode == 1
     assert "gitune.yaml sends no secret of yours to https://elsewhere.example" in done.stderr
     assert ADDRESS in done.stderr
+    (folder / "gitune.yaml").unlink()
+    assert "Name the address as the `endpoint` of a provider" in gitune("trust", "https://elsewhere.example").stderr
+    write(folder)
     assert "is plain http to another machine" in gitune("trust", "http://elsewhere.example").stderr
     assert "--remove needs an address" in gitune("trust", "--remove").stderr
 

@@ -257,3 +257,8 @@ def test_a_pattern_for_specs_may_fit_gitune_yaml_too(gitune: Process, folder: Pa
     (folder / "gitune.yaml").write_text("apiVersion: gitune.dev/v1alpha1\nkind: Controller\nspecs: ['**/*.yaml']\n")
     for arguments in ((), (".",), ("gitune.yaml",)):
         assert gitune("validate", *arguments).returncode == 0
+
+
+def test_an_unknown_provider_is_answered_with_those_that_gitune_yaml_has(gitune: Process, spec: WriteSpec) -> None:
+    spec("good", "  provider: openai\n")
+    assert "hint: the providers in gitune.yaml: local\n" in gitune("validate").stdout

@@ -39,7 +39,7 @@ def action(asked: GlobalOptions) -> int:
         inputs = read_inputs(os.environ)
         return asyncio.run(_act(asked, inputs))
     except ControllerError as error:
-        outputs.error(f"{error.message} {error.hint}".strip())
+        outputs.error(error.message, error.hint)
         raise
 
 
@@ -178,7 +178,7 @@ class StepWork:
                 except ControllerError as error:  # one that fails keeps none of the others back
                     failures.append(error)
         for failure in failures[1:]:
-            outputs.error(f"{failure.message} {failure.hint}".strip())
+            outputs.error(failure.message, failure.hint)
         if failures:
             raise failures[0]
         return _verdict(applied, self.inputs.fail_on or FailOn.HOLD)
@@ -208,7 +208,7 @@ async def _report(inputs: Inputs, applied: Applied) -> None:
         refusal = applied.refusal
         world, plan = refusal.preview.world, refusal.preview.plan
         markdown, said = plan_markdown(plan), refusal.message
-        outputs.error(f"{said} {refusal.hint}")
+        outputs.error(said, refusal.hint)
     else:
         return
     outputs.annotate(world.desired.errors)

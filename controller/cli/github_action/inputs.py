@@ -111,7 +111,9 @@ def _payload_of(environ: Mapping[str, str]) -> tuple[str, JSON]:
     name, path = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_EVENT_PATH", "")
     if not name or not path:
         hint = "`gitune action` is what action.yml calls; elsewhere use `gitune plan` and `gitune apply`."
-        raise ControllerError("there is no GITHUB_EVENT_NAME and GITHUB_EVENT_PATH: this is no workflow", hint=hint)
+        raise ControllerError(
+            "GITHUB_EVENT_NAME and GITHUB_EVENT_PATH are not set: this is not a step of a GitHub workflow", hint=hint
+        )
     try:
         with Path(path).open("rb") as file:
             payload: JSON = json.loads(file.read(_LARGEST_PAYLOAD))  # a longer one is cut, and no JSON any more

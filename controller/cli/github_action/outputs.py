@@ -43,9 +43,10 @@ def say(text: str, chance: Chance) -> None:
     _say("\n".join([f"::stop-commands::{stop}", *lines, f"::{stop}::"]))
 
 
-def error(message: str) -> None:
-    """One error that stands at no line."""
-    _say(f"::error title=Gitune::{_data(message)}")
+def error(message: str, hint: str = "") -> None:
+    """One error that stands at no line, and its hint as a sentence of its own."""
+    told = f"{message.removesuffix('.')}. {hint}" if hint else message
+    _say(f"::error title=Gitune::{_data(told)}")
 
 
 def notice(message: str) -> None:
