@@ -69,7 +69,7 @@ async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
     desired = await read_desired(tree, opened.settings, opened.ports.facts)
     commit = f"commit {tree.revision}" if tree.revision else "the files on disk"
     whole = f"{commit}, known to providers as {opened.ports.instance}"
-    specs = f"{counted(len(desired.names), 'spec')}, {counts(desired.problems)}"
+    specs = f"{counted(desired.count, 'spec')}, {counts(desired.problems)}"
     fix = "gitune validate shows every problem" if desired.errors else ""
     return (CheckResult("repository", well=True, message=whole), CheckResult("specs", not desired.errors, specs, fix))
 

@@ -73,7 +73,7 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
         desired = await read_desired(tree, settings, can)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
         examples = sum(len(model.dataset.examples) for model in desired.models)
-        return Validated(desired.problems, len(desired.names), examples, settings.specs, files)
+        return Validated(desired.problems, desired.count, examples, settings.specs, files)
     entries = [entry.path for entry in await tree.entries()]
     if where.worktree:
         asked_for = tuple(_pattern(top_of(asked.folder), asked.folder, path) for path in paths)

@@ -112,7 +112,7 @@ def _judge(curve: _Curve, epochs: int, examples: int | None) -> Advice:
         f"and moves less than {_SETTLED:.1%} of that fall after it (lowest {low:.3g})"
     )
     if stop >= ended:
-        return Advice(ended, f"{seen}: {ended} {_epochs(ended)} served it well")
+        return Advice(ended, f"{seen}: no epoch was too many")
     return Advice(stop, f"{seen}: {stop} {_epochs(stop)} would have given the same")
 
 

@@ -195,6 +195,11 @@ class Desired:
         return frozenset(valid | invalid)
 
     @property
+    def count(self) -> int:
+        """How many specs there are, those that cannot be used included, and former names not."""
+        return len({m.name for m in self.models} | {m.name for m in self.invalid})
+
+    @property
     def errors(self) -> tuple[Problem, ...]:
         """The problems that hold something back."""
         return tuple(p for p in self.problems if p.severity is Severity.ERROR)

@@ -262,3 +262,11 @@ def test_a_pattern_for_specs_may_fit_gitune_yaml_too(gitune: Process, folder: Pa
 def test_an_unknown_provider_is_answered_with_those_that_gitune_yaml_has(gitune: Process, spec: WriteSpec) -> None:
     spec("good", "  provider: openai\n")
     assert "hint: the providers in gitune.yaml: local\n" in gitune("validate").stdout
+
+
+def test_a_former_name_is_no_spec_of_its_own(gitune: Process, spec: WriteSpec, commit: Commit) -> None:
+    path = spec("good")
+    path.write_text(path.read_text().replace("  name: good\n", "  name: good\n  formerNames: [old]\n"))
+    assert "\n1 spec, 100 examples\n" in gitune("validate").stdout
+    commit("one")
+    assert any(line.split()[:4] == ["ok", "specs", "1", "spec,"] for line in gitune("doctor").stdout.splitlines())

@@ -143,7 +143,7 @@ def test_a_plateau_at_the_very_end_keeps_the_epochs() -> None:
     advice = advise(curve(lambda e: 3.9 * max(0.0, 1 - e / 4.2) + 0.4, 5, noise=0.0), 5)
 
     assert advice.epochs == 5
-    assert advice.because.endswith("5 epochs served it well")
+    assert advice.because.endswith(": no epoch was too many")
 
 
 def test_the_order_in_which_points_were_reported_does_not_matter() -> None:
