@@ -182,7 +182,9 @@ def removed_with_tombstone(gone: Removal) -> tuple[Action, ...] | str:
     record = gone.record
     if all(is_due(slot, record, gone.world) for slot in record.slots):
         return "the grace period is over, or was ended"
-    message = f"its spec was removed: {len(record.slots)} models are deleted when the grace period is over"
+    count = len(record.slots)
+    what = "its model is" if count == 1 else f"its {count} models are"
+    message = f"its spec was removed: {what} deleted when the grace period is over"
     return gone.say(Hold, Reason.DELETE_PENDING, f"{message}; `gitune approve-delete {record.name}` ends it")
 
 
