@@ -18,7 +18,7 @@ from controller.errors import CodeHostError, OutcomeUnknown, ProviderError, Reje
 from controller.forges.github.client import GitHub
 from controller.ports import CreateRequest, ObserveRequest, Ports, Provider
 from controller.ports.code_host import Said
-from controller.providers import Doors, open_provider
+from controller.providers import Doors, Trust, Trusted, open_provider
 from controller.rest import ClientLimits, Secret, Timing, ask_once
 from controller.settings import ProviderSettings
 from controller.state.desired import Example, Sampling
@@ -60,9 +60,10 @@ CREATE = CreateRequest(
 async def provider(url: str, limits: ClientLimits = LIMITS, key: str = "cloud") -> AsyncIterator[Provider]:
     made = await open_provider(
         ProviderSettings(key, "gemini", endpoint=url),
-        {"GEMINI_API_KEY": KEY, "GITUNE_TRUSTED_ENDPOINTS": url},
+        {"GEMINI_API_KEY": KEY},
         Path("/nowhere"),
         Doors(SystemClock(), SystemChance(), limits=limits),
+        Trust((Trusted(url),)),
     )
     try:
         yield made
