@@ -18,6 +18,9 @@ from tests.server.served import Served
 ROOT = Path(__file__).resolve().parents[2]
 STORY = ROOT / "tests" / "google_client" / "story.py"
 
+# The way to PyPI from here, as it was before a test took it out of the environment.
+WAY_OUT = {n: v for n, v in os.environ.items() if n.upper().endswith("_PROXY") or n.upper().startswith("SSL_CERT_")}
+
 
 def uv() -> str:
     """The uv executable: the one that runs us, the one on the PATH, or the one script/bootstrap fetched."""
@@ -34,7 +37,7 @@ def environment() -> dict[str, str]:
     """Ours, less what would lead uv into our own venv; a mirror of PyPI named for pip holds for uv too."""
     kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"}}
     index = kept.get("UV_DEFAULT_INDEX") or kept.get("UV_INDEX_URL") or kept.get("PIP_INDEX_URL")
-    return kept | ({"UV_DEFAULT_INDEX": index} if index else {})
+    return kept | WAY_OUT | ({"UV_DEFAULT_INDEX": index} if index else {})
 
 
 def run(*command: str) -> str:
