@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import shutil
@@ -15,7 +16,7 @@ import pytest
 
 from controller.errors import OutcomeUnknown, ProviderError, Rejected, Transient
 from controller.network import authorities, passwords, proxy_for
-from controller.rest import JSON, Repeat, Rest, ask_once, redact
+from controller.rest import JSON, RawResponse, Repeat, Rest, ask_once, redact
 from tests.loopback import Tunnel, answering, self_signed
 
 HOST = "api.example.test"
@@ -61,6 +62,11 @@ def port_of(url: str) -> int:
 def trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's authority is named by the environment."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+
+
+async def token(method: str, url: str, body: bytes | None = None) -> RawResponse | str:
+    """A token is asked for in a thread of its own."""
+    return await asyncio.to_thread(ask_once, method, url, body, {}, 5.0)
 
 
 async def got(rest: Rest, repeat: Repeat = Repeat.READ) -> JSON:
@@ -277,7 +283,7 @@ async def test_certificates_that_cannot_be_used_are_named_with_their_variable(
         connect("https://api.example.test")
     assert caught.value.message.startswith(f"{variable} names {file}, which {words}")
     assert variable in caught.value.hint
-    assert f"{variable} names {file}" in str(ask_once("GET", "https://api.example.test/token", None, {}, 5.0))
+    assert f"{variable} names {file}" in str(await token("GET", "https://api.example.test/token"))
     with answering(Api) as plain:
         assert await got(connect(plain)) == {}, "this machine needs none"
 
@@ -295,7 +301,7 @@ async def test_neither_netrc_nor_cookies_are_sent(
         rest = connect(f"https://{HOST}")
         await got(rest)
         await got(rest)
-        said = ask_once("GET", f"https://{HOST}/token", None, {}, 5.0)
+        said = await token("GET", f"https://{HOST}/token")
     assert not isinstance(said, str), said
     assert len(Api.heads) == 3
     for head in Api.heads:
@@ -307,12 +313,12 @@ async def test_neither_netrc_nor_cookies_are_sent(
 async def test_a_token_is_asked_for_through_the_proxy(api: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with Tunnel(api, authorization=BASIC).running() as tunnel:
         monkeypatch.setenv("https_proxy", tunnel.url.replace("://", f"://jane:{ENCODED}@"))
-        answered = ask_once("POST", f"https://{HOST}/token", b"a=b", {}, 5.0)
+        answered = await token("POST", f"https://{HOST}/token", b"a=b")
         assert not isinstance(answered, str), answered
         assert answered.code == 200
         assert tunnel.asked == [(f"{HOST}:443", BASIC)]
         monkeypatch.setenv("https_proxy", tunnel.url)
-        assert ask_once("POST", f"https://{HOST}/token", b"a=b", {}, 5.0) == (
+        assert await token("POST", f"https://{HOST}/token", b"a=b") == (
             f"the proxy {tunnel.url.removeprefix('http://')} of https_proxy refused to connect (407)"
         )
 
