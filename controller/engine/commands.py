@@ -210,12 +210,14 @@ async def adopt(ports: Ports, settings: Settings, name: str, full_name: str) -> 
     model = _desired(world, name)
     provider = _provider(ports, model.provider)
     remote = world.observed.model(model.provider, full_name)
+    seen = world.observed.providers[model.provider]
+    if remote is None and seen.error:
+        raise _refusal(f"provider {model.provider} cannot be read: {seen.error}", seen.hint)
     if remote is None:
         raise _refusal(
             f"{full_name} is not on provider {model.provider}", "Give the full name, as the provider lists it."
         )
     if not remote.owned:
-        seen = world.observed.providers[model.provider]
         hint = seen.error or "Let its owner transfer it to this account: a model that others share is never taken."
         raise _refusal(f"the listing of this account does not show {full_name}", hint)
     if remote.state is not RemoteState.ACTIVE:
