@@ -254,10 +254,12 @@ async def test_who_edits_on_every_few_seconds_is_paid_for_twice() -> None:
     await house.ledger.save({"first": young}, house.ledger.version, "as young as it is")
     for epochs in range(6, 14):
         house.clock.advance(3.0)
+        house.provider.time = house.clock.now().isoformat()
         house.source.edit({"specs/first.yaml": spec_text("first", hyperparameters=f"{{epochCount: {epochs}}}")})
         await house.turn()
     assert sum(house.provider.paid.values()) == 1
     house.clock.advance(60.0)
+    house.provider.time = house.clock.now().isoformat()
     await house.turn()
     assert sum(house.provider.paid.values()) == 2
 
