@@ -17,7 +17,7 @@ from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
-from controller.state.recorded import Awaited, Intent, Record
+from controller.state.recorded import Awaited, Intent, Record, Slot
 from controller.state.reviews import Decision
 
 
@@ -215,6 +215,12 @@ def _seconds(text: str, now: datetime) -> float | None:
     return None if age is None or age < -CLOCKS_DIFFER.total_seconds() else age
 
 
+def _began(world: World, record: Record, pending: Slot) -> str:
+    """When a run began, as its provider tells; "" where it does not. What is on record may be by our clock."""
+    remote = world.observed.model(slot_provider(pending, record), pending.model)
+    return remote.created if remote is not None else ""
+
+
 def _overdue(ages: _Ages) -> Iterator[str]:
     for model in ages.world.desired.models:
         record = ages.world.record_of(model)
@@ -222,9 +228,7 @@ def _overdue(ages: _Ages) -> Iterator[str]:
         run = record.run(pending.model) if record and pending else None
         if record is None or pending is None or run is None or model.max_duration is None:
             continue
-        provider = slot_provider(pending, record)
-        remote = ages.world.observed.model(provider, pending.model)
-        age = ages.of_run(provider, (remote.created if remote is not None else "") or run.started)
+        age = ages.of_run(slot_provider(pending, record), _began(ages.world, record, pending) or run.started)
         # A start that cannot be read is no age: a paid run is not stopped for it.
         if age is not None and age > model.max_duration:
             yield run.model
@@ -255,7 +259,7 @@ def _young(ages: _Ages) -> Iterator[str]:
         run = record.run(pending.model) if pending is not None else None
         if pending is None or run is None:
             continue
-        age = ages.of_run(slot_provider(pending, record), run.started)
+        age = ages.of_run(slot_provider(pending, record), _began(ages.world, record, pending) or run.started)
         if age is not None and age < (ages.world.policy.settle or 0.0):
             yield run.model
 

@@ -148,6 +148,20 @@ async def test_an_edit_waits_no_longer_where_two_clocks_differ_for_good(ahead: f
     assert last == [("numbers", "cancel"), ("numbers", "retune")]
 
 
+async def test_a_run_is_as_young_as_its_provider_says_whatever_our_clock_wrote_down_at_its_start() -> None:
+    stage = Stage(settings=Settings(policy=Policy(settle=600.0)))
+    stage.clock.set(-8 * HOUR)
+    tell(stage)
+    await stage.step()
+    stage.clock.set(0)
+    ((name, model),) = stage.provider.models.items()
+    stage.provider.models[name] = replace(model, created=stage.provider.time)
+    stage.clock.advance(60)
+    tell(stage)
+    stage.source.edit({"specs/numbers.yaml": MOVED})
+    assert await stage.step() == [("numbers", "hold")]
+
+
 @pytest.mark.parametrize("ahead", [0, -10 * YEAR, 10 * YEAR], ids=["right", "years behind", "years ahead"])
 async def test_a_run_that_is_gone_is_called_lost_whatever_our_own_clock(ahead: float) -> None:
     stage = Stage()

@@ -16,7 +16,7 @@ from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import FACTS
 from controller.providers.google.credentials import ApiKey
 from controller.providers.google.envelope import GOOGLE
-from controller.rest import ClientLimits, Rest, Secret, Timing
+from controller.rest import Rest, Secret, Timing
 from controller.settings import Budget, Policy, Prices, ProviderSettings, RequireReview, Settings
 from controller.testing.reporter import SilentReporter
 from tests.simulation.chance import Draw, SimChance
@@ -24,7 +24,7 @@ from tests.simulation.events import Event, PassBegan, PassEnded, Person
 from tests.simulation.faults import Faults
 from tests.simulation.ledger_port import Place, SimLedger
 from tests.simulation.lives import CURRENT, Crash, Effects, Incarnation
-from tests.simulation.network import KEY, DirectRest, Line, SimTransport
+from tests.simulation.network import KEY, LIMITS, DirectRest, Line, SimTransport
 from tests.simulation.oracle import INSTANCE
 from tests.simulation.remote import Remote
 from tests.simulation.repository import Mirror, Repository, SimSource
@@ -189,7 +189,7 @@ def _provider(shape: Shape, line: Line, clock: SimClock, chance: SimChance) -> P
         return Gemini(PROVIDER, DirectRest(line), FACTS)  # type: ignore[arg-type]  # a Rest by its shape
     timing = Timing(clock.now, clock.monotonic, clock.sleep, chance.uniform)
     key = ApiKey(Secret(KEY), "GEMINI_API_KEY")
-    rest = Rest("http://127.0.0.1:9", key, ClientLimits(), SimTransport(line), timing, dialect=GOOGLE)
+    rest = Rest("http://127.0.0.1:9", key, LIMITS, SimTransport(line), timing, dialect=GOOGLE)
     return Gemini(PROVIDER, rest, FACTS)
 
 

@@ -21,6 +21,7 @@ from tests.simulation.lives import Incarnation
 from tests.simulation.remote import Json, Remote, Reply, error
 
 KEY = "key-canary-51d0c2"  # the API key: it must never come out anywhere
+LIMITS = ClientLimits(reading=1800.0)  # requests are up to 15 s on their way, and a page may hold one model
 _HTML = b"<html><body>Sign in</body></html>"
 _QUIET = {"x-sim": "1"}
 
@@ -218,7 +219,7 @@ class DirectRest:
     """The same API without httpx and its bytes: what `controller.rest.Rest` would answer, for speed."""
 
     endpoint = "http://127.0.0.1:9"
-    limits = ClientLimits()
+    limits = LIMITS
 
     def __init__(self, line: Line, until: float = math.inf) -> None:
         """``until`` is a time of the loop: past it nothing is asked any more."""
