@@ -193,15 +193,21 @@ class _Ages:
     def of(self, provider: str, then: When) -> float | None:
         """Seconds, the fewest of those that can be right; None where there are none: what is ahead of a clock is not.
 
-        Each clock is held against what it said itself then, so that two that differ for good count the same.
+        Each clock is held against what it said itself then, so that two that differ for good count the same. None too
+        where a provider said the time then, and was asked now and did not say it: our clock alone ends no wait.
         """
-        by_ours = _seconds(then.ours, self.now)
-        by_theirs = _seconds(then.told, self.told[provider]) if provider in self.told else None
-        return min((age for age in (by_ours, by_theirs) if age is not None), default=None)
+        if then.told and provider not in self.told and provider in self.world.observed.providers:
+            return None
+        return self._fewest(provider, then)
 
     def of_run(self, provider: str, started: str) -> float | None:
         """The same of a run, whose beginning is told by either clock."""
-        return self.of(provider, When(started, started))
+        return self._fewest(provider, When(started, started))
+
+    def _fewest(self, provider: str, then: When) -> float | None:
+        by_ours = _seconds(then.ours, self.now)
+        by_theirs = _seconds(then.told, self.told[provider]) if provider in self.told else None
+        return min((age for age in (by_ours, by_theirs) if age is not None), default=None)
 
     def provider_of(self, record: Record) -> str:
         """The key of the provider that a record's spec asks now, where there is a spec."""
@@ -283,7 +289,8 @@ def _due(ages: _Ages) -> Iterator[str]:
 def _untimely(ages: _Ages) -> Iterator[tuple[str, When]]:
     for record in ages.world.recorded.records.values():
         for provider, then in _waits(record, ages):
-            if ages.of(provider, then) is None:
+            # Where the provider does not say the time now, nobody can tell which clock it was that was wrong.
+            if ages.of(provider, then) is None and (provider in ages.told or not then.told):
                 yield provider, then
 
 

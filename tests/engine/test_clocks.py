@@ -96,6 +96,23 @@ async def test_a_tombstone_of_a_wrong_clock_waits_its_day_once_that_is_set_right
     assert ("numbers", "delete") in await stage.step()
 
 
+async def test_a_pass_without_the_providers_time_neither_ends_nor_rewrites_a_wait() -> None:
+    stage = Stage()
+    tell(stage)
+    await removed(stage)
+    before = stage.ledger.records["numbers"].active
+    for ahead in (-HOUR, 2 * DAY):
+        stage.clock.advance(60)
+        stage.clock.set(ahead)
+        stage.provider.time = ""
+        await stage.step()
+        assert stage.ledger.records["numbers"].active == before
+    stage.clock.set(0)
+    stage.clock.advance(DAY)
+    tell(stage)
+    assert ("numbers", "delete") in await stage.step()
+
+
 async def test_a_tombstone_that_lies_ahead_of_the_only_clock_there_is_waits_a_day_from_now_on() -> None:
     stage = Stage()
     stage.clock.set(300 * DAY)

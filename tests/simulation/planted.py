@@ -492,8 +492,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "our own clock tells how old a run is",
         "engine/snapshot.py",
-        "return self.of(provider, When(started, started))",
-        "return self.of(provider, When(started))",
+        "return self._fewest(provider, When(started, started))",
+        "return self._fewest(provider, When(started))",
         ("S7",),
     ),
     Planted(
