@@ -194,9 +194,9 @@ class _Ages:
         """Seconds, the fewest of those that can be right; None where there are none: what is ahead of a clock is not.
 
         Each clock is held against what it said itself then, so that two that differ for good count the same. None too
-        where a provider said the time then, and was asked now and did not say it: our clock alone ends no wait.
+        where a provider that was asked said the time only then, or only now: our clock alone ends no wait.
         """
-        if then.told and provider not in self.told and provider in self.world.observed.providers:
+        if bool(then.told) != (provider in self.told) and provider in self.world.observed.providers:
             return None
         return self._fewest(provider, then)
 
@@ -290,7 +290,7 @@ def _untimely(ages: _Ages) -> Iterator[tuple[str, When]]:
     for record in ages.world.recorded.records.values():
         for provider, then in _waits(record, ages):
             # Where the provider does not say the time now, nobody can tell which clock it was that was wrong.
-            if ages.of(provider, then) is None and (provider in ages.told or not then.told):
+            if ages.of(provider, then) is None and bool(then.told) == (provider in ages.told):
                 yield provider, then
 
 

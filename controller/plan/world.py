@@ -152,8 +152,10 @@ class World:
 
         What is recorded counts for nothing where it is ahead of both clocks: what waits would do so for as long.
         """
-        counts = recorded.ours and (provider, recorded) not in self.untimely
-        return recorded if counts else self.at(provider, now)
+        if not recorded.ours or (provider, recorded) in self.untimely:
+            return self.at(provider, now)
+        # Its provider did not say the time then: by its clock the wait begins now.
+        return recorded if recorded.told else When(recorded.ours, self.told.get(provider, ""))
 
     def is_overdue(self, slot: Slot, record: Record | None) -> bool:
         """Whether a slot's run is past its limit now, and was so when the pass before looked: a clock can be wrong."""

@@ -113,6 +113,19 @@ async def test_a_pass_without_the_providers_time_neither_ends_nor_rewrites_a_wai
     assert ("numbers", "delete") in await stage.step()
 
 
+async def test_a_wait_that_began_without_the_providers_time_counts_from_when_that_is_told() -> None:
+    stage = Stage()
+    await removed(stage)
+    stage.clock.advance(60)
+    stage.clock.set(2 * DAY)
+    tell(stage)
+    await stage.step()
+    assert is_there(stage), "a minute has passed"
+    stage.clock.advance(DAY + 60)
+    tell(stage)
+    assert ("numbers", "delete") in await stage.step()
+
+
 async def test_a_tombstone_that_lies_ahead_of_the_only_clock_there_is_waits_a_day_from_now_on() -> None:
     stage = Stage()
     stage.clock.set(300 * DAY)

@@ -284,7 +284,7 @@ class Oracle:
             if (
                 made.key[0] == lineage
                 and [*made.key[1:]] != inputs
-                and made.truth in {"CREATING", "CANCELLED"}
+                and (made.truth == "CREATING" or made.stopped)
                 and age < (self.bounds.settle or 0.0)
             ):
                 self.say("S7", f"{event.model} was made {age:.0f} s after {name}, which had no time to settle")
