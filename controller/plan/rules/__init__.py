@@ -10,7 +10,7 @@ from controller.plan.rules.case import Case
 from controller.plan.rules.create import NO_RUN, new_run
 from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, TUNING_ON, Removal, beyond_history, tuning_on
 from controller.plan.rules.run import ACTIVE, ANYWHERE, BY_SLOT, PENDING, RETIRED, known_run
-from controller.plan.rules.spec import EVERY_SPEC, MARK_ALONE, NOT_USABLE, OPEN_CREATE, open_create
+from controller.plan.rules.spec import EVERY_SPEC, NOT_USABLE, OPEN_CREATE, open_create
 from controller.plan.rules.table import Row, Tried, given, tried
 from controller.plan.world import World
 from controller.state.desired import DesiredModel, InvalidModel
@@ -24,7 +24,7 @@ TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
     ("… it is pending", PENDING),
     ("… it serves", ACTIVE),
     ("… it is retired, let go of, or found under our mark", RETIRED),
-    ("No run of its inputs is known", (*MARK_ALONE, *NO_RUN)),
+    ("No run of its inputs is known", NO_RUN),
     ("The spec is gone", REMOVED),
     ("Beside all of these: a run that was stopped", TUNING_ON),
     ("Beside all of these: a retired run beyond `runHistoryLimit`", BEYOND_HISTORY),
@@ -66,8 +66,7 @@ def _of_spec(model: DesiredModel, world: World) -> tuple[Tried, ...]:
     rows += tried(OPEN_CREATE, create) if create is not None else ()
     if rows[-1].why_not:
         fit = find_fit(model, case.record, world)
-        rows += tried(MARK_ALONE, case) if fit is None else tried(BY_SLOT[fit.where], known_run(case, fit))
-        rows += tried(NO_RUN, new_run(case)) if fit is None and rows[-1].why_not else ()
+        rows += tried(NO_RUN, new_run(case)) if fit is None else tried(BY_SLOT[fit.where], known_run(case, fit))
     if model.name in world.desired.doubtful:
         return rows
     rows += _stopped_again(model.name, case.record, world, rows)

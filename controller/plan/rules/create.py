@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from controller.plan.actions import Action, Create, DatasetChange, Hold, Retune
 from controller.plan.cost import cost
 from controller.plan.fields import training_changes
-from controller.plan.matching import latest_attempt, spent_run
+from controller.plan.matching import found_by_mark_alone, latest_attempt, spent_run
 from controller.plan.rules.case import Case, again, foreign, left_behind
 from controller.plan.rules.table import Table, row
 from controller.plan.world import is_out_of_reach, names_of, slot_provider
@@ -75,6 +75,19 @@ def _base_of(case: Case) -> str | Hold:
             if slot is None or (slot.fingerprint, slot.attempt) != (fingerprint, attempt):
                 return case.hold(Reason.BASE_MODEL_NOT_READY, f"waits for the run that {name} asks for to serve")
             return slot.model
+
+
+@row("hold", Reason.FOREIGN_MODEL)
+def marked_under_another_id(new: NewRun) -> tuple[Action, ...] | str:
+    """A model bears our mark for these inputs under an id that we did not choose, and no run of them is recorded."""
+    case = new.case
+    found = found_by_mark_alone(case.model, case.record, case.world)
+    if found is None:
+        return "no model bears our mark for these inputs under an id that we did not choose"
+    why = f"{found.name} bears our mark for these inputs, and its id is not one that we choose"
+    way = f"`gitune adopt {case.model.name} {found.name}` if it is to serve; to pay for a new run take the mark off it"
+    message = f"{why} (a copy, or adopted before): nothing of it is touched; {way}"
+    return new.held(case.hold(Reason.FOREIGN_MODEL, message))
 
 
 @row("hold", Reason.PROVIDER_UNREADABLE)
@@ -230,6 +243,7 @@ def _pending(case: Case) -> Slot | None:
 
 
 NO_RUN: Table[NewRun] = (
+    marked_under_another_id,
     listing_needed,
     id_taken,
     paid_for_before,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.plan.actions import Action, Hold
-from controller.plan.matching import found_by_mark_alone
 from controller.plan.rules.case import (
     SHOWS_LATE,
     TUNING,
@@ -166,17 +165,6 @@ def create_id_taken(create: OpenCreate) -> tuple[Action, ...] | str:
     return create.hold(Reason.FOREIGN_MODEL, foreign(wanted, remote, world.instance))
 
 
-@row("hold", Reason.FOREIGN_MODEL)
-def marked_under_another_id(case: Case) -> tuple[Action, ...] | str:
-    """A model bears our mark for these inputs under an id that we did not choose, and no run of them is recorded."""
-    found = found_by_mark_alone(case.model, case.record, case.world)
-    if found is None:
-        return "no model bears our mark for these inputs under an id that we did not choose"
-    why = f"{found.name} bears our mark for these inputs, and its id is not one that we choose"
-    way = f"`gitune adopt {case.model.name} {found.name}` if it is to serve; to pay for a new run take the mark off it"
-    return (case.hold(Reason.FOREIGN_MODEL, f"{why} (a copy, or adopted before): nothing of it is touched; {way}"),)
-
-
 NOT_USABLE: Table[tuple[InvalidModel, World]] = (not_usable,)
 EVERY_SPEC: Table[Case] = (suspended, taking_over)
 OPEN_CREATE: Table[OpenCreate] = (
@@ -186,4 +174,3 @@ OPEN_CREATE: Table[OpenCreate] = (
     create_unknown,
     create_id_taken,
 )
-MARK_ALONE: Table[Case] = (marked_under_another_id,)
