@@ -35,7 +35,6 @@ from controller.report.render_plan import (
     waiting_on_people,
 )
 from controller.report.render_problems import unreadable
-from controller.source.tree import has_files
 from controller.state.identity import NAME
 from controller.wiring import Where, on_disk, open_ports, read_settings, source_of
 
@@ -109,16 +108,19 @@ async def _whole(asked: GlobalOptions, options: ApplyOptions, telling: Reporter)
 
 async def _left_on_disk(asked: GlobalOptions, world: World) -> str:
     """How the files on disk differ from the commit that was applied; "" where they do not."""
-    if not has_files(asked.folder):
-        return ""
-    working = source_of(on_disk(asked.folder, asked.config))
+    where, working = on_disk(asked.folder, asked.config), None
     try:
-        settings = await read_settings(on_disk(asked.folder, asked.config), await working.tree())
-        files = await compared(asked, await working.tree(), settings.specs, datasets(world.desired.models))
+        if not where.worktree:
+            return ""
+        working = source_of(where)
+        tree = await working.tree()
+        settings = await read_settings(where, tree)
+        files = await compared(asked, tree, settings.specs, datasets(world.desired.models))
     except ControllerError:
         return ""  # what cannot be read on disk is for validate to say
     finally:
-        await working.close()
+        if working is not None:
+            await working.close()
     return files.left_out
 
 
