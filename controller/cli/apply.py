@@ -108,8 +108,9 @@ async def _whole(asked: GlobalOptions, options: ApplyOptions, telling: Reporter)
 
 async def _left_on_disk(asked: GlobalOptions, world: World) -> str:
     """How the files on disk differ from the commit that was applied; "" where they do not."""
-    where, working = on_disk(asked.folder, asked.config), None
+    working = None
     try:
+        where = on_disk(asked.folder, asked.config)
         if not where.worktree:
             return ""
         working = source_of(where)
