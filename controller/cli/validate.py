@@ -72,7 +72,7 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
     if not paths:
         desired = await read_desired(tree, settings, can)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
-        examples = sum(len(model.dataset.examples) for model in desired.models)
+        examples = sum(model.dataset.count for model in desired.models)
         return Validated(desired.problems, desired.count, examples, settings.specs, files)
     entries = [entry.path for entry in await tree.entries()]
     if where.worktree:
@@ -129,7 +129,7 @@ def _below(desired: Desired, files: set[str]) -> Validated:
     concerned = files.union(datasets(models))
     own = {problem for model in broken for problem in model.problems}
     kept = tuple(p for p in desired.problems if p.file in concerned or p in own)
-    return Validated(kept, len(models) + len(broken), sum(len(m.dataset.examples) for m in models))
+    return Validated(kept, len(models) + len(broken), sum(m.dataset.count for m in models))
 
 
 def _pattern(top: Path, folder: Path, path: Path) -> str:

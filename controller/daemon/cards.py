@@ -286,7 +286,7 @@ def _dataset(run: Run | None, spec: DesiredModel | None) -> Iterator[str]:
     """Where it lies, how many rows it has, and what it is known by."""
     if spec is not None:
         yield spec.dataset.path
-        yield counted(len(spec.dataset.examples), "row")
+        yield counted(spec.dataset.count, "row")
     digest = run.dataset_digest if run is not None else spec.dataset.digest if spec is not None else ""
     if digest:
         yield short(digest)

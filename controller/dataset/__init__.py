@@ -1,8 +1,20 @@
 """Bytes of a dataset file to examples, problems and a digest. Pure."""
 
-from controller.dataset.checks import Rules, advise_hyperparameters
+from controller.dataset.advice import advise_hyperparameters
+from controller.dataset.difference import difference
 from controller.dataset.invisible import comparable
-from controller.dataset.loading import Loaded, difference, load
+from controller.dataset.loading import Loaded, Source, load
 from controller.dataset.rows import Layout
+from controller.dataset.tally import Rules, Tally
 
-__all__ = ["Layout", "Loaded", "Rules", "advise_hyperparameters", "comparable", "difference", "load"]
+__all__ = [
+    "Layout",
+    "Loaded",
+    "Rules",
+    "Source",
+    "Tally",
+    "advise_hyperparameters",
+    "comparable",
+    "difference",
+    "load",
+]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from controller.dataset.columns import Columns
 from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, plain, shown
-from controller.dataset.rows import LONGEST, TOO_LONG, ExampleRow, Layout, too_many
-from controller.state.desired import Example
+from controller.dataset.rows import LONGEST, TOO_LONG, Block, Layout
 
 # The csv module is not asked: it knows no columns, and its cap on a field is one for the whole process.
 _FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^",\r\n]*+))(,|\r\n|\n|\Z)')
 _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 _BARE = re.compile(r'[^",\r\n]*+')
+_AT_ONCE = 1000
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -29,34 +30,34 @@ class _Record:
         return len(self.fields) == 1 and not self.fields[0].strip()
 
 
-def read_csv(text: str, layout: Layout, columns: Columns, findings: Findings) -> list[ExampleRow]:
-    """Every row that could be read; what could not is in the findings."""
+def read_csv(text: str, layout: Layout, columns: Columns, findings: Findings) -> Iterator[Block]:
+    """Every row that could be read, by the names of the header; what could not is in the findings."""
     if text.lstrip()[:1] in ("{", "["):
         findings.add(
             Fault("GT245", "the file holds JSON, not CSV", "name it .jsonl or .json, or set dataset.format"), 1
         )
-        return []
+        return
     records = _records(text.rstrip("\r\n"), findings)
     header = _header(records, findings)
     if header is None:
-        return []
-    if (places := _places(header, layout, findings)) is None:
+        return
+    faults = tuple(_header_faults(header, layout))
+    for fault in faults:
+        findings.add(fault, header.line)
+    if faults:
         columns.note({name: name for name in header.fields}, header.line)
-        return []
-    rows: list[ExampleRow] = []
-    for record in records:
-        if record is None:
-            continue
-        if fault := _record_fault(record, len(header.fields)):
-            findings.add(fault, record.line)
-        else:
-            text_input, output = (record.fields[place] for place in places)
-            rows.append(ExampleRow(Example(layout.prefix + text_input, output), record.line))
-            if len(record.fields) > len(places):
-                columns.note(dict(zip(header.fields, record.fields, strict=True)), record.line)
-        if too_many(len(rows), record.line, findings):
-            break
-    return rows
+        return
+    while part := list(islice(records, _AT_ONCE)):
+        block = Block([], [])
+        for record in part:
+            if record is None:
+                continue
+            if wrong := _record_fault(record, len(header.fields)):
+                findings.add(wrong, record.line)
+            else:
+                block.lines.append(record.line)
+                block.values.append(dict(zip(header.fields, record.fields, strict=True)))
+        yield block
 
 
 def _header(records: Iterator[_Record | None], findings: Findings) -> _Record | None:
@@ -114,14 +115,6 @@ def _explain(text: str, at: int) -> Fault:
         return Fault("GT262", "text follows a closing quote", 'a quote that is text is doubled: ""', at)
     hint = 'put the whole field in quotes, no space before the first, and double those inside: "say ""hi"""'
     return Fault("GT262", "there is a quote inside a field without quotes", hint, whole.end())
-
-
-def _places(record: _Record, layout: Layout, findings: Findings) -> tuple[int, int] | None:
-    """Where the two columns stand; None, with the reason in the findings, where they do not."""
-    faults = tuple(_header_faults(record, layout))
-    for fault in faults:
-        findings.add(fault, record.line)
-    return None if faults else (record.fields.index(layout.columns_input), record.fields.index(layout.columns_output))
 
 
 def _header_faults(record: _Record, layout: Layout) -> Iterator[Fault]:

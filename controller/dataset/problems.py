@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -66,7 +66,7 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT253": _fixed("a column holds something else than text"),
         "GT254": _fixed("the JSON is nested too deep"),
         "GT255": _fixed("one example is longer than 1,000,000 characters"),
-        "GT256": _fixed("the file has more than 1,000,000 examples"),
+        "GT256": _fixed("the file has more than 2,000,000 examples"),
         "GT257": _warning("there is a blank line between examples"),
         "GT258": _fixed("the CSV header lacks a column"),
         "GT259": _fixed("the CSV header names a column twice"),
@@ -79,6 +79,7 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT266": _fixed("more text follows where one JSON value should end"),
         "GT267": _fixed("the file is compressed or binary"),
         "GT268": _fixed("an example is a conversation, which is not read yet"),
+        "GT269": _fixed("the file is larger than can be read of its format"),
     }
 )
 
@@ -102,33 +103,82 @@ class Fault:
 BLANK_LINE = Fault("GT257", "there is a blank line between examples", "remove it")
 
 
+class Unusable(Exception):
+    """What a file is holds no text at all: whatever else was found in it means nothing."""
+
+    def __init__(self, fault: Fault, line: int = 1) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+        self.line = line
+
+
+class Lines:
+    """Line numbers that rise: how many, and the first few of them, which is all that is ever said."""
+
+    __slots__ = ("count", "first", "last")
+
+    def __init__(self) -> None:
+        self.first: list[int] = []
+        self.count = 0
+        self.last = -1
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.count > 0
+
+    def add(self, line: int, until: int | None = None) -> None:
+        """One more, or all until another one. A line that is there already counts once."""
+        end = line if until is None else until
+        line = max(line, self.last + 1)
+        if line > end:
+            return
+        room = _LINES_NAMED + 1 - len(self.first)
+        self.first.extend(range(line, min(end + 1, line + room)))
+        self.count += end - line + 1
+        self.last = end
+
+
 class Findings:
-    """Faults gathered by kind, in the order in which the kinds were first met."""
+    """Faults gathered by kind, in the order of the lines on which the kinds were first met."""
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._places: dict[tuple[str, str, str], tuple[int, list[int]]] = {}
+        self._places: dict[tuple[str, str, str], tuple[int, Lines]] = {}
 
-    def add(self, fault: Fault, line: int, column: int = 1) -> None:
-        """Note a fault; one of the same code and words joins those before it."""
+    def add(self, fault: Fault, line: int, column: int = 1, until: int | None = None) -> None:
+        """Note a fault, on a line or on all until another; one of the same code and words joins those before it."""
         key = (fault.code, fault.message, fault.hint)
-        _, lines = self._places.setdefault(key, (column, []))
-        lines.append(line)
+        _, lines = self._places.setdefault(key, (column, Lines()))
+        lines.add(line, until)
+
+    def has(self, fault: Fault) -> bool:
+        """Whether it was noted."""
+        return (fault.code, fault.message, fault.hint) in self._places
 
     def advise(self, codes: Iterable[str], hint: str) -> None:
-        """Give the faults of some codes one hint instead of their own; those that say the same then are one."""
+        """Give the faults of some codes one hint instead of their own."""
         wanted = frozenset(codes)
         noted, self._places = self._places, {}
         for (code, message, own), (column, lines) in noted.items():
             key = (code, message, hint if code in wanted else own)
-            self._places.setdefault(key, (column, []))[1].extend(lines)
+            at, joined = self._places.get(key, (column, Lines()))
+            self._places[key] = at, _merged(joined, lines)
 
     def problems(self) -> tuple[Problem, ...]:
         """One problem per kind."""
+        placed = sorted(self._places.items(), key=lambda item: item[1][1].first[0])
         return tuple(
-            Problem(self._file, lines[0], column, code, message + _also(lines), CODES[code].severity, hint)
-            for (code, message, hint), (column, lines) in self._places.items()
+            Problem(self._file, lines.first[0], column, code, message + _also(lines), CODES[code].severity, hint)
+            for (code, message, hint), (column, lines) in placed
         )
+
+
+def _merged(one: Lines, other: Lines) -> Lines:
+    made = Lines()
+    made.first = sorted({*one.first, *other.first})[: _LINES_NAMED + 1]
+    made.count = one.count + other.count
+    made.last = max(one.last, other.last)
+    return made
 
 
 def at_least_20(message: str, offset: int = 0) -> Fault:
@@ -142,18 +192,23 @@ def carriage_return(offset: int) -> Fault:
     return Fault("GT264", "lines end in a carriage return alone", hint, offset)
 
 
-def listed(lines: Sequence[int]) -> str:
+def not_utf8(offset: int) -> Fault:
+    """The fault of bytes that are no text."""
+    hint = "save the file as UTF-8; for older Windows files: iconv -f WINDOWS-1252 -t UTF-8 FILE"
+    return Fault("GT243", "not valid UTF-8", hint, offset)
+
+
+def listed(lines: Lines) -> str:
     """``line 3``, ``lines 3, 17, 20, 21, 22 and 41 more``."""
-    if len(lines) == 1:
-        return f"line {lines[0]}"
-    named = [str(line) for line in lines[:_LINES_NAMED]]
-    last = f"{len(lines) - _LINES_NAMED:,} more" if len(lines) > _LINES_NAMED else named.pop()
+    if lines.count == 1:
+        return f"line {lines.first[0]}"
+    named = [str(line) for line in lines.first[:_LINES_NAMED]]
+    last = f"{lines.count - _LINES_NAMED:,} more" if lines.count > _LINES_NAMED else named.pop()
     return f"lines {', '.join(named)} and {last}"
 
 
-def _also(lines: list[int]) -> str:
-    unique = list(dict.fromkeys(lines))
-    return f": {listed(unique)}" if len(unique) > 1 else ""
+def _also(lines: Lines) -> str:
+    return f": {listed(lines)}" if lines.count > 1 else ""
 
 
 # A file's own words are only ever repeated when they are one of these or of the spec's: anything else may be a row.

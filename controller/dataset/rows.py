@@ -1,16 +1,16 @@
-"""What reading a dataset needs and gives: the layout a spec states, rows that remember their line, caps on both."""
+"""What reading a dataset needs and gives: the layout a spec states, batches of examples with their lines, caps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from controller.dataset.problems import Fault, Findings
-from controller.errors import Problem, Severity
 from controller.state.desired import Example
 
 Format = Literal["jsonl", "json", "csv"]
+Shape = Literal["pairs"]
+TaskType = Literal["classification", "summarization", "search", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,25 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class ExampleRow:
-    """One example as sent (prefix included), and the line of the file on which it starts."""
+class Block:
+    """Some rows of a file as they are written, in its order, each with the line (and column, if not 1) it starts on.
 
-    example: Example
-    line: int
+    ``plain`` says that all their texts are ASCII without control characters but tabs and line breaks.
+    """
+
+    lines: list[int]
+    values: list[object] = field(repr=False)
+    plain: bool = False
+    columns: list[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some examples of a file, in its order, each with the line it starts on; ``plain`` as of their block."""
+
+    lines: list[int]
+    examples: list[Example] = field(repr=False)
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +64,15 @@ class Unused:
     always: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadDataset:
-    """The rows of one file that could be read, and what is wrong with the file."""
-
-    rows: tuple[ExampleRow, ...] = field(repr=False)
-    problems: tuple[Problem, ...]
-    file: str = ""
-    layout: Layout = field(default_factory=Layout)
-    unused: tuple[Unused, ...] = ()
-    written: Format = "jsonl"
-
-    @property
-    def whole(self) -> bool:
-        """Whether every row was read. A dataset that is not whole is never trained on, whatever a policy says."""
-        return all(p.severity is not Severity.ERROR for p in self.problems)
-
-    @property
-    def examples(self) -> tuple[Example, ...]:
-        """The examples in the order of the file."""
-        return tuple(row.example for row in self.rows)
-
-    def inputs(self) -> Iterator[tuple[ExampleRow, str]]:
-        """Each row with its input as it stands in the file, without the prefix."""
-        cut = len(self.layout.prefix)
-        return ((row, row.example.text_input[cut:]) for row in self.rows)
-
-
 LONGEST = 1_000_000  # characters of one example as it is written
-MOST = 1_000_000  # examples of one file
+MOST = 2_000_000  # examples of one file
 TOO_LONG = Fault("GT255", f"one example is longer than {LONGEST:,} characters", "an input takes 40,000 at the most")
 
 
-def too_many(rows: int, line: int, findings: Findings) -> bool:
-    """Whether the cap of rows is passed; it is noted then, and reading ends."""
-    if rows <= MOST:
+def too_many(batch: Batch, before: int, findings: Findings) -> bool:
+    """Whether a batch behind so many examples passes the cap; it is noted then, and reading ends."""
+    if before + len(batch.lines) <= MOST:
         return False
-    findings.add(Fault("GT256", f"the file has more than {MOST:,} examples", "tune on a sample of them"), line)
+    fault = Fault("GT256", f"the file has more than {MOST:,} examples", "tune on a sample of them")
+    findings.add(fault, batch.lines[MOST - before])
     return True

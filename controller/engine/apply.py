@@ -18,6 +18,7 @@ from controller.errors import (
     RejectedKind,
     SourceError,
     Transient,
+    Unreadable,
 )
 from controller.failpoints import point
 from controller.plan.actions import (
@@ -101,6 +102,8 @@ async def _carry_out(action: Action, world: World, execution: Execution) -> Outc
         return await _effect(action, world, execution)
     except ProviderError as error:
         return Held(action, _reason(error), _said(error), error.hint)
+    except Unreadable as error:  # of rows, which are read again for what is sent of them: a create was not
+        return Held(action, Reason.DATASET_UNREACHABLE, error.message, error.hint)
 
 
 def _said(error: ProviderError) -> str:

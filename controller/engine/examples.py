@@ -169,7 +169,7 @@ async def _examples(
             rules = Rules(facts.examples, said.task_type, is_evaluation=True)
             rows, apart = await loading.load(one, file, rules, None)
             problems += rows.problems
-        rules = Rules(facts.examples, said.task_type, rows.read if rows else None)
+        rules = Rules(facts.examples, said.task_type, rows.tally if rows else None)
         training, _ = await loading.load(*training_set, rules, apart)
     except _NotRead as error:
         return Examples(None, None, (*problems, error.problem), Reason.DATASET_UNREACHABLE)
@@ -206,7 +206,7 @@ class _Loading:
             found = self.kept.loads.get(key)
             if found is None:
                 data = await self.files.read(held, DATASET_LIMIT)
-                found = _Load(dataset.load(data, held.path, layout, rules), len(data))
+                found = _Load(dataset.load(lambda: (data,), held.path, layout, rules), len(data))
                 if found.bytes <= _KEPT_BYTES:
                     self.kept.loads[key] = found
         except Unreadable as error:
@@ -217,7 +217,7 @@ class _Loading:
 def _advice(spec: LoadedSpec, training: Loaded, facts: Facts) -> list[Problem]:
     said = spec.model.spec
     given = hyperparameters(spec)
-    found = dataset.advise_hyperparameters(len(training.read.rows), given, said.task_type, facts.start)
+    found = dataset.advise_hyperparameters(training.count, given, said.task_type, facts.start)
     return [
         spec.spot(("spec", "hyperparameters", one.field)).problem(one.code, one.message, one.hint, one.severity)
         for one in found

@@ -217,7 +217,7 @@ async def _judged(asked: Examination, row: Example) -> Verdict:
 
 def _counted(asked: Examination, known: Mapping[str, Verdict]) -> Score:
     """The score that a verdict for each row comes to."""
-    examples = asked.rows.examples
+    examples = tuple(asked.rows.examples)
     of = Counter(known[_row(row)] for row in examples)
     return Score(
         asked.metric,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -160,7 +160,11 @@ class ObserveRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """One tuning to pay for. ``model`` is the full name; ``base`` is that of a base model or of a tuned one."""
+    """One tuning to pay for. ``model`` is the full name; ``base`` is that of a base model or of a tuned one.
+
+    Going through ``examples`` reads them again. It raises `Unreadable` at their end where they are no longer those that
+    were planned: nothing may be paid for before.
+    """
 
     model: str
     base: str
@@ -168,7 +172,7 @@ class CreateRequest:
     description: str
     hyperparameters: Hyperparameters
     sampling: Sampling
-    examples: tuple[Example, ...] = field(repr=False)
+    examples: Iterable[Example] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

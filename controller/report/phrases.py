@@ -31,7 +31,7 @@ def estimate(action: Tune) -> Estimate:
     assumed = {} if given.epoch_count else {"epochCount": epochs}
     if not given.batch_size:
         assumed["batchSize"] = batch
-    return Estimate(-(-len(dataset.examples) * epochs // batch), dataset.characters * epochs, epochs, assumed)
+    return Estimate(-(-dataset.count * epochs // batch), dataset.characters * epochs, epochs, assumed)
 
 
 @dataclass(frozen=True, slots=True)

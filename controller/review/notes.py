@@ -60,12 +60,13 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
 
 def data_note(now: Dataset, before: Dataset | None) -> DataNote:
     """What became of the examples, by their numbers."""
-    lengths = sorted(len(e.text_input) + len(e.output) for e in now.examples)
-    old = before.examples if before else ()
-    found = dataset.difference(old, now.examples)
-    added, edited = _numbers(old, now.examples)
+    old = tuple(before.examples) if before else ()
+    new = tuple(now.examples)
+    lengths = sorted(len(e.text_input) + len(e.output) for e in new)
+    found = dataset.difference(old, new)
+    added, edited = _numbers(old, new)
     return DataNote(
-        examples=len(now.examples),
+        examples=now.count,
         characters=now.characters,
         added=added,
         edited=edited,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 from controller.errors import Problem, Severity
 from controller.state.facts import StartingPoint
@@ -27,37 +29,81 @@ class DeletionPolicy(StrEnum):
     DELETE = "Delete"
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One training pair as it is sent, prefix included. Its text is never shown: it may be private."""
+class Exchange(msgspec.Struct, frozen=True, gc=False):
+    """One turn of a user and the model's reply to it. ``learned`` says whether the reply is trained on."""
 
     text_input: str
     output: str
+    learned: bool = False
 
     def __repr__(self) -> str:
         """Lengths only: a repr ends up in logs and exceptions."""
-        return f"<Example {len(self.text_input)}+{len(self.output)} characters>"
+        return f"<Exchange {len(self.text_input)}+{len(self.output)} characters>"
 
 
-@dataclass(frozen=True, slots=True)
+class Example(msgspec.Struct, frozen=True, gc=False):
+    """One conversation as it is sent, prefix included: its last turn of a user, and the reply, which is learned.
+
+    ``system`` is its system message, "" for none; ``earlier`` are the exchanges before the last. A pair has neither.
+    Its text is never shown: it may be private.
+    """
+
+    text_input: str
+    output: str
+    system: str = ""
+    earlier: tuple[Exchange, ...] = ()
+
+    def __repr__(self) -> str:
+        """Lengths only: a repr ends up in logs and exceptions."""
+        return f"<Example {len(self.text_input)}+{len(self.output)} characters, {len(self.earlier)} exchanges before>"
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether it is one turn without a system message."""
+        return not self.earlier and not self.system
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All of them, in order."""
+        return (*self.earlier, Exchange(self.text_input, self.output, learned=True))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text of it, in the order in which a model reads them."""
+        before = (text for one in self.earlier for text in (one.text_input, one.output))
+        return (self.system, *before, self.text_input, self.output)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Examples read from one file. ``digest`` is SHA-256 (hex) over them as sent, in order."""
+    """What the examples of one file come to; the examples themselves are read again whenever they are asked for.
+
+    ``digest`` is SHA-256 (hex) over them as sent, in order; ``duplicates`` counts those that repeat an earlier one.
+    ``characters`` counts all their texts, ``bytes`` the same in UTF-8, which is what tokens are made of.
+    """
 
     path: str
     digest: str
-    examples: tuple[Example, ...] = field(repr=False)
+    examples: Iterable[Example] = field(repr=False, compare=False)
+    count: int
+    characters: int
+    bytes: int
     prefix: str = ""
     duplicates: int = 0
+    shape: str = "pairs"
 
-    @property
-    def characters(self) -> int:
-        """Input and output characters of all examples together."""
-        return sum(len(e.text_input) + len(e.output) for e in self.examples)
-
-    @property
-    def bytes(self) -> int:
-        """The same in bytes of UTF-8, which is what tokens are made of."""
-        return sum(len(e.text_input.encode()) + len(e.output.encode()) for e in self.examples)
+    @classmethod
+    def of(cls, path: str, digest: str, examples: Sequence[Example]) -> Dataset:
+        """The dataset of examples that are held in memory."""
+        texts = [text for example in examples for text in example.texts]
+        return cls(
+            path=path,
+            digest=digest,
+            examples=examples,
+            count=len(examples),
+            characters=sum(map(len, texts)),
+            bytes=sum(len(text.encode()) for text in texts),
+        )
 
 
 @dataclass(frozen=True, slots=True)

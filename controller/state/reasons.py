@@ -85,7 +85,12 @@ class Reason(StrEnum):
     INVALID_DATASET = "InvalidDataset", Traits(YOU, _FIX_FILES)
     DATASET_UNREACHABLE = (
         "DatasetUnreachable",
-        Traits(YOU, "The dataset's path is not in the commit, or is no plain file: commit the file.", passes=True),
+        Traits(
+            YOU,
+            "The dataset's path is not in the commit, or is no plain file: commit the file.",
+            passes=True,
+            not_sent=True,
+        ),
     )
     OUTCOME_UNKNOWN = (
         "OutcomeUnknown",

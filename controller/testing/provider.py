@@ -241,7 +241,7 @@ def _started(request: CreateRequest, source: RemoteModel | None) -> RemoteModel:
         created=BEFORE,
         updated=BEFORE,
         operation=f"{request.model}/operations/1",
-        progress=Progress(_steps(len(request.examples), resolved), 0),
+        progress=Progress(_steps(sum(1 for _ in request.examples), resolved), 0),
     )
 
 

@@ -44,7 +44,7 @@ def test_a_run_is_not_thrown_away_for_one_that_the_budget_does_not_cover() -> No
 
 def test_a_bar_that_was_lowered_after_the_approval_moves_the_digest_of_a_reuse() -> None:
     def plan(least: float) -> tuple[str, str]:
-        asked = Evaluation(Dataset("specs/e.jsonl", "e" * 64, ()), "exactMatch", least)
+        asked = Evaluation(Dataset.of("specs/e.jsonl", "e" * 64, ()), "exactMatch", least)
         model = spec(evaluation=asked)
         found = make_plan(world_of(model, remotes=(remote_of(model),)))
         (action,) = found.actions
@@ -158,7 +158,7 @@ def test_a_slot_of_a_provider_that_is_gone_holds_nobody_else() -> None:
 
 def test_thousands_of_specs_are_planned_within_seconds() -> None:
     """Linear: every mark is read once, and the names are gathered once."""
-    models = [spec(f"m{n}", dataset=Dataset("d", f"{n:064x}", ())) for n in range(4_000)]
+    models = [spec(f"m{n}", dataset=Dataset.of("d", f"{n:064x}", ())) for n in range(4_000)]
     records = tuple(record_of(model) for model in models[:2_000])
     lost = tuple(remote_of(model) for model in models)
     began = time.perf_counter()

@@ -50,7 +50,7 @@ HOSTILE = (
     "]]>--><!--",
     "javascript:alert(3)",
 )
-ASKED = Evaluation(Dataset("specs/rows.eval.jsonl", ROWS, ()), "exactMatch", 0.8)
+ASKED = Evaluation(Dataset.of("specs/rows.eval.jsonl", ROWS, ()), "exactMatch", 0.8)
 
 
 def losses(count: int) -> tuple[LossPoint, ...]:
@@ -164,7 +164,7 @@ def spec_of(record: Record) -> DesiredModel:
         provider_type="gemini",
         base=BaseModel("models/tiny"),
         hyperparameters=Hyperparameters(),
-        dataset=Dataset("specs/rows.jsonl", "d" * 64, rows),
+        dataset=Dataset.of("specs/rows.jsonl", "d" * 64, rows),
         start=GEMINI.start,
         labels={"team": record.name[:5] if record.name in HOSTILE else "demo"},
         evaluation=ASKED,

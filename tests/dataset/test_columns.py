@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from controller.dataset import Layout, Rules, load
+from controller.dataset import Layout, Rules
 from controller.errors import Problem, Severity
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+from tests.dataset.passes import load
 
 Row = Mapping[str, object]
 COMMAND = re.compile(r"`(jq .+)`")
@@ -49,7 +50,7 @@ def told(rows: Sequence[Row], layout: Layout | None = None, suffix: str = "jsonl
 def examples(rows: Sequence[Row], layout: Layout | None = None) -> tuple[Example, ...]:
     loaded = load(written(rows, "jsonl"), "a.jsonl", layout or Layout(), Rules(FACTS.examples))
     assert loaded.dataset is not None
-    return loaded.dataset.examples
+    return tuple(loaded.dataset.examples)
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.dataset import Layout, Rules, load
-from controller.dataset.checks import TaskType, check
-from controller.dataset.loading import read_examples
-from controller.dataset.rows import ReadDataset
+from controller.dataset import Layout, Rules
+from controller.dataset.rows import TaskType
 from controller.errors import Problem, Severity
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+from tests.dataset.passes import Read, check, load, read_examples, tallied
 
 LIMITS = FACTS.examples
 
@@ -23,7 +22,7 @@ def rows(count: int) -> list[tuple[str, str]]:
     return [(f"canary sentence {n}", f"canary label {n % 3}") for n in range(count)]
 
 
-def read(pairs: list[tuple[str, str]], file: str = "train.jsonl", prefix: str = "") -> ReadDataset:
+def read(pairs: list[tuple[str, str]], file: str = "train.jsonl", prefix: str = "") -> Read:
     text = "\n".join(json.dumps({"text_input": i, "output": o}) for i, o in pairs)
     return read_examples(text.encode(), file, Layout(prefix=prefix))
 
@@ -71,7 +70,7 @@ def test_an_output_beyond_what_the_provider_learns_is_named_with_its_line_before
 
 
 def test_nothing_is_said_of_a_set_without_rows() -> None:
-    assert check(ReadDataset((), ()), Rules(LIMITS)) == ()
+    assert check(read([]), Rules(LIMITS)) == ()
 
 
 def test_the_bytes_of_the_request_are_counted_as_json_writes_them() -> None:
@@ -118,7 +117,7 @@ def test_a_contradiction_names_both_lines_and_is_no_repeat() -> None:
 def test_overlap_with_the_evaluation_set_names_the_lines_of_both() -> None:
     evaluation = read([("another canary", "x"), ("CANARY  sentence 7 ", "x")], "eval.jsonl")
 
-    (problem,) = found(rows(30), "GT211", Rules(LIMITS, evaluation=evaluation))
+    (problem,) = found(rows(30), "GT211", Rules(LIMITS, evaluation=tallied(evaluation)))
     assert (problem.line, problem.message) == (8, "line 8 is also line 2 of eval.jsonl")
 
 
@@ -138,7 +137,7 @@ def test_an_answer_of_the_evaluation_that_is_never_trained_on_is_said_before_any
     taught = [(f"sentence {n}", f"label {n % labels}") for n in range(200)]
     evaluation = read([("a", "label 0 "), ("b", "Label 1"), ("c", "canary"), ("d", "label 2")], "eval.jsonl")
 
-    problems = check(read(taught), Rules(LIMITS, task_type=task, evaluation=evaluation))
+    problems = check(read(taught), Rules(LIMITS, task_type=task, evaluation=tallied(evaluation)))
     told = [p for p in problems if p.code in {"GT219", "GT220"}]
 
     assert [p.code for p in told] == ([code] if code else [])
@@ -159,7 +158,7 @@ def test_an_answer_of_the_evaluation_that_is_longer_than_the_provider_gives_is_a
 def test_sets_apart_do_not_overlap() -> None:
     evaluation = read([("another canary", "x")], "eval.jsonl")
 
-    assert found(rows(30), "GT211", Rules(LIMITS, evaluation=evaluation)) == []
+    assert found(rows(30), "GT211", Rules(LIMITS, evaluation=tallied(evaluation))) == []
 
 
 def parts(count: int, *labels: str) -> list[tuple[str, str]]:
@@ -220,7 +219,7 @@ def test_a_check_never_changes_what_is_sent() -> None:
     loaded = load(b'{"text_input": " canary ", "output": "x"}', "a.jsonl", Layout(prefix="P "), Rules(LIMITS))
 
     assert loaded.dataset is not None
-    assert loaded.dataset.examples == (Example("P  canary ", "x"),)
+    assert tuple(loaded.dataset.examples) == (Example("P  canary ", "x"),)
     assert (loaded.dataset.path, loaded.dataset.prefix, loaded.dataset.duplicates) == ("a.jsonl", "P ", 0)
 
 
@@ -228,7 +227,7 @@ def test_a_repr_shows_no_row() -> None:
     loaded = load(b'{"text_input": "canary", "output": "canary"}', "a.jsonl", Layout(), Rules(LIMITS))
 
     assert "canary" not in repr(loaded)
-    assert "canary" not in repr(loaded.read.rows)
+    assert "canary" not in repr(loaded.tally) + repr(list(loaded.dataset.examples if loaded.dataset else ()))
 
 
 @pytest.mark.parametrize(
@@ -237,12 +236,12 @@ def test_a_repr_shows_no_row() -> None:
 def test_the_example_sets_have_nothing_to_be_told(name: str, task: TaskType, least: int) -> None:
     kept = SPECS / f"{name}.eval.jsonl"
     evaluation = read_examples(kept.read_bytes(), kept.name, Layout()) if kept.exists() else None
-    rules = Rules(LIMITS, task_type=task, evaluation=evaluation)
+    rules = Rules(LIMITS, task_type=task, evaluation=tallied(evaluation))
 
     loaded = load((SPECS / f"{name}.jsonl").read_bytes(), f"{name}.jsonl", Layout(), rules)
 
     assert loaded.problems == ()
-    assert len(loaded.read.rows) >= least
+    assert loaded.count >= least
 
 
 def test_the_held_out_rows_have_nothing_to_be_told_and_every_class_among_them() -> None:

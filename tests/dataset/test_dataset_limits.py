@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from controller.dataset import Layout, Rules
+from controller.dataset import Layout, Rules, reading
 from controller.dataset import rows as caps
-from controller.dataset.checks import check
-from controller.dataset.loading import digest, read_examples
+from controller.dataset.loading import digest
 from controller.providers.gemini.facts import FACTS
+from tests.dataset.passes import check, read_examples
 
 LIMITS = FACTS.examples
 
@@ -113,3 +113,12 @@ def test_what_reading_checking_and_digesting_take_grows_no_faster_than_the_rows(
     few, many = (min(seconds(count) for _ in range(3)) for count in (2_500, 20_000))
 
     assert many / few < 24  # eight times the rows; with their square it would be 64
+
+
+@pytest.mark.parametrize("file", ["a.json", "a.csv"])
+def test_a_file_that_has_to_be_held_whole_may_not_be_large(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_WHOLE", 1000)
+
+    assert codes(written(file, 9), file) == []
+    assert codes(written(file, 90), file) == ["GT269"]
+    assert codes(written("a.jsonl", 90), "a.jsonl") == []

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.dataset import Layout, Rules, difference
-from controller.dataset.checks import check
-from controller.dataset.loading import digest, read_examples
+from controller.dataset.loading import digest
 from controller.dataset.problems import CODES
 from controller.dataset.rows import Format
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+from tests.dataset.passes import check, read_examples, tallied
 
 LIMITS = FACTS.examples
 
@@ -65,7 +65,7 @@ def test_any_bytes_give_rows_or_problems_and_never_an_exception(data: bytes, lay
     read = read_examples(data, "any", Layout(format=layout, prefix="p"))
     problems = (
         *read.problems,
-        *check(read, Rules(replace(LIMITS, inline_bytes=10), task_type="classification", evaluation=read)),
+        *check(read, Rules(replace(LIMITS, inline_bytes=10), task_type="classification", evaluation=tallied(read))),
     )
 
     assert read.rows or not read.whole

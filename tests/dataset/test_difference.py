@@ -3,7 +3,7 @@
 import pytest
 
 from controller.dataset import difference
-from controller.dataset.loading import Difference
+from controller.dataset.difference import Difference
 from controller.state.desired import Example
 
 A, B, C = Example("a", "1"), Example("b", "2"), Example("c", "3")

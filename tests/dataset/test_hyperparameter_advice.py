@@ -3,7 +3,7 @@
 import pytest
 
 from controller.dataset import advise_hyperparameters
-from controller.dataset.checks import TaskType
+from controller.dataset.rows import TaskType
 from controller.errors import Severity
 from controller.providers.gemini.facts import FACTS
 from controller.providers.local import facts as local

@@ -5,13 +5,13 @@ import unicodedata
 
 import pytest
 
-from controller.dataset import Layout, Rules, load
-from controller.dataset.checks import TaskType
+from controller.dataset import Layout, Rules
 from controller.dataset.invisible import comparable, invisible, written_apart
-from controller.dataset.loading import read_examples
+from controller.dataset.rows import TaskType
 from controller.engine.score import METRICS
 from controller.errors import Problem, Severity
 from controller.providers.gemini.facts import FACTS
+from tests.dataset.passes import load, read_examples, tallied
 
 Pairs = list[tuple[str, str]]
 
@@ -22,7 +22,7 @@ def rows(count: int = 30) -> Pairs:
 
 def problems(pairs: Pairs, task: TaskType = "classification", evaluation: Pairs | None = None) -> list[Problem]:
     held = read_examples(_file(evaluation), "eval.jsonl", Layout()) if evaluation else None
-    return list(load(_file(pairs), "a.jsonl", Layout(), Rules(FACTS.examples, task, held)).problems)
+    return list(load(_file(pairs), "a.jsonl", Layout(), Rules(FACTS.examples, task, tallied(held))).problems)
 
 
 def _file(pairs: Pairs) -> bytes:
@@ -160,5 +160,6 @@ def test_what_is_sent_and_its_digest_keep_every_character() -> None:
 
     assert loaded.dataset
     assert plain.dataset
-    assert (loaded.dataset.examples[-1].text_input, loaded.dataset.examples[-1].output) == pairs[-1]
+    *_, last = loaded.dataset.examples
+    assert (last.text_input, last.output) == pairs[-1]
     assert loaded.dataset.digest != plain.dataset.digest

@@ -2,11 +2,11 @@
 
 import pytest
 
-from controller.dataset import Layout, Rules, load
-from controller.dataset.loading import read_examples
+from controller.dataset import Layout, Rules
 from controller.errors import Problem, Severity
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example
+from tests.dataset.passes import load, read_examples
 
 RULES = Rules(FACTS.examples)
 
@@ -101,7 +101,8 @@ def test_one_bad_line_costs_no_other_and_leaves_the_set_unfit_for_training() -> 
     data = b'{"text_input": "a", "output": "b"}\n{"text_input": "c"}\n{"text_input": "e", "output": "f"}\n'
     loaded = load(data, "a.jsonl", Layout(), RULES)
 
-    assert [row.line for row in loaded.read.rows] == [1, 3]
+    assert [row.line for row in read_examples(data, "a.jsonl", Layout()).rows] == [1, 3]
+    assert loaded.count == 2
     assert loaded.dataset is None
 
 

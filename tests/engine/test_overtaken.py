@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
+from controller.dataset.loading import Examples
 from controller.errors import LedgerError
 from controller.plan.actions import Held
+from controller.state.desired import Example
 from controller.state.reasons import Reason
 from controller.state.recorded import Record
 from controller.testing import FREE, SERVER_CHOSEN, MemoryLedger, MemoryProvider
@@ -98,3 +101,29 @@ async def test_no_create_is_sent_where_the_ledger_cannot_be_asked_just_before() 
     assert sleeper.provider.mutations == []
     assert await sleeper.step() == [("numbers", "create")]
     assert list(sleeper.provider.paid.values()) == [1]
+
+
+async def test_no_create_is_sent_where_the_rows_are_no_longer_those_that_were_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    real = Examples.__iter__
+
+    def one_row_less(examples: Examples) -> Iterator[Example]:
+        def source() -> Iterable[bytes]:
+            return [b"".join(examples.source()).split(b"\n", 1)[1]]
+
+        return real(replace(examples, source=source))
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Examples, "__iter__", one_row_less)
+        (held,) = (await stage.run()).outcomes
+
+    assert isinstance(held, Held)
+    assert held.reason is Reason.DATASET_UNREACHABLE
+    assert "have changed since" in held.message
+    assert stage.provider.paid.total() == 0
+    assert stage.ledger.records["numbers"].intent is None
+
+    assert await stage.step() == [("numbers", "create")]
+    assert stage.provider.paid.total() == 1

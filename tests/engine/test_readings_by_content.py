@@ -88,7 +88,7 @@ async def test_rows_that_change_change_all_who_name_them(desk: Desk) -> None:
     before, _ = await desk.read()
     after, seen = await desk.read(lambda: desk.write("specs/rows.jsonl", rows(21)))
     assert seen == ["specs/rows.jsonl"]
-    assert {len(model.dataset.examples) for model in after.models} == {21}
+    assert {model.dataset.count for model in after.models} == {21}
     assert before.models[0].dataset.digest != after.models[0].dataset.digest
 
 
@@ -98,7 +98,7 @@ async def test_held_out_rows_that_change_are_read_again_and_so_are_those_they_ar
     assert seen == ["specs/held-out.jsonl", "specs/rows.jsonl"]
     evaluation = found.models[-1].evaluation
     assert evaluation is not None
-    assert len(evaluation.dataset.examples) == 4
+    assert evaluation.dataset.count == 4
 
 
 async def test_what_rests_on_several_specs_is_judged_anew_each_time(desk: Desk) -> None:

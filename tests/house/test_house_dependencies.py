@@ -17,7 +17,10 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "httpx": ("httpx", ("rest",)),
     "lightkube": ("lightkube", ("daemon",)),
     "jinja2": ("jinja2", ("daemon", "report")),
-    "msgspec": ("msgspec", ("cli", "daemon", "dataset", "ledger", "providers", "report", "rest", "review", "server")),
+    "msgspec": (
+        "msgspec",
+        ("cli", "daemon", "dataset", "ledger", "providers", "report", "rest", "review", "server", "state"),
+    ),
     "numpy": ("numpy", ("server",)),
     "opentelemetry-exporter-otlp-proto-http": ("opentelemetry", ("daemon",)),
     "opentelemetry-sdk": ("opentelemetry", ("daemon",)),

@@ -111,7 +111,7 @@ def test_a_run_past_its_limit_is_cancelled_and_then_held() -> None:
 
 
 def test_a_finished_run_below_its_bar_holds_with_its_score_and_the_old_one_serves() -> None:
-    rows = Dataset("e.jsonl", "e" * 64, EXAMPLES)
+    rows = Dataset.of("e.jsonl", "e" * 64, EXAMPLES)
     model = spec(evaluation=Evaluation(rows, "exactMatch", 0.8))
     poor = run_of(model, score=Score("exactMatch", "e" * 64, 15, 20))
     record = record_of(model, pending=slot_of(model), runs=(poor,))
@@ -530,7 +530,7 @@ class TestDigests:
     def test_a_dataset_a_base_and_a_text_that_is_sent_each_move_it(self) -> None:
         variants = [
             NUMBERS,
-            spec(dataset=Dataset("specs/d.jsonl", "e" * 64, EXAMPLES)),
+            spec(dataset=Dataset.of("specs/d.jsonl", "e" * 64, EXAMPLES)),
             spec(description="other"),
             spec(hyperparameters=Hyperparameters(batch_size=8)),
         ]

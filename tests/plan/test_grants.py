@@ -39,7 +39,7 @@ OTHER_BASES = {name: BaseModelFacts(name, exists=True, tunable=True) for name in
 BEFORE = spec()
 AFTER = spec(hyperparameters=Hyperparameters(epoch_count=9))
 ELSEWHERE: list[tuple[dict[str, Any], str]] = [
-    ({"dataset": Dataset("specs/d.jsonl", "e" * 64, EXAMPLES)}, "the dataset"),
+    ({"dataset": Dataset.of("specs/d.jsonl", "e" * 64, EXAMPLES)}, "the dataset"),
     ({"hyperparameters": Hyperparameters(epoch_count=10)}, "the spec"),
     ({"attempt": 2}, "the spec"),
     ({"display_name": "Another"}, "the spec"),

@@ -37,7 +37,7 @@ def spec(name: str = "numbers", **fields: Any) -> DesiredModel:
         "base": BaseModel("models/tiny"),
         "hyperparameters": Hyperparameters(),
         "start": GEMINI.start,
-        "dataset": Dataset("specs/d.jsonl", "d" * 64, EXAMPLES),
+        "dataset": Dataset.of("specs/d.jsonl", "d" * 64, EXAMPLES),
     }
     return DesiredModel(**{**given, **fields})
 

@@ -77,7 +77,7 @@ def _desired(name: str = "next-number", **hyperparameters: int) -> DesiredModel:
         provider_type="local",
         base=BaseModel("models/tiny"),
         hyperparameters=Hyperparameters(**hyperparameters),
-        dataset=Dataset(f"specs/{name}.jsonl", B, examples),
+        dataset=Dataset.of(f"specs/{name}.jsonl", B, examples),
         start=GEMINI.start,
     )
 
@@ -205,7 +205,7 @@ def records() -> dict[str, Record]:
 @pytest.fixture
 def world(records: dict[str, Record]) -> World:
     """What a pass over these records has read: specs that ask for an evaluation, and a budget."""
-    asked = Evaluation(Dataset("specs/next-number.eval.jsonl", B, ()), "exactMatch", 0.8)
+    asked = Evaluation(Dataset.of("specs/next-number.eval.jsonl", B, ()), "exactMatch", 0.8)
     specs = tuple(replace(_desired(name), evaluation=asked, labels={"team": "demo"}) for name in records)
     policy = Policy(budget=Budget(200.0, "USD"))
     desired = Desired(REVISION, specs)
@@ -291,7 +291,7 @@ def review(plan: Plan) -> PlanView:
     """The plan of a pull request: a first run, a new run beside the one that serves, and what holds a third model."""
     actions = tuple(action for action in plan.actions if action.acts or isinstance(action, Hold))
     data = DataNote(140, 742, added=(138, 139, 140), edited=(7, 21), removed=1, known_before=True, lengths=(5, 7, 9))
-    asked = Evaluation(Dataset("specs/messages.eval.jsonl", A, ()), "exactMatch", 0.8)
+    asked = Evaluation(Dataset.of("specs/messages.eval.jsonl", A, ()), "exactMatch", 0.8)
     serving = replace(_run(), score=Score("exactMatch", A, 91, 100, baseline=33))
     notes = {
         "next-number": Note(data=DataNote(140, 742, lengths=(5, 7, 9)), free=True, quality=Quality()),

@@ -29,7 +29,7 @@ def create(number: int) -> Create:
         base=BaseModel("models/gemini"),
         hyperparameters=Hyperparameters(epoch_count=5, batch_size=4),
         start=GEMINI.start,
-        dataset=Dataset("a.jsonl", "d" * 64, (Example("question", "answer"),) * 40),
+        dataset=Dataset.of("a.jsonl", "d" * 64, (Example("question", "answer"),) * 40),
     )
     return Create(
         name=model.name,

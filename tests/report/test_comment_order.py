@@ -24,7 +24,7 @@ from tests.report.conftest import REVISION, A, B, Golden
 LIMIT = 65_536
 ROWS = "e" * 64
 COST = "costs up to 0.071 USD"
-ASKED = Evaluation(Dataset("specs/messages.eval.jsonl", ROWS, ()), "exactMatch", 0.8)
+ASKED = Evaluation(Dataset.of("specs/messages.eval.jsonl", ROWS, ()), "exactMatch", 0.8)
 
 
 def commands(body: str) -> list[str]:

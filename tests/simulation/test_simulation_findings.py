@@ -37,7 +37,7 @@ WANTED = DesiredModel(
     base=BaseModel("models/tiny"),
     hyperparameters=Hyperparameters(),
     start=GEMINI.start,
-    dataset=Dataset("rows.jsonl", DIGEST, (Example("1", "2"),)),
+    dataset=Dataset.of("rows.jsonl", DIGEST, (Example("1", "2"),)),
 )
 WORLD = World(Desired("c" * 40, (WANTED,)), Recorded(), Observed(), "example.com/models")
 ANSWERED = RemoteModel(name=MODEL, state=RemoteState.CREATING)

@@ -199,7 +199,7 @@ def nothing_is_there(new: NewRun) -> tuple[Action, ...] | str:
     create = Create(
         **new.case.desired(new.wanted),
         reason=Reason.NEW_SPEC,
-        message=f"a first run on {len(model.dataset.examples)} examples",
+        message=f"a first run on {model.dataset.count} examples",
         dataset=_dataset(new),
         desired=model,
         base=_usable(new),
@@ -213,7 +213,7 @@ def _retune(new: NewRun, record: Record, earlier: Slot) -> Retune:
     changes = training_changes(model, record.run(earlier.model))
     raised = bool(changes) and all(c.field == "attempt" for c in changes)
     names = ", ".join(c.field for c in changes) or "training inputs"
-    steps = f"{len(model.dataset.examples)} examples"
+    steps = f"{model.dataset.count} examples"
     serves = "; the old one serves until it is done" if record.active is not None else ""
     return Retune(
         **new.case.desired(new.wanted),
@@ -229,7 +229,7 @@ def _retune(new: NewRun, record: Record, earlier: Slot) -> Retune:
 
 def _dataset(new: NewRun) -> DatasetChange:
     dataset = new.case.model.dataset
-    return DatasetChange(examples=len(dataset.examples), characters=dataset.characters, duplicates=dataset.duplicates)
+    return DatasetChange(examples=dataset.count, characters=dataset.characters, duplicates=dataset.duplicates)
 
 
 def _usable(new: NewRun) -> str:

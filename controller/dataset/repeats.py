@@ -1,0 +1,78 @@
+"""Keys of the rows of a set to the rows that share them: 64-bit keys in arrays, compared one part at a time.
+
+A key is Python's own hash of a text, which is drawn anew for each process: it is never kept. That two of two million
+texts share one by chance happens once in some million sets, and then a warning is wrong.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from heapq import nsmallest
+from typing import TypeAlias
+
+_PARTS = 64
+Keys: TypeAlias = "array[int]"  # of signed 64-bit numbers, in the order of rows
+
+
+def new_keys() -> Keys:
+    """No keys yet."""
+    return array("q")
+
+
+def _parts(keys: Keys) -> list[array[int]]:
+    """The numbers of the rows, by the last bits of their keys: rows that share a key are in one part, in order."""
+    parts = [array("I") for _ in range(_PARTS)]
+    for row, key in enumerate(keys):
+        parts[key % _PARTS].append(row)
+    return parts
+
+
+def shared(keys: Keys) -> Iterator[list[int]]:
+    """The rows that share a key, each group in order, the groups in none."""
+    for part in _parts(keys):
+        if len({keys[row] for row in part}) == len(part):
+            continue
+        groups: dict[int, list[int]] = {}
+        for row in part:
+            groups.setdefault(keys[row], []).append(row)
+        yield from (rows for rows in groups.values() if len(rows) > 1)
+
+
+def distinct(keys: Keys) -> int:
+    """How many different keys there are."""
+    return sum(len({keys[row] for row in part}) for part in _parts(keys))
+
+
+def met(keys: Keys, others: Keys) -> Iterator[tuple[int, int]]:
+    """Each row whose key others have, with the first row of those."""
+    for part, other_part in zip(_parts(keys), _parts(others), strict=True):
+        first: dict[int, int] = {}
+        for row in other_part:
+            first.setdefault(others[row], row)
+        if first:
+            yield from ((row, first[key]) for row in part if (key := keys[row]) in first)
+
+
+def unmet(keys: Keys, others: Keys) -> Iterator[int]:
+    """Each row whose key none of the others has."""
+    for part, other_part in zip(_parts(keys), _parts(others), strict=True):
+        there = {others[row] for row in other_part}
+        yield from (row for row in part if keys[row] not in there)
+
+
+class Few:
+    """How many there are, and the first ``few`` of them in order; those that come may be in any order."""
+
+    def __init__(self, found: Iterable[tuple[int, int]], few: int) -> None:
+        self.count = 0
+        self.first = nsmallest(few, self._counted(found))
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.count > 0
+
+    def _counted(self, found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        for one in found:
+            self.count += 1
+            yield one
