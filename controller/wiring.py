@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -24,10 +23,12 @@ from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter
 from controller.providers import Doors, Trust, Trusted, TrustFile, Way, open_provider, said_by_environment
 from controller.settings import SETTINGS_FILE, Environment, FollowedRepository, LedgerSettings, Settings, home
 from controller.source.checkin import CheckoutSource
-from controller.source.repo import CommitSource, open_remote
+from controller.source.remote import open_remote
+from controller.source.repo import CommitSource
 from controller.source.tree import WorktreeSource, has_files, top_of
 from controller.specs.controller_loading import load_settings
 from controller.system import SystemChance, SystemClock
+from controller.threads import in_thread
 
 _SETTINGS_LIMIT = 1 << 20  # bytes
 _LOG = LogReporter()
@@ -73,9 +74,9 @@ def source_of(where: Where, environ: Mapping[str, str] = os.environ) -> Source:
     return CommitSource(where.root, home(environ), where.revision)
 
 
-async def read_settings(where: Where, tree: Tree) -> Settings:
+def read_settings(where: Where, tree: Tree) -> Settings:
     """The settings of ``--config``, else of gitune.yaml in the tree, else the defaults. Raises `SpecInvalid`."""
-    data, name = await _settings_bytes(where, tree)
+    data, name = _settings_bytes(where, tree)
     settings, problems = load_settings(data, name)
     errors = tuple(problem for problem in problems if problem.severity is Severity.ERROR)
     if errors:
@@ -83,15 +84,15 @@ async def read_settings(where: Where, tree: Tree) -> Settings:
     return settings
 
 
-async def _settings_bytes(where: Where, tree: Tree) -> tuple[bytes | None, str]:
+def _settings_bytes(where: Where, tree: Tree) -> tuple[bytes | None, str]:
     if where.config is not None:
         try:
-            return await asyncio.to_thread(where.config.read_bytes), str(where.config)
+            return where.config.read_bytes(), str(where.config)
         except OSError as error:
             message = f"{where.config}: {error.strerror}"
             raise ControllerError(message, hint="Give --config a file that can be read.") from error
     try:
-        return await tree.read(where.settings_path, _SETTINGS_LIMIT), where.settings_path
+        return tree.read(where.settings_path, _SETTINGS_LIMIT), where.settings_path
     except Unreadable as error:
         if error.code == "GT401" and where.settings_path == SETTINGS_FILE:
             return None, SETTINGS_FILE
@@ -110,15 +111,15 @@ async def open_ports(
     async with AsyncExitStack() as stack:
         source: Source = source_of(where, environ)
         stack.push_async_callback(source.close)
-        settings = await read_settings(where, await source.tree())
+        settings = await in_thread(read_settings, where, await source.tree())
         if isinstance(source, WorktreeSource) and settings.ledger.directory is not None:
             ignored = (".gitune", settings.ledger.directory)  # what we write there is no news
             source = CheckoutSource(where.root, home(environ), environ, ignored)
             stack.push_async_callback(source.close)
         clock, chance = SystemClock(), SystemChance()
-        trust = await asyncio.to_thread(trust_of, where, environ)
+        trust = await in_thread(trust_of, where, environ)
         providers = await _providers(settings, trust, environ, Doors(clock, chance), stack)
-        ledger = await asyncio.to_thread(_ledger, where, settings.ledger, clock, environ)
+        ledger = await in_thread(_ledger, where, settings.ledger, clock, environ)
         instance = settings.instance or await _identity(where, source, environ)
         verdicts = FolderVerdicts(home(environ) / "evaluations")
         yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance, verdicts=verdicts), settings)

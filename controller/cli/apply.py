@@ -115,7 +115,7 @@ async def _left_on_disk(asked: GlobalOptions, world: World) -> str:
             return ""
         working = source_of(where)
         tree = await working.tree()
-        settings = await read_settings(where, tree)
+        settings = read_settings(where, tree)
         files = await compared(asked, tree, settings.specs, datasets(world.desired.models))
     except ControllerError:
         return ""  # what cannot be read on disk is for validate to say

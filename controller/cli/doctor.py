@@ -66,7 +66,7 @@ def _network() -> tuple[CheckResult, ...]:
 
 async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
     tree = await opened.ports.source.tree()
-    desired = await read_desired(tree, opened.settings, opened.ports.facts)
+    desired = read_desired(tree, opened.settings, opened.ports.facts)
     commit = f"commit {tree.revision}" if tree.revision else "the files on disk"
     whole = f"{commit}, known to providers as {opened.ports.instance}"
     specs = f"{counted(desired.count, 'spec')}, {counts(desired.problems)}"

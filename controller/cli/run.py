@@ -37,6 +37,7 @@ from controller.source.watch import Watched, identity
 from controller.specs import load_repositories
 from controller.state.recorded import Record
 from controller.system import SystemChance, SystemClock
+from controller.threads import in_thread
 from controller.wiring import Where, open_lease_cell, open_ports, read_settings
 
 _LIBRARY = "lightkube"
@@ -86,7 +87,7 @@ class Following:
 
     async def is_current(self, opened: Opened) -> bool:
         """Whether gitune.yaml still says the same."""
-        return await read_settings(self.where, await opened.ports.source.tree()) == opened.settings
+        return await in_thread(read_settings, self.where, await opened.ports.source.tree()) == opened.settings
 
 
 def _check_lease(options: RunOptions) -> None:

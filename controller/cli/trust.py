@@ -58,7 +58,7 @@ async def _settings(asked: GlobalOptions) -> Settings:
     where = Where(asked.folder, asked.config, worktree=True)
     source = source_of(where)
     try:
-        return await read_settings(where, await source.tree())
+        return read_settings(where, await source.tree())
     finally:
         await source.close()
 

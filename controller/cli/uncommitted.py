@@ -61,10 +61,10 @@ async def compared(asked: GlobalOptions, working: Tree, patterns: Sequence[str],
         head = await source.tree()
         if head.revision is None:
             return Compared(Against.NO_GIT)
-        both = [entry.path for tree in (head, working) for entry in await tree.entries()]
+        both = [entry.path for tree in (head, working) for entry in tree.entries()]
         settings = () if asked.config else (SETTINGS_FILE,)
         paths = sorted({*settings, *spec_paths(patterns, both), *more})
-        return Compared(Against.HEAD, await differing(head, working, paths))
+        return Compared(Against.HEAD, differing(head, working, paths))
     except ControllerError:
         return NO_COMMIT
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
 from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import read_desired
-from controller.errors import ControllerError, Problem, Severity, SpecInvalid
+from controller.errors import ControllerError, Problem, Severity, SpecInvalid, Unreadable
 from controller.ports import Entry, Tree
 from controller.providers import facts_of
 from controller.report.formatting import counted
@@ -65,16 +65,16 @@ async def _findings(asked: GlobalOptions, paths: Sequence[Path]) -> Validated:
 async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Validated:
     where = on_disk(asked.folder, asked.config)
     try:
-        settings = await read_settings(where, tree)
+        settings = read_settings(where, tree)
     except SpecInvalid as error:
         return Validated(error.problems, files=await compared(asked, tree, ()))
     can = facts_of(settings)
     if not paths:
-        desired = await read_desired(tree, settings, can)
+        desired = read_desired(tree, settings, can)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
         examples = sum(model.dataset.count for model in desired.models)
         return Validated(desired.problems, desired.count, examples, settings.specs, files)
-    entries = [entry.path for entry in await tree.entries()]
+    entries = [entry.path for entry in tree.entries()]
     if where.worktree:
         asked_for = tuple(_pattern(top_of(asked.folder), asked.folder, path) for path in paths)
     else:
@@ -85,7 +85,7 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
             raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
     wider = replace(settings, specs=(*settings.specs, *asked_for))
     read_already = _configuration(asked) - set(spec_paths(settings.specs, entries))
-    desired = await read_desired(_Without(tree, read_already), wider, can)
+    desired = read_desired(_Without(tree, read_already), wider, can)
     below = set(spec_paths(asked_for, entries))
     files = await compared(asked, tree, asked_for, datasets(_in(desired, below)))
     return replace(_below(desired, below), files=files)
@@ -102,11 +102,17 @@ class _Without:
     def revision(self) -> str | None:
         return self.tree.revision
 
-    async def entries(self) -> Sequence[Entry]:
-        return [entry for entry in await self.tree.entries() if entry.path not in self.unlisted]
+    def entries(self) -> Sequence[Entry]:
+        return [entry for entry in self.tree.entries() if entry.path not in self.unlisted]
 
-    async def read(self, path: str, limit: int) -> bytes:
-        return await self.tree.read(path, limit)
+    def read(self, path: str, limit: int) -> bytes:
+        return self.tree.read(path, limit)
+
+    def read_many(self, paths: Sequence[str], limit: int) -> Iterator[bytes | Unreadable]:
+        return self.tree.read_many(paths, limit)
+
+    def chunks(self, path: str, limit: int) -> Iterator[bytes]:
+        return self.tree.chunks(path, limit)
 
 
 def _configuration(asked: GlobalOptions) -> frozenset[str]:

@@ -19,6 +19,7 @@ from controller.specs.loading import joined, read_file, spec_paths
 from controller.specs.models import FromSpecSection
 from controller.state.desired import Base, BaseModel, Desired, DesiredModel, FromSpec, InvalidModel, Sampling
 from controller.state.reasons import Reason
+from controller.threads import in_thread
 
 SPEC_LIMIT = 1 << 20  # bytes; the YAML door refuses more
 
@@ -55,14 +56,14 @@ class Kept:
         self.sets.made.turn()
 
 
-async def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept | None = None) -> Desired:
+def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept | None = None) -> Desired:
     """Everything one tree asks for, every problem of every file included. Raises `SourceError`."""
     kept = kept or Kept()
-    entries = await tree.entries()
+    entries = tree.entries()
     paths = set(spec_paths(settings.specs, (entry.path for entry in entries)))
     reading = _Reading(settings)
     files = Files(tree, entries)
-    found, unread = await _spec_files(files, paths, kept, reading)
+    found, unread = _spec_files(files, paths, kept, reading)
     reading.judged(collisions(entry for entry in entries if entry.path in paths))
     loaded = check_references(joined(found), settings)
     reading.judged(loaded.problems)
@@ -72,7 +73,7 @@ async def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts
         )
     for spec in order(loaded.specs):
         key = spec.model.spec.provider or settings.default_provider
-        _settle(spec, await read_examples(spec, files, facts[key], kept.sets), facts[key], reading)
+        _settle(spec, read_examples(spec, files, facts[key], kept.sets), facts[key], reading)
     kept.turn()
     return Desired(
         revision=tree.revision,
@@ -83,16 +84,21 @@ async def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts
     )
 
 
-async def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Reading) -> tuple[list[SpecFile], bool]:
+async def desired_of(tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
+    """As `read_desired`, in a thread."""
+    return await in_thread(read_desired, tree, settings, facts)
+
+
+def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Reading) -> tuple[list[SpecFile], bool]:
     """What every spec file holds by itself, and whether one could not be read."""
     found: list[SpecFile] = []
     unread = False
     for path in sorted(paths):
         try:
-            held = await files.hold(path, SPEC_LIMIT)
+            held = files.hold(path, SPEC_LIMIT)
             known = kept.specs.get((path, held.content))
             if known is None:
-                known = read_file(path, await files.read(held, SPEC_LIMIT))
+                known = read_file(path, files.read(held, SPEC_LIMIT))
                 kept.specs.put((path, held.content), known)
             found.append(known)
         except Unreadable as error:
@@ -182,11 +188,11 @@ class Readings:
         self._pieces = Kept()
 
     async def read(self, tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
-        """As `read_desired`. What could not be read whole is not kept: it may be there the next time."""
+        """As `desired_of`. What could not be read whole is not kept: it may be there the next time."""
         kept, revision = self._kept, tree.revision
         if kept is not None and (kept.revision, kept.settings, kept.facts) == (revision, settings, facts):
             return kept.desired
-        desired = await read_desired(tree, settings, facts, self._pieces)
+        desired = await in_thread(read_desired, tree, settings, facts, self._pieces)
         if revision is not None and desired.complete and not _may_come(desired):
             self._kept = _Kept(revision, settings, dict(facts), desired)
         return desired

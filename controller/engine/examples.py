@@ -39,17 +39,17 @@ class Files:
         self._tree = tree
         self._known = {entry.path: entry for entry in entries if entry.content}
 
-    async def hold(self, path: str, limit: int) -> KnownContent:
+    def hold(self, path: str, limit: int) -> KnownContent:
         """A file of at most ``limit`` bytes. Raises `Unreadable`, though not yet for what only reading it can tell."""
         known = self._known.get(path)
         if known is not None and known.kind is EntryKind.FILE and known.size <= limit:
             return KnownContent(path, known.content)
-        data = await self._tree.read(path, limit)
+        data = self._tree.read(path, limit)
         return KnownContent(path, hashlib.sha256(data).hexdigest(), data)
 
-    async def read(self, held: KnownContent, limit: int) -> bytes:
+    def read(self, held: KnownContent, limit: int) -> bytes:
         """Its bytes. Raises `Unreadable`."""
-        return held.data if held.data is not None else await self._tree.read(held.path, limit)
+        return held.data if held.data is not None else self._tree.read(held.path, limit)
 
 
 DATASET_LIMIT: Final = 256 << 20  # bytes
@@ -96,15 +96,15 @@ class Sets:
         self.loads: LRUCache[Hashable, _Load] = LRUCache(_KEPT_BYTES, getsizeof=lambda load: load.bytes)
 
 
-async def read_examples(spec: LoadedSpec, files: Files, facts: Facts, kept: Sets) -> Examples:
+def read_examples(spec: LoadedSpec, files: Files, facts: Facts, kept: Sets) -> Examples:
     """The training and evaluation sets of one spec, as they are sent; made anew only where something differs."""
     asked = _asked(spec)
-    held = [await _hold(one, files) for one in asked]
+    held = [_hold(one, files) for one in asked]
     contents = tuple(one.content for one in held if isinstance(one, KnownContent))
     known = kept.made.get(spec.name)
     if known is not None and len(contents) == len(asked) and known.stands(spec, facts, contents):
         return known.examples
-    found = await _examples(spec, dict(zip(asked, held, strict=True)), _Loading(files, kept), facts)
+    found = _examples(spec, dict(zip(asked, held, strict=True)), _Loading(files, kept), facts)
     if found.reason is not Reason.DATASET_UNREACHABLE:
         kept.made.put(spec.name, _Made(spec, facts, contents, found))
     return found
@@ -138,9 +138,9 @@ def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
     return _Asked(spec, said.evaluation.dataset, ("spec", "evaluation", "dataset")), training
 
 
-async def _hold(asked: _Asked, files: Files) -> KnownContent | Unreadable:
+def _hold(asked: _Asked, files: Files) -> KnownContent | Unreadable:
     try:
-        return await files.hold(resolve(asked.spec.file, asked.file.path or ""), DATASET_LIMIT)
+        return files.hold(resolve(asked.spec.file, asked.file.path or ""), DATASET_LIMIT)
     except Unreadable as error:
         if error.meant and error.meant in _others(asked):  # training on what it is judged by is never meant
             error.hint = NOT_THERE_HINT
@@ -156,7 +156,7 @@ def _others(asked: _Asked) -> list[str]:
     return paths
 
 
-async def _examples(
+def _examples(
     spec: LoadedSpec, held: Mapping[_Asked, KnownContent | Unreadable], loading: _Loading, facts: Facts
 ) -> Examples:
     said = spec.model.spec
@@ -167,10 +167,10 @@ async def _examples(
     try:
         for one, file in examinations:
             rules = Rules(facts.examples, said.task_type, is_evaluation=True)
-            rows, apart = await loading.load(one, file, rules, None)
+            rows, apart = loading.load(one, file, rules, None)
             problems += rows.problems
         rules = Rules(facts.examples, said.task_type, rows.tally if rows else None)
-        training, _ = await loading.load(*training_set, rules, apart)
+        training, _ = loading.load(*training_set, rules, apart)
     except _NotRead as error:
         return Examples(None, None, (*problems, error.problem), Reason.DATASET_UNREACHABLE)
     problems += (*training.problems, *_advice(spec, training, facts))
@@ -193,7 +193,7 @@ class _Loading:
     files: Files
     kept: Sets
 
-    async def load(
+    def load(
         self, asked: _Asked, held: KnownContent | Unreadable, rules: Rules, apart: Hashable
     ) -> tuple[Loaded, Hashable]:
         """The rows, and what stands for them. ``apart`` stands for the set in ``rules`` they are to be apart from."""
@@ -205,7 +205,7 @@ class _Loading:
             key = (held.path, held.content, layout, told, apart)
             found = self.kept.loads.get(key)
             if found is None:
-                data = await self.files.read(held, DATASET_LIMIT)
+                data = self.files.read(held, DATASET_LIMIT)
                 found = _Load(dataset.load(lambda: (data,), held.path, layout, rules), len(data))
                 if found.bytes <= _KEPT_BYTES:
                     self.kept.loads[key] = found

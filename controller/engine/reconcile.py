@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field, replace
 
 from controller.engine.apply import Execution, apply
-from controller.engine.desire import read_desired
+from controller.engine.desire import desired_of
 from controller.engine.score import Evaluations
 from controller.engine.snapshot import offline_snapshot, snapshot, with_history
 from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
@@ -246,7 +246,7 @@ def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Des
     """What git asks for at the moment of asking: the branch may have moved since the plan was made, or fixed on."""
 
     async def again() -> Desired:
-        return await (ports.reading or read_desired)(await ports.source.tree(), settings, ports.facts)
+        return await (ports.reading or desired_of)(await ports.source.tree(), settings, ports.facts)
 
     return again
 

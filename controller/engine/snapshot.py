@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 
-from controller.engine.desire import read_desired
+from controller.engine.desire import desired_of
 from controller.plan.matching import with_former_names
 from controller.plan.runs import STOPPED
 from controller.plan.world import RevisionHistory, When, World, slot_provider, tombstone_of
@@ -32,7 +32,7 @@ async def offline_snapshot(ports: Ports, settings: Settings, revision: str | Non
     """What git and the ledger say; nothing is observed. Raises `SourceError` or `LedgerError`."""
     facts = ports.facts
     tree = await ports.source.tree(revision)
-    desired = await (ports.reading or read_desired)(tree, settings, facts)
+    desired = await (ports.reading or desired_of)(tree, settings, facts)
     recorded = await ports.ledger.load()
     limits = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
     world = World(

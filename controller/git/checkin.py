@@ -10,8 +10,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,7 +38,7 @@ class Checkin:
     top: Path
     environ: Mapping[str, str]
 
-    async def changed(self, commit: str) -> frozenset[str]:
+    def changed(self, commit: str) -> frozenset[str]:
         """The tracked paths whose working tree is not as in a commit, as `git diff` has it. Raises `GitFailed`.
 
         So the index counts: what git may assume unchanged, and what a sparse checkout leaves out, is unchanged.
@@ -52,31 +52,35 @@ class Checkin:
             "--no-textconv",
             "--ignore-submodules=all",
         )
-        async with self._git() as git:
-            answer = await git.ask((*words, "--end-of-options", commit, "--"))
+        with self._git() as git:
+            answer = git.ask((*words, "--end-of-options", commit, "--"))
         return frozenset(answer.raise_for_code().out.decode("utf-8", "backslashreplace").split("\0")) - {""}
 
-    async def converted(self, path: str, content: bytes) -> bytes:
+    def converted(self, path: str, content: bytes) -> bytes:
         """What a commit would hold of a file: line ends, encoding and keywords as its attributes ask for.
 
         Of a file that Git LFS would take the pointer. Any other filter is not run. Raises `GitFailed` where git cannot
         convert it.
         """
-        async with self._git() as git:
-            wanted = await git.attributes(path)
-            if wanted.get("filter") == "lfs" and not _POINTER.match(content):
+        with self._git() as git:
+            wanted = git.attributes(path)
+            if _is_large(wanted) and not _POINTER.match(content):
                 return _pointer(content)
-            if not git.converts and all(wanted.get(name, "unspecified") in _UNSET for name in _CONVERTING):
-                return content
-            return await git.stored(path, content)
+            return git.stored(path, content) if git.converts(wanted) else content
 
-    @asynccontextmanager
-    async def _git(self) -> AsyncIterator[_Scratch]:
+    def converts(self, path: str) -> bool:
+        """Whether `converted` may give other bytes than a file has. Raises `GitFailed`."""
+        with self._git() as git:
+            wanted = git.attributes(path)
+            return _is_large(wanted) or git.converts(wanted)
+
+    @contextmanager
+    def _git(self) -> Iterator[_Scratch]:
         """A git folder of ours that sees the repository's objects, index and attributes."""
-        settings = await self._settings()
+        settings = self._settings()
         with tempfile.TemporaryDirectory(prefix="gitune-checkin-") as scratch:
             folder = Path(scratch)
-            algorithm = object_format(self.repository, await config(self.repository))
+            algorithm = object_format(self.repository, config(self.repository))
             _fill(folder, algorithm, self.repository.common / "info" / "attributes")
             given = {
                 "GIT_WORK_TREE": os.fspath(self.top),
@@ -85,12 +89,12 @@ class Checkin:
             }
             yield _Scratch(folder, given, settings)
 
-    async def _settings(self) -> tuple[tuple[str, str], ...]:
+    def _settings(self) -> tuple[tuple[str, str], ...]:
         """What the user and the repository say of line ends and file times, the repository last."""
         said: dict[str, str] = {}
         for source in (*_own_configurations(self.environ), self.repository.common / "config"):
             with suppress(GitFailed, OSError):
-                found = await config_file(source)
+                found = config_file(source)
                 said |= {name: values[-1] for name, values in found.items() if name in _SETTINGS}
         if attributes := _own_attributes(self.environ):
             said["core.attributesfile"] = os.fspath(attributes)
@@ -103,26 +107,26 @@ class _Scratch:
     given: Mapping[str, str]
     settings: tuple[tuple[str, str], ...]
 
-    @property
-    def converts(self) -> bool:
-        """Whether line ends are converted without any attribute."""
-        return dict(self.settings).get("core.autocrlf", "").lower() in {"true", "input", "yes", "on", "1"}
+    def converts(self, wanted: Mapping[str, str]) -> bool:
+        """Whether a file of these attributes is converted; its line ends may be without any."""
+        by_itself = dict(self.settings).get("core.autocrlf", "").lower() in {"true", "input", "yes", "on", "1"}
+        return by_itself or any(wanted.get(name, "unspecified") not in _UNSET for name in _CONVERTING)
 
-    async def ask(self, words: tuple[str, ...], stdin: bytes = b"") -> GitOutput:
-        return await run(Ask(words, self.folder, stdin, settings=self.settings, environment=self.given))
+    def ask(self, words: tuple[str, ...], stdin: bytes = b"") -> GitOutput:
+        return run(Ask(words, self.folder, stdin, settings=self.settings, environment=self.given))
 
-    async def attributes(self, path: str) -> dict[str, str]:
+    def attributes(self, path: str) -> dict[str, str]:
         words = ("check-attr", "-z", "--stdin", "filter", *_CONVERTING)
-        answer = (await self.ask(words, os.fsencode(path) + b"\0")).raise_for_code()
+        answer = self.ask(words, os.fsencode(path) + b"\0").raise_for_code()
         fields = answer.out.decode("utf-8", "backslashreplace").split("\0")
         return dict(zip(fields[1::3], fields[2::3], strict=False))
 
-    async def stored(self, path: str, content: bytes) -> bytes:
+    def stored(self, path: str, content: bytes) -> bytes:
         # Written below our own folder, and gone with it. This command looks for attributes from where it stands.
         words = ("-C", self.given["GIT_WORK_TREE"], "hash-object", "-w", "--stdin", f"--path={path}")
-        written = await self.ask(words, content)
+        written = self.ask(words, content)
         oid = written.raise_for_code().text
-        return (await self.ask(("cat-file", "blob", oid))).raise_for_code().out
+        return self.ask(("cat-file", "blob", oid)).raise_for_code().out
 
 
 def _fill(folder: Path, algorithm: str, attributes: Path) -> None:
@@ -152,6 +156,10 @@ def _own_attributes(environ: Mapping[str, str]) -> Path | None:
 def _folder(environ: Mapping[str, str]) -> Path:
     home = Path(environ.get("HOME") or os.devnull)
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "git"
+
+
+def _is_large(wanted: Mapping[str, str]) -> bool:
+    return wanted.get("filter") == "lfs"
 
 
 def _pointer(content: bytes) -> bytes:

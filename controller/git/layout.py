@@ -121,12 +121,12 @@ def shallow_commits(repository: RepositoryLayout) -> frozenset[str]:
     return frozenset(path.read_text("ascii").split()) if path.is_file() else frozenset()
 
 
-async def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
+def config(repository: RepositoryLayout) -> dict[str, tuple[str, ...]]:
     """Its own configuration, as `config_file`."""
-    return await config_file(repository.common / "config")
+    return config_file(repository.common / "config")
 
 
-async def config_file(path: Path) -> dict[str, tuple[str, ...]]:
+def config_file(path: Path) -> dict[str, tuple[str, ...]]:
     """A configuration file as keys (section and name in lower case) to values; no include is followed.
 
     One that is not there is empty. Raises `NoRepository` where the file is not one.
@@ -135,7 +135,7 @@ async def config_file(path: Path) -> dict[str, tuple[str, ...]]:
         return {}
     # GIT_DIR names nothing, so that git takes no repository into account: it only parses the file it is given.
     nowhere = path / "nowhere"
-    answer = await run(Ask(("config", "--file", str(path), "--no-includes", "--null", "--list"), nowhere))
+    answer = run(Ask(("config", "--file", str(path), "--no-includes", "--null", "--list"), nowhere))
     found: dict[str, tuple[str, ...]] = {}
     for item in answer.raise_for_code().out.decode("utf-8", "backslashreplace").split("\0"):
         key, _, value = item.partition("\n")
@@ -207,15 +207,15 @@ def _pointer(path: Path) -> str:
     return text
 
 
-async def remote_location(repository: RepositoryLayout, remote: str) -> Location | None:
+def remote_location(repository: RepositoryLayout, remote: str) -> Location | None:
     """Where a named remote of the repository is; None where it has no such remote. Raises `NoRepository`."""
-    urls = (await config(repository)).get(f"remote.{remote}.url")
+    urls = config(repository).get(f"remote.{remote}.url")
     return parse_location(urls[0]) if urls else None
 
 
-async def network_identity(repository: RepositoryLayout) -> str | None:
+def network_identity(repository: RepositoryLayout) -> str | None:
     """``host/path`` of ``origin``; None where it is no network address."""
     with suppress(NoRepository):
-        location = await remote_location(repository, "origin")
+        location = remote_location(repository, "origin")
         return location.identity if isinstance(location, NetworkUrl) else None
     return None

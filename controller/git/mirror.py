@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from controller.git.blobs import BlobReader
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.layout import RepositoryLayout, config, head, object_format, shallow_commits
 from controller.git.parsing import (
@@ -30,9 +30,7 @@ from controller.git.parsing import (
     split_revision,
 )
 from controller.git.process import Ask, GitOutput, run
-
-if TYPE_CHECKING:
-    from controller.git.objects import ObjectReader
+from controller.threads import in_thread
 
 # unpackLimit: a pack appears whole or not at all, while loose objects of a killed fetch would look like a commit.
 # fsync: the record has to outlive a power cut, since what is paid for rests on it.
@@ -55,6 +53,7 @@ _BY_SHA256: Final = (
     _CONFIG.replace("formatversion = 0", "formatversion = 1") + "[extensions]\n\tobjectFormat = sha256\n"
 )
 _PACKS: Final = 50
+_WHOLE: Final = 4 << 20  # bytes: a larger blob is worth a process of its own
 # Nothing of ours is called so: HEAD only has to be there for git to take the folder for a repository.
 _HEAD: Final = "ref: refs/heads/gitune-none\n"
 
@@ -71,28 +70,30 @@ class Mirror:
         self.path = path
         self.repository = repository
         self.algorithm = algorithm  # by what objects are named
-        self._reader: ObjectReader | None = None
+        self._blobs = BlobReader(path)
 
-    async def ask(self, *words: str) -> GitOutput:
+    def ask(self, *words: str) -> GitOutput:
         """A git command here, whatever its exit code."""
-        return await run(Ask(words, self.path))
+        return run(Ask(words, self.path))
 
     async def write(self, *words: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> GitOutput:
         """A git command that writes into the store of the repository this stands for, whatever its exit code.
 
         ``more`` is added to its environment.
         """
+        from controller.git import awaited  # noqa: PLC0415 - who only reads needs no event loop
+
         given = dict(more or {})
         if self.repository is not None:
             given["GIT_OBJECT_DIRECTORY"] = os.fspath(self.repository.objects)
-        return await run(Ask(words, self.path, stdin=stdin, environment=given))
+        return await awaited.run(Ask(words, self.path, stdin=stdin, environment=given))
 
-    async def commit(self, revision: str) -> str:
+    def commit(self, revision: str) -> str:
         """The id of the commit a revision names (HEAD is the foreign repository's). Raises `NotFound`."""
         name, steps = split_revision(revision)
         if name == "HEAD" and self.repository is not None:
             name = head(self.repository)
-        if found := await self._resolve(f"{name}{steps}^{{commit}}"):
+        if found := self._resolve(f"{name}{steps}^{{commit}}"):
             return found
         if revision == "HEAD" and name.startswith("refs/"):
             hint = "Commit the specs; where there are none yet, `gitune init` writes a first one."
@@ -102,17 +103,17 @@ class Mirror:
             hint="A shallow clone has only a few: fetch the branch or commit first, or use a whole clone.",
         )
 
-    async def _resolve(self, name: str) -> str | None:
-        answer = await self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    def _resolve(self, name: str) -> str | None:
+        answer = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
         return answer.text if answer.code == 0 and is_commit_id(answer.text) else None
 
-    async def is_ancestor(self, first: str, second: str) -> bool:
+    def is_ancestor(self, first: str, second: str) -> bool:
         """Whether one commit is among the ancestors of another; False too where either is not here."""
         if not (is_commit_id(first) and is_commit_id(second)):
             return False
-        return (await self.ask("merge-base", "--is-ancestor", "--end-of-options", first, second)).code == 0
+        return (self.ask("merge-base", "--is-ancestor", "--end-of-options", first, second)).code == 0
 
-    async def landings(self, commit: str, since: str, paths: frozenset[str], most: int) -> tuple[LandedCommit, ...]:
+    def landings(self, commit: str, since: str, paths: frozenset[str], most: int) -> tuple[LandedCommit, ...]:
         """The first-parent history of a commit, the newest first, that ``since`` ("" for nothing) does not have.
 
         With paths only the commits that changed one of them over their first parent. Raises `GitFailed`.
@@ -120,9 +121,9 @@ class Mirror:
         words = ["log", "-z", f"--max-count={most}", "--first-parent", f"--format={LANDED_FORMAT}", commit]
         words += [f"^{since}"] if since else []
         words += ["--", *(f":(top,literal){path}" for path in sorted(paths))]
-        return parse_landings((await self.ask(*words)).raise_for_code().out)
+        return parse_landings((self.ask(*words)).raise_for_code().out)
 
-    async def described(self, commits: frozenset[str]) -> tuple[LandedCommit, ...]:
+    def described(self, commits: frozenset[str]) -> tuple[LandedCommit, ...]:
         """These commits with the first line of their messages; those that are not here are left out.
 
         Raises `GitFailed`.
@@ -130,72 +131,74 @@ class Mirror:
         if not (known := sorted(filter(is_commit_id, commits))):
             return ()
         words = ("log", "-z", "--no-walk=unsorted", "--ignore-missing", f"--format={DESCRIBED_FORMAT}")
-        return parse_landings((await self.ask(*words, *known, "--")).raise_for_code().out)
+        return parse_landings((self.ask(*words, *known, "--")).raise_for_code().out)
 
-    async def knows(self, commit: str) -> bool:
+    def knows(self, commit: str) -> bool:
         """Whether a commit is here; its tree may be missing, as in a partial clone."""
-        return await self._resolve(f"{commit}^{{commit}}") is not None
+        return self._resolve(f"{commit}^{{commit}}") is not None
 
-    async def root_commit(self) -> str | None:
+    def root_commit(self) -> str | None:
         """The id of the commit that HEAD's chain of first parents starts with; None where it is not here."""
         try:
-            start = await self.commit("HEAD")
+            start = self.commit("HEAD")
         except NotFound:
             return None
-        answer = await self.ask("rev-list", "--first-parent", "--max-parents=0", "--end-of-options", start)
+        answer = self.ask("rev-list", "--first-parent", "--max-parents=0", "--end-of-options", start)
         root = answer.text.split("\n")[-1] if answer.code == 0 else ""
         if self.repository is None or not is_commit_id(root) or root in shallow_commits(self.repository):
             return None
         return root
 
-    async def ref(self, ref: str) -> str | None:
+    def ref(self, ref: str) -> str | None:
         """The commit id a full ref name stands on; None where there is no such ref."""
-        return await self._resolve(ref)
+        return self._resolve(ref)
 
-    async def written(self, commit: str) -> str:
+    def written(self, commit: str) -> str:
         """When a commit was made (RFC 3339 UTC, whole seconds). Raises `GitFailed`."""
-        answer = await self.ask("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit, "--")
+        answer = self.ask("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit, "--")
         seconds = int(answer.raise_for_code().text)
         return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
-    async def has(self, commit: str) -> bool:
+    def has(self, commit: str) -> bool:
         """Whether a commit and its tree are here."""
-        return await self._resolve(f"{commit}^{{tree}}") is not None
+        return self._resolve(f"{commit}^{{tree}}") is not None
 
-    async def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
         """Every path of a commit. Raises `GitFailed`; looks twice, since objects move while somebody packs them."""
         words = ("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit)
-        answer = await self.ask(*words)
+        answer = self.ask(*words)
         if answer.code != 0:
-            answer = await self.ask(*words)
+            answer = self.ask(*words)
         return parse_tree(answer.raise_for_code().out)
 
-    async def blob(self, entry: TreeEntry) -> bytes:
+    def blob(self, entry: TreeEntry) -> bytes:
         """The bytes of an entry that is a file. Raises `NotFound` where a partial clone left it out, `GitFailed`."""
-        if entry.size is None:
-            raise NotFound(
-                f"the content of {entry.path.decode('utf-8', 'backslashreplace')} is not in this clone",
-                hint="A partial clone leaves content out: use a whole clone.",
-            )
-        reader = self._reading()
-        try:
-            return await reader.read(entry.oid, entry.size)
-        except NotFound:  # packed away between two looks: a new process sees the new packs
-            return await reader.read(entry.oid, entry.size)
+        (found,) = self.blobs((entry,))
+        if isinstance(found, GitFailed):
+            raise found
+        return found
 
-    async def tidy(self, most: int = _PACKS) -> None:
+    def blobs(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | GitFailed]:
+        """The bytes of each entry, all of them files, or why it cannot be read, in this order; many at a time."""
+        here = self._blobs.read_many([(entry.oid, entry.size) for entry in entries if entry.size is not None])
+        for entry in entries:
+            yield next(here) if entry.size is not None else _left_out(entry)
+
+    def pieces(self, entry: TreeEntry) -> Iterator[bytes]:
+        """The bytes of an entry that is a file, of any size, piece by piece. Raises as `blob`."""
+        if entry.size is None or entry.size <= _WHOLE:
+            yield self.blob(entry)
+            return
+        # GitPython takes a fifth of a second to import, and asks for git while it does.
+        from controller.git.objects import pieces  # noqa: PLC0415 - only those who read what is large pay for it
+
+        yield from pieces(self.path, entry.oid, entry.size)
+
+    def tidy(self, most: int = _PACKS) -> None:
         """Put the packs of many fetches into one; what is young stays, since a commit may be on its way."""
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > most:
-            (await self.ask("repack", "-a", "-d", "-q")).raise_for_code()
-            (await self.ask("prune", "--expire=1.hour.ago")).raise_for_code()
-
-    def _reading(self) -> ObjectReader:
-        if self._reader is None:
-            # GitPython takes a fifth of a second to import, and asks for git while it does.
-            from controller.git.objects import ObjectReader  # noqa: PLC0415 - only those who read a commit pay for it
-
-            self._reader = ObjectReader(self.path)
-        return self._reader
+            (self.ask("repack", "-a", "-d", "-q")).raise_for_code()
+            (self.ask("prune", "--expire=1.hour.ago")).raise_for_code()
 
     def turn_to(self, algorithm: str) -> None:
         """Name objects so from now on. What was fetched is thrown away: a repository has one way only."""
@@ -210,13 +213,18 @@ class Mirror:
 
     def close(self) -> None:
         """End what reads objects."""
-        if self._reader is not None:
-            self._reader.close()
+        self._blobs.close()
 
 
-async def mirror_of(repository: RepositoryLayout, home: Path) -> Mirror:
+def _left_out(entry: TreeEntry) -> NotFound:
+    name = entry.path.decode("utf-8", "backslashreplace")
+    hint = "A partial clone leaves content out: use a whole clone."
+    return NotFound(f"the content of {name} is not in this clone", hint=hint)
+
+
+def mirror_of(repository: RepositoryLayout, home: Path) -> Mirror:
     """Our view of a local repository, made where it is not there yet. Raises `NoRepository`, `GitFailed`."""
-    algorithm = object_format(repository, await config(repository))
+    algorithm = object_format(repository, config(repository))
     if any(c in str(repository.objects) for c in '"\n'):
         raise GitFailed(
             f"{repository.objects} has a quote or a line feed in its name, which git's alternates cannot say"
@@ -350,7 +358,7 @@ async def swap_ref(mirror: Mirror, ref: str, old: str | None, new: str, now: dat
         answer = await mirror.write(*words)
     if answer.code == 0:
         return
-    if await mirror.ref(ref) != old:
+    if await in_thread(mirror.ref, ref) != old:
         raise SwapLost(f"{ref} moved since it was read", hint="Read it again.")
     raise answer.failure
 
@@ -382,7 +390,7 @@ def _is_open(device: int, inode: int) -> bool:
 async def _write_blobs(mirror: Mirror, contents: list[bytes]) -> None:
     """One process for all of them: hash-object reads paths of files of ours, in a folder only we can see into."""
     with tempfile.TemporaryDirectory(prefix=".blobs-", dir=mirror.path) as scratch:
-        await asyncio.to_thread(_spill, Path(scratch), contents)
+        await in_thread(_spill, Path(scratch), contents)
         paths = "".join(f"{scratch}/{index}\n" for index in range(len(contents)))
         answer = await mirror.write("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths.encode())
     if answer.raise_for_code().text.split() != [blob_id(content, mirror.algorithm) for content in contents]:

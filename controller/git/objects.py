@@ -1,13 +1,13 @@
-"""Object ids to bytes, read from one repository of ours through GitPython."""
+"""The id of a large blob to its bytes, piece by piece, read from one repository of ours through GitPython."""
 
 from __future__ import annotations
 
-import asyncio
+import select
 import subprocess
-import weakref
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from git import Git
 from git.db import GitCmdObjectDB
@@ -15,12 +15,11 @@ from git.exc import ODBError
 
 from controller.git.failures import GitFailed, NotFound
 from controller.git.parsing import SHA256, algorithm_of
-from controller.git.process import LOCAL_SECONDS, environment
+from controller.git.process import LOCAL_SECONDS, Ask, end, kill, start, there
 
-_ABSENT: Final = (
-    "It may be left out of a shallow or partial clone: fetch it (`git fetch --unshallow`, `git fetch --refetch`), "
-    "or use a whole clone."
-)
+_CHUNK: Final = 1 << 20
+# Git holds a packed object whole before it writes any of it, but for those above this size.
+_SETTINGS: Final = (("core.bigFileThreshold", "1m"),)
 
 
 class _BothFormats(Git):
@@ -33,103 +32,58 @@ class _BothFormats(Git):
         return super()._parse_object_header(header_line)
 
 
-class ObjectReader:
-    """Objects of one repository of ours, through one ``git cat-file --batch`` that lives until `close`.
+class _Stream(Protocol):
+    """An object as GitPython gives it."""
 
-    GitPython speaks the protocol; the process is started here, since GitPython would hand on the whole environment.
+    type: bytes
+    size: int
+
+    def read(self, size: int) -> bytes: ...
+
+
+def pieces(git_dir: Path, oid: str, size: int) -> Iterator[bytes]:
+    """The bytes of a blob that is ``size`` long, through a process of its own, which ends with the iterator.
+
+    Raises `NotFound`, or `GitFailed` where it is something else, or nothing of it comes for a minute.
     """
-
-    def __init__(self, git_dir: Path) -> None:
-        self._git_dir = git_dir
-        self._git = _BothFormats(str(git_dir))
-        self._database = GitCmdObjectDB(str(git_dir / "objects"), self._git)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._shut: weakref.finalize[..., ObjectReader] | None = None
-        self._turn = asyncio.Lock()
-
-    async def read(self, oid: str, size: int) -> bytes:
-        """The bytes of a blob that is ``size`` long. Raises `NotFound`, or `GitFailed` where it is something else."""
-        async with self._turn:
-            reading = asyncio.ensure_future(asyncio.to_thread(self._read, oid, size))
-            try:
-                async with asyncio.timeout(LOCAL_SECONDS):
-                    return await asyncio.shield(reading)
-            except TimeoutError as error:
-                await self._give_up(reading)
-                raise GitFailed(f"reading the object {oid} took more than {LOCAL_SECONDS:g} s") from error
-            except BaseException:
-                await self._give_up(reading)
-                raise
-
-    def close(self) -> None:
-        """End the process. Nothing may be reading."""
-        self._process = None
-        if self._shut is not None:
-            self._shut()
-
-    async def _give_up(self, reading: asyncio.Future[bytes]) -> None:
-        """A process left in mid-answer would answer the next question with this one's bytes: it ends here.
-
-        Its pipes are closed only after the thread is done with them, since that would wait for each other for ever.
-        """
-        if self._process is not None:
-            _kill(self._process)
-        await asyncio.wait([reading])
-        if not reading.cancelled():
-            reading.exception()
-        self.close()
-
-    def _read(self, oid: str, size: int) -> bytes:
-        try:
-            content = self._content(oid, size)
-        except (ValueError, ODBError) as error:
-            raise NotFound(f"the object {oid} is not in this repository", hint=_ABSENT) from error
-        except OSError as error:
-            raise GitFailed("git cat-file ended while an object was read") from error
-        if len(content) != size:
-            raise GitFailed(f"the object {oid} broke off")
-        return content
-
-    def _content(self, oid: str, size: int) -> bytes:
-        stream = self._open().stream(bytes.fromhex(oid))
-        try:
-            if stream.type != b"blob" or stream.size != size:
-                if self._process is not None:
-                    _kill(self._process)  # rather than reading to the end of something of another size
-                raise GitFailed(f"the object {oid} is not what its tree says")
-            content: bytes = stream.read()
-            return content
-        finally:
-            del stream  # it reads on to its end when it goes: now, while the pipe is open
-
-    def _open(self) -> GitCmdObjectDB:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            words = ["git", "cat-file", "--batch"]
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - constant words
-                    words,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env=environment(self._git_dir, "none"),
-                    cwd="/",
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise GitFailed(f"git cat-file could not be started: {error.strerror}") from error
-            self._git.cat_file_all = Git.AutoInterrupt(self._process, words)
-            # Nobody has to remember to close: a reader that is forgotten takes its process with it.
-            self._shut = weakref.finalize(self, _shut, self._process, self._git)
-        return self._database
+    process = start(Ask(("cat-file", "--batch"), git_dir, settings=_SETTINGS), stderr=subprocess.DEVNULL)
+    stream: _Stream | None = None
+    try:
+        stream = _opened(process, git_dir, oid)
+        if stream.type != b"blob" or stream.size != size:
+            raise GitFailed(f"the object {oid} is not what its tree says")
+        left = size
+        while left:
+            piece: bytes = _next(process, stream, min(left, _CHUNK))
+            left -= len(piece)
+            yield piece
+    except OSError as error:
+        raise GitFailed("git cat-file ended while an object was read") from error
+    finally:
+        kill(process)
+        del stream  # it reads on to the end when it goes: now, while the pipe is there, and nobody writes any more
+        end(process)
 
 
-def _shut(process: subprocess.Popen[bytes], git: Git) -> None:
-    _kill(process)
-    git.clear_cache()
-    process.wait()
+def _opened(process: subprocess.Popen[bytes], git_dir: Path, oid: str) -> _Stream:
+    # GitPython speaks the protocol; the process is ours, since GitPython would hand on the whole environment.
+    git = _BothFormats(str(git_dir))
+    git.cat_file_all = process
+    late = threading.Timer(LOCAL_SECONDS, kill, (process,))
+    late.start()
+    try:
+        stream: _Stream = GitCmdObjectDB(str(git_dir / "objects"), git).stream(bytes.fromhex(oid))
+    except (ValueError, ODBError) as error:
+        raise NotFound(f"the object {oid} is not in this repository") from error
+    finally:
+        late.cancel()
+    return stream
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):
-        process.kill()
+def _next(process: subprocess.Popen[bytes], stream: _Stream, most: int) -> bytes:
+    if not select.select([there(process.stdout)], [], [], LOCAL_SECONDS)[0]:
+        raise GitFailed(f"no more of an object came within {LOCAL_SECONDS:g} s")
+    piece: bytes = stream.read(most)
+    if not piece:
+        raise GitFailed("git cat-file ended while an object was read")
+    return piece

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
+import selectors
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import IO, Final
 
 from controller.git.failures import GitFailed
 from controller.git.parsing import without_userinfo
@@ -20,7 +22,7 @@ LOCAL_SECONDS: Final = 60.0
 NETWORK_SECONDS: Final = 120.0
 LARGEST_OUTPUT: Final = 512 * 1024 * 1024
 LARGEST_FILE: Final = 4 * 1024 * 1024 * 1024
-_LARGEST_STDERR = 64 * 1024
+LARGEST_STDERR: Final = 64 * 1024
 _LONGEST_MESSAGE = 500
 _CHUNK = 1 << 16
 # What no repository's own configuration may switch on again; given as configuration of the command itself.
@@ -84,6 +86,11 @@ class Ask:
         """Only the command's name."""
         return f"<git {self.words[0]}>"
 
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """All that the command sees of ours."""
+        return environment(self.git_dir, self.protocols, self.settings) | dict(self.environment)
+
 
 def environment(git_dir: Path, protocols: str, settings: tuple[tuple[str, str], ...] = ()) -> dict[str, str]:
     """The whole environment of a git command; of our own only ``PATH`` is handed on."""
@@ -112,100 +119,140 @@ def environment(git_dir: Path, protocols: str, settings: tuple[tuple[str, str], 
     return given
 
 
-async def run(ask: Ask) -> GitOutput:
+def run(ask: Ask) -> GitOutput:
     """Run it to its end. Raises `GitFailed` where git is missing, too slow or too loud; an exit code is an answer."""
-    process = await _start(ask)
-    reading = asyncio.create_task(_read(process.stdout, LARGEST_OUTPUT))
-    others = (asyncio.create_task(_drain(process.stderr)), asyncio.create_task(_feed(process.stdin, ask.stdin)))
-    ended = False
+    process = start(ask)
     try:
-        async with asyncio.timeout(ask.seconds):
-            out = await reading
-            err = await others[0]
-            code = await process.wait()
-            ended = True
-    except TimeoutError as error:
-        raise GitFailed(
-            f"git {ask.words[0]} was stopped after {ask.seconds:g} s without finishing",
-            hint="Look at the network, the credentials and the disk, then try again.",
-        ) from error
+        out, log = _exchange(process, ask)
+        code = process.wait()
     finally:
-        if not ended:
-            await _end(process, (reading, *others))
-    return GitOutput(ask.words[0], code, out, _fit_to_show(err), err)
+        end(process)
+    return answered(ask, code, out, log)
 
 
-async def _start(ask: Ask) -> asyncio.subprocess.Process:
-    given = environment(ask.git_dir, ask.protocols, ask.settings) | dict(ask.environment)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *ask.words,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=given,
+def start(ask: Ask, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """The process of a command, in a group of its own, with pipes that hold nothing back. Raises `GitFailed`."""
+    with could_start(ask):
+        process = subprocess.Popen(  # noqa: S603 - constant words
+            ("git", *ask.words),  # noqa: S607 - the git that PATH names
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=ask.whole_environment,
             cwd="/",
             start_new_session=True,
             pass_fds=ask.keep_open,
         )
+    cap(process.pid)
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process with its whole group, since git starts ssh and helpers of its own, which can outlive it."""
+    if process.returncode is None:  # once it was waited for, its number may be somebody else's
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and let go of its pipes."""
+    kill(process)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    process.wait()
+
+
+@contextmanager
+def could_start(ask: Ask) -> Iterator[None]:
+    """What keeps a git command from being started, as `GitFailed`."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise GitFailed(
             "the git command was not found", hint="Install git 2.38 or newer and put it on PATH."
         ) from error
     except OSError as error:
         raise GitFailed(f"git {ask.words[0]} could not be started: {error.strerror}") from error
-    _cap(process.pid)
-    return process
 
 
-def _cap(pid: int) -> None:
+def answered(ask: Ask, code: int, out: bytes, log: bytes) -> GitOutput:
+    """What a command that ended said."""
+    return GitOutput(ask.words[0], code, out, _fit_to_show(log), log)
+
+
+def too_slow(ask: Ask) -> GitFailed:
+    """The error of a command whose time was over."""
+    return GitFailed(
+        f"git {ask.words[0]} was stopped after {ask.seconds:g} s without finishing",
+        hint="Look at the network, the credentials and the disk, then try again.",
+    )
+
+
+def too_loud() -> GitFailed:
+    """The error of a command that printed without end."""
+    return GitFailed(
+        f"git printed more than {LARGEST_OUTPUT} bytes", hint="The repository is larger than Gitune reads."
+    )
+
+
+def cap(pid: int) -> None:
     """Let no pack of a remote grow without end; helpers inherit the limit. Systems without prlimit go without."""
     if hasattr(resource, "prlimit"):
         with suppress(OSError, ValueError):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
-async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
-    kept = bytearray()
-    while stream is not None and (chunk := await stream.read(_CHUNK)):
-        kept += chunk
-        if len(kept) > limit:
-            raise GitFailed(f"git printed more than {limit} bytes", hint="The repository is larger than Gitune reads.")
-    return bytes(kept)
+def _exchange(process: subprocess.Popen[bytes], ask: Ask) -> tuple[bytes, bytes]:
+    """Standard output, and the end of the other one, until both are at their end. Raises `GitFailed`."""
+    until = time.monotonic() + ask.seconds
+    out, log, left = bytearray(), bytearray(), memoryview(ask.stdin)
+    with selectors.DefaultSelector() as waiting:
+        pipes = {there(pipe).fileno(): there(pipe) for pipe in (process.stdin, process.stdout, process.stderr)}
+        given, *kept = pipes
+        os.set_blocking(given, False)
+        waiting.register(given, selectors.EVENT_WRITE)
+        for pipe, data in zip(kept, (out, log), strict=True):
+            waiting.register(pipe, selectors.EVENT_READ, data)
+        while _reads(waiting):
+            if (seconds := until - time.monotonic()) <= 0:
+                raise too_slow(ask)
+            for key, _ in waiting.select(seconds):
+                if key.data is None:
+                    left = fed(key.fd, left)
+                    is_over = not left
+                else:
+                    chunk = os.read(key.fd, _CHUNK)
+                    key.data.extend(chunk)
+                    is_over = not chunk
+                if is_over:
+                    waiting.unregister(key.fd)
+                    pipes[key.fd].close()
+            if len(out) > LARGEST_OUTPUT:
+                raise too_loud()
+            del log[:-LARGEST_STDERR]
+    return bytes(out), bytes(log)
 
 
-async def _drain(stream: asyncio.StreamReader | None) -> bytes:
-    kept = b""
-    while stream is not None and (chunk := await stream.read(_CHUNK)):
-        kept = (kept + chunk)[-_LARGEST_STDERR:]
-    return kept
+def _reads(waiting: selectors.BaseSelector) -> bool:
+    return any(key.data is not None for key in waiting.get_map().values())
 
 
-async def _feed(stream: asyncio.StreamWriter | None, given: bytes) -> bytes:
-    if stream is None:
-        return b""
-    with suppress(BrokenPipeError, ConnectionResetError):  # git may end without having read everything
-        stream.write(given)
-        await stream.drain()
-    stream.close()
-    with suppress(BrokenPipeError, ConnectionResetError):
-        await stream.wait_closed()
-    return b""
+def fed(pipe: int, given: memoryview) -> memoryview:
+    """What a pipe that does not block has not taken yet; nothing is left for a process that reads no more."""
+    try:
+        return given[os.write(pipe, given) :]
+    except BlockingIOError:
+        return given
+    except BrokenPipeError:  # git may end without having read everything
+        return given[:0]
 
 
-async def _end(process: asyncio.subprocess.Process, tasks: tuple[asyncio.Task[bytes], ...]) -> None:
-    """Kill the whole group, since git starts ssh and helpers of its own, which can outlive it.
-
-    What is left in the pipes is read away: a process does not count as over while its pipes are not empty.
-    """
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for stream in (process.stdout, process.stderr):
-        while stream is not None and await stream.read(_CHUNK):
-            pass
-    await process.wait()
+def there(pipe: IO[bytes] | None) -> IO[bytes]:
+    """A pipe of a process that `start` started."""
+    assert pipe is not None, "each end is a pipe"  # noqa: S101 - narrows for the type checker
+    return pipe
 
 
 def _fit_to_show(err: bytes) -> str:

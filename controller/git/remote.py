@@ -17,12 +17,14 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from controller.errors import Rejected
+from controller.git.awaited import run
 from controller.git.failures import GitFailed, NotFound, SwapLost
 from controller.git.mirror import Mirror
 from controller.git.parsing import NetworkUrl, algorithm_of, is_commit_id, parse_location
-from controller.git.process import NETWORK_SECONDS, Ask, GitOutput, run
+from controller.git.process import NETWORK_SECONDS, Ask, GitOutput
 from controller.network import authorities, proxy_for
 from controller.spans import span
+from controller.threads import in_thread
 
 _SSH: Final = (
     "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ControlMaster=no -o ControlPath=none "
@@ -76,12 +78,12 @@ class Remote:
         """Let the mirror name objects as this commit id does. Raises `GitFailed`."""
         if algorithm_of(oid) != self.mirror.algorithm:
             async with self._alone():
-                await asyncio.to_thread(self.mirror.turn_to, algorithm_of(oid))
+                await in_thread(self.mirror.turn_to, algorithm_of(oid))
 
     async def fetched(self) -> str | None:
         """The commit the ref stands on there, brought here unless it is. Raises `GitFailed`."""
         tip = await self.tip()
-        return tip if tip is None or await self.mirror.has(tip) else await self.fetch()
+        return tip if tip is None or await in_thread(self.mirror.has, tip) else await self.fetch()
 
     async def fetch(self, *, history: bool = False) -> str:
         """The commit the ref stands on, brought here with its files. Raises `NotFound`, `GitFailed`."""
@@ -90,8 +92,8 @@ class Remote:
         async with self._alone() as lock:
             with span("git.fetch", ref=self.ref, host=self.url.host):
                 await self._well(*words, lock=lock)
-            commit = await self.mirror.ref(_FETCHED)
-            await self.mirror.tidy()
+            commit = await in_thread(self.mirror.ref, _FETCHED)
+            await in_thread(self.mirror.tidy)
         if commit is None:
             raise NotFound(f"{self.url.url} has no {self.ref}")
         return commit
@@ -122,11 +124,11 @@ class Remote:
     async def repair(self) -> bool:
         """Throw away what was fetched where some of it is damaged, and say whether it was: it can be fetched again."""
         async with self._alone():
-            if (await self.mirror.ask("fsck", "--no-dangling", "--no-progress")).code == 0:
+            if (await in_thread(self.mirror.ask, "fsck", "--no-dangling", "--no-progress")).code == 0:
                 return False
             self.mirror.close()
             for name in ("objects", "refs/gitune", "shallow"):
-                await asyncio.to_thread(_remove, self.mirror.path / name)
+                await in_thread(_remove, self.mirror.path / name)
             for name in ("objects/info", "objects/pack"):
                 (self.mirror.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         return True

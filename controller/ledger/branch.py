@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -21,6 +20,7 @@ from controller.ledger.rendering import Page, Pages, table
 from controller.settings import LedgerSettings
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
+from controller.threads import in_thread
 
 Now = Callable[[], datetime]
 
@@ -36,7 +36,7 @@ class LocalRef:
 
     async def tip(self) -> str | None:
         """What the ref says now."""
-        return await self.mirror.ref(self._ref)
+        return await in_thread(self.mirror.ref, self._ref)
 
     fetched = tip  # the objects are at hand
 
@@ -54,7 +54,7 @@ class LocalRef:
         self._check_free()
         objects = self._repository.objects
         shards = sorted(objects.glob("[0-9a-f][0-9a-f]"))
-        await asyncio.to_thread(probe, (objects, *shards, (self._repository.common / self._ref).parent))
+        await in_thread(probe, (objects, *shards, (self._repository.common / self._ref).parent))
 
     def _check_free(self) -> None:
         """Raises `GitFailed` where a working tree stands on the branch."""
@@ -76,7 +76,7 @@ async def find_ref(settings: LedgerSettings, root: Path, home: Path, now: Now, e
     """
     ref, remote = branch_ref(settings.branch), settings.remote
     repository = find_repository(root)
-    location = await remote_location(repository, remote or "origin") if repository else None
+    location = await in_thread(remote_location, repository, remote or "origin") if repository else None
     said = f"the remote `{remote or 'origin'}` of this repository: see `git remote -v`"
     if location is None and remote is not None:
         if not re.search("[/:]", remote):
@@ -92,7 +92,7 @@ async def find_ref(settings: LedgerSettings, root: Path, home: Path, now: Now, e
     else:
         top = repository.top or repository.git_dir if repository else root
         found = _opened(top / location.path, said)
-    return LocalRef(found, ref, await mirror_of(found, home), now)
+    return LocalRef(found, ref, await in_thread(mirror_of, found, home), now)
 
 
 def _opened(folder: Path, said: str) -> RepositoryLayout:
@@ -172,8 +172,7 @@ class BranchLedger(_OnBranch):
             return Recorded()
         if tip != self._loaded.tip:
             try:
-                records = await self._records(ref.mirror, await ref.mirror.tree(tip))
-                self._loaded = Recorded(records, tip, await ref.mirror.written(tip))
+                self._loaded = await in_thread(self._record, ref.mirror, tip)
             finally:
                 ref.mirror.close()
         return self._loaded
@@ -186,7 +185,7 @@ class BranchLedger(_OnBranch):
         pages = {} if is_known else self._pages.of(records, ref.mirror.algorithm)
         if is_known or (tip is None and not records):
             return tip
-        tree = await ref.mirror.tree(tip) if tip else ()
+        tree = await in_thread(ref.mirror.tree, tip) if tip else ()
         draft = self._draft(pages, tree, tip, message)
         if tip and is_same(draft, tree, ref.mirror.algorithm):
             self._same = (tip, dict(records))
@@ -224,7 +223,10 @@ class BranchLedger(_OnBranch):
             self._read = {pages[name].ids[status_path(name)]: record for name, record in read.items()}
             self._loaded = Recorded(read, tip)
 
-    async def _records(self, mirror: Mirror, tree: tuple[TreeEntry, ...]) -> dict[str, Record]:
+    def _record(self, mirror: Mirror, tip: str) -> Recorded:
+        return Recorded(self._records(mirror, mirror.tree(tip)), tip, mirror.written(tip))
+
+    def _records(self, mirror: Mirror, tree: tuple[TreeEntry, ...]) -> dict[str, Record]:
         """Every status file read; those read before, by the id of their bytes, are not read again."""
         seen: dict[str, Record] = {}
         for entry in tree:
@@ -233,7 +235,7 @@ class BranchLedger(_OnBranch):
                 continue
             if entry.mode not in {"100644", "100755"} or (entry.size or 0) > LARGEST_STATUS:
                 raise LedgerError(f"{path} in the ledger is not a status file", hint="Gitune alone writes that branch.")
-            record = self._read.get(entry.oid) or read_status(path, await mirror.blob(entry))
+            record = self._read.get(entry.oid) or read_status(path, mirror.blob(entry))
             seen[entry.oid] = record
             if path != status_path(record.name):
                 raise LedgerError(f"{path} in the ledger is the status of another name")
@@ -256,9 +258,9 @@ class BranchCell(_OnBranch):
             if tip is None:
                 return None, ""
             try:
-                for entry in await ref.mirror.tree(tip):
+                for entry in await in_thread(ref.mirror.tree, tip):
                     if entry.path == LEASE.encode() and (entry.size or 0) <= LONGEST_LEASE:
-                        return tip, (await ref.mirror.blob(entry)).decode("utf-8", "replace")
+                        return tip, (await in_thread(ref.mirror.blob, entry)).decode("utf-8", "replace")
             finally:
                 ref.mirror.close()
         return tip, ""

@@ -20,6 +20,7 @@ from controller.review.memory import Memory, Stamp, StoryStage, config_digest, w
 from controller.review.notes import loose_problems, notes
 from controller.review.sticky import find, publish
 from controller.settings import SETTINGS_FILE
+from controller.threads import in_thread
 
 CHECK = "gitune/plan"
 _LEVELS = {Severity.ERROR: Level.ERROR, Severity.WARNING: Level.WARNING, Severity.ADVICE: Level.ADVICE}
@@ -113,7 +114,7 @@ async def with_config_change(planned: Planned, opened: Opened) -> Planned:
     for revision in (planned.reviewed.base, planned.reviewed.commit):
         tree = await opened.ports.source.tree(revision)
         try:
-            texts.append(await tree.read(SETTINGS_FILE, 1 << 20))
+            texts.append(await in_thread(tree.read, SETTINGS_FILE, 1 << 20))
         except Unreadable:
             texts.append(b"")
     return replace(planned, view=replace(planned.view, config_changed=texts[0] != texts[1]))

@@ -15,6 +15,7 @@ from controller.ports import Landing, Opened, Relation
 from controller.ports.code_host import CodeHost, Pull
 from controller.state.desired import Desired, FromSpec
 from controller.state.recorded import Record
+from controller.threads import in_thread
 
 _MOST_STEPS: Final = 50
 _MOST_LANDINGS: Final = 2000
@@ -46,7 +47,8 @@ class History:
         """All that one commit asks for."""
         if commit not in self._known:
             tree = await self._opened.ports.source.tree(commit)
-            self._known[commit] = await read_desired(tree, self._opened.settings, self._facts, self._kept)
+            given = (tree, self._opened.settings, self._facts, self._kept)
+            self._known[commit] = await in_thread(read_desired, *given)
         return self._known[commit]
 
     async def steps(self, revision: str, names: Sequence[str], record: Record | None) -> tuple[Step, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from controller.errors import ControllerError, Unreadable
 from controller.git.checkin import Checkin
@@ -13,6 +14,8 @@ from controller.git.parsing import algorithm_of, blob_id
 from controller.ports import Entry, EntryKind
 from controller.source.repo import CommitSource, CommitTree
 from controller.source.tree import WorktreeSource, WorktreeTree, top_of
+
+_WHOLE: Final = 16 << 20  # bytes of a file that are read at once
 
 
 class CheckedInTree(WorktreeTree):
@@ -28,45 +31,67 @@ class CheckedInTree(WorktreeTree):
         self._changed: frozenset[str] | None = None
         self._committed: Mapping[str, Entry] | None = None
 
-    async def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[Entry]:
         """As every working tree, and the files that a sparse checkout left out."""
-        found = await super().entries()
+        found = super().entries()
         here = {entry.path for entry in found}
-        absent = [e for e in (await self._files()).values() if e.path not in here and not _below(e.path, here)]
-        left_out = [entry for entry in absent if await self._is_unchanged(entry.path)]
+        absent = [e for e in self._files().values() if e.path not in here and not _below(e.path, here)]
+        left_out = [entry for entry in absent if self._is_unchanged(entry.path)]
         return sorted((*found, *left_out), key=lambda entry: entry.path) if left_out else found
 
-    async def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int) -> bytes:
         """A file's bytes as a commit would hold them. Raises `Unreadable`, as every working tree does."""
-        committed = (await self._files()).get(path)
+        committed = self._files().get(path)
         try:
-            content = await super().read(path, limit)
+            content = super().read(path, limit)
         except Unreadable as error:
-            if error.code == "GT401" and committed and await self._is_unchanged(path):
-                return await self._head.read(path, limit)
+            if error.code == "GT401" and committed and self._is_unchanged(path):
+                return self._head.read(path, limit)
             raise
         if committed and blob_id(content, algorithm_of(committed.content)) == committed.content:
             return content
-        if committed and await self._is_unchanged(path):
-            return await self._head.read(path, limit)
+        if committed and self._is_unchanged(path):
+            return self._head.read(path, limit)
         try:
-            return await self._checkin.converted(path, content)
+            return self._checkin.converted(path, content)
         except GitFailed:
             return content  # whoever reads it says what is wrong with it
 
-    async def _files(self) -> Mapping[str, Entry]:
+    def chunks(self, path: str, limit: int) -> Iterator[bytes]:
+        """As `read`, piece by piece; only what git has to convert is in memory whole."""
+        committed = self._files().get(path)
+        if committed and committed.size > _WHOLE and self._is_unchanged(path):
+            yield from self._head.chunks(path, limit)
+        elif self._size(path) > _WHOLE and not self._converts(path):
+            yield from super().chunks(path, limit)
+        else:
+            yield self.read(path, limit)
+
+    def _size(self, path: str) -> int:
+        try:
+            return (self._root / path).lstat().st_size
+        except OSError:
+            return 0  # whoever reads it says what is wrong with it
+
+    def _converts(self, path: str) -> bool:
+        try:
+            return self._checkin.converts(path)
+        except GitFailed:
+            return False
+
+    def _files(self) -> Mapping[str, Entry]:
         if self._committed is None:
-            entries = await self._head.entries()
+            entries = self._head.entries()
             self._committed = {e.path: e for e in entries if e.kind is EntryKind.FILE and e.content}
         return self._committed
 
-    async def _is_unchanged(self, path: str) -> bool:
+    def _is_unchanged(self, path: str) -> bool:
         """Whether git says so. Where it cannot, nothing is taken for unchanged."""
         if self._changed is None:
             try:
-                self._changed = await self._checkin.changed(self._head.revision)
+                self._changed = self._checkin.changed(self._head.revision)
             except GitFailed:
-                self._changed = frozenset(await self._files())
+                self._changed = frozenset(self._files())
         return path not in self._changed
 
 
@@ -84,19 +109,19 @@ class CheckoutSource(WorktreeSource):
         self._commits = CommitSource(root, home)
         self._environ = environ
 
-    async def tree(self, revision: str | None = None) -> WorktreeTree:
+    def look(self, revision: str | None = None) -> WorktreeTree:
         """The files as they are now; without a repository or before its first commit as they lie on disk."""
-        plain = await super().tree(revision)
+        plain = super().look(revision)
         top = top_of(self._given)
         try:
             repository = find_repository(top)
             if repository is None:
                 return plain
-            head = await self._commits.tree()
+            head = self._commits.look()
         except ControllerError:
             return plain  # what is wrong with the repository is said by those who read it
         return CheckedInTree(top, head, Checkin(repository, top, self._environ))
 
-    async def close(self) -> None:
+    def let_go(self) -> None:
         """End the process that reads objects."""
-        await self._commits.close()
+        self._commits.let_go()

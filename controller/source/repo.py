@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from controller.errors import SourceError, Unreadable
 from controller.git.failures import GitFailed, NotFound, translated
 from controller.git.layout import network_identity, open_repository, settled_head, shallow_commits
-from controller.git.mirror import Mirror, mirror_for, mirror_of
-from controller.git.parsing import (
-    LandedCommit,
-    LocalPath,
-    NetworkUrl,
-    TreeEntry,
-    branch_ref,
-    is_commit_id,
-    parse_location,
-)
-from controller.git.remote import Remote
-from controller.ports import Entry, EntryKind, Landing, Relation, Source
+from controller.git.mirror import Mirror, mirror_of
+from controller.git.parsing import LandedCommit, TreeEntry, is_commit_id
+from controller.ports import Entry, EntryKind, Landing, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
+from controller.threads import in_thread
 
 _KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": EntryKind.SYMLINK}
 
@@ -37,24 +30,44 @@ class CommitTree:
         self._known = {entry.path: (entry, found) for entry, found in pairs}
         self._entries = tuple(self._known[path][0] for path in sorted(self._known))
 
-    async def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[Entry]:
         """Every path of the commit, sorted."""
         return self._entries
 
-    async def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int) -> bytes:
         """A file's bytes. Raises `Unreadable` (GT401 to GT409, GT420); a file over ``limit`` is not read at all."""
-        entry, found = self._look_up(path)
-        if entry.kind is not EntryKind.FILE:
-            raise of_kind(path, entry.kind)
-        if entry.size > limit:
-            raise too_large(path, entry.size, limit)
+        (found,) = self.read_many((path,), limit)
+        if isinstance(found, Unreadable):
+            raise found
+        return found
+
+    def read_many(self, paths: Sequence[str], limit: int) -> Iterator[bytes | Unreadable]:
+        """As `read`, many with each question to git."""
+        asked = [self._asked(path, limit) for path in paths]
+        answers = self._mirror.blobs([one for one in asked if isinstance(one, TreeEntry)])
+        for path, one in zip(paths, asked, strict=True):
+            found = next(answers) if isinstance(one, TreeEntry) else one
+            yield _unreadable(path, found) if isinstance(found, GitFailed) else found
+
+    def chunks(self, path: str, limit: int) -> Iterator[bytes]:
+        """As `read`, piece by piece."""
+        asked = self._asked(path, limit)
+        if isinstance(asked, Unreadable):
+            raise asked
         try:
-            return await self._mirror.blob(found)
-        except NotFound as error:
-            message = f"the content of {quoted(path)} is not in this clone"
-            raise Unreadable(message, code="GT408", hint=error.hint) from error
+            yield from self._mirror.pieces(asked)
         except GitFailed as error:
-            raise Unreadable(f"{quoted(path)}: {error.message}", code="GT409", hint=error.hint) from error
+            raise _unreadable(path, error) from error
+
+    def _asked(self, path: str, limit: int) -> TreeEntry | Unreadable:
+        """What to read, or why it is not read."""
+        try:
+            entry, found = self._look_up(path)
+        except Unreadable as error:
+            return error
+        if entry.kind is not EntryKind.FILE:
+            return of_kind(path, entry.kind)
+        return too_large(path, entry.size, limit) if entry.size > limit else found
 
     def _look_up(self, path: str) -> tuple[Entry, TreeEntry]:
         if found := self._known.get(path):
@@ -69,6 +82,12 @@ class CommitTree:
         raise not_found(path, self._known)
 
 
+def _unreadable(path: str, error: GitFailed) -> Unreadable:
+    if isinstance(error, NotFound):
+        return Unreadable(f"the content of {quoted(path)} is not in this clone", code="GT408", hint=error.hint)
+    return Unreadable(f"{quoted(path)}: {error.message}", code="GT409", hint=error.hint)
+
+
 def _entry(found: TreeEntry) -> Entry:
     try:
         path = found.path.decode("utf-8")
@@ -81,7 +100,7 @@ def _entry(found: TreeEntry) -> Entry:
     return Entry(path, kind, found.size or 0, found.oid if kind is EntryKind.FILE else "")
 
 
-class _MirrorSource(ABC):
+class MirrorSource(ABC):
     """What every source of commits reads from its mirror.
 
     ``origin`` says that others fetch from it: what it lacks is gone, while a clone may only not have fetched it.
@@ -91,17 +110,20 @@ class _MirrorSource(ABC):
         self._origin = origin
         self._tree: CommitTree | None = None  # the last one: it is asked for before every effect of a pass
         self._relations: dict[tuple[str, str], Relation] = {}
+        self._turn = threading.Lock()  # what is known is written by the thread that asks git
 
     @abstractmethod
-    async def _open(self) -> Mirror:
+    def _open(self) -> Mirror:
         """The mirror."""
 
-    async def _tree_of(self, mirror: Mirror, revision: str) -> CommitTree:
+    def _tree_of(self, revision: str) -> CommitTree:
         """The tree of a revision; the last one, where it is that: a commit never holds anything else."""
-        commit = await mirror.commit(revision)
-        if self._tree is None or self._tree.revision != commit:
-            self._tree = CommitTree(mirror, commit, await mirror.tree(commit))
-        return self._tree
+        with self._turn:
+            mirror = self._open()
+            commit = mirror.commit(revision)
+            if self._tree is None or self._tree.revision != commit:
+                self._tree = CommitTree(mirror, commit, mirror.tree(commit))
+            return self._tree
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         """How a commit stands to each of the others. Raises `SourceError`.
@@ -109,16 +131,20 @@ class _MirrorSource(ABC):
         One that is not here is unknown to a whole clone; to a shallow one, and to an origin, it stands apart.
         """
         with translated(SourceError):
-            mirror = await self._open()
+            return await in_thread(self._related, revision, others)
+
+    def _related(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
+        with self._turn:
+            mirror = self._open()
             for other in others - {known for first, known in self._relations if first == revision}:
-                found = await _relation(mirror, revision, other)
+                found = _relation(mirror, revision, other)
                 if found is Relation.APART and self._is_whole_clone(mirror) and is_commit_id(other):
-                    if not await mirror.knows(other):
+                    if not mirror.knows(other):
                         continue  # unknown, and not kept: a fetch may bring it while HEAD stays
-                    found = await _relation(mirror, revision, other)  # it may have come just now
+                    found = _relation(mirror, revision, other)  # it may have come just now
                 self._relations[revision, other] = found
-        self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
-        return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
+            self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
+            return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
 
     def _is_whole_clone(self, mirror: Mirror) -> bool:
         """Whether what is missing here may be elsewhere. A shallow clone lacks most commits for good."""
@@ -130,33 +156,39 @@ class _MirrorSource(ABC):
         Raises `SourceError`, also for a shallow clone, which lacks most.
         """
         with translated(SourceError):
-            mirror = await self._open()
+            return await in_thread(self._landed, revision, since, paths, most)
+
+    def _landed(self, revision: str, since: str, paths: frozenset[str], most: int) -> tuple[Landing, ...]:
+        with self._turn:
+            mirror = self._open()
             if mirror.repository is not None and shallow_commits(mirror.repository):
                 raise SourceError("a shallow clone does not say what changed a spec", hint="Use `fetch-depth: 0`.")
-            known = since if is_commit_id(since) and await mirror.knows(since) else ""
-            found = await mirror.landings(await mirror.commit(revision), known, paths, most)
-        return tuple(map(_landing, found))
+            known = since if is_commit_id(since) and mirror.knows(since) else ""
+            return tuple(map(_landing, mirror.landings(mirror.commit(revision), known, paths, most)))
 
     async def described(self, commits: frozenset[str]) -> Mapping[str, Landing]:
         """What is known of these commits; those that are not here are left out. Raises `SourceError`."""
         with translated(SourceError):
-            found = await (await self._open()).described(commits)
-        return {one.commit: _landing(one) for one in found}
+            return await in_thread(self._described, commits)
+
+    def _described(self, commits: frozenset[str]) -> Mapping[str, Landing]:
+        with self._turn:
+            return {one.commit: _landing(one) for one in self._open().described(commits)}
 
 
 def _landing(one: LandedCommit) -> Landing:
     return Landing(one.commit, one.parent, one.author, one.at, one.message, one.landed)
 
 
-async def _relation(mirror: Mirror, revision: str, other: str) -> Relation:
+def _relation(mirror: Mirror, revision: str, other: str) -> Relation:
     if revision == other:
         return Relation.SAME
-    if await mirror.is_ancestor(other, revision):
+    if mirror.is_ancestor(other, revision):
         return Relation.AHEAD
-    return Relation.BEHIND if await mirror.is_ancestor(revision, other) else Relation.APART
+    return Relation.BEHIND if mirror.is_ancestor(revision, other) else Relation.APART
 
 
-class CommitSource(_MirrorSource):
+class CommitSource(MirrorSource):
     """The commits of the repository that ``root`` is in; ``revision`` is what is followed (default: HEAD).
 
     The repository is never handed to git: see `controller.git.mirror`. ``home`` is Gitune's data folder.
@@ -169,15 +201,22 @@ class CommitSource(_MirrorSource):
         self._followed = revision or "HEAD"
         self._mirror: Mirror | None = None
 
-    async def tree(self, revision: str | None = None) -> CommitTree:
+    def look(self, revision: str | None = None) -> CommitTree:
         """The tree at a branch, tag or commit. Raises `SourceError`."""
         with translated(SourceError):
-            return await self._tree_of(await self._open(), revision or self._asked())
+            return self._tree_of(revision or self._asked())
+
+    async def tree(self, revision: str | None = None) -> CommitTree:
+        """As `look`."""
+        return await in_thread(self.look, revision)
 
     async def tip(self) -> str:
         """The commit that is followed, as it is now. Raises `SourceError`."""
-        with translated(SourceError):
-            return await (await self._open()).commit(self._asked())
+        return await in_thread(self._tip)
+
+    def _tip(self) -> str:
+        with translated(SourceError), self._turn:
+            return self._open().commit(self._asked())
 
     def _asked(self) -> str:
         return settled_head(open_repository(self._root)) if self._followed == "HEAD" else self._followed
@@ -187,75 +226,22 @@ class CommitSource(_MirrorSource):
 
         None where there is neither: no commit yet, or a shallow clone. Raises `SourceError`.
         """
-        with translated(SourceError):
-            return await network_identity(open_repository(self._root)) or await (await self._open()).root_commit()
+        return await in_thread(self._identity)
+
+    def _identity(self) -> str | None:
+        with translated(SourceError), self._turn:
+            return network_identity(open_repository(self._root)) or self._open().root_commit()
 
     async def close(self) -> None:
         """End the process that reads objects."""
+        self.let_go()
+
+    def let_go(self) -> None:
+        """As `close`."""
         if self._mirror is not None:
             self._mirror.close()
 
-    async def _open(self) -> Mirror:
+    def _open(self) -> Mirror:
         if self._mirror is None:
-            self._mirror = await mirror_of(open_repository(self._root), self._home)
+            self._mirror = mirror_of(open_repository(self._root), self._home)
         return self._mirror
-
-
-class RemoteSource(_MirrorSource):
-    """The commits of one branch behind https or ssh, with its whole history: deletions rest on it."""
-
-    def __init__(self, url: NetworkUrl, branch: str, home: Path, environ: Mapping[str, str]) -> None:
-        super().__init__(origin=True)
-        ref = branch_ref(branch)
-        # A keep of its own for each branch: what the ledger fetches, without history, lies elsewhere.
-        self._remote = Remote(url, ref, mirror_for(f"{url.url} {ref}", home), environ)
-
-    async def tip(self) -> str:
-        """The commit the branch stands on there, without fetching it. Raises `SourceError`."""
-        with translated(SourceError):
-            tip = await self._remote.tip()
-        if tip is None:
-            raise SourceError(
-                f"{self._remote.url.url} has no branch {self._remote.ref.removeprefix('refs/heads/')}",
-                hint="A branch that is gone removes nothing: name another one with --branch, or push it again.",
-            )
-        return tip
-
-    async def tree(self, revision: str | None = None) -> CommitTree:
-        """The tree at a commit, by default the branch as it is there now. Raises `SourceError`.
-
-        A damaged mirror is thrown away, so that the next pass fetches it again; nothing is acted on meanwhile.
-        """
-        wanted = revision or await self.tip()
-        with translated(SourceError):
-            try:
-                if is_commit_id(wanted):
-                    await self._remote.agree(wanted)
-                if not await self._remote.mirror.has(wanted):
-                    await self._remote.fetch(history=True)
-                return await self._tree_of(self._remote.mirror, wanted)
-            except GitFailed:
-                self._tree = None
-                await self._remote.repair()
-                raise
-
-    async def identity(self) -> str | None:
-        """``host/path`` of its address."""
-        return self._remote.url.identity
-
-    async def close(self) -> None:
-        """End the process that reads objects."""
-        self._remote.mirror.close()
-
-    async def _open(self) -> Mirror:
-        return self._remote.mirror
-
-
-def open_remote(address: str, branch: str, home: Path, environ: Mapping[str, str]) -> Source:
-    """The source of a branch; a path or ``file://`` address is read where it lies. Raises `SourceError`."""
-    with translated(SourceError):
-        match parse_location(address):
-            case NetworkUrl() as url:
-                return RemoteSource(url, branch, home, environ)
-            case LocalPath(path):
-                return CommitSource(Path(path).absolute(), home, branch_ref(branch), origin=True)

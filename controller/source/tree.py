@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import hashlib
 import os
@@ -17,8 +16,9 @@ from controller.errors import ControllerError, SourceError, Unreadable
 from controller.git.failures import translated
 from controller.git.layout import find_repository
 from controller.git.parsing import algorithm_of, blob_id
-from controller.ports import Entry, EntryKind, Landing, Relation, Tree
+from controller.ports import Entry, EntryKind, Landing, OneByOne, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
+from controller.threads import in_thread
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -29,7 +29,15 @@ _CHUNK = 1 << 20
 _COMPARED = 64 * 1024 * 1024  # larger files than any dataset is allowed to be
 
 
-class WorktreeTree:
+class _Written(Exception):
+    """A file was written to while it was read, or so lately that nobody could tell."""
+
+
+def _never_whole(path: str) -> Unreadable:
+    return Unreadable(f"{quoted(path)} changed while it was read", code="GT407", hint="Try again.")
+
+
+class WorktreeTree(OneByOne):
     """The files below a folder as they are when they are asked for."""
 
     revision: str | None = None  # nobody can name this state again
@@ -37,15 +45,8 @@ class WorktreeTree:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[Entry]:
         """Every path below the root, sorted, ``.git`` left out. Raises `SourceError` where one cannot be listed."""
-        return await asyncio.to_thread(self._list)
-
-    async def read(self, path: str, limit: int) -> bytes:
-        """A file's bytes. Raises `Unreadable` (GT401 to GT409, GT420, GT421); a file over ``limit`` is not read."""
-        return await asyncio.to_thread(self._read, path, limit)
-
-    def _list(self) -> tuple[Entry, ...]:
         try:
             return tuple(sorted(_walk(self._root), key=lambda entry: entry.path))
         except OSError as error:
@@ -54,16 +55,32 @@ class WorktreeTree:
                 f"{place} cannot be listed: {error.strerror}", hint="Nothing counts as removed while this is so."
             ) from error
 
-    def _read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes. Raises `Unreadable` (GT401 to GT409, GT420, GT421); a file over ``limit`` is not read."""
         for _ in range(_LOOKS):
-            content = self._read_once(path, limit)
-            if content is not None:
-                return content
+            with suppress(_Written), self._settled(path, limit) as (descriptor, size):
+                return b"".join(_pieces(descriptor, size))
             time.sleep(_TICK_NS / 1e9)
-        raise Unreadable(f"{quoted(path)} changed while it was read", code="GT407", hint="Try again.")
+        raise _never_whole(path)
 
-    def _read_once(self, path: str, limit: int) -> bytes | None:
-        """The bytes; None where the file was written to meanwhile, or so lately that nobody could tell."""
+    def chunks(self, path: str, limit: int) -> Iterator[bytes]:
+        """As `read`, piece by piece; of a file that is written to meanwhile some come before it is refused."""
+        for _ in range(_LOOKS):
+            began = False
+            try:
+                with self._settled(path, limit) as (descriptor, size):
+                    began = True
+                    yield from _pieces(descriptor, size)
+                    return
+            except _Written as error:
+                if began:
+                    raise _never_whole(path) from error
+            time.sleep(_TICK_NS / 1e9)
+        raise _never_whole(path)
+
+    @contextmanager
+    def _settled(self, path: str, limit: int) -> Iterator[tuple[int, int]]:
+        """The file's descriptor and size. Raises `_Written`, also at the end."""
         with self._opened(path) as (descriptor, device):
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
@@ -73,13 +90,11 @@ class WorktreeTree:
             if before.st_size > limit:
                 raise too_large(path, before.st_size, limit)
             if abs(time.time_ns() - before.st_mtime_ns) < _TICK_NS:
-                return None
-            content = _read_all(descriptor, limit + 1)
+                raise _Written
+            yield descriptor, before.st_size
             after = os.fstat(descriptor)
-        if len(content) > limit:
-            raise too_large(path, len(content), limit)
-        same = (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
-        return content if same and len(content) == after.st_size else None
+            if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+                raise _Written
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[tuple[int, int]]:
@@ -105,9 +120,9 @@ class WorktreeTree:
 
     def _unreadable(self, path: str, error: OSError) -> ControllerError:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-            known: tuple[Entry, ...] = ()
+            known: Sequence[Entry] = ()
             with suppress(SourceError):
-                known = self._list()
+                known = self.entries()
             return not_found(path, (entry.path for entry in known))
         if error.errno == errno.ELOOP:  # a link took the place of what was just looked at
             return of_kind(path, EntryKind.SYMLINK)
@@ -126,15 +141,19 @@ class WorktreeSource:
         self._given = root
         self._ignored = ignored
 
-    async def tree(self, revision: str | None = None) -> WorktreeTree:
+    def look(self, revision: str | None = None) -> WorktreeTree:
         """The files as they are now. Raises `SourceError`, also for a revision: a working tree has none."""
         if revision is not None:
             raise SourceError("a working tree has no revisions", hint="Read a commit instead.")
         return WorktreeTree(top_of(self._given))
 
+    async def tree(self, revision: str | None = None) -> WorktreeTree:
+        """As `look`."""
+        return await in_thread(self.look, revision)
+
     async def tip(self) -> str:
         """A digest over path, size and time of every file. Raises `SourceError`."""
-        return await asyncio.to_thread(_stamp, top_of(self._given), self._ignored)
+        return await in_thread(_stamp, top_of(self._given), self._ignored)
 
     async def relations(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:  # noqa: ARG002 - the port's
         """A working tree has no history: it stands apart from every revision."""
@@ -154,6 +173,10 @@ class WorktreeSource:
 
     async def close(self) -> None:
         """Nothing is held open."""
+        self.let_go()
+
+    def let_go(self) -> None:
+        """As `close`."""
 
 
 def top_of(folder: Path) -> Path:
@@ -177,23 +200,23 @@ def has_files(folder: Path) -> bool:
     return found is None or found.top is not None
 
 
-async def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:
+def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:
     """Those of the paths whose bytes are not the same in both trees; missing on one side counts, on both does not."""
-    known = {entry.path: entry.content for entry in await committed.entries()}
-    return tuple([path for path in paths if not await _is_same(committed, working, path, known.get(path, ""))])
+    known = {entry.path: entry.content for entry in committed.entries()}
+    return tuple([path for path in paths if not _is_same(committed, working, path, known.get(path, ""))])
 
 
-async def _is_same(committed: Tree, working: Tree, path: str, content: str) -> bool:
+def _is_same(committed: Tree, working: Tree, path: str, content: str) -> bool:
     """Bytes are compared by the name git has for them: then nothing of the commit has to be read."""
-    found = await _outcome(working, path)
+    found = _outcome(working, path)
     if content and isinstance(found, bytes):
         return blob_id(found, algorithm_of(content)) == content
-    return found == await _outcome(committed, path)
+    return found == _outcome(committed, path)
 
 
-async def _outcome(tree: Tree, path: str) -> bytes | str:
+def _outcome(tree: Tree, path: str) -> bytes | str:
     try:
-        return await tree.read(path, _COMPARED)
+        return tree.read(path, _COMPARED)
     except Unreadable as error:
         return error.code
 
@@ -267,8 +290,9 @@ def _kind(mode: int) -> EntryKind | None:
     return EntryKind.SYMLINK if stat.S_ISLNK(mode) else EntryKind.OTHER
 
 
-def _read_all(descriptor: int, limit: int) -> bytes:
-    kept = bytearray()
-    while len(kept) < limit and (chunk := os.read(descriptor, min(_CHUNK, limit - len(kept)))):
-        kept += chunk
-    return bytes(kept)
+def _pieces(descriptor: int, size: int) -> Iterator[bytes]:
+    while size > 0 and (piece := os.read(descriptor, min(_CHUNK, size))):
+        size -= len(piece)
+        yield piece
+    if size:
+        raise _Written

@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from controller.errors import ControllerError, SourceError, Unreadable
-from controller.ports import Entry, EntryKind, Landing, Relation
+from controller.ports import Entry, EntryKind, Landing, OneByOne, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, too_large
 
 Files = Mapping[str, str | bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryTree:
+class MemoryTree(OneByOne):
     """One fixed state of the files. ``kinds`` names the paths that are not regular files."""
 
     revision: str | None
     files: Mapping[str, bytes]
     kinds: Mapping[str, EntryKind]
 
-    async def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[Entry]:
         """Every path, sorted."""
         return tuple(
             Entry(path, self.kinds.get(path, EntryKind.FILE), len(self.files[path])) for path in sorted(self.files)
         )
 
-    async def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int) -> bytes:
         """A file's bytes. Raises `Unreadable` as the tree of a commit does, in the same words and codes."""
         if path not in self.files:
             raise self._missing(path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.engine.caches import Last
 from controller.engine.desire import Readings, read_desired
-from controller.ports import Entry, Facts, Tree
+from controller.ports import Entry, Facts, OneByOne, Tree
 from controller.settings import Settings
 from controller.source.repo import CommitSource
 from controller.state.desired import Desired
@@ -25,7 +25,7 @@ EVALUATED = spec_text("e", evaluation="{dataset: {path: held-out.jsonl}, metric:
 
 
 @dataclass
-class Watched:
+class Watched(OneByOne):
     """A tree that notes what is read."""
 
     tree: Tree
@@ -35,12 +35,12 @@ class Watched:
     def revision(self) -> str | None:
         return self.tree.revision
 
-    async def entries(self) -> Sequence[Entry]:
-        return await self.tree.entries()
+    def entries(self) -> Sequence[Entry]:
+        return self.tree.entries()
 
-    async def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int) -> bytes:
         self.seen.append(path)
-        return await self.tree.read(path, limit)
+        return self.tree.read(path, limit)
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Desk:
         self.work.commit({})
         watched = Watched(await self.source.tree())
         found = await self.readings.read(watched, self.settings, self.can)
-        assert found == await read_desired(await self.source.tree(), self.settings, self.can)
+        assert found == read_desired(await self.source.tree(), self.settings, self.can)
         return found, sorted(watched.seen)
 
     def write(self, path: str, text: str) -> None:
@@ -165,7 +165,7 @@ async def test_whatever_was_read_before_the_next_tree_says_the_same(commits: lis
         source.edit(changes)
         tree = await source.tree()
         asked = (tree, Settings(), {"local": FREE})
-        assert await readings.read(*asked) == await read_desired(*asked)
+        assert await readings.read(*asked) == read_desired(*asked)
 
 
 def test_what_two_rounds_had_no_use_for_is_forgotten() -> None:
@@ -190,7 +190,7 @@ async def test_the_rows_that_judge_a_model_are_not_suggested_to_train_it() -> No
             "specs/held-out.jsonl": rows(),
             "specs/numbers.jsonl": rows(),
         }
-        found = await read_desired(await MemorySource(files).tree(), Settings(), {"local": FREE})
+        found = read_desired(await MemorySource(files).tree(), Settings(), {"local": FREE})
         ((problem,),) = (model.problems for model in found.invalid)
         assert problem.code == "GT401"
         assert hint in problem.hint

@@ -124,12 +124,12 @@ class Histories(RuleBasedStateMachine):
         revision = data.draw(st.sampled_from(self.revisions))
         limit = data.draw(st.sampled_from([_LARGE, 8]))
         seen = {
-            "real": _seen(self.runner, self.runner.run(self.real.source.tree(revision.real)), limit),
-            "memory": _seen(self.runner, self.runner.run(self.memory.tree(revision.memory)), limit),
+            "real": _seen(self.runner.run(self.real.source.tree(revision.real)), limit),
+            "memory": _seen(self.runner.run(self.memory.tree(revision.memory)), limit),
         }
         if revision.simulated:
             tree = self.calm.run(self.simulated.tree(revision.simulated))
-            seen["simulated"] = _seen(self.calm, tree, limit)
+            seen["simulated"] = _seen(tree, limit)
         assert len({repr(one) for one in seen.values()}) == 1, seen
 
     @precondition(lambda self: self.revisions)
@@ -189,16 +189,16 @@ class Histories(RuleBasedStateMachine):
                 self.runner.run(source.tree())
 
 
-def _seen(runner: asyncio.Runner | Calm, tree: Tree, limit: int) -> tuple[list[str], dict[str, bytes | str]]:
-    entries = [repr(entry) for entry in runner.run(tree.entries())]
+def _seen(tree: Tree, limit: int) -> tuple[list[str], dict[str, bytes | str]]:
+    entries = [repr(entry) for entry in tree.entries()]
 
-    async def read(path: str) -> bytes | str:
+    def read(path: str) -> bytes | str:
         try:
-            return await tree.read(path, limit)
+            return tree.read(path, limit)
         except Unreadable as error:
             return error.code
 
-    return entries, {path: runner.run(read(path)) for path in _PROBES}
+    return entries, {path: read(path) for path in _PROBES}
 
 
 class Files(Histories):

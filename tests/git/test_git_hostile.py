@@ -1,6 +1,5 @@
 """Repositories, names and addresses made to run something: nothing of them ever runs."""
 
-import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,11 +26,11 @@ def test_the_trap_is_armed(trap: Trap) -> None:
 
 
 async def test_reading_and_writing_an_armed_repository_runs_nothing_of_it(trap: Trap, gitune_home: Path) -> None:
-    mirror = await mirror_of(open_repository(trap.work.root), gitune_home)
+    mirror = mirror_of(open_repository(trap.work.root), gitune_home)
 
-    commit = await mirror.commit("HEAD")
-    tree = await mirror.tree(commit)
-    contents = [await mirror.blob(entry) for entry in tree]
+    commit = mirror.commit("HEAD")
+    tree = mirror.tree(commit)
+    contents = [mirror.blob(entry) for entry in tree]
     draft = CommitDraft({"README.md": b"hello", "status/a.yaml": b"x"}, (), None, "first", NOW)
     new = await write_commit(mirror, draft, frozenset())
     await swap_ref(mirror, "refs/heads/gitune-status", None, new, NOW)
@@ -56,13 +55,12 @@ async def test_the_environment_of_the_caller_does_not_reach_git(
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", f"'core.fsmonitor={script}'")
     monkeypatch.setenv("GIT_TRACE", str(trap.marker))
 
-    importlib.import_module("controller.git.objects")  # GitPython asks git for its version, which traces
     trap.marker.unlink(missing_ok=True)
-    mirror = await mirror_of(open_repository(other.root), gitune_home)
-    (entry,) = await mirror.tree(await mirror.commit("HEAD"))
+    mirror = mirror_of(open_repository(other.root), gitune_home)
+    (entry,) = mirror.tree(mirror.commit("HEAD"))
 
-    assert await mirror.commit("HEAD") == wanted
-    assert await mirror.blob(entry) == b"the right one"
+    assert mirror.commit("HEAD") == wanted
+    assert mirror.blob(entry) == b"the right one"
     assert trap.sprung() == []
     mirror.close()
 
@@ -173,12 +171,12 @@ def hostile_arguments() -> list[str]:
 async def test_no_text_of_a_user_becomes_an_option_or_runs_anything(
     trap: Trap, gitune_home: Path, prefix: str, tmp_path: Path
 ) -> None:
-    mirror = await mirror_of(open_repository(trap.work.root), gitune_home)
+    mirror = mirror_of(open_repository(trap.work.root), gitune_home)
     before = listed(tmp_path)
 
     for text in [prefix + text for text in hostile_arguments()]:
         with pytest.raises(NotFound):
-            await mirror.commit(text)
+            mirror.commit(text)
         if not is_ref_name(text):
             with pytest.raises(NotFound):
                 branch_ref(text)
@@ -227,8 +225,8 @@ async def test_submodules_are_never_followed(make: Callable[..., Work], gitune_h
     work.git("add", ".gitmodules")
     work.git("commit", "-qm", "submodule")
 
-    mirror = await mirror_of(open_repository(work.root), gitune_home)
-    tree = await mirror.tree(await mirror.commit("HEAD"))
+    mirror = mirror_of(open_repository(work.root), gitune_home)
+    tree = mirror.tree(mirror.commit("HEAD"))
 
     assert [entry.mode for entry in tree if entry.path == b"sub"] == ["160000"]
 
@@ -240,10 +238,10 @@ async def test_replaced_objects_are_read_as_they_were_committed(make: Callable[.
     work.git("reset", "-q", "--hard", reviewed)
     work.git("replace", reviewed, other)
 
-    mirror = await mirror_of(open_repository(work.root), gitune_home)
-    (entry,) = await mirror.tree(reviewed)
+    mirror = mirror_of(open_repository(work.root), gitune_home)
+    (entry,) = mirror.tree(reviewed)
 
-    assert await mirror.blob(entry) == b"reviewed"
+    assert mirror.blob(entry) == b"reviewed"
     mirror.close()
 
 

@@ -3,12 +3,27 @@
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from controller.git import awaited, process
 from controller.git.failures import GitFailed
-from controller.git.process import Ask, environment, run
+from controller.git.process import Ask, GitOutput, environment
+from controller.threads import in_thread
+
+Run = Callable[[Ask], Awaitable[GitOutput]]
+
+
+@pytest.fixture(params=["awaited", "in a thread"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """A command is run the same, whoever waits for it."""
+    return awaited.run if request.param == "awaited" else _in_thread
+
+
+async def _in_thread(ask: Ask) -> GitOutput:
+    return await in_thread(process.run, ask)
 
 
 def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +46,9 @@ def written(path: Path) -> None:
         time.sleep(0.01)
 
 
-async def test_a_git_that_hangs_is_killed_with_all_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_git_that_hangs_is_killed_with_all_it_started(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = tmp_path / "child"
     stand_in(tmp_path / "bin", f"sleep 60 & echo $! > {child}\nwait", monkeypatch)
     started = time.monotonic()
@@ -44,7 +61,9 @@ async def test_a_git_that_hangs_is_killed_with_all_it_started(tmp_path: Path, mo
     assert not alive(int(child.read_text()))
 
 
-async def test_what_outlives_a_git_that_ended_is_killed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_outlives_a_git_that_ended_is_killed_too(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = tmp_path / "child"
     stand_in(tmp_path / "bin", f"sleep 60 & echo $! > {child}", monkeypatch)
 
@@ -58,7 +77,7 @@ async def test_what_outlives_a_git_that_ended_is_killed_too(tmp_path: Path, monk
 async def test_a_cancelled_git_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
     stand_in(tmp_path / "bin", f"echo $$ > {pid}\nexec sleep 60", monkeypatch)
-    task = asyncio.create_task(run(Ask(("fetch",), tmp_path)))
+    task = asyncio.create_task(awaited.run(Ask(("fetch",), tmp_path)))
     await asyncio.to_thread(written, pid)
 
     task.cancel()
@@ -68,7 +87,9 @@ async def test_a_cancelled_git_is_killed(tmp_path: Path, monkeypatch: pytest.Mon
     assert not alive(int(pid.read_text()))
 
 
-async def test_a_git_without_end_of_output_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_git_without_end_of_output_is_stopped(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in(tmp_path / "bin", "exec yes", monkeypatch)
     monkeypatch.setattr("controller.git.process.LARGEST_OUTPUT", 1_000_000)
 
@@ -76,7 +97,7 @@ async def test_a_git_without_end_of_output_is_stopped(tmp_path: Path, monkeypatc
         await run(Ask(("ls-tree",), tmp_path))
 
 
-async def test_no_git_on_path_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_git_on_path_is_said(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(GitFailed, match="not found") as caught:
@@ -86,7 +107,7 @@ async def test_no_git_on_path_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 async def test_what_git_says_is_shown_without_passwords_and_control_characters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(
         tmp_path / "bin", "printf 'fatal: https://me:hunter2@h/x \\033[31mred\\nhint: no\\n' >&2; exit 128", monkeypatch
@@ -98,7 +119,9 @@ async def test_what_git_says_is_shown_without_passwords_and_control_characters(
     assert caught.value.message == "git push failed with exit code 128: fatal: https://h/x ?[31mred"
 
 
-async def test_only_what_is_given_is_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_what_is_given_is_in_the_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in(tmp_path / "bin", "env", monkeypatch)
     monkeypatch.setenv("GEMINI_API_KEY", "secret")
     monkeypatch.setenv("GIT_SSH_COMMAND", "evil")

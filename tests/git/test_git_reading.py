@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from controller.git.layout import (
 )
 from controller.git.mirror import Mirror, mirror_of
 from controller.git.parsing import blob_id
+from controller.threads import in_thread
 from tests.git.repositories import Work, clone
 
 Make = Callable[..., Work]
@@ -37,7 +40,7 @@ def children() -> list[str]:
 
 
 async def view(folder: Path, home: Path) -> Mirror:
-    return await mirror_of(open_repository(folder), home)
+    return mirror_of(open_repository(folder), home)
 
 
 async def test_every_name_of_a_commit_is_understood(make: Make, gitune_home: Path) -> None:
@@ -50,9 +53,9 @@ async def test_every_name_of_a_commit_is_understood(make: Make, gitune_home: Pat
     mirror = await view(work.root, gitune_home)
 
     for name in ("HEAD", "main", "refs/heads/main", "feature/deep", second, second[:10]):
-        assert await mirror.commit(name) == second
+        assert mirror.commit(name) == second
     for name in ("HEAD~1", "main~", "HEAD^", "v1", "origin/main", "refs/tags/v1", "main~1^0"):
-        assert await mirror.commit(name) == first
+        assert mirror.commit(name) == first
 
 
 async def test_packed_refs_are_read(make: Make, gitune_home: Path) -> None:
@@ -61,7 +64,7 @@ async def test_packed_refs_are_read(make: Make, gitune_home: Path) -> None:
     work.git("pack-refs", "--all")
 
     assert not (work.root / ".git" / "refs" / "heads" / "main").exists()
-    assert await (await view(work.root, gitune_home)).commit("main") == commit
+    assert (await view(work.root, gitune_home)).commit("main") == commit
 
 
 async def test_a_detached_head_is_its_commit(make: Make, gitune_home: Path) -> None:
@@ -70,12 +73,12 @@ async def test_a_detached_head_is_its_commit(make: Make, gitune_home: Path) -> N
     work.commit({"a": "2"})
     work.git("checkout", "-q", "--detach", first)
 
-    assert await (await view(work.root, gitune_home)).commit("HEAD") == first
+    assert (await view(work.root, gitune_home)).commit("HEAD") == first
 
 
 async def test_a_branch_without_a_commit_says_so(make: Make, gitune_home: Path) -> None:
     with pytest.raises(NotFound, match="main has no commit yet") as caught:
-        await (await view(make().root, gitune_home)).commit("HEAD")
+        (await view(make().root, gitune_home)).commit("HEAD")
 
     assert caught.value.hint
 
@@ -101,8 +104,8 @@ async def test_a_linked_working_tree_has_its_own_head(make: Make, gitune_home: P
     assert head(linked) == "refs/heads/side"
     trees = {"refs/heads/main": work.root, "refs/heads/side": tmp_path / "linked"}
     assert checked_out(linked) == checked_out(open_repository(work.root)) == trees
-    assert await (await mirror_of(linked, gitune_home)).commit("HEAD") == first
-    assert await (await mirror_of(linked, gitune_home)).commit("main") == second
+    assert (mirror_of(linked, gitune_home)).commit("HEAD") == first
+    assert (mirror_of(linked, gitune_home)).commit("main") == second
 
 
 def test_the_default_branch_is_that_of_the_origin_else_the_one_that_is_checked_out(make: Make, tmp_path: Path) -> None:
@@ -125,7 +128,7 @@ async def test_a_bare_repository_is_read_where_it_is_named(make: Make, gitune_ho
     found = open_repository(tmp_path / "bare.git")
 
     assert found.top is None
-    assert await (await mirror_of(found, gitune_home)).commit("HEAD") == commit
+    assert (mirror_of(found, gitune_home)).commit("HEAD") == commit
 
 
 async def test_objects_borrowed_by_the_repository_are_read_too(make: Make, gitune_home: Path, tmp_path: Path) -> None:
@@ -136,9 +139,9 @@ async def test_objects_borrowed_by_the_repository_are_read_too(make: Make, gitun
     (git_dir / "refs" / "heads" / "main").write_text(f"{commit}\n")
     mirror = await view(tmp_path / "borrower", gitune_home)
 
-    (entry,) = await mirror.tree(await mirror.commit("HEAD"))
+    (entry,) = mirror.tree(mirror.commit("HEAD"))
 
-    assert await mirror.blob(entry) == b"borrowed"
+    assert mirror.blob(entry) == b"borrowed"
     mirror.close()
 
 
@@ -151,13 +154,13 @@ async def test_a_shallow_clone_reads_its_commits_and_names_what_it_lacks(
     clone(work.root, tmp_path / "clone", "--depth=1")
     mirror = await view(tmp_path / "clone", gitune_home)
 
-    assert await mirror.commit("HEAD") == second
+    assert mirror.commit("HEAD") == second
     for gone in ("HEAD~1", first):
         with pytest.raises(NotFound) as caught:
-            await mirror.commit(gone)
+            mirror.commit(gone)
         assert "shallow" in caught.value.hint
-    assert await mirror.root_commit() is None
-    assert await (await view(work.root, gitune_home)).root_commit() == first
+    assert mirror.root_commit() is None
+    assert (await view(work.root, gitune_home)).root_commit() == first
 
 
 async def test_content_that_a_partial_clone_left_out_is_never_fetched_behind_our_back(
@@ -169,11 +172,11 @@ async def test_content_that_a_partial_clone_left_out_is_never_fetched_behind_our
     clone(work.root, tmp_path / "clone", "--no-checkout", "--filter=blob:none")
     mirror = await view(tmp_path / "clone", gitune_home)
 
-    (entry,) = await mirror.tree(await mirror.commit("HEAD"))
+    (entry,) = mirror.tree(mirror.commit("HEAD"))
 
     assert entry.size is None
     with pytest.raises(NotFound) as caught:
-        await mirror.blob(entry)
+        mirror.blob(entry)
     assert "partial" in caught.value.hint
 
 
@@ -181,12 +184,12 @@ async def test_a_repository_that_is_packed_while_it_is_read_stays_readable(make:
     work = make()
     work.commit({f"f{n}": f"content {n}" for n in range(20)})
     mirror = await view(work.root, gitune_home)
-    tree = await mirror.tree(await mirror.commit("HEAD"))
-    assert await mirror.blob(tree[0]) == b"content 0"
+    tree = mirror.tree(mirror.commit("HEAD"))
+    assert mirror.blob(tree[0]) == b"content 0"
 
     work.git("gc", "-q", "--prune=now")
 
-    assert sorted([await mirror.blob(entry) for entry in tree]) == sorted(f"content {n}".encode() for n in range(20))
+    assert sorted([mirror.blob(entry) for entry in tree]) == sorted(f"content {n}".encode() for n in range(20))
     mirror.close()
 
 
@@ -194,9 +197,9 @@ async def test_many_readers_at_once_each_get_their_own_bytes(make: Make, gitune_
     work = make()
     work.commit({f"f{n}": f"{n}" * (n + 1) for n in range(50)})
     mirror = await view(work.root, gitune_home)
-    tree = await mirror.tree(await mirror.commit("HEAD"))
+    tree = mirror.tree(mirror.commit("HEAD"))
 
-    contents = await asyncio.gather(*(mirror.blob(entry) for entry in tree))
+    contents = await asyncio.gather(*(in_thread(mirror.blob, entry) for entry in tree))
 
     assert [blob_id(content) for content in contents] == [entry.oid for entry in tree]
     mirror.close()
@@ -206,14 +209,14 @@ async def test_a_reader_that_is_cancelled_does_not_mix_up_the_next_answer(make: 
     work = make()
     work.commit({"a": "first", "big": "x" * 20_000_000})
     mirror = await view(work.root, gitune_home)
-    small, big = await mirror.tree(await mirror.commit("HEAD"))
+    small, big = mirror.tree(mirror.commit("HEAD"))
 
     for delay in (0.0, 0.001, 0.01):
-        reading = asyncio.create_task(mirror.blob(big))
+        reading = asyncio.create_task(in_thread(mirror.blob, big))
         await asyncio.sleep(delay)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-        assert await mirror.blob(small) == b"first"
+        assert mirror.blob(small) == b"first"
     mirror.close()
 
 
@@ -223,8 +226,8 @@ async def test_closing_leaves_no_process_and_no_descriptor(make: Make, gitune_ho
 
     async def once() -> None:
         mirror = await view(work.root, gitune_home)
-        (entry,) = await mirror.tree(await mirror.commit("HEAD"))
-        await mirror.blob(entry)
+        (entry,) = mirror.tree(mirror.commit("HEAD"))
+        mirror.blob(entry)
         mirror.close()
 
     await once()
@@ -240,8 +243,8 @@ async def test_a_mirror_that_is_forgotten_takes_its_process_with_it(make: Make, 
     work = make()
     work.commit({"a": "1"})
     mirror = await view(work.root, gitune_home)
-    (entry,) = await mirror.tree(await mirror.commit("HEAD"))
-    await mirror.blob(entry)
+    (entry,) = mirror.tree(mirror.commit("HEAD"))
+    mirror.blob(entry)
     assert [line for line in children() if "cat-file" in line]
 
     del mirror
@@ -268,7 +271,7 @@ async def test_a_broken_repository_gives_an_error_with_a_reason(make: Make, gitu
             git.write_text("gitdir: nowhere\n")
 
     with pytest.raises(GitFailed) as caught:
-        await (await view(work.root, gitune_home)).commit("HEAD")
+        (await view(work.root, gitune_home)).commit("HEAD")
 
     assert caught.value.message
 
@@ -328,11 +331,66 @@ async def test_an_origin_with_a_password_is_named_without_it(make: Make) -> None
     work = make()
     work.git("remote", "add", "origin", "https://me:hunter2@github.com/Acme/models.git")
 
-    assert await network_identity(open_repository(work.root)) == "github.com/acme/models"
+    assert network_identity(open_repository(work.root)) == "github.com/acme/models"
 
 
 async def test_an_origin_that_would_run_something_names_nothing(make: Make) -> None:
     work = make()
     work.git("remote", "add", "origin", "ext::sh -c touch% m")
 
-    assert await network_identity(open_repository(work.root)) is None
+    assert network_identity(open_repository(work.root)) is None
+
+
+async def test_thousands_of_blobs_are_read_by_one_process_whatever_is_among_them(make: Make, gitune_home: Path) -> None:
+    work = make()
+    work.commit({f"f{n:04}": f"{n}" for n in range(5000)})
+    mirror = await view(work.root, gitune_home)
+    tree = list(mirror.tree(mirror.commit("HEAD")))
+    gone, other = replace(tree[10], oid="f" * 40), replace(tree[4500], size=99)
+    tree[10], tree[4500] = gone, other
+
+    found = list(mirror.blobs(tree))
+
+    assert [str(n).encode() == one for n, one in enumerate(found)].count(False) == 2
+    assert isinstance(found[10], NotFound)
+    assert isinstance(found[4500], GitFailed)
+    assert len([line for line in children() if "cat-file" in line]) == 1
+    mirror.close()
+
+
+@pytest.mark.parametrize("stand", ["exec sleep 60", "echo nonsense; exec sleep 60", "exec yes", "exit 1"])
+async def test_a_git_that_does_not_answer_is_given_up(
+    make: Make, gitune_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand: str
+) -> None:
+    work = make()
+    work.commit({"a": "1"})
+    mirror = await view(work.root, gitune_home)
+    (entry,) = mirror.tree(mirror.commit("HEAD"))
+    monkeypatch.setattr("controller.git.blobs.LOCAL_SECONDS", 0.5)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text(f"#!/bin/sh\n{stand}\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    with monkeypatch.context() as changed:
+        changed.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        with pytest.raises(GitFailed):
+            mirror.blob(entry)
+
+    assert not [line for line in children() if "sleep" in line or "yes" in line]
+    assert mirror.blob(entry) == b"1"
+    mirror.close()
+
+
+async def test_a_damaged_object_costs_itself_and_no_other(make: Make, gitune_home: Path) -> None:
+    work = make()
+    work.commit({"a": "1", "b": "2", "c": "3"})
+    mirror = await view(work.root, gitune_home)
+    tree = mirror.tree(mirror.commit("HEAD"))
+    path = work.root / ".git" / "objects" / tree[1].oid[:2] / tree[1].oid[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"no object")
+
+    first, second, third = mirror.blobs(tree)
+
+    assert (first, third) == (b"1", b"3")
+    assert isinstance(second, GitFailed)
+    mirror.close()

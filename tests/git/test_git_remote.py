@@ -62,8 +62,8 @@ async def test_a_branch_is_made_moved_and_fetched_again(server: CodeHost, gitune
 
     other = remote(f"{server.url}/models.git", tmp_path / "another home")
     assert await other.fetch() == second
-    (entry,) = await other.mirror.tree(second)
-    assert await other.mirror.blob(entry) == b"second"
+    (entry,) = other.mirror.tree(second)
+    assert other.mirror.blob(entry) == b"second"
     other.mirror.close()
 
 
@@ -178,11 +178,11 @@ async def test_many_fetches_end_in_few_packs(server: CodeHost, gitune_home: Path
     packs = reader.mirror.path / "objects" / "pack"
     assert len(list(packs.glob("*.pack"))) == 4
 
-    await reader.mirror.tidy(3)
+    reader.mirror.tidy(3)
 
     assert len(list(packs.glob("*.pack"))) == 1
     assert tip is not None
-    assert await reader.mirror.has(tip)
+    assert reader.mirror.has(tip)
 
 
 async def test_ssh_is_started_without_questions(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from controller.engine.desire import Kept, read_desired
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
-from controller.ports import Ports, Provider
+from controller.ports import Facts, Ports, Provider, SpecReader, Tree
 from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import FACTS
 from controller.providers.google.credentials import ApiKey
 from controller.providers.google.envelope import GOOGLE
 from controller.rest import Rest, Secret, Timing
 from controller.settings import Budget, Policy, Prices, ProviderSettings, RequireReview, Settings
+from controller.state.desired import Desired
 from controller.testing.reporter import SilentReporter
 from tests.simulation.chance import Draw, SimChance
 from tests.simulation.events import Event, PassBegan, PassEnded, Person
@@ -164,8 +165,18 @@ def ports_of(out: Outside, life: Incarnation, mirror: Mirror, skew: float = 0.0)
         chance,
         SilentReporter(),
         INSTANCE,
-        partial(read_desired, kept=Kept()),
+        _reader(),
     )
+
+
+def _reader() -> SpecReader:
+    """What a daemon's reading is, without the thread: the loop of a simulation has none."""
+    kept = Kept()
+
+    async def read(tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
+        return read_desired(tree, settings, facts, kept)
+
+    return read
 
 
 def meddle(out: Outside, kind: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.errors import SourceError, Unreadable
-from controller.ports import Entry, EntryKind, Landing, Relation
+from controller.ports import Entry, EntryKind, Landing, OneByOne, Relation
 from controller.testing import MemoryTree
 from tests.simulation.events import Committed, Drafted, Event, Told
 from tests.simulation.faults import Faults
@@ -193,7 +193,7 @@ def invalid_spec(wish: Wish) -> bytes:
     return spec_bytes(wish).replace(b"  attempt:", b"  attempts:")
 
 
-class SimTree:
+class SimTree(OneByOne):
     """One commit as a `controller.ports.Tree`."""
 
     def __init__(self, commit: Commit, life: Incarnation, faults: Faults, missing: str = "") -> None:
@@ -208,14 +208,14 @@ class SimTree:
         """The commit's id."""
         return self._commit.revision
 
-    async def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[Entry]:
         """Every path. Raises `SourceError` where the tree broke off."""
         self._life.touch("entries")
         if self._missing == "list":
             raise SourceError("the tree cannot be listed whole")
         return [Entry(path, EntryKind.FILE, len(data)) for path, data in sorted(self._commit.files.items())]
 
-    async def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int) -> bytes:
         """A file's bytes. Raises `Unreadable`."""
         self._life.touch("read")
         known = path in self._commit.files
@@ -223,7 +223,7 @@ class SimTree:
         if spec and (self._missing == "files" or self._faults.fires("git.read", "git.unread")):
             self._life.log(Told(self._life.label, self.revision, self.revision, whole=False, look=self._life.looks))
             raise Unreadable(f"{path} cannot be read just now", code="GT404")
-        return await MemoryTree(self._commit.revision, self._commit.files, {}).read(path, limit)
+        return MemoryTree(self._commit.revision, self._commit.files, {}).read(path, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,8 @@ async def test_what_git_converts_at_checkout_is_no_difference_and_reads_as_the_c
 
     head, disk = await trees(work)
 
-    assert await disk.read("data/a.csv", LIMIT) == await head.read("data/a.csv", LIMIT) == TEXT.encode()
-    assert await differing(head, disk, ["data/a.csv", ".gitattributes"]) == ()
+    assert disk.read("data/a.csv", LIMIT) == head.read("data/a.csv", LIMIT) == TEXT.encode()
+    assert differing(head, disk, ["data/a.csv", ".gitattributes"]) == ()
     assert work.git("status", "--porcelain") == ""
 
 
@@ -95,9 +95,9 @@ async def test_an_edit_is_a_difference_and_reads_as_git_would_commit_it(make: Ma
     path.write_bytes(encoded + encoded.replace(b"\xff\xfe", b""))  # all rows twice, one byte-order mark
 
     head, disk = await trees(work)
-    found = await disk.read("data/a.csv", LIMIT)
+    found = disk.read("data/a.csv", LIMIT)
 
-    assert await differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
+    assert differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
     work.git("add", "data/a.csv")
     assert found == stored(work, ":data/a.csv")
     assert found.count(b"text_input") == 2
@@ -111,8 +111,8 @@ async def test_a_new_file_reads_as_git_would_commit_it(make: Make, trees: Read) 
 
     _, disk = await trees(work)
 
-    assert await disk.read("new.csv", LIMIT) == b"a\nb\n"
-    assert await disk.read("new.bin", LIMIT) == b"a\r\nb\r\n"
+    assert disk.read("new.csv", LIMIT) == b"a\nb\n"
+    assert disk.read("new.bin", LIMIT) == b"a\r\nb\r\n"
 
 
 async def test_the_settings_of_the_user_and_attributes_beside_the_repository_count(
@@ -129,7 +129,7 @@ async def test_the_settings_of_the_user_and_attributes_beside_the_repository_cou
 
     head, disk = await trees(work)
 
-    assert await differing(head, disk, ["a.csv", "b.csv"]) == ("b.csv",)
+    assert differing(head, disk, ["a.csv", "b.csv"]) == ("b.csv",)
     assert work.git("diff", "--name-only") == "b.csv"
 
 
@@ -149,11 +149,11 @@ async def test_a_filter_of_the_repository_is_never_run_and_its_files_are_unchang
 
     head, disk = await trees(work)
 
-    assert await disk.read("data/a.csv", LIMIT) == committed
-    assert await differing(head, disk, ["data/a.csv"]) == ()
+    assert disk.read("data/a.csv", LIMIT) == committed
+    assert differing(head, disk, ["data/a.csv"]) == ()
     path.write_text("mine")
     head, disk = await trees(work)
-    assert await differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
+    assert differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
     assert not marker.exists()
 
 
@@ -162,7 +162,7 @@ async def test_an_armed_repository_runs_nothing(trap: Trap, trees: Read) -> None
 
     head, disk = await trees(trap.work)
 
-    assert await differing(head, disk, ["specs/a.yaml", "data.jsonl"]) == ("data.jsonl",)
+    assert differing(head, disk, ["specs/a.yaml", "data.jsonl"]) == ("data.jsonl",)
     assert trap.sprung() == []
 
 
@@ -186,11 +186,11 @@ async def test_data_that_git_lfs_checked_out_reads_as_the_pointer_that_is_commit
 
     head, disk = await trees(work)
 
-    assert await disk.read("data/a.csv", LIMIT) == pointer.encode()
-    assert await differing(head, disk, ["data/a.csv"]) == ()
+    assert disk.read("data/a.csv", LIMIT) == pointer.encode()
+    assert differing(head, disk, ["data/a.csv"]) == ()
     path.write_text("other")
     head, disk = await trees(work)
-    assert await differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
+    assert differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
 
 
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
@@ -203,9 +203,9 @@ async def test_what_git_is_told_to_take_for_unchanged_reads_as_the_commit(make: 
 
     head, disk = await trees(work)
 
-    assert await disk.read("a.csv", LIMIT) == b"a\n"
-    assert await disk.read("b.csv", LIMIT) == b"edited\n"
-    assert await differing(head, disk, ["a.csv", "b.csv"]) == ("b.csv",)
+    assert disk.read("a.csv", LIMIT) == b"a\n"
+    assert disk.read("b.csv", LIMIT) == b"edited\n"
+    assert differing(head, disk, ["a.csv", "b.csv"]) == ("b.csv",)
 
 
 async def test_what_a_sparse_checkout_leaves_out_is_there_and_what_was_deleted_is_not(make: Make, trees: Read) -> None:
@@ -217,11 +217,11 @@ async def test_what_a_sparse_checkout_leaves_out_is_there_and_what_was_deleted_i
 
     head, disk = await trees(work)
 
-    assert [entry.path for entry in await disk.entries()] == ["out/c.csv", "specs/a.yaml"]
-    assert await disk.read("out/c.csv", LIMIT) == b"c\n"
+    assert [entry.path for entry in disk.entries()] == ["out/c.csv", "specs/a.yaml"]
+    assert disk.read("out/c.csv", LIMIT) == b"c\n"
     with pytest.raises(Unreadable):
-        await disk.read("specs/b.yaml", LIMIT)
-    assert await differing(head, disk, ["out/c.csv", "specs/a.yaml", "specs/b.yaml"]) == ("specs/b.yaml",)
+        disk.read("specs/b.yaml", LIMIT)
+    assert differing(head, disk, ["out/c.csv", "specs/a.yaml", "specs/b.yaml"]) == ("specs/b.yaml",)
 
 
 async def test_another_mode_or_time_is_no_difference_and_a_link_is(make: Make, trees: Read) -> None:
@@ -234,7 +234,7 @@ async def test_another_mode_or_time_is_no_difference_and_a_link_is(make: Make, t
 
     head, disk = await trees(work)
 
-    assert await differing(head, disk, ["a.csv", "b.csv", "c.csv"]) == ("c.csv",)
+    assert differing(head, disk, ["a.csv", "b.csv", "c.csv"]) == ("c.csv",)
 
 
 @pytest.mark.parametrize("options", [(), ("--object-format=sha256",)])
@@ -244,27 +244,27 @@ async def test_a_staged_edit_is_a_difference_in_either_object_format(
     work = make("repository", *options)
     path = checked_out(work, "*.csv text eol=crlf\n")
     head, disk = await trees(work)
-    assert await differing(head, disk, ["data/a.csv"]) == ()
+    assert differing(head, disk, ["data/a.csv"]) == ()
 
     path.write_bytes(b"other\r\n")
     work.git("add", "data/a.csv")
     head, disk = await trees(work)
 
-    assert await differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
-    assert await disk.read("data/a.csv", LIMIT) == b"other\n"
+    assert differing(head, disk, ["data/a.csv"]) == ("data/a.csv",)
+    assert disk.read("data/a.csv", LIMIT) == b"other\n"
 
 
 async def test_a_repository_without_an_index_or_a_commit_is_read_as_it_lies(make: Make, trees: Read) -> None:
     work = make()
     (work.root / "a.csv").write_bytes(b"a\r\n")
     source = CheckoutSource(work.root, work.root.parent / "home", os.environ)
-    assert await (await source.tree()).read("a.csv", LIMIT) == b"a\r\n"
+    assert (await source.tree()).read("a.csv", LIMIT) == b"a\r\n"
     await source.close()
 
     work.commit({"b.csv": "b\n"})
     (work.root / ".git" / "index").write_bytes(b"damaged")
     head, disk = await trees(work)
 
-    assert await disk.read("a.csv", LIMIT) == b"a\r\n"
+    assert disk.read("a.csv", LIMIT) == b"a\r\n"
     (work.root / "b.csv").write_text("other\n")
-    assert await differing(head, disk, ["b.csv"]) == ("b.csv",)
+    assert differing(head, disk, ["b.csv"]) == ("b.csv",)

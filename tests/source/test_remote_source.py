@@ -8,7 +8,8 @@ import pytest
 
 from controller.errors import SourceError
 from controller.ports import Relation
-from controller.source.repo import CommitSource, RemoteSource, open_remote
+from controller.source.remote import RemoteSource, open_remote
+from controller.source.repo import CommitSource
 from tests.git.forges import CodeHost, forge
 from tests.git.repositories import Work, clone, new_work
 
@@ -51,7 +52,7 @@ async def test_what_was_pushed_is_read_and_how_commits_stand_to_each_other_is_kn
     second = pushed(work, tmp_path, "b")
     assert await there.tip() == second
     tree = await there.tree()
-    assert (tree.revision, await tree.read("specs/a.yaml", 10)) == (second, b"b")
+    assert (tree.revision, tree.read("specs/a.yaml", 10)) == (second, b"b")
     relations = await there.relations(second, frozenset({first, second, "1" * 40}))
     assert relations == {first: Relation.AHEAD, second: Relation.SAME, "1" * 40: Relation.APART}
     assert await there.identity() == f"{server.url.removeprefix('http://').partition(':')[0]}/models"
@@ -79,7 +80,7 @@ async def test_rewritten_history_is_read_as_it_is_now_and_stands_apart(
     work.git("reset", "-q", "--hard", "HEAD~1")
     new = pushed(work, tmp_path, "c", "--force")
     tree = await there.tree()
-    assert (tree.revision, await tree.read("specs/a.yaml", 10)) == (new, b"c")
+    assert (tree.revision, tree.read("specs/a.yaml", 10)) == (new, b"c")
     assert await there.relations(new, frozenset({old})) == {old: Relation.APART}
     await there.close()
 

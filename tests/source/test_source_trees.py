@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import socket
@@ -17,8 +18,11 @@ import pytest
 
 from controller.errors import SourceError, Unreadable
 from controller.ports import Entry, EntryKind, Relation, Tree
-from controller.source.repo import CommitSource, open_remote
+from controller.source.checkin import CheckoutSource
+from controller.source.remote import open_remote
+from controller.source.repo import CommitSource
 from controller.source.tree import WorktreeSource, differing
+from controller.threads import in_thread
 from tests.git.forges import forge
 from tests.git.repositories import Trap, Work, clone
 
@@ -55,7 +59,7 @@ async def tree(request: pytest.FixtureRequest, make: Make, opened: Callable[...,
 
 
 async def test_every_path_is_listed_with_its_kind_and_nothing_is_followed(tree: Tree) -> None:
-    entries = await tree.entries()
+    entries = tree.entries()
 
     assert [(entry.path, entry.kind) for entry in entries] == [
         (".hidden", EntryKind.FILE),
@@ -70,10 +74,10 @@ async def test_every_path_is_listed_with_its_kind_and_nothing_is_followed(tree: 
 
 
 async def test_files_are_read_up_to_their_limit(tree: Tree) -> None:
-    assert await tree.read("specs/a.yaml", 5) == b"a: 1\n"
-    assert await tree.read("data/ü.csv", 0) == b""
+    assert tree.read("specs/a.yaml", 5) == b"a: 1\n"
+    assert tree.read("data/ü.csv", 0) == b""
     with pytest.raises(Unreadable) as caught:
-        await tree.read("specs/a.yaml", 4)
+        tree.read("specs/a.yaml", 4)
     assert caught.value.code == "GT403"
 
 
@@ -98,7 +102,7 @@ async def test_files_are_read_up_to_their_limit(tree: Tree) -> None:
 )
 async def test_what_is_not_a_file_of_ours_gives_its_code_and_a_hint(tree: Tree, path: str, code: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        await tree.read(path, LIMIT)
+        tree.read(path, LIMIT)
 
     assert caught.value.code == code
     assert caught.value.hint
@@ -106,7 +110,7 @@ async def test_what_is_not_a_file_of_ours_gives_its_code_and_a_hint(tree: Tree, 
 
 async def test_a_misspelt_path_is_answered_with_the_right_one(tree: Tree) -> None:
     with pytest.raises(Unreadable) as caught:
-        await tree.read("specs/A.yaml", LIMIT)
+        tree.read("specs/A.yaml", LIMIT)
 
     assert caught.value.hint == "Did you mean 'specs/a.yaml'?"
 
@@ -120,10 +124,10 @@ async def test_a_pipe_and_a_socket_are_refused_at_once(tmp_path: Path, monkeypat
         started = time.monotonic()
         for path in ("pipe", "socket"):
             with pytest.raises(Unreadable) as caught:
-                await tree.read(path, LIMIT)
+                tree.read(path, LIMIT)
             assert caught.value.code == "GT406"
     assert time.monotonic() - started < 1
-    assert {entry.kind for entry in await tree.entries()} == {EntryKind.OTHER}
+    assert {entry.kind for entry in tree.entries()} == {EntryKind.OTHER}
 
 
 async def test_eight_gigabytes_are_refused_without_being_read(tmp_path: Path) -> None:
@@ -133,7 +137,7 @@ async def test_eight_gigabytes_are_refused_without_being_read(tmp_path: Path) ->
     started = time.monotonic()
 
     with pytest.raises(Unreadable, match="8,589,934,592 bytes") as caught:
-        await tree.read("huge.jsonl", LIMIT)
+        tree.read("huge.jsonl", LIMIT)
 
     assert caught.value.code == "GT403"
     assert time.monotonic() - started < 1
@@ -173,7 +177,7 @@ async def test_a_link_that_is_swapped_in_while_we_look_is_never_followed(tmp_pat
     with swapping(root / "data", tmp_path / "secret", tmp_path / "harmless"):
         until, both = time.monotonic() + 20, {b"harmless", "GT402"}
         for number in itertools.count():
-            seen.add(await read_or_code(tree, "data"))
+            seen.add(read_or_code(tree, "data"))
             if time.monotonic() > until or (number > 1500 and both <= seen):
                 break
 
@@ -197,19 +201,19 @@ async def test_a_file_that_is_being_written_is_never_half_read(tmp_path: Path) -
         until = time.monotonic() + 20
         refused = False
         while not refused and time.monotonic() < until:
-            refused = await read_or_code(tree, "data") == "GT407"
+            refused = read_or_code(tree, "data") == "GT407"
     finally:
         ending.set()
         thread.join()
 
     assert refused, "a writer that never pauses leaves no moment at which the file is whole"
     await asyncio.sleep(0.05)
-    assert len(await tree.read("data", 10**9)) >= 100_000
+    assert len(tree.read("data", 10**9)) >= 100_000
 
 
-async def read_or_code(tree: Tree, path: str) -> bytes | str:
+def read_or_code(tree: Tree, path: str, limit: int = 10**9) -> bytes | str:
     try:
-        return await tree.read(path, 10**9)
+        return tree.read(path, limit)
     except Unreadable as error:
         return error.code
 
@@ -222,7 +226,7 @@ async def test_differing_files_are_named(make: Make, opened: Callable[..., Commi
     (work.root / "added").write_text("1")
     paths = ["added", "edited", "in neither", "removed", "same"]
 
-    found = await differing(await opened(work.root).tree(), await WorktreeSource(work.root).tree(), paths)
+    found = differing(await opened(work.root).tree(), await WorktreeSource(work.root).tree(), paths)
 
     assert found == ("added", "edited", "removed")
 
@@ -236,7 +240,7 @@ async def test_a_source_follows_head_or_what_it_was_told(make: Make, opened: Cal
     assert (await followed.tree()).revision == second
     assert (await fixed.tree()).revision == first
     assert (await followed.tree("main~1")).revision == first
-    assert await (await followed.tree(first)).read("a", 1) == b"1"
+    assert (await followed.tree(first)).read("a", 1) == b"1"
     third = work.commit({"a": "3"})
     assert (await followed.tree()).revision == third
 
@@ -331,10 +335,10 @@ async def test_names_that_are_not_utf8_are_listed_and_never_read(
     work.commit({})
 
     for source in (opened(work.root), WorktreeSource(work.root)):
-        (entry,) = await (await source.tree()).entries()
+        (entry,) = (await source.tree()).entries()
         assert entry == Entry("bad\\xff", EntryKind.OTHER, entry.size)
         with pytest.raises(Unreadable):
-            await (await source.tree()).read(entry.path, LIMIT)
+            (await source.tree()).read(entry.path, LIMIT)
 
 
 @pytest.fixture
@@ -352,7 +356,7 @@ def deep(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_very_deep_folders_are_listed(deep: Path) -> None:
-    assert await (await WorktreeSource(deep).tree()).entries() == ()
+    assert (await WorktreeSource(deep).tree()).entries() == ()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -360,7 +364,7 @@ async def test_a_folder_that_cannot_be_listed_makes_the_whole_tree_unreadable(tm
     (tmp_path / "closed").mkdir(mode=0)
 
     with pytest.raises(SourceError):
-        await (await WorktreeSource(tmp_path).tree()).entries()
+        (await WorktreeSource(tmp_path).tree()).entries()
 
 
 @pytest.mark.parametrize("root", ["missing", "file"])
@@ -381,7 +385,7 @@ async def test_outside_git_there_are_no_commits_but_files(tmp_path: Path, opened
         await opened(tmp_path).tree()
 
     assert "git init" in caught.value.hint
-    assert await (await WorktreeSource(tmp_path).tree()).read("a", 1) == b"1"
+    assert (await WorktreeSource(tmp_path).tree()).read("a", 1) == b"1"
     assert await WorktreeSource(tmp_path).identity() is None
     with pytest.raises(SourceError):
         await WorktreeSource(tmp_path).tree("HEAD")
@@ -391,10 +395,10 @@ async def test_an_armed_repository_runs_nothing(trap: Trap, opened: Callable[...
     source = opened(trap.work.root)
 
     committed, working = await source.tree(), await WorktreeSource(trap.work.root).tree()
-    paths = [entry.path for entry in await committed.entries()]
+    paths = [entry.path for entry in committed.entries()]
 
     assert await source.identity() is not None
-    assert await differing(committed, working, paths) == ()
+    assert differing(committed, working, paths) == ()
     assert trap.sprung() == []
 
 
@@ -403,7 +407,7 @@ async def test_many_reads_at_once(make: Make, opened: Callable[..., CommitSource
     work.commit({f"d/{n}": str(n) for n in range(300)})
     tree = await opened(work.root).tree()
 
-    contents = await asyncio.gather(*(tree.read(f"d/{n}", 10) for n in range(300)))
+    contents = await asyncio.gather(*(in_thread(tree.read, f"d/{n}", 10) for n in range(300)))
 
     assert contents == [str(n).encode() for n in range(300)]
 
@@ -477,12 +481,12 @@ async def test_a_repository_that_names_its_objects_by_sha256_is_read(
         for known in (None, first):
             source = open_remote(address, "main", gitune_home / str(known), {})
             tree = await source.tree(known)
-            assert (tree.revision, await tree.read("a.txt", 9)) == ((first, b"1") if known else (second, b"2"))
+            assert (tree.revision, tree.read("a.txt", 9)) == ((first, b"1") if known else (second, b"2"))
             assert await source.relations(second, frozenset({first})) == {first: Relation.AHEAD}
             assert [landing.commit for landing in await source.landings(second, "", frozenset(), 9)] == [second, first]
             await source.close()
     committed = await CommitSource(work.root, gitune_home).tree()
-    assert await differing(committed, await WorktreeSource(work.root).tree(), ["a.txt"]) == ()
+    assert differing(committed, await WorktreeSource(work.root).tree(), ["a.txt"]) == ()
 
 
 async def test_commits_are_described_by_author_time_and_first_line(
@@ -504,3 +508,66 @@ async def test_commits_are_described_by_author_time_and_first_line(
     assert found[second].at.startswith("20")
     assert await source.described(frozenset()) == {}
     assert await WorktreeSource(work.root).described(frozenset({first})) == {}
+
+
+def test_files_are_read_many_at_once_and_each_as_by_itself(tree: Tree) -> None:
+    paths = ["specs/a.yaml", "nowhere", "linked", "data/ü.csv", "specs/a.yaml", "data/x.jsonl"]
+
+    found = list(tree.read_many(paths, 5))
+
+    assert [one.code if isinstance(one, Unreadable) else one for one in found] == [
+        read_or_code(tree, path, 5) for path in paths
+    ]
+
+
+@pytest.fixture(params=["commit", "working tree", "checkout"])
+def large(request: pytest.FixtureRequest, make: Make, gitune_home: Path) -> Iterator[Tree]:
+    """A file of 40 MB, in a tree of each kind."""
+    work = make()
+    work.commit({"large": "0123456789abcdef" * 2_500_000})
+    sources: dict[str, CommitSource | WorktreeSource] = {
+        "commit": CommitSource(work.root, gitune_home),
+        "working tree": WorktreeSource(work.root),
+        "checkout": CheckoutSource(work.root, gitune_home, {}),
+    }
+    source = sources[request.param]
+    yield source.look()
+    source.let_go()
+
+
+def test_a_large_file_comes_in_pieces_that_are_its_bytes(large: Tree) -> None:
+    pieces = list(large.chunks("large", 40_000_000))
+
+    assert b"".join(pieces) == large.read("large", 40_000_000)
+    assert max(map(len, pieces)) <= 1 << 20
+    with pytest.raises(Unreadable) as caught:
+        next(large.chunks("large", 39_999_999))
+    assert caught.value.code == "GT403"
+
+
+def test_who_stops_in_the_middle_of_a_large_file_leaves_nothing_behind(large: Tree) -> None:
+    for _ in large.chunks("large", 40_000_000):
+        break
+    gc.collect()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        pieces = large.chunks("large", 40_000_000)
+        next(pieces)
+        del pieces
+
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert large.read("large", 40_000_000)[:4] == b"0123"
+
+
+async def test_a_file_that_grows_while_its_pieces_are_taken_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"a" * 3_000_000)
+    pieces = WorktreeSource(tmp_path).look().chunks("data", 10**9)
+
+    next(pieces)
+    with (tmp_path / "data").open("ab") as file:
+        file.write(b"b")
+    with pytest.raises(Unreadable) as caught:
+        list(pieces)
+
+    assert caught.value.code == "GT407"

@@ -113,11 +113,11 @@ async def test_a_source_keeps_every_revision() -> None:
     first = source.head
     second = source.edit({"specs/b.yaml": "b", "specs/a.yaml": None})
     old, new = await source.tree(first), await source.tree()
-    assert [entry.path for entry in await old.entries()] == ["specs/a.yaml"]
+    assert [entry.path for entry in old.entries()] == ["specs/a.yaml"]
     assert new.revision == second
-    assert await new.read("specs/b.yaml", 10) == b"b"
+    assert new.read("specs/b.yaml", 10) == b"b"
     with pytest.raises(Unreadable):
-        await new.read("specs/a.yaml", 10)
+        new.read("specs/a.yaml", 10)
     with pytest.raises(SourceError):
         await source.tree("0" * 40)
 
@@ -128,7 +128,7 @@ async def test_a_source_reads_neither_links_nor_more_than_the_limit() -> None:
     tree = await source.tree()
     for path in ("link", "long"):
         with pytest.raises(Unreadable):
-            await tree.read(path, 3)
+            tree.read(path, 3)
 
 
 async def test_time_passes_only_by_sleeping_and_chance_repeats_itself() -> None:

@@ -35,7 +35,7 @@ async def _asked(inputs: Inputs, asked: GlobalOptions) -> int:
         place = place_of(asked, known)
         source = source_of(place)
         try:
-            providers = (await read_settings(place, await source.tree())).providers.values()
+            providers = read_settings(place, await source.tree()).providers.values()
             return 3 if any(one.type == "local" and one.endpoint is None for one in providers) else 0
         except SourceError:
             continue
