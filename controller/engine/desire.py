@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Final
 
 from controller.engine.caches import Last
-from controller.engine.examples import Examples, Files, Sets, hyperparameters, read_examples
+from controller.engine.examples import Examples, Loads, hold_sets, hyperparameters, read_examples, recent_loads
+from controller.engine.files import Files, KnownContent
 from controller.errors import Problem, Severity, Unreadable
 from controller.ports import Facts, Tree
 from controller.settings import Settings
@@ -17,11 +19,14 @@ from controller.specs.codes import with_severities
 from controller.specs.loaded import LoadedSpec, SpecFile, check_references, order
 from controller.specs.loading import joined, read_file, spec_paths
 from controller.specs.models import FromSpecSection
-from controller.state.desired import Base, BaseModel, Desired, DesiredModel, FromSpec, InvalidModel, Sampling
+from controller.state.desired import BaseModel, Desired, DesiredModel, FromSpec, InvalidModel, Sampling
 from controller.state.reasons import Reason
 from controller.threads import in_thread
 
-SPEC_LIMIT = 1 << 20  # bytes; the YAML door refuses more
+SPEC_LIMIT: Final = 1 << 20  # bytes; the YAML door refuses more
+# Specs whose datasets are read together, and what of those may be in memory meanwhile.
+_MOST_SPECS: Final = 256
+_MOST_BYTES: Final = 16 << 20
 
 
 @dataclass
@@ -40,6 +45,34 @@ class _Reading:
         return tuple(problem for problem in mine if problem.severity is Severity.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What of the settings and of a provider decides what its specs come to: its key, its type and its facts."""
+
+    key: str
+    type: str
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What one spec and the contents of its datasets came to, whatever the other specs and a team's severities say.
+
+    ``model`` is None where the datasets cannot be used; what it is tuned on is told by the other specs.
+    """
+
+    spec: LoadedSpec
+    terms: Terms
+    contents: tuple[str, ...]
+    model: DesiredModel | None
+    problems: tuple[Problem, ...]
+    reason: Reason
+
+    def stands(self, spec: LoadedSpec, terms: Terms, contents: tuple[str, ...]) -> bool:
+        """Whether they would come to the same now."""
+        return self.spec is spec and self.contents == contents and self.terms == terms
+
+
 class Kept:
     """What was read of the last tree, for the next: specs and datasets by their content, wherever a commit leaves them.
 
@@ -48,12 +81,13 @@ class Kept:
 
     def __init__(self) -> None:
         self.specs: Last[tuple[str, str], SpecFile] = Last()
-        self.sets = Sets()
+        self.settled: Last[str, _Settled] = Last()
+        self.loads = recent_loads()
 
     def turn(self) -> None:
         """A tree was read whole: what it had no use for is forgotten."""
         self.specs.turn()
-        self.sets.made.turn()
+        self.settled.turn()
 
 
 def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept | None = None) -> Desired:
@@ -71,9 +105,10 @@ def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kep
         reading.invalid[broken.name] = InvalidModel(
             broken.name, broken.place, Reason.INVALID_SPEC, broken.problems, broken.former_names
         )
+    terms = {key: Terms(key, one.type, facts[key]) for key, one in settings.providers.items()}
+    settled = _settled(loaded.specs, terms, files, kept, settings.default_provider)
     for spec in order(loaded.specs):
-        key = spec.model.spec.provider or settings.default_provider
-        _settle(spec, read_examples(spec, files, facts[key], kept.sets), facts[key], reading)
+        _take(spec, settled[spec.name], reading)
     kept.turn()
     return Desired(
         revision=tree.revision,
@@ -93,36 +128,113 @@ def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Reading) ->
     """What every spec file holds by itself, and whether one could not be read."""
     found: list[SpecFile] = []
     unread = False
+    wanted: list[str] = []
     for path in sorted(paths):
-        try:
-            held = files.hold(path, SPEC_LIMIT)
-            known = kept.specs.get((path, held.content))
-            if known is None:
-                known = read_file(path, files.read(held, SPEC_LIMIT))
-                kept.specs.put((path, held.content), known)
+        known = kept.specs.get((path, files.content(path, SPEC_LIMIT)))
+        if known is not None:
             found.append(known)
-        except Unreadable as error:
+        else:
+            wanted.append(path)
+    for path, held in zip(wanted, files.hold_many(wanted, SPEC_LIMIT), strict=True):
+        if isinstance(held, Unreadable):
             unread = True
-            reading.judged((Problem(path, 0, 0, error.code, error.message, hint=error.hint),))
+            reading.judged((Problem(path, 0, 0, held.code, held.message, hint=held.hint),))
+        else:
+            key = (path, held.content)
+            if (known := kept.specs.get(key)) is None:
+                known = read_file(path, files.read(held, SPEC_LIMIT))
+                kept.specs.put(key, known)
+            found.append(known)
     return found, unread
 
 
-def _settle(spec: LoadedSpec, found: Examples, facts: Facts, reading: _Reading) -> None:
+def _settled(
+    specs: Sequence[LoadedSpec], terms: Mapping[str, Terms], files: Files, kept: Kept, default: str
+) -> dict[str, _Settled]:
+    """What each spec and its datasets come to; read anew only where something differs, many files at a time."""
+    settled: dict[str, _Settled] = {}
+    left: list[_Case] = []
+    held = 0
+    for spec in specs:
+        case = _Case(spec, terms[spec.provider or default], hold_sets(spec, files))
+        known = kept.settled.get(spec.name)
+        if known is not None and case.contents is not None and known.stands(spec, case.terms, case.contents):
+            settled[spec.name] = known
+            continue
+        left.append(case)
+        held += case.bytes
+        if len(left) == _MOST_SPECS or held > _MOST_BYTES:
+            settled.update(_settled_anew(left, files, kept))
+            left, held = [], 0
+    settled.update(_settled_anew(left, files, kept))
+    return settled
+
+
+def _settled_anew(cases: Sequence[_Case], files: Files, kept: Kept) -> Iterator[tuple[str, _Settled]]:
+    loaded = {(key.path, key.content) for key in kept.loads}
+    held = (one for case in cases for one in case.held if isinstance(one, KnownContent))
+    files.read_ahead(one for one in held if (one.path, one.content) not in loaded)
+    for case in cases:
+        made = _settle(case, files, kept.loads)
+        if case.contents is not None and made.reason is not Reason.DATASET_UNREACHABLE:
+            kept.settled.put(case.spec.name, made)
+        yield case.spec.name, made
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A spec with the files of its datasets."""
+
+    spec: LoadedSpec
+    terms: Terms
+    held: tuple[KnownContent | Unreadable, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How much of the files is in memory already."""
+        return sum(len(one.data) for one in self.held if isinstance(one, KnownContent) and one.data is not None)
+
+    @property
+    def contents(self) -> tuple[str, ...] | None:
+        """The names of what the files hold; None where one cannot be read."""
+        known = tuple(one.content for one in self.held if isinstance(one, KnownContent))
+        return known if len(known) == len(self.held) else None
+
+
+def _settle(case: _Case, files: Files, loads: Loads) -> _Settled:
+    spec, terms = case.spec, case.terms
+    found = read_examples(spec, case.held, files, terms.facts, loads)
+    misnamed = _misnamed(spec, terms.facts)
+    return _Settled(
+        spec,
+        terms,
+        case.contents or (),
+        _model(spec, found, terms) if found.training is not None else None,
+        (*misnamed, *found.problems),
+        Reason.INVALID_SPEC if misnamed else found.reason,
+    )
+
+
+def _take(spec: LoadedSpec, found: _Settled, reading: _Reading) -> None:
     """One spec with its datasets to a desired model, or to the reason why not."""
-    misnamed = _misnamed(spec, facts)
-    errors = reading.judged((*misnamed, *found.problems))
-    base = _base(spec, reading)
-    place, former = spec.place, spec.model.metadata.former_names
-    if base is None:
+    errors = reading.judged(found.problems)
+    source = reading.models.get(spec.base) if spec.base is not None else None
+    if spec.base is not None and source is None:
         where = spec.spot(("spec", "baseModel"))
         problem = where.problem("GT308", "the spec it is tuned on cannot be used", "fix that spec first")
         errors = (*errors, *reading.judged((problem,)))
-        reading.invalid[spec.name] = InvalidModel(spec.name, place, Reason.INVALID_SPEC, errors, former)
-    elif errors or found.training is None:
-        reason = Reason.INVALID_SPEC if misnamed else found.reason
-        reading.invalid[spec.name] = InvalidModel(spec.name, place, reason, errors, former)
+        reading.invalid[spec.name] = _invalid(spec, Reason.INVALID_SPEC, errors)
+    elif errors or found.model is None:
+        reading.invalid[spec.name] = _invalid(spec, found.reason, errors)
+    elif source is not None:
+        base = FromSpec(source.name, source.fingerprint, source.attempt)
+        reading.models[spec.name] = replace(found.model, base=base)
     else:
-        reading.models[spec.name] = _model(spec, found, base, facts, reading.settings)
+        reading.models[spec.name] = found.model
+
+
+def _invalid(spec: LoadedSpec, reason: Reason, errors: tuple[Problem, ...]) -> InvalidModel:
+    return InvalidModel(spec.name, spec.place, reason, errors, spec.former_names)
 
 
 def _misnamed(spec: LoadedSpec, facts: Facts) -> tuple[Problem, ...]:
@@ -133,27 +245,19 @@ def _misnamed(spec: LoadedSpec, facts: Facts) -> tuple[Problem, ...]:
     return (spec.spot(("spec", "baseModel")).problem("GT037", message, names.hint),)
 
 
-def _base(spec: LoadedSpec, reading: _Reading) -> Base | None:
-    said = spec.model.spec.base_model
-    if not isinstance(said, FromSpecSection):
-        return BaseModel(said)
-    source = reading.models.get(said.from_)
-    return FromSpec(source.name, source.fingerprint, source.attempt) if source else None
-
-
-def _model(spec: LoadedSpec, found: Examples, base: Base, facts: Facts, settings: Settings) -> DesiredModel:
+def _model(spec: LoadedSpec, found: Examples, terms: Terms) -> DesiredModel:
     assert found.training is not None, "the caller has looked"  # noqa: S101 - narrows for the type checker
     said, meta = spec.model.spec, spec.model.metadata
-    key = said.provider or settings.default_provider
+    base = BaseModel(said.base_model) if isinstance(said.base_model, str) else FromSpec(said.base_model.from_, "", 0)
     return DesiredModel(
         name=spec.name,
         place=spec.spot(("metadata", "name")),
-        provider=key,
-        provider_type=settings.providers[key].type,
+        provider=terms.key,
+        provider_type=terms.type,
         base=base,
         hyperparameters=hyperparameters(spec),
         dataset=found.training,
-        start=facts.start,
+        start=terms.facts.start,
         attempt=said.attempt,
         former_names=meta.former_names,
         labels=MappingProxyType(dict(meta.labels)),

@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from cachetools import LRUCache
 
 from controller import dataset
 from controller.dataset import Layout, Loaded, Rules
-from controller.engine.caches import Last
+from controller.engine.files import Files, KnownContent
 from controller.errors import Problem, Unreadable
-from controller.ports import Entry, EntryKind, Facts, Tree
+from controller.ports import Facts
 from controller.source.paths import NOT_THERE_HINT, resolve
 from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFileSection
 from controller.state.desired import Dataset, Evaluation
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class KnownContent:
-    """One file. Equal ``content`` means equal bytes; they are here already where they had to be read to tell."""
-
-    path: str
-    content: str
-    data: bytes | None = field(default=None, repr=False)
-
-
-class Files:
-    """The files of one tree."""
-
-    def __init__(self, tree: Tree, entries: Iterable[Entry]) -> None:
-        self._tree = tree
-        self._known = {entry.path: entry for entry in entries if entry.content}
-
-    def hold(self, path: str, limit: int) -> KnownContent:
-        """A file of at most ``limit`` bytes. Raises `Unreadable`, though not yet for what only reading it can tell."""
-        known = self._known.get(path)
-        if known is not None and known.kind is EntryKind.FILE and known.size <= limit:
-            return KnownContent(path, known.content)
-        data = self._tree.read(path, limit)
-        return KnownContent(path, hashlib.sha256(data).hexdigest(), data)
-
-    def read(self, held: KnownContent, limit: int) -> bytes:
-        """Its bytes. Raises `Unreadable`."""
-        return held.data if held.data is not None else self._tree.read(held.path, limit)
-
 
 DATASET_LIMIT: Final = 256 << 20  # bytes
 _KEPT_BYTES: Final = 16 << 20  # of files that several specs may name; their rows in memory take several times as much
@@ -67,20 +36,6 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """What a spec and the contents of its files came to."""
-
-    spec: LoadedSpec
-    facts: Facts
-    contents: tuple[str, ...]
-    examples: Examples
-
-    def stands(self, spec: LoadedSpec, facts: Facts, contents: tuple[str, ...]) -> bool:
-        """Whether they would come to the same now."""
-        return self.spec is spec and self.contents == contents and self.facts == facts
-
-
-@dataclass(frozen=True, slots=True)
 class _Load:
     """The rows of a file of so many bytes."""
 
@@ -88,26 +43,34 @@ class _Load:
     bytes: int
 
 
-class Sets:
-    """What was made of the last tree's datasets, by spec name, and of the files read lately, whoever names them."""
+class _Key(NamedTuple):
+    """What the rows of a file rest on; ``apart`` stands for the set they are to be apart from."""
 
-    def __init__(self) -> None:
-        self.made: Last[str, _Made] = Last()
-        self.loads: LRUCache[Hashable, _Load] = LRUCache(_KEPT_BYTES, getsizeof=lambda load: load.bytes)
+    path: str
+    content: str
+    layout: Layout
+    told: tuple[Hashable, ...]
+    apart: _Key | None
 
 
-def read_examples(spec: LoadedSpec, files: Files, facts: Facts, kept: Sets) -> Examples:
-    """The training and evaluation sets of one spec, as they are sent; made anew only where something differs."""
-    asked = _asked(spec)
-    held = [_hold(one, files) for one in asked]
-    contents = tuple(one.content for one in held if isinstance(one, KnownContent))
-    known = kept.made.get(spec.name)
-    if known is not None and len(contents) == len(asked) and known.stands(spec, facts, contents):
-        return known.examples
-    found = _examples(spec, dict(zip(asked, held, strict=True)), _Loading(files, kept), facts)
-    if found.reason is not Reason.DATASET_UNREACHABLE:
-        kept.made.put(spec.name, _Made(spec, facts, contents, found))
-    return found
+Loads = LRUCache[_Key, _Load]
+
+
+def recent_loads() -> Loads:
+    """The files read lately, whoever names them."""
+    return LRUCache(_KEPT_BYTES, getsizeof=lambda load: load.bytes)
+
+
+def hold_sets(spec: LoadedSpec, files: Files) -> tuple[KnownContent | Unreadable, ...]:
+    """The files of a spec's datasets, that of its training set last, each as far as it is known without reading it."""
+    return tuple(_hold(spec, path, files) for path in spec.datasets)
+
+
+def read_examples(
+    spec: LoadedSpec, held: Sequence[KnownContent | Unreadable], files: Files, facts: Facts, loads: Loads
+) -> Examples:
+    """The training and evaluation sets of one spec, as they are sent."""
+    return _examples(spec, dict(zip(_asked(spec), held, strict=True)), _Loading(files, loads), facts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,21 +101,21 @@ def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
     return _Asked(spec, said.evaluation.dataset, ("spec", "evaluation", "dataset")), training
 
 
-def _hold(asked: _Asked, files: Files) -> KnownContent | Unreadable:
+def _hold(spec: LoadedSpec, path: str, files: Files) -> KnownContent | Unreadable:
     try:
-        return files.hold(resolve(asked.spec.file, asked.file.path or ""), DATASET_LIMIT)
+        return files.hold(resolve(spec.file, path), DATASET_LIMIT)
     except Unreadable as error:
-        if error.meant and error.meant in _others(asked):  # training on what it is judged by is never meant
+        if error.meant and error.meant in _resolved(spec):  # training on what it is judged by is never meant
             error.hint = NOT_THERE_HINT
         return error
 
 
-def _others(asked: _Asked) -> list[str]:
-    """The paths of the spec's other sets, as far as they can be resolved."""
+def _resolved(spec: LoadedSpec) -> list[str]:
+    """The paths of the spec's sets, as far as they can be resolved."""
     paths = []
-    for one in _asked(asked.spec):
+    for path in spec.datasets:
         with contextlib.suppress(Unreadable):
-            paths += [resolve(one.spec.file, one.file.path or "")]
+            paths += [resolve(spec.file, path)]
     return paths
 
 
@@ -191,24 +154,24 @@ class _Loading:
     """Files to rows, each file in each of its readings once."""
 
     files: Files
-    kept: Sets
+    loads: Loads
 
     def load(
-        self, asked: _Asked, held: KnownContent | Unreadable, rules: Rules, apart: Hashable
-    ) -> tuple[Loaded, Hashable]:
+        self, asked: _Asked, held: KnownContent | Unreadable, rules: Rules, apart: _Key | None
+    ) -> tuple[Loaded, _Key]:
         """The rows, and what stands for them. ``apart`` stands for the set in ``rules`` they are to be apart from."""
         try:
             if isinstance(held, Unreadable):
                 raise held
             layout = asked.layout
             told = (rules.limits, rules.task_type, rules.is_evaluation)
-            key = (held.path, held.content, layout, told, apart)
-            found = self.kept.loads.get(key)
+            key = _Key(held.path, held.content, layout, told, apart)
+            found = self.loads.get(key)
             if found is None:
                 data = self.files.read(held, DATASET_LIMIT)
                 found = _Load(dataset.load(lambda: (data,), held.path, layout, rules), len(data))
                 if found.bytes <= _KEPT_BYTES:
-                    self.kept.loads[key] = found
+                    self.loads[key] = found
         except Unreadable as error:
             raise _NotRead(asked.problem(error)) from error
         return found.rows, key

@@ -109,19 +109,19 @@ class CheckoutSource(WorktreeSource):
         self._commits = CommitSource(root, home)
         self._environ = environ
 
-    def look(self, revision: str | None = None) -> WorktreeTree:
+    def read_tree(self, revision: str | None = None) -> WorktreeTree:
         """The files as they are now; without a repository or before its first commit as they lie on disk."""
-        plain = super().look(revision)
+        plain = super().read_tree(revision)
         top = top_of(self._given)
         try:
             repository = find_repository(top)
             if repository is None:
                 return plain
-            head = self._commits.look()
+            head = self._commits.read_tree()
         except ControllerError:
             return plain  # what is wrong with the repository is said by those who read it
         return CheckedInTree(top, head, Checkin(repository, top, self._environ))
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """End the process that reads objects."""
-        self._commits.let_go()
+        self._commits.release()

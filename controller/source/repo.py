@@ -201,14 +201,14 @@ class CommitSource(MirrorSource):
         self._followed = revision or "HEAD"
         self._mirror: Mirror | None = None
 
-    def look(self, revision: str | None = None) -> CommitTree:
+    def read_tree(self, revision: str | None = None) -> CommitTree:
         """The tree at a branch, tag or commit. Raises `SourceError`."""
         with translated(SourceError):
             return self._tree_of(revision or self._asked())
 
     async def tree(self, revision: str | None = None) -> CommitTree:
-        """As `look`."""
-        return await in_thread(self.look, revision)
+        """As `read_tree`."""
+        return await in_thread(self.read_tree, revision)
 
     async def tip(self) -> str:
         """The commit that is followed, as it is now. Raises `SourceError`."""
@@ -234,9 +234,9 @@ class CommitSource(MirrorSource):
 
     async def close(self) -> None:
         """End the process that reads objects."""
-        self.let_go()
+        self.release()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """As `close`."""
         if self._mirror is not None:
             self._mirror.close()

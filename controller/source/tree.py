@@ -141,15 +141,15 @@ class WorktreeSource:
         self._given = root
         self._ignored = ignored
 
-    def look(self, revision: str | None = None) -> WorktreeTree:
+    def read_tree(self, revision: str | None = None) -> WorktreeTree:
         """The files as they are now. Raises `SourceError`, also for a revision: a working tree has none."""
         if revision is not None:
             raise SourceError("a working tree has no revisions", hint="Read a commit instead.")
         return WorktreeTree(top_of(self._given))
 
     async def tree(self, revision: str | None = None) -> WorktreeTree:
-        """As `look`."""
-        return await in_thread(self.look, revision)
+        """As `read_tree`."""
+        return await in_thread(self.read_tree, revision)
 
     async def tip(self) -> str:
         """A digest over path, size and time of every file. Raises `SourceError`."""
@@ -173,9 +173,9 @@ class WorktreeSource:
 
     async def close(self) -> None:
         """Nothing is held open."""
-        self.let_go()
+        self.release()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """As `close`."""
 
 

@@ -2,14 +2,13 @@
 
 from controller.specs.codes import CODES, with_severities
 from controller.specs.controller_loading import load_settings
-from controller.specs.loaded import LoadedSpecs, base_of, check_references, order
+from controller.specs.loaded import LoadedSpecs, check_references, order
 from controller.specs.loading import load_specs
 from controller.specs.repositories import load_repositories
 
 __all__ = [
     "CODES",
     "LoadedSpecs",
-    "base_of",
     "check_references",
     "load_repositories",
     "load_settings",

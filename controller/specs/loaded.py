@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from controller.documents import Document, Path, Spot
 from controller.errors import Problem
@@ -14,13 +14,47 @@ from controller.state.desired import Place
 
 
 @dataclass(frozen=True, slots=True)
+class SpecText:
+    """The fields of a valid spec, and where each of them stands."""
+
+    model: TunedModel
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedSpec:
-    """One valid spec: its fields in ``model``, and where each of them stands."""
+    """One valid spec: what ties it to other specs and to files, and the rest, which may have to be read for it.
+
+    ``base`` is the spec it is tuned on. ``datasets`` are the paths as written, that of the training set last. ``read``
+    raises `Unreadable` where its file is not what it was any more.
+    """
 
     name: str
-    model: TunedModel
     file: str
-    document: Document
+    former_names: tuple[str, ...]
+    provider: str | None
+    base: str | None
+    datasets: tuple[str, ...]
+    read: Callable[[], SpecText] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, model: TunedModel, file: str, document: Document) -> LoadedSpec:
+        """The spec of a document that was just read."""
+        said, text = model.spec, SpecText(model, document)
+        base = said.base_model.from_ if isinstance(said.base_model, FromSpecSection) else None
+        sets = (*((said.evaluation.dataset,) if said.evaluation else ()), said.dataset)
+        paths = tuple(one.path or "" for one in sets)
+        return cls(model.metadata.name, file, model.metadata.former_names, said.provider, base, paths, lambda: text)
+
+    @property
+    def model(self) -> TunedModel:
+        """Its fields."""
+        return self.read().model
+
+    @property
+    def document(self) -> Document:
+        """Where they stand."""
+        return self.read().document
 
     def spot(self, path: Path = ()) -> Place:
         """The place of a value by its path as written (``("spec", "dataset", "path")``); absent ones: the nearest."""
@@ -82,6 +116,11 @@ def placed(file: str, spot: Spot) -> Place:
     return Place(file, spot.line, spot.column)
 
 
+def name_place(spec: LoadedSpec | BrokenSpec) -> Place:
+    """Where a spec says its name."""
+    return spec.spot(("metadata", "name")) if isinstance(spec, LoadedSpec) else spec.place
+
+
 _FROM: Path = ("spec", "baseModel", "from")
 
 
@@ -98,17 +137,11 @@ def order(specs: Iterable[LoadedSpec]) -> tuple[LoadedSpec, ...]:
     """The specs with every base before what is tuned on it, else by name; what is in a circle comes last."""
     left = {s.name: s for s in sorted(specs, key=lambda s: s.name)}
     done: list[LoadedSpec] = []
-    while ready := [s for s in left.values() if base_of(s) not in left]:
+    while ready := [s for s in left.values() if s.base not in left]:
         done.extend(ready)
         for spec in ready:
             del left[spec.name]
     return (*done, *left.values())
-
-
-def base_of(spec: LoadedSpec) -> str | None:
-    """The name of the spec whose model this one is tuned on; None for a model of the provider."""
-    base = spec.model.spec.base_model
-    return base.from_ if isinstance(base, FromSpecSection) else None
 
 
 def setting_aside(loaded: LoadedSpecs, found: Iterable[tuple[LoadedSpec, Problem]]) -> LoadedSpecs:
@@ -121,9 +154,9 @@ def setting_aside(loaded: LoadedSpecs, found: Iterable[tuple[LoadedSpec, Problem
     fallen = tuple(
         BrokenSpec(
             s.name,
-            s.spot(("metadata", "name")),
+            name_place(s),
             tuple(sorted({*s.document.problems, *by_name[s.name]})),
-            s.model.metadata.former_names,
+            s.former_names,
         )
         for s in loaded.specs
         if s.name in by_name
@@ -138,17 +171,21 @@ def setting_aside(loaded: LoadedSpecs, found: Iterable[tuple[LoadedSpec, Problem
 
 def former_name_problems(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Problem]]:
     """Former names that are in use: by another spec, by the spec itself, or by two specs at once."""
-    places = {b.name: b.place for b in loaded.broken} | {s.name: s.spot(("metadata", "name")) for s in loaded.specs}
-    claims = Counter(f for s in loaded.specs for f in set(s.model.metadata.former_names))
+    renamed = [s for s in loaded.specs if s.former_names]
+    if not renamed:
+        return
+    owners: dict[str, LoadedSpec | BrokenSpec] = {b.name: b for b in loaded.broken}
+    owners.update(loaded.by_name)
+    claims = Counter(f for s in renamed for f in set(s.former_names))
     claims.update(f for b in loaded.broken for f in set(b.former_names))
-    for spec in loaded.specs:
-        for number, name in enumerate(spec.model.metadata.former_names):
-            if name in places:
-                owner = places[name]
+    for spec in renamed:
+        for number, name in enumerate(spec.former_names):
+            if name in owners:
+                owner = name_place(owners[name])
                 message = f"the former name {name} is the name of a spec at {owner.file}:{owner.line}"
             elif claims[name] > 1:
                 message = f"the former name {name} is claimed by more than one spec"
-            elif name in spec.model.metadata.former_names[:number]:
+            elif name in spec.former_names[:number]:
                 message = f"the former name {name} is listed twice"
             else:
                 continue
@@ -159,7 +196,7 @@ def former_name_problems(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Prob
 def _provider_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[LoadedSpec, Problem]]:
     known = ", ".join(sorted(settings.providers))
     for spec in loaded.specs:
-        provider = spec.model.spec.provider
+        provider = spec.provider
         if provider is not None and provider not in settings.providers:
             message = f"there is no provider {provider} in gitune.yaml"
             yield (
@@ -173,7 +210,7 @@ def _base_problems(loaded: LoadedSpecs, settings: Settings) -> Iterator[tuple[Lo
     present = {*by_name, *(b.name for b in loaded.broken)}
     circles = _circles(by_name)
     for spec in loaded.specs:
-        base = base_of(spec)
+        base = spec.base
         if base is None:
             continue
         if base == spec.name:
@@ -207,7 +244,7 @@ def _circles(by_name: Mapping[str, LoadedSpec]) -> dict[str, str]:
         while name is not None and name in by_name and name not in seen:
             seen.add(name)
             trail.append(name)
-            name = base_of(by_name[name])
+            name = by_name[name].base
         if name in trail and (members := trail[trail.index(name) :])[1:]:
             text = " → ".join(_member(by_name[m]) for m in (*members, members[0]))
             found.update(dict.fromkeys(members, text))
@@ -222,11 +259,11 @@ def _member(spec: LoadedSpec) -> str:
 def _fallen_bases(loaded: LoadedSpecs) -> Iterator[tuple[LoadedSpec, Problem]]:
     broken = {b.name: b for b in loaded.broken}
     for spec in loaded.specs:
-        if (base := base_of(spec)) in broken:
+        if (base := spec.base) in broken:
             place = broken[base].place
             message = f"its base spec {base} at {place.file}:{place.line} is not valid"
             yield spec, spec.spot(_FROM).problem("GT308", message, f"fix {base} first")
 
 
 def _provider(spec: LoadedSpec, settings: Settings) -> str:
-    return spec.model.spec.provider or settings.default_provider
+    return spec.provider or settings.default_provider

@@ -23,6 +23,7 @@ from controller.specs.loaded import (
     LoadedSpecs,
     SpecFile,
     former_name_problems,
+    name_place,
     placed,
     setting_aside,
 )
@@ -79,13 +80,15 @@ def load_specs(files: Mapping[str, bytes]) -> LoadedSpecs:
 def joined(files: Iterable[SpecFile]) -> LoadedSpecs:
     """The specs of files that were read one by one, as `load_specs` gives them."""
     found = sorted(files, key=lambda f: f.name)
-    readings = [r for f in found for r in f.readings]
-    shared = tuple(_shared_names(readings))
-    broken = _broken(readings, shared)
-    names = {b.name for b in broken}
-    valid = (r for r in readings if isinstance(r, LoadedSpec) and r.name not in names)
+    by_name: dict[str, list[LoadedSpec | BrokenSpec]] = defaultdict(list)
+    for file in found:
+        for reading in file.readings:
+            by_name[reading.name].append(reading)
+    shared = tuple(_shared_names(by_name))
+    broken = _broken(by_name, shared)
+    valid = (group[0] for group in by_name.values() if len(group) == 1)
     loaded = LoadedSpecs(
-        tuple(sorted(valid, key=lambda s: s.name)),
+        tuple(sorted((s for s in valid if isinstance(s, LoadedSpec)), key=lambda s: s.name)),
         tuple(sorted({p for f in found for p in f.problems}.union(shared))),
         broken,
         tuple(f.name for f in found if f.unreadable),
@@ -157,7 +160,7 @@ class _Reading:
             return
         found = (complaint,) if complaint else _validate(document)
         if isinstance(found, TunedModel):
-            self.readings.append(LoadedSpec(found.metadata.name, found, self.name, document))
+            self.readings.append(LoadedSpec.of(found, self.name, document))
             return
         self.problems += found
         name = _name(document)
@@ -301,36 +304,31 @@ def _former_names(document: Document) -> tuple[str, ...]:
     return tuple(n for n in names if isinstance(n, str) and NAME.fullmatch(n)) if isinstance(names, list) else ()
 
 
-def _place_of(reading: LoadedSpec | BrokenSpec) -> Place:
-    return reading.spot(("metadata", "name")) if isinstance(reading, LoadedSpec) else reading.place
-
-
-def _shared_names(readings: Sequence[LoadedSpec | BrokenSpec]) -> Iterator[Problem]:
+def _shared_names(by_name: Mapping[str, Sequence[LoadedSpec | BrokenSpec]]) -> Iterator[Problem]:
     """A problem at each place of a name that is used more than once, naming the other places."""
-    places: dict[str, list[Place]] = defaultdict(list)
-    for reading in readings:
-        places[reading.name].append(_place_of(reading))
-    for name, all_places in places.items():
-        for place in all_places if len(all_places) > 1 else ():
-            others = " and ".join(f"{p.file}:{p.line}" for p in all_places if p != place)
+    for name, readings in by_name.items():
+        if len(readings) == 1:
+            continue
+        places = [name_place(reading) for reading in readings]
+        for place in places:
+            others = " and ".join(f"{p.file}:{p.line}" for p in places if p != place)
             message = f"the name {name} is used twice: here and at {others}"
             yield place.problem("GT301", message, "give one of them another name")
 
 
-def _broken(readings: Sequence[LoadedSpec | BrokenSpec], shared: Sequence[Problem]) -> tuple[BrokenSpec, ...]:
+def _broken(
+    by_name: Mapping[str, Sequence[LoadedSpec | BrokenSpec]], shared: Sequence[Problem]
+) -> tuple[BrokenSpec, ...]:
     """One broken spec for each name that is broken or shared."""
-    groups: dict[str, list[LoadedSpec | BrokenSpec]] = defaultdict(list)
-    for reading in readings:
-        groups[reading.name].append(reading)
     return tuple(
         _merged(name, group, shared)
-        for name, group in sorted(groups.items())
+        for name, group in sorted(by_name.items())
         if len(group) > 1 or isinstance(group[0], BrokenSpec)
     )
 
 
 def _merged(name: str, group: Sequence[LoadedSpec | BrokenSpec], shared: Sequence[Problem]) -> BrokenSpec:
-    files = {(p.file, p.line, p.column) for p in map(_place_of, group)}
+    files = {(p.file, p.line, p.column) for p in map(name_place, group)}
     found = {p for p in shared if (p.file, p.line, p.column) in files}
     former: list[str] = []
     for reading in group:
@@ -338,8 +336,8 @@ def _merged(name: str, group: Sequence[LoadedSpec | BrokenSpec], shared: Sequenc
             found.update(reading.problems)
             former.extend(reading.former_names)
         else:
-            former.extend(reading.model.metadata.former_names)
-    return BrokenSpec(name, min(map(_place_of, group), key=_order), tuple(sorted(found)), tuple(dict.fromkeys(former)))
+            former.extend(reading.former_names)
+    return BrokenSpec(name, min(map(name_place, group), key=_order), tuple(sorted(found)), tuple(dict.fromkeys(former)))
 
 
 def _order(place: Place) -> tuple[str, int, int]:

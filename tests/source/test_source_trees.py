@@ -531,8 +531,8 @@ def large(request: pytest.FixtureRequest, make: Make, gitune_home: Path) -> Iter
         "checkout": CheckoutSource(work.root, gitune_home, {}),
     }
     source = sources[request.param]
-    yield source.look()
-    source.let_go()
+    yield source.read_tree()
+    source.release()
 
 
 def test_a_large_file_comes_in_pieces_that_are_its_bytes(large: Tree) -> None:
@@ -562,7 +562,7 @@ def test_who_stops_in_the_middle_of_a_large_file_leaves_nothing_behind(large: Tr
 
 async def test_a_file_that_grows_while_its_pieces_are_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"a" * 3_000_000)
-    pieces = WorktreeSource(tmp_path).look().chunks("data", 10**9)
+    pieces = WorktreeSource(tmp_path).read_tree().chunks("data", 10**9)
 
     next(pieces)
     with (tmp_path / "data").open("ab") as file:

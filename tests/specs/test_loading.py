@@ -212,7 +212,7 @@ def test_bases_come_before_what_is_tuned_on_them() -> None:
 
     assert checked.problems == ()
     assert [s.name for s in specs.order(checked.specs)] == ["c", "d", "a", "b"]
-    assert [specs.base_of(s) for s in checked.specs] == ["c", "a", None, None]
+    assert [s.base for s in checked.specs] == ["c", "a", None, None]
 
 
 def test_a_circle_is_told_at_every_member_and_takes_down_what_hangs_on_it() -> None:

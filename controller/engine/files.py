@@ -1,0 +1,96 @@
+"""The files of one tree to their bytes, and to names of these bytes that are known without reading them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Final
+
+from controller.errors import Unreadable
+from controller.ports import Entry, EntryKind, Tree
+from controller.source.paths import quoted
+
+_SMALL: Final = 1 << 20  # bytes of a file that is worth reading ahead
+_AHEAD: Final = 16 << 20  # bytes of all that is read ahead
+_LARGE: Final = 4 << 20  # bytes of a file that is rather read twice than kept
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """One file. Equal ``content`` means equal bytes; they are here already where they had to be read to tell."""
+
+    path: str
+    content: str
+    data: bytes | None = field(default=None, repr=False)
+
+
+class Files:
+    """The files of one tree."""
+
+    def __init__(self, tree: Tree, entries: Iterable[Entry]) -> None:
+        self._tree = tree
+        self._known = {entry.path: entry for entry in entries if entry.content}
+        self._ahead: dict[str, bytes] = {}
+
+    def content(self, path: str, limit: int) -> str:
+        """The name of a file's bytes, "" where only reading them tells it, or where they may not be read."""
+        known = self._known.get(path)
+        return known.content if known is not None and known.kind is EntryKind.FILE and known.size <= limit else ""
+
+    def hold(self, path: str, limit: int) -> KnownContent:
+        """A file of at most ``limit`` bytes. Raises `Unreadable`, though not yet for what only reading it can tell."""
+        if content := self.content(path, limit):
+            return KnownContent(path, content)
+        made, pieces, size = hashlib.sha256(), [], 0
+        for piece in self._tree.chunks(path, limit):
+            made.update(piece)
+            pieces.append(piece)
+            size += len(piece)
+            if size > _LARGE:
+                pieces.clear()  # they are read again
+        return KnownContent(path, made.hexdigest(), b"".join(pieces) if size <= _LARGE else None)
+
+    def hold_many(self, paths: Sequence[str], limit: int) -> Iterator[KnownContent | Unreadable]:
+        """The files with their bytes, each as `hold` gives it, or why not."""
+        for path, found in zip(paths, self._tree.read_many(paths, limit), strict=True):
+            content = self.content(path, limit)
+            if isinstance(found, Unreadable):
+                yield found
+            else:
+                yield KnownContent(path, content, found) if content else _held(path, found)
+
+    def read(self, held: KnownContent, limit: int) -> bytes:
+        """Its bytes. Raises `Unreadable`."""
+        return b"".join(self.chunks(held, limit))
+
+    def chunks(self, held: KnownContent, limit: int) -> Iterator[bytes]:
+        """Its bytes, piece by piece. Raises `Unreadable`, at the end where they are no longer those that were held."""
+        data = held.data if held.data is not None else self._ahead.pop(held.path, None)
+        if data is not None:
+            yield data
+        elif held.path in self._known:
+            yield from self._tree.chunks(held.path, limit)
+        else:
+            made = hashlib.sha256()
+            for piece in self._tree.chunks(held.path, limit):
+                made.update(piece)
+                yield piece
+            if made.hexdigest() != held.content:
+                message = f"{quoted(held.path)} changed while it was read"
+                raise Unreadable(message, code="GT407", hint="Try again.")
+
+    def read_ahead(self, held: Iterable[KnownContent]) -> None:
+        """Have the small ones among these files at hand when they are read, once; nothing else stays at hand."""
+        wanted: dict[str, int] = {}
+        for one in held:
+            if one.data is None and one.path in self._known and self._known[one.path].size <= _SMALL:
+                wanted[one.path] = self._known[one.path].size
+        first = [path for path, so_far in zip(wanted, accumulate(wanted.values()), strict=True) if so_far <= _AHEAD]
+        found = zip(first, self._tree.read_many(first, _SMALL), strict=True)
+        self._ahead = {path: data for path, data in found if isinstance(data, bytes)}
+
+
+def _held(path: str, data: bytes) -> KnownContent:
+    return KnownContent(path, hashlib.sha256(data).hexdigest(), data)
