@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.documents.composing import Composition
 from controller.documents.events import BrokenDocument, events
-from controller.documents.values import LIMITS, Document, FileLimits, Parsed, Spot
+from controller.documents.values import LIMITS, Document, FileLimits, Parsed, Places, Spot
 from controller.errors import Problem, Severity
 
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -177,10 +177,9 @@ def _document(chunk: Chunk, file: str, limits: FileLimits) -> Document:
     problems.extend(composition.problems)
     return Document(
         composition.value,
-        composition.places,
         file,
         composition.places.get((), Spot(chunk.line, 1)),
-        composition.keys,
+        Places(composition.places, composition.keys),
         tuple(sorted(problems)),
         whole,
     )

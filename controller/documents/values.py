@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from controller.errors import Problem, Severity
 
@@ -14,26 +14,50 @@ Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | 
 Path: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Spot:
+class Spot(NamedTuple):
     """A place inside one file; both count from 1, columns in characters."""
 
     line: int
     column: int
 
 
+class Positions(Protocol):
+    """Where the parts of a document stand. What is not known yet is found out when it is asked for."""
+
+    def everything(self) -> Places:
+        """The places of all of it."""
+
+    def value(self, path: Path) -> Spot | None:
+        """Where that value stands; None where there is none at this path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """``values`` has every value's place by its path, ``keys`` that of the key before it."""
+
+    values: Mapping[Path, Spot]
+    keys: Mapping[Path, Spot]
+
+    def everything(self) -> Places:
+        """These."""
+        return self
+
+    def value(self, path: Path) -> Spot | None:
+        """Where that value stands; None where there is none at this path."""
+        return self.values.get(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document. ``places`` has every value's place by its path, ``keys`` that of the key before it.
+    """One YAML document. ``place`` is where it starts.
 
     ``problems`` are its own. ``whole`` is False where the text broke off: ``value`` then holds what came before.
     """
 
     value: Value
-    places: Mapping[Path, Spot]
     file: str
     place: Spot
-    keys: Mapping[Path, Spot]
+    positions: Positions
     problems: tuple[Problem, ...] = ()
     whole: bool = True
 
@@ -42,11 +66,23 @@ class Document:
         """Whether nothing worse than a warning was found."""
         return not any(p.severity is Severity.ERROR for p in self.problems)
 
+    @property
+    def places(self) -> Mapping[Path, Spot]:
+        """Every value's place by its path."""
+        return self.positions.everything().values
+
+    @property
+    def keys(self) -> Mapping[Path, Spot]:
+        """The place of the key before every value that has one, by the value's path."""
+        return self.positions.everything().keys
+
     def value_place(self, path: Path) -> Spot:
         """Where that value stands; of a path that is not there, the nearest enclosing value that is."""
-        while path and path not in self.places:
+        found = self.positions.value(path)
+        while path and found is None:
             path = path[:-1]
-        return self.places.get(path, self.place)
+            found = self.positions.value(path)
+        return found or self.place
 
     def key_place(self, path: Path) -> Spot:
         """Where the key of that path stands; of a list item, the item itself."""

@@ -58,6 +58,8 @@ def refuse(code: str, message: str, hint: str, at: str = "") -> PydanticCustomEr
 
 def visible(text: str) -> str:
     """The text, where nothing in it is invisible or turns the reading direction. Raises GT039."""
+    if text.isprintable():  # none of those is
+        return text
     for character in text:
         if unicodedata.category(character) in _UNFIT_CATEGORIES and character not in _ALLOWED:
             message = f"the text holds the invisible character U+{ord(character):04X}"

@@ -153,15 +153,17 @@ class _Reading:
         self.unreadable = unreadable
 
     def take(self, document: Document) -> None:
-        complaint = _standing(document)
-        if complaint is None and not _is_tuned_model(document):
-            # Broken before it said what it is: it may have been a spec.
-            self.unreadable |= not document.whole or (not document.valid and not isinstance(document.value, dict))
-            return
-        found = (complaint,) if complaint else _validate(document)
+        is_spec = _is_tuned_model(document)
+        found = _validate(document) if is_spec else ()
         if isinstance(found, TunedModel):
             self.readings.append(LoadedSpec.of(found, self.name, document))
             return
+        complaint = _standing(document)
+        if complaint is None and not is_spec:
+            # Broken before it said what it is: it may have been a spec.
+            self.unreadable |= not document.whole or (not document.valid and not isinstance(document.value, dict))
+            return
+        found = (complaint,) if complaint else found
         self.problems += found
         name = _name(document)
         if name is None:
@@ -272,11 +274,17 @@ def _leaving(document: Document, model: TunedModel) -> Iterator[Problem]:
     paths: list[tuple[str | None, Path]] = [(model.spec.dataset.path, ("spec", "dataset", "path"))]
     if model.spec.evaluation is not None:
         paths.append((model.spec.evaluation.dataset.path, ("spec", "evaluation", "dataset", "path")))
+    folder = posixpath.dirname(document.file)
     for path, at in paths:
-        whole = posixpath.normpath(posixpath.join(posixpath.dirname(document.file), path or "."))
-        if whole.startswith(".."):
+        if path is not None and (".." in path or ".." in folder) and _leaves(folder, path):
             hint = "keep the dataset in the repository, next to its spec"
             yield problem_at(document, document.value_place(at), "GT035", "the path leaves the repository", hint)
+
+
+@lru_cache(maxsize=1 << 12)  # many specs share a dataset
+def _leaves(folder: str, path: str) -> bool:
+    whole = posixpath.normpath(posixpath.join(folder, path))
+    return whole == ".." or whole.startswith("../")
 
 
 def _name(document: Document) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from controller.documents import Document, Path, Spot, Value
+from controller.documents import Document, Path, Reread, Spot, Value
 from controller.errors import Problem
 from controller.specs.fields import Coded, ModelField, Part, find, homes, siblings
 
@@ -37,6 +37,8 @@ _SHOWN = 40  # characters of a value that are repeated in a message
 
 def problems(document: Document, model: type[Part], error: ValidationError | None) -> tuple[Problem, ...]:
     """Every mistake of one document, in the order of the file; keys without a value included."""
+    if error is None and _is_complete(document):
+        return ()
     words = _Words(document, model)
     errors = error.errors(include_url=False, include_input=False) if error else []
     inside = {e["loc"][:n] for e in errors for n in range(len(e["loc"]))}
@@ -181,6 +183,20 @@ class _Words:
 
     def _problem(self, spot: Spot, code: str, message: str, hint: str) -> Problem:
         return Problem(self.document.file, spot.line, spot.column, code, message, hint=hint)
+
+
+def _is_complete(document: Document) -> bool:
+    """Whether every key has a value, in a document without problems of its own."""
+    if document.problems:
+        return False
+    return isinstance(document.positions, Reread) or not _has_nothing(document.value)
+
+
+def _has_nothing(value: Value) -> bool:
+    """Whether something in it has no value."""
+    if isinstance(value, dict):
+        return any(map(_has_nothing, value.values()))
+    return any(map(_has_nothing, value)) if isinstance(value, list) else value is None
 
 
 def _complaint(kind: str, context: dict[str, Any], value: Value, *, is_key: bool) -> str:

@@ -245,3 +245,10 @@ def test_a_long_chain_of_bases_is_ordered() -> None:
 
     assert checked.problems == ()
     assert [s.name for s in specs.order(checked.specs)][:3] == [f"m{count - 1}", f"m{count - 2}", f"m{count - 3}"]
+
+
+def test_a_folder_whose_name_starts_with_dots_is_in_the_repository() -> None:
+    inside, outside = (GOOD.replace("triage.jsonl", path) for path in ("..rows/a.jsonl", "../../a.jsonl"))
+
+    assert load(a=inside).problems == ()
+    assert [p.code for p in load(a=outside).problems] == ["GT035"]
