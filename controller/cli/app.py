@@ -1,230 +1,206 @@
-"""What can be typed: every command with its arguments and its help, and the module that carries it out."""
+"""What can be typed: every command with its arguments and its help, and the function that carries it out."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from controller.cli.grammar import PATH, TEXT, Argument, Choice, Command, Each, Number, Option, Parameter
 
-import typer
+_FORMAT = Choice("text|json|markdown", "controller.cli.options:Format")
+_LOG_FORMAT = Choice("console|json", "controller.cli.options:LogFormat")
+_LEASE = Choice("ledger|kubernetes|none", "controller.daemon.choices:LeaseKind")
+_NOTICE_FORMAT = Choice("json|slack", "controller.daemon.choices:NoticeFormat")
+_NOTICE_FILTER = Choice("all|problems", "controller.daemon.choices:NoticeFilter")
+_ROWS = Choice("evaluation|training", "controller.cli.options:Rows")
+_SCHEMA = Choice("tunedmodel|controller|daemon", "controller.cli.options:SchemaName")
 
-from controller.cli.options import (
-    ApplyOptions,
-    GlobalOptions,
-    PlanOptions,
-    Rows,
-    RunOptions,
-    SchemaName,
-    command,
-    flag,
-    remembered,
-    valued,
+FIRST = ("help", "version", "install_completion", "show_completion")  # what is answered in place of a command
+_HELP = Option("--help -h", help="Show this message and exit.")
+
+# Every command has these; before its name they count too. `controller.cli.options.GlobalOptions` is their value.
+SHARED = (
+    Option("--root", "DIR", "The repository. [default: here]", kind=PATH),
+    Option("--config", "FILE", "Another gitune.yaml.", kind=PATH),
+    Option("--output -o", "text|json|markdown", "How results are written. [default: text]", kind=_FORMAT),
+    Option("--log-format", "console|json", "How the log on stderr is written. [default: console]", kind=_LOG_FORMAT),
+    Option("--no-color", help="No colours, as with NO_COLOR."),
+    Option("--verbose -v", help="Log what happens."),
+    Option("--debug", help="Log more; show tracebacks."),
 )
-from controller.errors import ControllerError
+_NAME = Argument("NAME", "The metadata.name of a spec.", required=True)
 
-app = typer.Typer(
-    name="gitune",
-    help="Tuned language models, declared in git and kept in agreement with a provider.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+
+def _command(name: str, does: str, help: str, *more: Parameter, takes: str = "") -> Command:  # noqa: A002
+    return Command(name, f"controller.cli.{does}", help, *more, *SHARED, _HELP, takes=takes)
+
+
+PROGRAM = Command(
+    "gitune",
+    "",
+    "Tuned language models, declared in git and kept in agreement with a provider.",
+    Option("--version", help="Print the version."),
+    *SHARED,
+    Option("--install-completion", help="Install completion for the current shell."),
+    Option("--show-completion", help="Print the script of it, for you to install."),
+    _HELP,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The metadata.name of a spec.", show_default=False)]
-
-
-app.callback()(remembered)
-
-
-def declared(module: str) -> Callable[[Callable[..., None]], None]:
-    """A command by the name, parameters and docstring of a function; its namesake in the module carries it out.
-
-    The module is imported when the command runs: `--help` and completion must answer at once.
-    """
-
-    def declare(function: Callable[..., None]) -> None:
-        @functools.wraps(function)
-        def carry_out(*given: object, **named: object) -> int:
-            return int(getattr(importlib.import_module(module), function.__name__)(*given, **named))
-
-        app.command(function.__name__.replace("_", "-"))(command(carry_out))
-
-    return declare
-
-
-@declared("controller.cli.init")
-def init(
-    asked: GlobalOptions,
-    *,
-    action: Annotated[
-        str | None, valued("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there.")
-    ] = None,
-) -> None:
-    """Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten."""
-
-
-@declared("controller.cli.schema")
-def schema(
-    asked: GlobalOptions,
-    name: Annotated[SchemaName, typer.Argument(help="The kind of file.")] = SchemaName.TUNED_MODEL,
-    *,
-    refresh: Annotated[bool, flag("--refresh", help="Write the repository's copies in .gitune-schemas anew.")] = False,
-) -> None:
-    """Print the schema that editors check a file by. With `--refresh` the repository's copies are written anew."""
-
-
-@declared("controller.cli.validate")
-def validate(
-    asked: GlobalOptions,
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Spec files or folders. [default: all]", show_default=False),
-    ] = None,
-) -> None:
-    """Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors."""
-
-
-@declared("controller.cli.plan")
-def plan(asked: GlobalOptions, options: PlanOptions) -> None:
-    """Show what apply would do. Reads the working tree, the ledger and the providers."""
-
-
-@declared("controller.cli.apply")
-def apply(asked: GlobalOptions, options: ApplyOptions) -> None:
-    """Bring the providers to what is committed, in one pass. Exits 3 where something waits on a person."""
-
-
-@declared("controller.cli.status")
-def status(
-    asked: GlobalOptions,
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One model, with its loss curve.", show_default=False)
-    ] = None,
-    *,
-    offline: Annotated[bool, flag("--offline", help="Ask no provider, fetch no ledger from its remote.")] = False,
-) -> None:
-    """Show every model: conditions, runs and loss curves."""
-
-
-@app.command("serve")
-@command
-def serve(
-    asked: GlobalOptions,
-    *,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")] = 0,
-    data: Annotated[Path | None, valued("--data", "DIR", "The folder of the store. [default: in GITUNE_HOME]")] = None,
-    api_key_file: Annotated[Path | None, valued("--api-key-file", "FILE", "Accepted keys, one a line.")] = None,
-    idle_exit: Annotated[
-        float | None, typer.Option("--idle-exit", metavar="SECONDS", min=0, help="End after this long without work.")
-    ] = None,
-) -> int:
-    """Run the embedded tuning API. Its URL is printed as one JSON line when it answers."""
-    from controller.cli.output import configure
-    from controller.server.serve import CannotServe, ServeOptions
-    from controller.server.serve import serve as run
-    from controller.settings import home
-
-    configure(asked)
-    store = data or home() / "serve"
-    try:
-        run(ServeOptions(data=store, host=host, port=port, api_key_file=api_key_file, idle_exit=idle_exit))
-    except CannotServe as fault:
-        raise ControllerError(fault.message, hint=fault.hint) from fault
-    return 0
-
-
-@declared("controller.cli.run")
-def run(asked: GlobalOptions, options: RunOptions) -> None:
-    """Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT."""
-
-
-@declared("controller.cli.model_commands")
-def evaluate(
-    asked: GlobalOptions,
-    name: Name,
-    rows: Annotated[
-        Rows, valued("--rows", "evaluation|training", "The rows to ask; only evaluation is recorded.")
-    ] = Rows.EVALUATION,
-) -> None:
-    """Score the newest finished run. It answers the evaluation rows, and the score is recorded."""
-
-
-@declared("controller.cli.model_commands")
-def promote(asked: GlobalOptions, name: Name) -> None:
-    """Make the finished run of a spec the active one. Its score does not matter."""
-
-
-@declared("controller.cli.model_commands")
-def resolve(asked: GlobalOptions, name: Name) -> None:
-    """Print what callers use. That is the remote model that serves, and the prefix to send before each input."""
-
-
-@declared("controller.cli.model_commands")
-def cancel(asked: GlobalOptions, name: Name) -> None:
-    """Stop the pending run. It is not run again until its inputs change or spec.attempt rises."""
-
-
-@declared("controller.cli.model_commands")
-def approve_delete(asked: GlobalOptions, name: Name) -> None:
-    """End the grace period of a deletion. The next pass deletes the models of the removed spec for good."""
-
-
-@declared("controller.cli.model_commands")
-def adopt(
-    asked: GlobalOptions,
-    name: Name,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its full name: tunedModels/…", show_default=False)],
-) -> None:
-    """Take over a finished remote model. Gitune's owner mark is written to it, and it serves under the spec's name."""
-
-
-@declared("controller.cli.model_commands")
-def forget(
-    asked: GlobalOptions,
-    name: Name,
-    *,
-    intent: Annotated[
-        bool, typer.Option("--intent", help="Only the open intent: its create is known to have made nothing.")
-    ] = False,
-) -> None:
-    """Drop a model whose spec is gone. The remote models stay."""
-
-
-@declared("controller.cli.model_commands")
-def generate(
-    asked: GlobalOptions,
-    name: Name,
-    prompt: Annotated[
-        str, typer.Argument(metavar="PROMPT", help="The input; `-` reads it from stdin.", show_default=False)
-    ],
-    *,
-    system: Annotated[str | None, typer.Option("--system", hidden=True)] = None,
-    json_mode: Annotated[bool, typer.Option("--json-mode", hidden=True)] = False,
-) -> None:
-    """Ask the model that serves. Its prefix is put before the prompt."""
-
-
-@declared("controller.cli.doctor")
-def doctor(asked: GlobalOptions) -> None:
-    """Check git, the ledger and the providers. Each failure comes with its fix."""
-
-
-@declared("controller.cli.trust")
-def trust(
-    asked: GlobalOptions,
-    endpoint: Annotated[
-        str | None,
-        typer.Argument(metavar="ADDRESS", help="Such as https://host. [default: show]", show_default=False),
-    ] = None,
-    *,
-    remove: Annotated[bool, flag("--remove", help="Take the address back.")] = False,
-) -> None:
-    """Show or change where your keys may be sent. Kept on this machine, for this repository alone."""
-
-
-@declared("controller.cli.github_action.command")
-def action(asked: GlobalOptions) -> None:
-    """Do what a GitHub workflow's event asks for. This is what action.yml calls; `--config` is a path in the commit."""
+COMMANDS = (
+    _command(
+        "init",
+        "init:init",
+        "Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten.",
+        Option("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there."),
+    ),
+    _command(
+        "schema",
+        "schema:schema",
+        "Print the schema that editors check a file by. With `--refresh` the repository's copies are written anew.",
+        Argument("tunedmodel|controller|daemon", "The kind of file.", kind=_SCHEMA, to="name", default="tunedmodel"),
+        Option("--refresh", help="Write the repository's copies in .gitune-schemas anew.", default=False),
+    ),
+    _command(
+        "validate",
+        "validate:validate",
+        "Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors.",
+        Argument("PATH", "Spec files or folders. [default: all]", kind=Each(PATH), to="paths"),
+    ),
+    _command(
+        "plan",
+        "plan:plan",
+        "Show what apply would do. Reads the working tree, the ledger and the providers.",
+        Option("--detailed-exitcode", help="Exit 2 where there are changes.", to="detailed", default=False),
+        Option("--base", "REV", "Show only what differs from the plan of REV."),
+        Option("--offline", help="Ask no provider: plan from the ledger.", default=False),
+        Option("--explain", "NAME", "Show why NAME gets what it gets, rule by rule."),
+        takes="controller.cli.plan:PlanOptions",
+    ),
+    _command(
+        "apply",
+        "apply:apply",
+        "Bring the providers to what is committed, in one pass. Exits 3 where something waits on a person.",
+        Option("--wait", help="Follow the runs until they end.", default=False),
+        Option("--plan-digest", "D", "Apply only the plan with this digest.", to="digest"),
+        Option("--allow", "WORD", "Pass a guard, as in delete:NAME; may be given again.", kind=Each(TEXT)),
+        Option("--worktree", help="Apply uncommitted files, on providers that cost nothing.", default=False),
+        takes="controller.cli.apply:ApplyOptions",
+    ),
+    _command(
+        "status",
+        "status:status",
+        "Show every model: conditions, runs and loss curves.",
+        Argument("NAME", "One model, with its loss curve."),
+        Option("--offline", help="Ask no provider, fetch no ledger from its remote.", default=False),
+    ),
+    _command(
+        "serve",
+        "serve:serve",
+        "Run the embedded tuning API. Its URL is printed as one JSON line when it answers.",
+        Option("--host", "ADDRESS", "The address to listen on.", default="127.0.0.1"),
+        Option("--port", "N", "The port; 0 is any free one.", kind=Number(0, 65535, whole=True), default="0"),
+        Option("--data", "DIR", "The folder of the store. [default: in GITUNE_HOME]", kind=PATH),
+        Option("--api-key-file", "FILE", "Accepted keys, one a line.", kind=PATH),
+        Option("--idle-exit", "SECONDS", "End after this long without work.", kind=Number(0, None, whole=False)),
+    ),
+    _command(
+        "run",
+        "run:run",
+        "Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT.",
+        Option("--worktree", help="Follow uncommitted files, for providers that cost nothing.", default=False),
+        Option("--repo", "URL", "Follow a branch behind an address, not --root."),
+        Option("--branch", "B", "The branch of --repo. [default: main]"),
+        Option("--repositories", "FILE", "Follow the repositories that a file lists.", kind=PATH),
+        Option(
+            "--interval",
+            "S",
+            "Seconds between two checks when idle.",
+            kind=Number(1, 86400, whole=False),
+            default="60",
+        ),
+        Option(
+            "--lease",
+            "ledger|kubernetes|none",
+            "Where several daemons agree on which one works.",
+            kind=_LEASE,
+            default="ledger",
+        ),
+        Option("--lease-name", "NAME", "The Lease in the cluster. [default: gitune]"),
+        Option("--listen", "HOST:PORT", "Serve the status page, health and metrics."),
+        Option("--webhook-secret-file", "F", "Take GitHub webhooks signed with this.", kind=PATH),
+        Option("--notify-url-file", "F", "Send notices to the address in this file.", kind=PATH),
+        Option("--notify-format", "json|slack", "How notices are written.", kind=_NOTICE_FORMAT, default="json"),
+        Option("--notify-on", "all|problems", "Which notices are sent.", kind=_NOTICE_FILTER, default="all"),
+        takes="controller.cli.run:RunOptions",
+    ),
+    _command(
+        "evaluate",
+        "model_commands:evaluate",
+        "Score the newest finished run. It answers the evaluation rows, and the score is recorded.",
+        _NAME,
+        Option(
+            "--rows",
+            "evaluation|training",
+            "The rows to ask; only evaluation is recorded.",
+            kind=_ROWS,
+            default="evaluation",
+        ),
+    ),
+    _command(
+        "promote",
+        "model_commands:promote",
+        "Make the finished run of a spec the active one. Its score does not matter.",
+        _NAME,
+    ),
+    _command(
+        "resolve",
+        "model_commands:resolve",
+        "Print what callers use. That is the remote model that serves, and the prefix to send before each input.",
+        _NAME,
+    ),
+    _command(
+        "cancel",
+        "model_commands:cancel",
+        "Stop the pending run. It is not run again until its inputs change or spec.attempt rises.",
+        _NAME,
+    ),
+    _command(
+        "approve-delete",
+        "model_commands:approve_delete",
+        "End the grace period of a deletion. The next pass deletes the models of the removed spec for good.",
+        _NAME,
+    ),
+    _command(
+        "adopt",
+        "model_commands:adopt",
+        "Take over a finished remote model. Gitune's owner mark is written to it, and it serves under the spec's name.",
+        _NAME,
+        Argument("MODEL", "Its full name: tunedModels/…", required=True),
+    ),
+    _command(
+        "forget",
+        "model_commands:forget",
+        "Drop a model whose spec is gone. The remote models stay.",
+        _NAME,
+        Option("--intent", help="Only the open intent: its create is known to have made nothing.", default=False),
+    ),
+    _command(
+        "generate",
+        "model_commands:generate",
+        "Ask the model that serves. Its prefix is put before the prompt.",
+        _NAME,
+        Argument("PROMPT", "The input; `-` reads it from stdin.", required=True),
+        Option("--system", "TEXT"),
+        Option("--json-mode", default=False),
+    ),
+    _command("doctor", "doctor:doctor", "Check git, the ledger and the providers. Each failure comes with its fix."),
+    _command(
+        "trust",
+        "trust:trust",
+        "Show or change where your keys may be sent. Kept on this machine, for this repository alone.",
+        Argument("ADDRESS", "Such as https://host. [default: show]", to="endpoint"),
+        Option("--remove", help="Take the address back.", default=False),
+    ),
+    _command(
+        "action",
+        "github_action.command:action",
+        "Do what a GitHub workflow's event asks for. It is what action.yml calls; `--config` is a path in the commit.",
+    ),
+)

@@ -6,13 +6,14 @@ import asyncio
 import difflib
 import getpass
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode, error_json, error_text, of_pass
-from controller.cli.options import ApplyOptions, GlobalOptions
+from controller.cli.options import GlobalOptions
 from controller.cli.output import Screen, begin
 from controller.cli.progress import following
 from controller.cli.uncommitted import compared, datasets
@@ -40,6 +41,16 @@ from controller.wiring import Where, on_disk, open_ports, read_settings, source_
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _SHOWN = 80  # characters of a wrong word
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """What `gitune apply` was asked for."""
+
+    wait: bool = False
+    digest: str | None = None
+    allow: Sequence[str] | None = None
+    worktree: bool = False
 
 
 def check(options: ApplyOptions) -> None:

@@ -6,10 +6,10 @@ import traceback
 from collections.abc import Iterable
 from enum import IntEnum
 
-import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from controller.cli.grammar import UsageError
 from controller.cli.options import Format, GlobalOptions
 from controller.cli.output import Screen
 from controller.errors import ControllerError, SpecInvalid, UnsafePlan
@@ -59,14 +59,13 @@ ISSUES = "please report this, with what `--debug` prints"
 def explained(error: BaseException, asked: GlobalOptions, usage: str = "") -> ExitCode:
     """Tell of whatever ended a command. ``usage`` is the hint for a command line that cannot be understood."""
     match error:
-        case KeyboardInterrupt() | typer.Abort():
+        case KeyboardInterrupt():
             return ExitCode.INTERRUPTED
         case ControllerError():
             _tell(asked, error)
             return of_error(error)
-        case typer.TyperException():
-            said = error.format_message().replace(": Value error, ", ": ")  # pydantic's word, not the reader's
-            _tell(asked, ControllerError(said, hint=usage), "UsageError")
+        case UsageError():
+            _tell(asked, ControllerError(error.message, hint=usage), "UsageError")
             return ExitCode.FAILED
         case ModuleNotFoundError():
             return incomplete(error, asked)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from controller.cli.exit_codes import of_plan
-from controller.cli.options import GlobalOptions, PlanOptions
+from controller.cli.options import GlobalOptions
 from controller.cli.output import Screen, begin
 from controller.cli.uncommitted import Against, Compared, compared, datasets
 from controller.engine.reconcile import Preview, preview, preview_offline
@@ -19,6 +19,16 @@ from controller.report.formatting import listed, terminal
 from controller.report.render_plan import as_json, explanation_json, explanation_text, plan_markdown, plan_text
 from controller.report.render_problems import counts, unreadable
 from controller.wiring import Where, on_disk, open_ports, source_of
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What `gitune plan` was asked."""
+
+    detailed: bool = False
+    base: str | None = None
+    offline: bool = False
+    explain: str | None = None
 
 
 def plan(asked: GlobalOptions, options: PlanOptions) -> int:

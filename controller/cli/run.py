@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import GlobalOptions, RunOptions
+from controller.cli.options import GlobalOptions
 from controller.cli.output import configure
-from controller.daemon.choices import LeaseKind
+from controller.daemon.choices import LeaseKind, NoticeFilter, NoticeFormat
 from controller.daemon.lease import CellLease, Lease, NoLease
 from controller.daemon.loop import Loop, Means
 from controller.daemon.metrics import Metrics
@@ -42,6 +42,24 @@ from controller.wiring import Where, open_lease_cell, open_ports, read_settings
 
 _LIBRARY = "lightkube"
 _CLOCK, _CHANCE = SystemClock(), SystemChance()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `gitune run` was asked for. ``interval`` is in seconds."""
+
+    worktree: bool = False
+    repo: str | None = None
+    branch: str | None = None
+    repositories: Path | None = None
+    interval: float = 60.0
+    lease: LeaseKind = LeaseKind.LEDGER
+    lease_name: str | None = None
+    listen: str | None = None
+    webhook_secret_file: Path | None = None
+    notify_url_file: Path | None = None
+    notify_format: NoticeFormat = NoticeFormat.JSON
+    notify_on: NoticeFilter = NoticeFilter.ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a person may choose of leases and notices; apart, since the command line reads it at every start."""
+"""What a person may choose of leases and notices."""
 
 from __future__ import annotations
 

@@ -1,49 +1,73 @@
 """Help, completion, versions, wrong uses and interruptions of the command itself."""
 
-import importlib
 import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
 from controller import __version__
 from controller.cli import main
-from controller.cli.app import app
+from controller.cli.app import COMMANDS, FIRST, PROGRAM, SHARED
+from controller.cli.grammar import Choice, Command, Kind, found, parse
 from controller.cli.main import glimpsed, run
 from controller.cli.options import Format, GlobalOptions
 from tests.cli.running import Commit, Process, WriteSpec
 
-COMMANDS = [
+NAMES = [
     *("init", "schema", "validate", "plan", "apply", "status", "run", "serve", "evaluate"),
     *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "trust", "action"),
 ]
-SHARED = ("--root", "--config", "--output", "--log-format", "--no-color", "--verbose", "--debug")
+NAMES_IN_ORDER = [command.name for command in COMMANDS]
 
 
 def test_help_names_every_command(process: Process) -> None:
     done = process("--help")
     assert done.returncode == 0
-    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
-    assert {command.name for command in app.registered_commands} == set(COMMANDS)
+    assert all(f"\n  {name} " in done.stdout for name in NAMES)
+    assert [command.name for command in COMMANDS if command.name not in NAMES] == []
 
 
-def test_every_declaration_has_the_parameters_of_what_carries_it_out() -> None:
-    declared = 0
-    for registered in app.registered_commands:
-        carry_out = getattr(registered.callback, "__wrapped__", None)
-        declaration = getattr(carry_out, "__wrapped__", None)
-        if declaration is None or not inspect.isfunction(carry_out):
-            continue
-        module = importlib.import_module(str(inspect.getclosurevars(carry_out).nonlocals["module"]))
-        target = getattr(module, declaration.__name__)
-        assert list(inspect.signature(target).parameters) == list(inspect.signature(declaration).parameters), target
-        declared += 1
-    assert declared == len(COMMANDS) - 1  # `serve` is carried out where it is declared
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES_IN_ORDER)
+def test_every_declaration_has_the_parameters_of_what_carries_it_out(command: Command) -> None:
+    function = found(command.does)
+    assert callable(function)
+    own = [option for option in command.options if option not in SHARED and option.to not in FIRST]
+    declared = {one.to for one in command.parameters if one not in SHARED and one.to not in FIRST}
+    takes = list(inspect.signature(function).parameters)
+    if command.takes:
+        assert len(takes) == 2
+        assert {f.name: f.default for f in fields(found(command.takes))} == {o.to: o.none() for o in own}
+    else:
+        assert set(takes[1:]) == declared
+
+
+def test_the_shared_options_are_the_fields_of_their_value() -> None:
+    assert [f.name for f in fields(GlobalOptions)] == [option.to for option in SHARED]
+    assert {option.none() for option in SHARED} == {None}
+
+
+def test_a_choice_is_between_the_members_of_its_enumeration() -> None:
+    kinds: set[Kind] = {one.kind for c in (PROGRAM, *COMMANDS) for one in c.parameters}
+    choices = [kind for kind in kinds if isinstance(kind, Choice)]
+    assert len(choices) == 7
+    for kind in choices:
+        members = found(kind.enumeration)
+        assert isinstance(members, type)
+        assert issubclass(members, StrEnum)
+        assert kind.words == tuple(member.value for member in members)
+
+
+def test_the_word_for_a_value_names_what_it_is_chosen_from() -> None:
+    for command in COMMANDS:
+        for one in command.parameters:
+            assert not one.kind.words or one.metavar == "|".join(one.kind.words)
 
 
 def test_help_cuts_no_sentence_short(gitune: Process) -> None:
@@ -61,17 +85,17 @@ def test_no_arguments_at_all_show_the_help(process: Process) -> None:
     assert process().stdout == process("--help").stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_explains_itself_and_takes_the_shared_options(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([name, "--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(option in shown for option in SHARED)
+    assert all(option.names[0] in shown for option in SHARED)
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = ("rich", "httpx", "pydantic", "numpy", "structlog", "git", "asyncio", "ruamel", "google", "starlette")
+    heavy = ("typing", "dataclasses", "re", "enum", "pathlib", "argparse", "rich", "httpx", "structlog", "asyncio")
     script = (
         f"import sys; from controller.cli.main import run; run(['-h']); print([m for m in {heavy} if m in sys.modules])"
     )
@@ -84,16 +108,6 @@ def test_the_version_is_printed_with_other_options_too(process: Process) -> None
     assert process("--no-color", "--version").stdout == f"gitune {__version__}\n"
 
 
-def test_the_shell_completes_commands_and_options(process: Process) -> None:
-    def complete(words: str) -> list[str]:
-        shown = process(_GITUNE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
-        return shown.stdout.split()
-
-    assert complete("gitune pl") == ["plan"]
-    assert complete("gitune plan --det") == ["--detailed-exitcode"]
-    assert "_GITUNE_COMPLETE=complete_bash" in process(_GITUNE_COMPLETE="source_bash").stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -101,7 +115,28 @@ def test_the_shell_completes_commands_and_options(process: Process) -> None:
         (("nope",), "No such command 'nope'"),
         (("resolve",), "Missing argument 'NAME'"),
         (("status", "-o", "xml"), "xml"),
+        (
+            ("status", "-o", "xml"),
+            "Invalid value for '--output' / '-o': 'xml' is not one of 'text', 'json', 'markdown'.",
+        ),
         (("serve", "--port", "70000"), "65535"),
+        (("serve", "--port", "http"), "Invalid value for '--port': 'http' is not a whole number."),
+        (("serve", "--idle-exit", "-1"), "it must be 0 or more"),
+        (("serve", "--idle-exit", "nan"), "it must be 0 or more"),
+        (("plan", "--offline=1"), "Option '--offline' does not take a value."),
+        (("plan", "--base"), "Option '--base' requires an argument."),
+        (("plan", "-vo"), "Option '-o' requires an argument."),
+        (("plan", "-vx"), "No such option: -x"),
+        (("plan", "--explian", "a"), "No such option: --explian (Possible options: --explain)"),
+        (("plan", "--expl", "a"), "No such option: --expl"),
+        (("plan", "--version"), "No such option: --version"),
+        (("--wait", "apply"), "No such option: --wait"),
+        (("--no-color",), "Missing command."),
+        (("pln",), "No such command 'pln'. Did you mean 'plan'?"),
+        (("promote", "a", "b"), "Got unexpected extra argument(s) (b)"),
+        (("plan", "--", "--offline"), "Got unexpected extra argument(s) (--offline)"),
+        (("adopt", "a"), "Missing argument 'MODEL'."),
+        (("schema", "specs"), "'specs' is not one of 'tunedmodel', 'controller', 'daemon'."),
     ],
 )
 def test_a_wrong_use_is_one_error_with_a_hint_and_exits_1(
@@ -141,6 +176,42 @@ def test_shared_options_may_stand_before_the_command_and_the_later_one_wins(gitu
     assert GlobalOptions(verbose=True).over(GlobalOptions(output=Format.JSON)) == GlobalOptions(
         output=Format.JSON, verbose=True
     )
+
+
+def test_values_are_read_in_every_way_that_they_are_written() -> None:
+    apply = next(command for command in COMMANDS if command.name == "apply")
+
+    def read(*words: str) -> dict[str, object]:
+        given = parse(apply, words, FIRST)
+        assert given.first == ""
+        return {k: v for k, v in given.values.items() if v != {**parse(apply, (), FIRST).values}[k]}
+
+    assert read() == {}
+    assert read("--allow", "a", "--wait", "--allow=b") == {"allow": ["a", "b"], "wait": True}
+    assert read("-vojson") == read("-v", "-o", "json") == read("--output=json", "--verbose")
+    assert read("--root", "--wait") == {"root": Path("--wait")}
+    assert read("--plan-digest", "a", "--plan-digest", "") == {"digest": ""}
+
+
+def test_arguments_and_options_stand_in_any_order() -> None:
+    validate = next(command for command in COMMANDS if command.name == "validate")
+    given = parse(validate, ("a", "-v", "b", "--root", "r", "-", "--", "-c"), FIRST)
+    assert given.values["paths"] == [Path("a"), Path("b"), Path("-"), Path("-c")]
+    assert (given.values["root"], given.values["verbose"]) == (Path("r"), True)
+    assert parse(validate, (), FIRST).values["paths"] is None
+
+
+def test_help_is_shown_whatever_else_is_missing_or_wrong_in_a_value(gitune: Process) -> None:
+    shown = gitune("resolve", "--help").stdout
+    assert shown.startswith("Usage: gitune resolve [OPTIONS] NAME\n")
+    assert gitune("resolve", "-h", "-o", "xml").stdout == shown
+    assert gitune("resolve", "--nope", "-h").returncode == 1
+
+
+@pytest.mark.parametrize("columns", ["30", "60", "100", "300", "no"])
+def test_help_is_as_wide_as_it_is_read_well(gitune: Process, columns: str) -> None:
+    widest = max(len(line) for line in gitune("run", "--help", COLUMNS=columns).stdout.splitlines())
+    assert widest <= {"30": 50, "60": 58, "no": 78}.get(columns, 98)
 
 
 def test_an_error_nobody_foresaw_is_one_line_and_its_traceback_only_on_request(

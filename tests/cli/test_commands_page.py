@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.app import app
+from controller.cli.app import COMMANDS
 from controller.cli.exit_codes import ExitCode
 from controller.cli.main import run
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text("utf-8")
-NAMES = sorted(command.name or "" for command in app.registered_commands)
+NAMES = sorted(command.name for command in COMMANDS)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -30,7 +30,6 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ruamel-yaml": ("ruamel", ("documents",)),
     "starlette": ("starlette", ("daemon", "server")),
     "structlog": ("structlog", ("cli", "daemon", "engine", "server", "wiring")),
-    "typer": ("typer", ("cli",)),
     "uvicorn": ("uvicorn", ("connections", "daemon", "server")),
     "watchfiles": ("watchfiles", ("source",)),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.app import app
+from controller.cli.app import COMMANDS
 from controller.plan.actions import WORDS
 from controller.state.conditions import ConditionType
 from controller.state.reasons import Reason
@@ -110,7 +110,7 @@ def test_every_problem_code_is_explained(root: Path, modules: Mapping[str, objec
 
 def commands() -> set[str]:
     """The commands that the program has."""
-    return {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
+    return {command.name for command in COMMANDS}
 
 
 def test_the_readme_names_every_command(root: Path) -> None:

@@ -31,11 +31,6 @@ def parameters(function: Function) -> int:
     return len([name for name in names if name not in ("self", "cls")])
 
 
-def is_command(place: str, function: Function) -> bool:
-    """A command of the command line: its parameters are the options that people type, as many as there are."""
-    return place.startswith("controller/cli/") and bool(function.decorator_list)
-
-
 def test_no_function_is_longer_than_a_screen(modules: Mapping[str, ast.Module]) -> None:
     counted = {place: lines(function) for place, function in functions(modules)}
 
@@ -44,7 +39,7 @@ def test_no_function_is_longer_than_a_screen(modules: Mapping[str, ast.Module]) 
 
 
 def test_no_function_takes_more_than_a_handful_of_parameters(modules: Mapping[str, ast.Module]) -> None:
-    counted = {place: parameters(f) for place, f in functions(modules) if not is_command(place, f)}
+    counted = {place: parameters(f) for place, f in functions(modules)}
 
     assert {place: n for place, n in counted.items() if n > PARAMETERS} == {}
 
