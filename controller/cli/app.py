@@ -1,8 +1,11 @@
-"""What can be typed: every command with its arguments and its help, and the function that carries it out."""
+"""What can be typed: every command with its parameters and its help, and the function that carries it out."""
 
 from __future__ import annotations
 
-from controller.cli.grammar import PATH, TEXT, Argument, Choice, Command, Each, Number, Option, Parameter
+from argparse import SUPPRESS
+
+from controller import __version__
+from controller.cli.grammar import Choice, Command, Parameter, PrintCompletion, number, path
 
 _FORMAT = Choice("text|json|markdown", "controller.cli.options:Format")
 _LOG_FORMAT = Choice("console|json", "controller.cli.options:LogFormat")
@@ -12,35 +15,62 @@ _NOTICE_FILTER = Choice("all|problems", "controller.daemon.choices:NoticeFilter"
 _ROWS = Choice("evaluation|training", "controller.cli.options:Rows")
 _SCHEMA = Choice("tunedmodel|controller|daemon", "controller.cli.options:SchemaName")
 
-FIRST = ("help", "version", "install_completion", "show_completion")  # what is answered in place of a command
-_HELP = Option("--help -h", help="Show this message and exit.")
 
-# Every command has these; before its name they count too. `controller.cli.options.GlobalOptions` is their value.
+def _option(names: str, metavar: str, help: str, **more: object) -> Parameter:  # noqa: A002 - as argparse calls it
+    return Parameter(*names.split(), metavar=metavar, help=help, **more)
+
+
+def _flag(names: str, help: str, **more: object) -> Parameter:  # noqa: A002 - as argparse calls it
+    return Parameter(*names.split(), action="store_true", help=help, **more)
+
+
+def _argument(dest: str, metavar: str, help: str, **more: object) -> Parameter:  # noqa: A002 - as argparse calls it
+    return Parameter(dest, metavar=metavar, help=help, **more)
+
+
+# Every command has these; before its name they count too, and the later one wins: what is not given is not set at all.
+# `controller.cli.options.GlobalOptions` is their value.
 SHARED = (
-    Option("--root", "DIR", "The repository. [default: here]", kind=PATH),
-    Option("--config", "FILE", "Another gitune.yaml.", kind=PATH),
-    Option("--output -o", "text|json|markdown", "How results are written. [default: text]", kind=_FORMAT),
-    Option("--log-format", "console|json", "How the log on stderr is written. [default: console]", kind=_LOG_FORMAT),
-    Option("--no-color", help="No colours, as with NO_COLOR."),
-    Option("--verbose -v", help="Log what happens."),
-    Option("--debug", help="Log more; show tracebacks."),
+    _option("--root", "DIR", "The repository. [default: here]", type=path, default=SUPPRESS),
+    _option("--config", "FILE", "Another gitune.yaml.", type=path, default=SUPPRESS),
+    _option(
+        "-o --output",
+        "text|json|markdown",
+        "How results are written. [default: text]",
+        type=_FORMAT,
+        default=SUPPRESS,
+    ),
+    _option(
+        "--log-format",
+        "console|json",
+        "How the log on stderr is written. [default: console]",
+        type=_LOG_FORMAT,
+        default=SUPPRESS,
+    ),
+    _flag("--no-color", "No colours, as with NO_COLOR.", default=SUPPRESS),
+    _flag("-v --verbose", "Log what happens.", default=SUPPRESS),
+    _flag("--debug", "Log more; show tracebacks.", default=SUPPRESS),
 )
-_NAME = Argument("NAME", "The metadata.name of a spec.", required=True)
+_NAME = _argument("name", "NAME", "The metadata.name of a spec.")
 
 
 def _command(name: str, does: str, help: str, *more: Parameter, takes: str = "") -> Command:  # noqa: A002
-    return Command(name, f"controller.cli.{does}", help, *more, *SHARED, _HELP, takes=takes)
+    return Command(name, f"controller.cli.{does}", help, *more, *SHARED, takes=takes)
 
 
 PROGRAM = Command(
     "gitune",
     "",
     "Tuned language models, declared in git and kept in agreement with a provider.",
-    Option("--version", help="Print the version."),
+    Parameter("--version", action="version", version=f"gitune {__version__}", help="Print the version."),
+    Parameter(
+        "--completion",
+        action=PrintCompletion,
+        default=SUPPRESS,
+        metavar="SHELL",
+        help="Print the script by which bash, zsh, fish, tcsh or powershell completes our commands.",
+    ),
     *SHARED,
-    Option("--install-completion", help="Install completion for the current shell."),
-    Option("--show-completion", help="Print the script of it, for you to install."),
-    _HELP,
 )
 
 COMMANDS = (
@@ -48,86 +78,105 @@ COMMANDS = (
         "init",
         "init:init",
         "Write gitune.yaml, an example spec and its dataset. Nothing that exists is overwritten.",
-        Option("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there."),
+        _option("--action", "OWNER/NAME@COMMIT", "Write the workflows too, with the Action from there."),
     ),
     _command(
         "schema",
         "schema:schema",
         "Print the schema that editors check a file by. With `--refresh` the repository's copies are written anew.",
-        Argument("tunedmodel|controller|daemon", "The kind of file.", kind=_SCHEMA, to="name", default="tunedmodel"),
-        Option("--refresh", help="Write the repository's copies in .gitune-schemas anew.", default=False),
+        _argument(
+            "name",
+            "tunedmodel|controller|daemon",
+            "The kind of file. [default: tunedmodel]",
+            type=_SCHEMA,
+            nargs="?",
+            default="tunedmodel",
+        ),
+        _flag("--refresh", "Write the repository's copies in .gitune-schemas anew."),
     ),
     _command(
         "validate",
         "validate:validate",
         "Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors.",
-        Argument("PATH", "Spec files or folders. [default: all]", kind=Each(PATH), to="paths"),
+        _argument("paths", "PATH", "Spec files or folders. [default: all]", nargs="*", type=path),
     ),
     _command(
         "plan",
         "plan:plan",
         "Show what apply would do. Reads the working tree, the ledger and the providers.",
-        Option("--detailed-exitcode", help="Exit 2 where there are changes.", to="detailed", default=False),
-        Option("--base", "REV", "Show only what differs from the plan of REV."),
-        Option("--offline", help="Ask no provider: plan from the ledger.", default=False),
-        Option("--explain", "NAME", "Show why NAME gets what it gets, rule by rule."),
+        _flag("--detailed-exitcode", "Exit 2 where there are changes.", dest="detailed"),
+        _option("--base", "REV", "Show only what differs from the plan of REV."),
+        _flag("--offline", "Ask no provider: plan from the ledger."),
+        _option("--explain", "NAME", "Show why NAME gets what it gets, rule by rule."),
         takes="controller.cli.plan:PlanOptions",
     ),
     _command(
         "apply",
         "apply:apply",
         "Bring the providers to what is committed, in one pass. Exits 3 where something waits on a person.",
-        Option("--wait", help="Follow the runs until they end.", default=False),
-        Option("--plan-digest", "D", "Apply only the plan with this digest.", to="digest"),
-        Option("--allow", "WORD", "Pass a guard, as in delete:NAME; may be given again.", kind=Each(TEXT)),
-        Option("--worktree", help="Apply uncommitted files, on providers that cost nothing.", default=False),
+        _flag("--wait", "Follow the runs until they end."),
+        _option("--plan-digest", "D", "Apply only the plan with this digest.", dest="digest"),
+        _option("--allow", "WORD", "Pass a guard, as in delete:NAME; may be given again.", action="append"),
+        _flag("--worktree", "Apply uncommitted files, on providers that cost nothing."),
         takes="controller.cli.apply:ApplyOptions",
     ),
     _command(
         "status",
         "status:status",
         "Show every model: conditions, runs and loss curves.",
-        Argument("NAME", "One model, with its loss curve."),
-        Option("--offline", help="Ask no provider, fetch no ledger from its remote.", default=False),
+        _argument("name", "NAME", "One model, with its loss curve.", nargs="?"),
+        _flag("--offline", "Ask no provider, fetch no ledger from its remote."),
     ),
     _command(
         "serve",
         "serve:serve",
         "Run the embedded tuning API. Its URL is printed as one JSON line when it answers.",
-        Option("--host", "ADDRESS", "The address to listen on.", default="127.0.0.1"),
-        Option("--port", "N", "The port; 0 is any free one.", kind=Number(0, 65535, whole=True), default="0"),
-        Option("--data", "DIR", "The folder of the store. [default: in GITUNE_HOME]", kind=PATH),
-        Option("--api-key-file", "FILE", "Accepted keys, one a line.", kind=PATH),
-        Option("--idle-exit", "SECONDS", "End after this long without work.", kind=Number(0, None, whole=False)),
+        _option("--host", "ADDRESS", "The address to listen on. [default: %(default)s]", default="127.0.0.1"),
+        _option("--port", "N", "The port; 0 is any free one.", type=number(0, 65535, whole=True), default="0"),
+        _option("--data", "DIR", "The folder of the store. [default: in GITUNE_HOME]", type=path),
+        _option("--api-key-file", "FILE", "Accepted keys, one a line.", type=path),
+        _option("--idle-exit", "SECONDS", "End after this long without work.", type=number(0, whole=False)),
     ),
     _command(
         "run",
         "run:run",
         "Keep a repository and its models in agreement. Goes on until SIGTERM or SIGINT.",
-        Option("--worktree", help="Follow uncommitted files, for providers that cost nothing.", default=False),
-        Option("--repo", "URL", "Follow a branch behind an address, not --root."),
-        Option("--branch", "B", "The branch of --repo. [default: main]"),
-        Option("--repositories", "FILE", "Follow the repositories that a file lists.", kind=PATH),
-        Option(
+        _flag("--worktree", "Follow uncommitted files, for providers that cost nothing."),
+        _option("--repo", "URL", "Follow a branch behind an address, not --root."),
+        _option("--branch", "B", "The branch of --repo. [default: main]"),
+        _option("--repositories", "FILE", "Follow the repositories that a file lists.", type=path),
+        _option(
             "--interval",
             "S",
-            "Seconds between two checks when idle.",
-            kind=Number(1, 86400, whole=False),
+            "Seconds between two checks when idle. [default: %(default)s]",
+            type=number(1, 86400, whole=False),
             default="60",
         ),
-        Option(
+        _option(
             "--lease",
             "ledger|kubernetes|none",
-            "Where several daemons agree on which one works.",
-            kind=_LEASE,
+            "Where several daemons agree on which one works. [default: %(default)s]",
+            type=_LEASE,
             default="ledger",
         ),
-        Option("--lease-name", "NAME", "The Lease in the cluster. [default: gitune]"),
-        Option("--listen", "HOST:PORT", "Serve the status page, health and metrics."),
-        Option("--webhook-secret-file", "F", "Take GitHub webhooks signed with this.", kind=PATH),
-        Option("--notify-url-file", "F", "Send notices to the address in this file.", kind=PATH),
-        Option("--notify-format", "json|slack", "How notices are written.", kind=_NOTICE_FORMAT, default="json"),
-        Option("--notify-on", "all|problems", "Which notices are sent.", kind=_NOTICE_FILTER, default="all"),
+        _option("--lease-name", "NAME", "The Lease in the cluster. [default: gitune]"),
+        _option("--listen", "HOST:PORT", "Serve the status page, health and metrics."),
+        _option("--webhook-secret-file", "F", "Take GitHub webhooks signed with this.", type=path),
+        _option("--notify-url-file", "F", "Send notices to the address in this file.", type=path),
+        _option(
+            "--notify-format",
+            "json|slack",
+            "How notices are written. [default: %(default)s]",
+            type=_NOTICE_FORMAT,
+            default="json",
+        ),
+        _option(
+            "--notify-on",
+            "all|problems",
+            "Which notices are sent. [default: %(default)s]",
+            type=_NOTICE_FILTER,
+            default="all",
+        ),
         takes="controller.cli.run:RunOptions",
     ),
     _command(
@@ -135,11 +184,11 @@ COMMANDS = (
         "model_commands:evaluate",
         "Score the newest finished run. It answers the evaluation rows, and the score is recorded.",
         _NAME,
-        Option(
+        _option(
             "--rows",
             "evaluation|training",
-            "The rows to ask; only evaluation is recorded.",
-            kind=_ROWS,
+            "The rows to ask; only evaluation is recorded. [default: %(default)s]",
+            type=_ROWS,
             default="evaluation",
         ),
     ),
@@ -172,31 +221,31 @@ COMMANDS = (
         "model_commands:adopt",
         "Take over a finished remote model. Gitune's owner mark is written to it, and it serves under the spec's name.",
         _NAME,
-        Argument("MODEL", "Its full name: tunedModels/…", required=True),
+        _argument("model", "MODEL", "Its full name: tunedModels/…"),
     ),
     _command(
         "forget",
         "model_commands:forget",
         "Drop a model whose spec is gone. The remote models stay.",
         _NAME,
-        Option("--intent", help="Only the open intent: its create is known to have made nothing.", default=False),
+        _flag("--intent", "Only the open intent: its create is known to have made nothing."),
     ),
     _command(
         "generate",
         "model_commands:generate",
         "Ask the model that serves. Its prefix is put before the prompt.",
         _NAME,
-        Argument("PROMPT", "The input; `-` reads it from stdin.", required=True),
-        Option("--system", "TEXT"),
-        Option("--json-mode", default=False),
+        _argument("prompt", "PROMPT", "The input; `-` reads it from stdin."),
+        _option("--system", "TEXT", SUPPRESS),
+        _flag("--json-mode", SUPPRESS),
     ),
     _command("doctor", "doctor:doctor", "Check git, the ledger and the providers. Each failure comes with its fix."),
     _command(
         "trust",
         "trust:trust",
         "Show or change where your keys may be sent. Kept on this machine, for this repository alone.",
-        Argument("ADDRESS", "Such as https://host. [default: show]", to="endpoint"),
-        Option("--remove", help="Take the address back.", default=False),
+        _argument("endpoint", "ADDRESS", "Such as https://host. [default: show]", nargs="?"),
+        _flag("--remove", "Take the address back."),
     ),
     _command(
         "action",

@@ -3,92 +3,48 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
 
-from controller.cli.app import COMMANDS, FIRST, PROGRAM, SHARED
-from controller.cli.grammar import Command, Given, UsageError, close, found, parse
+from controller.cli.app import COMMANDS, PROGRAM, SHARED
+from controller.cli.grammar import UsageError, found, parser_of
 
-TYPE_CHECKING = False  # as in the grammar
+TYPE_CHECKING = False  # what `typing` calls so; importing that takes as long as the rest of the help
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from controller.cli.options import GlobalOptions
-
-_COMPLETES = "_GITUNE_COMPLETE"  # the variable by which a shell asks what a line may go on with
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line. Nothing is raised: every way out is an exit code."""
     given = list(arguments) or ["--help"]
     try:
-        if asked := os.environ.get(_COMPLETES):
-            return _complete(asked)
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what a line may go on with
+            import argcomplete  # noqa: PLC0415 - no command needs it
+
+            argcomplete.autocomplete(parser_of(PROGRAM, COMMANDS))
         return _run(given)
+    except SystemExit as end:  # help or the version was printed
+        return int(end.code or 0)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door: what nobody foresaw is one line too
         from controller.cli.exit_codes import explained  # noqa: PLC0415 - where all goes well nobody needs it
 
-        return explained(error, glimpsed(given), _help(given))
+        return explained(error, glimpsed(given), _hint(given))
 
 
 def _run(words: list[str]) -> int:
-    before = parse(PROGRAM, words, FIRST, to_the_name=True)
-    if before.first:
-        return _answer(PROGRAM, before.first)
-    if not before.rest:
-        raise UsageError("Missing command.")
-    name, *rest = before.rest
-    command = _named(name)
-    given = parse(command, rest, FIRST)
-    return _answer(command, given.first) if given.first else _carry_out(command, before, given)
+    given, unknown = parser_of(PROGRAM, COMMANDS, words).parse_known_args(words)
+    if unknown:
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
+    values = vars(given)
+    name = values.pop("command")
+    command = next(command for command in COMMANDS if command.name == name)
 
-
-def _named(name: str) -> Command:
-    known = {command.name: command for command in COMMANDS}
-    if name not in known:
-        meant = close(name, tuple(known), 3)
-        raise UsageError(
-            f"No such command {name!r}." + (f" Did you mean {' or '.join(map(repr, meant))}?" if meant else "")
-        )
-    return known[name]
-
-
-def _carry_out(command: Command, before: Given, given: Given) -> int:
     from controller.cli.options import GlobalOptions  # noqa: PLC0415 - help needs none
 
-    shared = {option.to for option in SHARED}
-    said = GlobalOptions(**{k: v for k, v in given.values.items() if k in shared})  # type: ignore[arg-type] # a test compares them
-    asked = said.over(GlobalOptions(**before.values))  # type: ignore[arg-type] # likewise
-    own = {k: v for k, v in given.values.items() if k not in shared}
+    shared = {parameter.names[-1].removeprefix("--").replace("-", "_") for parameter in SHARED}
+    asked = GlobalOptions(**{key: value for key, value in values.items() if key in shared})
+    own = {key: value for key, value in values.items() if key not in shared}
     function = found(command.does)
-    if command.takes:
-        return int(function(asked, found(command.takes)(**own)))
-    return int(function(asked, **own))
-
-
-def _answer(command: Command, first: str) -> int:
-    """What is said in place of carrying a command out."""
-    if first == "version":
-        from controller import __version__  # noqa: PLC0415 - nothing else needs it
-
-        said = f"gitune {__version__}\n"
-    elif first == "help":
-        from controller.cli.help_page import page  # noqa: PLC0415 - nothing else needs it
-
-        said = page(command, COMMANDS if command is PROGRAM else (), "" if command is PROGRAM else PROGRAM.name)
-    else:
-        from controller.cli import completion  # noqa: PLC0415 - nothing else needs it
-
-        shell = completion.shell_of(os.environ, os.getppid())
-        said = completion.install(shell) if first == "install_completion" else completion.script(shell)
-    sys.stdout.write(said)
-    return 0
-
-
-def _complete(asked: str) -> int:
-    from controller.cli.completion import answer  # noqa: PLC0415 - no command needs it
-
-    sys.stdout.write(answer(asked, os.environ))
-    return 0
+    return int(function(asked, found(command.takes)(**own)) if command.takes else function(asked, **own))
 
 
 def glimpsed(arguments: Sequence[str]) -> GlobalOptions:
@@ -106,7 +62,13 @@ def glimpsed(arguments: Sequence[str]) -> GlobalOptions:
     return GlobalOptions(output=form, no_color="--no-color" in arguments or None, debug="--debug" in arguments or None)
 
 
-def _help(arguments: Sequence[str]) -> str:
-    names = {command.name for command in COMMANDS}
-    known = next((word for word in arguments if word in names), "")
-    return f"`gitune {known} --help` shows what there is." if known else "`gitune --help` shows what there is."
+def _hint(arguments: Sequence[str]) -> str:
+    """Where a wrong line is explained, and what may have been meant."""
+    import difflib  # noqa: PLC0415 - nothing is misspelt where all goes well
+
+    command = next((command for command in COMMANDS if command.name in arguments), None)
+    options = [name for parameter in (command or PROGRAM).parameters for name in parameter.names if name[:2] == "--"]
+    known = options if command else [*options, *(command.name for command in COMMANDS)]
+    close = (difflib.get_close_matches(word, known, 1) for word in arguments if word not in known)
+    meant = next((f"Did you mean {match[0]}? " for match in close if match), "")
+    return f"{meant}`{f'gitune {command.name}' if command else 'gitune'} --help` shows what there is."

@@ -38,11 +38,11 @@ class Validated:
     files: Compared = NO_COMMIT
 
 
-def validate(asked: GlobalOptions, paths: Sequence[Path] | None) -> int:
+def validate(asked: GlobalOptions, paths: Sequence[Path]) -> int:
     """Show the problems of all specs, or of those below some paths and of their datasets."""
     screen = begin(asked)
     with screen.waiting("reading specs and datasets"):
-        found = asyncio.run(_findings(asked, paths or ()))
+        found = asyncio.run(_findings(asked, paths))
     screen.show(
         text=lambda _: Group(problems_text(found.problems), Text(_looked_at(found), "dim")),
         json=lambda: problems_json(found.problems),

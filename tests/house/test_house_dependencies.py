@@ -10,6 +10,7 @@ from pathlib import Path
 # What is imported, by the name it has in pyproject.toml, and the rooms that may: everything else goes through them.
 DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "anyio": ("anyio", ("server",)),
+    "argcomplete": ("argcomplete", ("cli",)),
     "autograd": ("autograd", ("server",)),
     "gitpython": ("git", ("git",)),
     "cachetools": ("cachetools", ("engine",)),
