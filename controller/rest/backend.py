@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import httpcore
@@ -20,14 +20,20 @@ _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _HINT: Final = "Check the endpoint: what answers there is not the API, or a proxy stands before it."
 
 
-def counted(transport: httpx.AsyncHTTPTransport, raw_bytes: int) -> httpx.AsyncHTTPTransport:
+def counted(
+    transport: httpx.AsyncHTTPTransport,
+    raw_bytes: int,
+    through: Callable[[httpcore.AsyncNetworkBackend], httpcore.AsyncNetworkBackend] = lambda plain: plain,
+) -> httpx.AsyncHTTPTransport:
     """The transport, with sockets that raise `BadBody` where an answer goes on without end.
 
-    ``raw_bytes`` is the cap of a body; chunk sizes and their extensions may take as much again.
+    ``raw_bytes`` is the cap of a body; chunk sizes and their extensions may take as much again. ``through`` makes of
+    the plain way to connect the one that is gone.
     """
     # httpx has no parameter for the backend of its pool; it is looked up at each new connection.
     pool = transport._pool  # noqa: SLF001 - see above
-    pool._network_backend = _Backend(pool._network_backend, 2 * raw_bytes + _LARGEST_INTERIM)  # noqa: SLF001 - see above
+    inner = through(pool._network_backend)  # noqa: SLF001 - see above
+    pool._network_backend = _Backend(inner, 2 * raw_bytes + _LARGEST_INTERIM)  # noqa: SLF001 - see above
     return transport
 
 

@@ -12,6 +12,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "anyio": ("anyio", ("server",)),
     "argcomplete": ("argcomplete", ("cli",)),
     "autograd": ("autograd", ("server",)),
+    "botocore": ("botocore", ("downloads",)),
     "gitpython": ("git", ("git",)),
     "cachetools": ("cachetools", ("engine",)),
     "google-auth": ("google", ("providers",)),

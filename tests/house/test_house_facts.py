@@ -19,6 +19,7 @@ ALLOWED = {
     "controller/settings.py": "the types of gitune.yaml are a closed set",
     "controller/specs/controller_model.py": "the schema of gitune.yaml tells people the types and a variable to name",
     "controller/cli/init.py": "the file that is written for a start shows how a provider is added",
+    "controller/downloads/stores.py": "a store of data has its own address and its own variable for credentials",
     "controller/cli/app.py": "the help shows what a full name may look like",
     "controller/cli/output.py": "loggers of libraries are called after their packages",
     "controller/testing/provider.py": "the provider in memory states the facts of the one it stands in for",

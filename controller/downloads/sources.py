@@ -1,0 +1,97 @@
+"""The operator's list of where data may be read from to a yes or a no for one address."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from controller.errors import ControllerError
+from controller.network import is_loopback
+from controller.rest import Network, Reach
+from controller.specs.data_uri import BadUri, DataUri, covers, parse_data_uri, parse_prefix
+
+DATA_SOURCES: Final = "GITUNE_DATA_SOURCES"
+_HINT: Final = "List origins such as https://host/path, and gs://bucket, s3://bucket/prefix, hf://datasets/OWNER."
+
+
+@dataclass(frozen=True, slots=True)
+class DataSources:
+    """What was said outside of the repository: of nothing said, nothing is read. ``where`` is the place to say it."""
+
+    prefixes: tuple[DataUri, ...] = ()
+    networks: tuple[Network, ...] = ()
+    where: str = DATA_SOURCES
+
+    def allows(self, uri: DataUri) -> bool:
+        """Whether a spec may name it."""
+        return any(covers(prefix, uri) for prefix in self.prefixes)
+
+    def names(self, scheme: str) -> bool:
+        """Whether anything of a scheme may be read."""
+        return any(prefix.scheme == scheme for prefix in self.prefixes)
+
+    def leads_to(self, url: str) -> bool:
+        """Whether a redirect may be followed there. It may have a query, as signed addresses have."""
+        try:
+            return self.allows(parse_data_uri(url.partition("?")[0]))
+        except BadUri:
+            return False
+
+    def has_origin(self, origin: str) -> bool:
+        """Whether it is on the list as a whole: where another service than the well-known one answers."""
+        return any(prefix.root == origin and not prefix.parts for prefix in self.prefixes)
+
+    def reach(self, url: str) -> Reach:
+        """The addresses that the host of an allowed address may stand for."""
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        own = (network for prefix in self.prefixes for network in _own_network(prefix, host))
+        return Reach((*self.networks, *own))
+
+
+def _own_network(prefix: DataUri, host: str) -> Iterable[Network]:
+    """The address that an entry names as its host: what is written as an address is meant as one."""
+    if prefix.scheme not in {"http", "https"} or urlsplit(prefix.root).hostname != host:
+        return ()
+    try:
+        return (ipaddress.ip_network(host),)
+    except ValueError:
+        return _THIS_MACHINE if is_loopback(host) else ()
+
+
+_THIS_MACHINE: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+def data_sources(environ: Mapping[str, str], more: Iterable[str] = (), where: str = DATA_SOURCES) -> DataSources:
+    """GITUNE_DATA_SOURCES, and what is said for one repository beside it. Raises `ControllerError` for a bad entry."""
+    entries = [(DATA_SOURCES, word) for word in environ.get(DATA_SOURCES, "").split()]
+    entries += [(where, word) for word in more]
+    prefixes: list[DataUri] = []
+    networks: list[Network] = []
+    for number, (place, word) in enumerate(entries, 1):
+        # By its number: a password may have been written into it.
+        try:
+            if (network := _network(word)) is not None:
+                networks.append(network)
+            else:
+                prefixes.append(parse_prefix(word))
+        except BadUri as error:
+            raise ControllerError(f"{place}: entry {number}: {error.message}", hint=_HINT) from None
+    return DataSources(tuple(prefixes), tuple(networks), where)
+
+
+def _network(word: str) -> Network | None:
+    if "://" in word or "/" not in word:
+        return None
+    try:
+        found = ipaddress.ip_network(word)
+    except ValueError:
+        raise BadUri("this is neither an address nor a network such as 10.1.0.0/16") from None
+    if found.prefixlen < _WIDEST[found.version]:
+        raise BadUri("this network is wider than any one organisation's: name the part of it that is meant")
+    return found
+
+
+_WIDEST: Final = {4: 8, 6: 7}

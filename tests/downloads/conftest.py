@@ -1,0 +1,57 @@
+"""A store on loopback that is on the list, and what fetches from it into a folder of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.downloads.fetching import DownloadLimits, Fetching
+from controller.downloads.kept import Kept
+from controller.downloads.sources import DATA_SOURCES, data_sources
+from controller.downloads.stores import S3, GoogleStorage, HuggingFace, WebStore
+from controller.rest import Timing
+from controller.testing import FakeClock, SeededChance
+from tests.downloads.store import ObjectServer
+
+LIMITS = DownloadLimits(deadline=5.0, idle=1.0, connect=1.0)
+
+
+@pytest.fixture
+def store() -> Iterator[ObjectServer]:
+    with ObjectServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path / "home" / "data")
+
+
+@pytest.fixture
+def fetching(kept: Kept, store: ObjectServer) -> Callable[..., Fetching]:
+    """Makes a `Fetching` whose list holds these words; every store's service is the server on loopback."""
+
+    def make(listed: str | None = None, **changes: Any) -> Fetching:
+        words = f"{store.url} s3://bucket gs://bucket hf://" if listed is None else listed
+        clock = FakeClock()
+        sources = data_sources({DATA_SOURCES: words})
+        made = Fetching(
+            kept=kept,
+            sources=sources,
+            stores={
+                "http": WebStore(sources),
+                "https": WebStore(sources),
+                "gs": GoogleStorage(None, store.url),
+                "s3": S3("eu-west-1", None, store.url),
+                "hf": HuggingFace(sources, None, store.url),
+            },
+            timing=Timing(clock.now, clock.monotonic, clock.sleep, SeededChance().uniform),
+            limits=LIMITS,
+        )
+        return replace(made, **changes)
+
+    return make
