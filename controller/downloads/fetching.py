@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from controller.downloads.kept import Kept, Part
 from controller.downloads.sources import DataSources
 from controller.downloads.stores import Store, StoreRequest, origin_of
 from controller.errors import ProviderError, Rejected, Transient, Unreadable
-from controller.rest import Arrived, Download, Moved, RefusedDownload, Resolve, Timing, download, resolved, said
+from controller.rest import Arrived, Download, Moved, Reach, RefusedDownload, Resolve, Timing, download, resolved, said
 from controller.specs.data_uri import DataUri
 
 _MOST_HOPS: Final = 5
@@ -31,6 +31,27 @@ class DownloadLimits:
     idle: float = 30.0
     connect: float = 10.0
     at_once: int = 4
+
+
+class Leading(Protocol):
+    """Who says how far a request may be led."""
+
+    def leads_to(self, url: str) -> bool:
+        """Whether a redirect to this address may be followed."""
+        ...
+
+    def advice(self, headers: Mapping[str, str]) -> str:
+        """What the headers of an answer tell to do; "" for nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request goes: ``name`` is what is shown of it, ``reach`` gives the addresses a URL may stand for."""
+
+    store: Leading
+    name: str
+    reach: Callable[[str], Reach]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,41 +122,40 @@ class Fetching:
     ) -> ProviderError | RefusedDownload | None:
         """None where all of it arrived."""
         try:
-            return await follow(self, await store.request(uri, fresh=fresh), store, shown(uri), (part, most))
+            asked = await store.request(uri, fresh=fresh)
+            return await self.follow(asked, Way(store, shown(uri), self.sources.reach), part, most)
         except ProviderError as error:
             return error
 
+    async def follow(self, asked: StoreRequest, way: Way, part: Part, most: int) -> RefusedDownload | None:
+        """One request and the redirects it leads through; None where all of it arrived.
 
-async def follow(
-    fetching: Fetching, asked: StoreRequest, store: Store, name: str, into: tuple[Part, int]
-) -> RefusedDownload | None:
-    """One request and the redirects it leads through; None where all arrived. Raises `ProviderError`, `Unreadable`."""
-    part, most = into
-    url, headers, limits = asked.url, dict(asked.headers), fetching.limits
-    for _ in range(_MOST_HOPS + 1):
-        one = Download(
-            url=url,
-            shown=name if url == asked.url else f"{name}, at {said(origin_of(url))}",
-            headers=headers,
-            reach=fetching.sources.reach(url),
-            most=most,
-            connect=limits.connect,
-            idle=limits.idle,
-        )
-        match await download(one, part.write, fetching.resolve):
-            case Arrived():
-                return None
-            case RefusedDownload() as refused:
-                return refused
-            case Moved(location, answered):
-                target = _target(url, location)
-                if target is None or not store.leads_to(target):
-                    advice = store.advice(answered)
-                    raise _elsewhere(name, target, advice, fetching.sources.where)
-                if origin_of(target) != origin_of(url):
-                    headers = {}
-                url = target
-    raise Unreadable(f"{name}: more than {_MOST_HOPS} redirects", code="GT427", hint="Check the address.")
+        Raises `ProviderError`, `Unreadable`.
+        """
+        url, headers = asked.url, dict(asked.headers)
+        for _ in range(_MOST_HOPS + 1):
+            one = Download(
+                url=url,
+                shown=way.name if url == asked.url else f"{way.name}, at {said(origin_of(url))}",
+                headers=headers,
+                reach=way.reach(url),
+                most=most,
+                connect=self.limits.connect,
+                idle=self.limits.idle,
+            )
+            match await download(one, part.write, self.resolve):
+                case Arrived():
+                    return None
+                case RefusedDownload() as refused:
+                    return refused
+                case Moved(location, answered):
+                    target = _target(url, location)
+                    if target is None or not way.store.leads_to(target):
+                        raise _elsewhere(way.name, target, way.store.advice(answered), self.sources.where)
+                    if origin_of(target) != origin_of(url):
+                        headers = {}
+                    url = target
+        raise Unreadable(f"{way.name}: more than {_MOST_HOPS} redirects", code="GT427", hint="Check the address.")
 
 
 def _target(url: str, location: str) -> str | None:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from controller.errors import Rejected
 from controller.git.awaited import run
@@ -235,18 +235,29 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _credentials(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The token as a header for this server alone: never in an address and never among the words of a command."""
+def authorization(url: NetworkUrl, environ: Mapping[str, str]) -> str:
+    """What proves to this server who asks, "" where the token is not for it: one for ``Authorization``."""
     token = environ.get("GITHUB_TOKEN", "")
-    server = urlsplit(environ.get("GITHUB_SERVER_URL") or "https://github.com")
+    server = _server(environ)
     if (
         not token
         or url.scheme == "ssh"
         or (server.scheme, server.hostname, server.port) != (url.scheme, url.host, url.port)
     ):
+        return ""
+    return f"Basic {base64.b64encode(f'x-access-token:{token}'.encode()).decode()}"
+
+
+def _server(environ: Mapping[str, str]) -> SplitResult:
+    return urlsplit(environ.get("GITHUB_SERVER_URL") or "https://github.com")
+
+
+def _credentials(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The token as a header for this server alone: never in an address and never among the words of a command."""
+    if not (value := authorization(url, environ)):
         return ()
-    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return ((f"http.{server.scheme}://{server.netloc}/.extraHeader", f"Authorization: Basic {basic}"),)
+    server = _server(environ)
+    return ((f"http.{server.scheme}://{server.netloc}/.extraHeader", f"Authorization: {value}"),)
 
 
 def _proxied(url: NetworkUrl, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
