@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from controller.downloads.fetching import DownloadLimits, Fetching
 from controller.downloads.kept import Kept
 from controller.downloads.sources import DATA_SOURCES, data_sources
-from controller.downloads.stores import S3, GoogleStorage, HuggingFace, WebStore
-from controller.rest import Timing
+from controller.downloads.stores import S3, GoogleStorage, HuggingFace, StoreAccess, WebStore
+from controller.rest import Credentials, Timing
 from controller.testing import FakeClock, SeededChance
 from tests.downloads.store import ObjectServer
 
@@ -35,19 +36,27 @@ def kept(tmp_path: Path) -> Kept:
 def fetching(kept: Kept, store: ObjectServer) -> Callable[..., Fetching]:
     """Makes a `Fetching` whose list holds these words; every store's service is the server on loopback."""
 
-    def make(listed: str | None = None, **changes: Any) -> Fetching:
+    def make(
+        listed: str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        google: Credentials | None = None,
+        environ: Mapping[str, str] = MappingProxyType({}),
+        **changes: Any,
+    ) -> Fetching:
         words = f"{store.url} s3://bucket gs://bucket hf://" if listed is None else listed
         clock = FakeClock()
         sources = data_sources({DATA_SOURCES: words})
+        services = dict.fromkeys(("AWS_ENDPOINT_URL_S3", "HF_ENDPOINT"), store.url)
+        access = StoreAccess(sources, services | dict(environ), secrets or {})
         made = Fetching(
             kept=kept,
             sources=sources,
             stores={
                 "http": WebStore(sources),
                 "https": WebStore(sources),
-                "gs": GoogleStorage(None, store.url),
-                "s3": S3("eu-west-1", None, store.url),
-                "hf": HuggingFace(sources, None, store.url),
+                "gs": GoogleStorage(access, google, store.url),
+                "s3": S3(access),
+                "hf": HuggingFace(access),
             },
             timing=Timing(clock.now, clock.monotonic, clock.sleep, SeededChance().uniform),
             limits=LIMITS,

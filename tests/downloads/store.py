@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,7 +60,7 @@ class ObjectServer:
         return said.endswith(f"Signature={signer.signature(words, request)}")
 
     @contextmanager
-    def running(self) -> Iterator[ObjectServer]:
+    def running(self, secured: ssl.SSLContext | None = None) -> Iterator[ObjectServer]:
         store = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -78,7 +79,7 @@ class ObjectServer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        with answering(Handler) as self.url:
+        with answering(Handler, secured) as self.url:
             yield self
 
     @property

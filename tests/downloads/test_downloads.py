@@ -13,9 +13,7 @@ import pytest
 from controller.downloads.aws import signer
 from controller.downloads.fetching import Fetching
 from controller.downloads.kept import Kept
-from controller.downloads.stores import S3, GoogleStorage, HuggingFace
 from controller.errors import Unreadable
-from controller.rest import Secret
 from controller.specs.data_uri import DataUri, parse_data_uri
 from tests.downloads.store import Answer, ObjectServer
 
@@ -104,15 +102,12 @@ async def test_a_request_of_s3_is_signed_as_its_own_signer_signs(
 ) -> None:
     store.accounts["AKIDTEST"] = SECRET
     store.answers["/bucket/a%20b/r%2B%C3%A9.jsonl"] = Answer(ROWS)
-    account = signer({"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": token})
-    other = signer({"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "another-secret"})
+    account = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": token}
     uri = parse_data_uri("s3://bucket/a b/r+é.jsonl")
-    one = fetching()
 
-    refused = await refusal(fetching(stores={**one.stores, "s3": S3("eu-west-1", other, store.url)}), uri)
-    signed = fetching(stores={**one.stores, "s3": S3("eu-west-1", account, store.url)})
+    refused = await refusal(fetching(secrets={**account, "AWS_SECRET_ACCESS_KEY": "another-secret"}), uri)
 
-    assert await signed.fetch(uri, PIN, MOST) == PIN
+    assert await fetching(secrets=account).fetch(uri, PIN, MOST) == PIN
     assert refused.code == "GT424"
     assert "SignatureDoesNotMatch" in refused.message
     assert "canary" not in refused.message
@@ -139,10 +134,8 @@ async def test_the_shared_files_of_aws_are_read_and_no_program_of_theirs_is_run(
 async def test_googles_token_is_sent_and_asked_for_anew_where_it_is_stale(fetching: Make, store: ObjectServer) -> None:
     store.bearer = f"fresh-{SECRET}"
     store.answers["/storage/v1/b/bucket/o/rows.jsonl"] = Answer(ROWS)
-    one = fetching()
-    signed = fetching(stores={**one.stores, "gs": GoogleStorage(Token(), store.url)})
 
-    assert await signed.fetch(parse_data_uri("gs://bucket/rows.jsonl"), PIN, MOST) == PIN
+    assert await fetching(google=Token()).fetch(parse_data_uri("gs://bucket/rows.jsonl"), PIN, MOST) == PIN
     assert [headers["authorization"][7:12] for _, headers in store.asked] == ["stale", "fresh"]
 
 
@@ -152,11 +145,14 @@ async def test_the_hubs_token_goes_to_the_hub_and_not_to_where_it_keeps_its_file
     with ObjectServer({"/cdn/blob": Answer(ROWS)}).running() as elsewhere:
         path = f"/datasets/o/n/resolve/{COMMIT}/rows.jsonl"
         store.answers[path] = Answer(code=302, headers={"Location": f"{elsewhere.url}/cdn/blob?sig=canary"})
-        one = fetching(f"hf:// {elsewhere.url}")
-        hub = HuggingFace(one.sources, Secret(SECRET), store.url)
-        hosts = fetching(f"hf:// {elsewhere.url} {store.url}", stores={**one.stores, "hf": hub})
+        listed = f"hf:// {elsewhere.url} {store.url}"
 
-        assert await hosts.fetch(parse_data_uri(f"hf://datasets/o/n@{COMMIT}/rows.jsonl"), PIN, MOST) == PIN
+        assert (
+            await fetching(listed, {"HF_TOKEN": SECRET}).fetch(
+                parse_data_uri(f"hf://datasets/o/n@{COMMIT}/rows.jsonl"), PIN, MOST
+            )
+            == PIN
+        )
 
     assert store.asked[0][1]["authorization"] == f"Bearer {SECRET}"
     assert "authorization" not in elsewhere.asked[0][1]
@@ -222,6 +218,33 @@ async def test_a_server_that_is_busy_is_asked_again(fetching: Make, store: Objec
 
     assert await fetching().fetch(uri, PIN, MOST) == PIN
     assert len(store.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("AWS_ENDPOINT_URL_S3", "s3://bucket/x"),
+        ("STORAGE_EMULATOR_HOST", "gs://bucket/x"),
+        ("HF_ENDPOINT", f"hf://datasets/o/n@{COMMIT}/x"),
+    ],
+)
+async def test_another_service_has_to_be_on_the_list_itself(
+    fetching: Make, store: ObjectServer, variable: str, text: str
+) -> None:
+    listed = "s3://bucket gs://bucket hf://"
+
+    found = await refusal(fetching(listed, environ={variable: store.url}), parse_data_uri(text))
+
+    assert (found.code, variable in found.message, store.url in found.hint) == ("GT424", True, True)
+    assert store.asked == []
+
+
+async def test_an_emulator_of_buckets_gets_no_credentials(fetching: Make, store: ObjectServer) -> None:
+    store.answers["/storage/v1/b/bucket/o/rows.jsonl"] = Answer(ROWS)
+    emulated = fetching(google=Token(), environ={"STORAGE_EMULATOR_HOST": store.url.removeprefix("http://")})
+
+    assert await emulated.fetch(parse_data_uri("gs://bucket/rows.jsonl"), PIN, MOST) == PIN
+    assert "authorization" not in store.asked[0][1]
 
 
 async def test_a_refusal_says_how_to_get_in(fetching: Make, store: ObjectServer) -> None:
