@@ -24,11 +24,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.server.log import Log
-from controller.server.models import BASES, TunableModel
 from controller.server.payload import camel, parse
+from controller.server.room import PASSING, StoreUnusable
 from controller.server.status import ApiError, Json, StatusCode, Violation, envelope, invalid
-from controller.server.store import PASSING, StoreUnusable
-from controller.server.tuning import Tuning, read_page_size
+from controller.server.tuning import Tuning
 
 BODY_LIMIT: Final = 16 * 2**20
 HEALTH: Final = "/healthz"  # asked without a key, by what watches over processes
@@ -66,9 +65,9 @@ def make_app(tuning: Tuning) -> Starlette:
         base, tuned = f"/{version}/models/{{id:name}}", f"/{version}/tunedModels/{{id:name}}"
         operation = f"{tuned}/operations/{{operation:name}}"
         routes += [
-            Route(f"/{version}/models", _endpoint(_base_models, "pageSize", "pageToken"), methods=["GET"]),
-            Route(base, _endpoint(lambda name: _base(name).render()), methods=["GET"]),
-            Route(f"{base}:generateContent", _untuned, methods=["POST"]),
+            Route(f"/{version}/models", _endpoint(tuning.base_models, "pageSize", "pageToken"), methods=["GET"]),
+            Route(base, _endpoint(tuning.base_model), methods=["GET"]),
+            Route(f"{base}:generateContent", _untuned(tuning), methods=["POST"]),
             Route(f"{tuned}:generateContent", _generation(tuning), methods=["POST"]),
             Route(f"{tuned}/operations", _endpoint(tuning.operations, *_OPERATIONS_QUERY), methods=["GET"]),
             Route(operation, _endpoint(tuning.operation), methods=["GET"]),
@@ -131,24 +130,13 @@ async def _cancel_when_gone(request: Request, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-def _base_models(page_size: str | None, _page_token: str | None) -> Json:
-    read_page_size(page_size, 50)
-    return {"models": [base.render() for base in BASES.values()]}
+def _untuned(tuning: Tuning) -> Handler:
+    """A question to a base model; nothing of it is read."""
 
+    async def answer(request: Request) -> Response:
+        return JSONResponse(tuning.ask_untuned(request.path_params["id"]))
 
-def _base(model_id: str) -> TunableModel:
-    name = f"models/{model_id}"
-    if name not in BASES:
-        raise ApiError(StatusCode.NOT_FOUND, f"Model {name} does not exist.")
-    return BASES[name]
-
-
-async def _untuned(request: Request) -> Response:
-    base = _base(request.path_params["id"])
-    raise ApiError(
-        StatusCode.FAILED_PRECONDITION,
-        f"{base.name} is untuned and has no weights to serve; tune it, then ask the tuned model.",
-    )
+    return answer
 
 
 async def _unbuilt(request: Request) -> Response:

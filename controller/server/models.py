@@ -35,50 +35,38 @@ class SamplingDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunableModel:
-    """A base model: its wire description, what it tunes with when a request leaves that open, and what it can hold."""
+    """A base model: its wire description, what it tunes with when a request leaves that open, and what it can hold.
+
+    ``digest`` is over all that its answers rest on: one that changed is another model.
+    """
 
     name: str
+    engine: str
+    digest: str
     display_name: str
     description: str
     epoch_count: int
     batch_size: int
     learning_rate: float
     sampling: SamplingDefaults
-    input_bytes: int
-    output_bytes: int
+    input_tokens: int
+    output_tokens: int
 
     def render(self) -> dict[str, Json]:
-        """The Model message of the wire. Tokens are bytes here."""
+        """The Model message of the wire."""
         return {
             "name": self.name,
             "baseModelId": self.name.removeprefix("models/"),
             "version": "001",
             "displayName": self.display_name,
             "description": self.description,
-            "inputTokenLimit": self.input_bytes,
-            "outputTokenLimit": self.output_bytes,
+            "inputTokenLimit": self.input_tokens,
+            "outputTokenLimit": self.output_tokens,
             # That a tuned model exists is what makes generateContent work, so the base model itself does not list it.
             "supportedGenerationMethods": ["createTunedModel"],
             **self.sampling.render(),
             "maxTemperature": 1,
         }
-
-
-# Epochs and batch size are Google's documented defaults. The learning rate is this model's own: Google's 0.001 is for a
-# model already trained, this one starts from nothing.
-TINY: Final = TunableModel(
-    name="models/tiny",
-    display_name="Tiny",
-    description="A byte-level transformer that learns small sets by heart and classifies short texts.",
-    epoch_count=5,
-    batch_size=4,
-    learning_rate=0.003,
-    sampling=SamplingDefaults(temperature=0.0, top_p=0.95, top_k=40),
-    input_bytes=256,
-    output_bytes=256,
-)
-
-BASES: Final = {TINY.name: TINY}
 
 
 class ModelState(StrEnum):
@@ -108,7 +96,7 @@ class RunHyperparameters:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One step of a run. ``step`` counts from 1; ``mean_loss`` is in nats per output byte; times are RFC 3339, UTC."""
+    """One step of a run. ``step`` counts from 1; ``mean_loss`` is in nats per token; times are RFC 3339, UTC."""
 
     step: int
     epoch: int
@@ -125,6 +113,7 @@ class Model:
     display_name: str
     description: str
     base_model: str
+    digest: str = ""
     source: str | None
     sampling: SamplingDefaults
     readers: tuple[int, ...]
@@ -158,8 +147,11 @@ def epoch_of(step: int, examples: int, batch_size: int) -> int:
     return step * batch_size // examples
 
 
-def render_model(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]:
-    """The TunedModel message. Training data is never in it, as on Google's service."""
+def render_model(model: Model, snapshots: Sequence[Snapshot], base: SamplingDefaults) -> dict[str, Json]:
+    """The TunedModel message, with what its base model samples with where it says nothing itself.
+
+    Training data is never in it, as on Google's service.
+    """
     message: dict[str, Json] = {"name": model.name}
     if model.source is None:
         message["baseModel"] = model.base_model
@@ -174,7 +166,7 @@ def render_model(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]
         "createTime": model.create_time,
         "updateTime": model.update_time,
         "tuningTask": _render_task(model, snapshots),
-        **model.sampling.over(BASES[model.base_model].sampling).render(),
+        **model.sampling.over(base).render(),
     }
     if model.readers:
         message["readerProjectNumbers"] = [str(number) for number in model.readers]
@@ -206,7 +198,7 @@ def _render_snapshot(snapshot: Snapshot) -> dict[str, Json]:
     return message | {"meanLoss": snapshot.mean_loss, "computeTime": snapshot.compute_time}
 
 
-def render_operation(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, Json]:
+def render_operation(model: Model, snapshots: Sequence[Snapshot], base: SamplingDefaults) -> dict[str, Json]:
     """The google.longrunning.Operation that makes the model: running, done with the model, or done with an error."""
     total = total_steps(model.examples, model.hyperparameters)
     metadata: dict[str, Json] = {
@@ -225,7 +217,7 @@ def render_operation(model: Model, snapshots: Sequence[Snapshot]) -> dict[str, J
         case ModelState.CREATING:
             return message
         case ModelState.ACTIVE:
-            made = {"@type": f"{_TYPES}TunedModel", **render_model(model, snapshots)}
+            made = {"@type": f"{_TYPES}TunedModel", **render_model(model, snapshots, base)}
             return message | {"done": True, "response": made}
         case ModelState.FAILED:
             error: Json = {"code": model.error_code or 13, "message": model.error_message or ""}

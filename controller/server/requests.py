@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from controller.server.models import BASES, Model, RunHyperparameters, SamplingDefaults, TrainingExample, TunableModel
+from controller.server.models import Model, RunHyperparameters, SamplingDefaults, TrainingExample, TunableModel
 from controller.server.payload import Node, camel
 from controller.server.status import Json, Violation, invalid
 
 MODEL_ID: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 DISPLAY_NAME_LIMIT: Final = 40
+EXAMPLES: Final = "tuningTask.trainingData.examples.examples"
 INPUT_LIMIT: Final = 40_000
 OUTPUT_LIMIT: Final = 5_000
 _MOST_EPOCHS: Final = 1_000_000  # on the smallest set hours of one core; more is a typing error
@@ -51,15 +52,7 @@ def read_creation(model_id: str | None, raw: Json) -> Draft:
     if draft.base_model is None and draft.source is None:
         node.fault("baseModel", "is required, unless tunedModelSource.tunedModel names a tuned model to start from")
     if not draft.examples:
-        node.fault("tuningTask.trainingData.examples.examples", "is required and needs at least one example")
-    base = BASES.get(draft.base_model or "")
-    for i, example in enumerate(draft.examples):
-        size = len(example.output.encode())
-        if base is not None and size > base.output_bytes:
-            node.fault(
-                f"tuningTask.trainingData.examples.examples[{i}].output",
-                f"has {size} bytes; {base.name} learns outputs of at most {base.output_bytes} bytes and never cuts one",
-            )
+        node.fault(EXAMPLES, "is required and needs at least one example")
     node.check()
     return draft
 

@@ -22,9 +22,14 @@ import uvicorn
 
 from controller.connections import BACKLOG, ConnectionLimits, bounded
 from controller.server.app import Authentication, Idleness, make_app
+from controller.server.data_folder import DataFolder
+from controller.server.engines.bases import Bases
+from controller.server.engines.opening import open_engines
 from controller.server.log import Log
-from controller.server.store import Store, StoreUnreadable, StoreUnusable
-from controller.server.trainers import ONE_THREAD, Trainers
+from controller.server.room import StoreUnusable
+from controller.server.runners.process import ONE_THREAD, ProcessRunner
+from controller.server.store import Store, StoreUnreadable
+from controller.server.supervisor import Supervisor
 from controller.server.tuning import Tuning
 
 _LOCK_WAIT: Final = 10.0  # seconds; trainers of a killed server are gone within one
@@ -75,12 +80,13 @@ def serve(options: ServeOptions) -> None:
 
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None, lock: int) -> None:
-    log, folder, idleness = Log(sys.stderr), options.data.resolve(), Idleness()
-    store = Store(folder)
-    trainers = Trainers(store, folder, lock, options.runs or os.cpu_count() or 1, log)
+    log, data, idleness = Log(sys.stderr), DataFolder(options.data.resolve()), Idleness()
+    store, bases = Store(data.path), Bases(open_engines())
+    runner = ProcessRunner(lock, options.runs or os.cpu_count() or 1)
+    supervisor = Supervisor(store, data, bases, runner, log)
     # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.
     config = uvicorn.Config(
-        Authentication(make_app(Tuning(store, trainers)), keys, idleness, log),
+        Authentication(make_app(Tuning(store, data, bases, supervisor)), keys, idleness, log),
         http=bounded(_LIMITS),
         backlog=BACKLOG,
         access_log=False,
@@ -90,10 +96,11 @@ def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None,
         lifespan="off",
     )
     try:
-        trainers.start_due()  # what waits, or was broken off when a server on this folder ended
+        supervisor.begin()
         asyncio.run(_live(uvicorn.Server(config), listener, options, idleness, store))
     finally:
-        trainers.close()
+        supervisor.close()
+        bases.close()
         store.close()
 
 

@@ -1,7 +1,7 @@
-"""Tuned models and their runs in and out of one SQLite file that survives a kill at any moment.
+"""Tuned models and their operations in and out of one SQLite file that survives a kill at any moment.
 
-The server and each trainer open the file for themselves. What a trainer writes counts only while its operation is still
-running, checked in the same transaction: after a cancel or a delete nothing it still writes can land.
+What a trainer reports counts only while its operation is still running, checked in the same transaction: after a cancel
+or a delete nothing it still writes can land.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from controller.server.models import Model, ModelState, RunHyperparameters, SamplingDefaults, Snapshot, TrainingExample
+from controller.server.data_folder import DataFolder
+from controller.server.migration import move_out
+from controller.server.models import Model, ModelState, RunHyperparameters, SamplingDefaults, Snapshot
+from controller.server.room import NO_ROOM, NO_WRITE, PASSING, StoreUnusable, room_needed
+from controller.server.run_folder import Bookmark
 from controller.server.status import StatusCode
 
 FILE_NAME: Final = "tuning.sqlite3"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE models (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -29,6 +33,7 @@ CREATE TABLE models (
     display_name TEXT NOT NULL,
     description TEXT NOT NULL,
     base_model TEXT NOT NULL,
+    digest TEXT NOT NULL,
     source TEXT,
     temperature REAL,
     top_p REAL,
@@ -44,19 +49,17 @@ CREATE TABLE models (
     start_time TEXT,
     complete_time TEXT
 ) STRICT;
+-- start_number counts how often training was started, events_offset is the byte up to which the run's events are in
+-- here, events_start the highest start among them
 CREATE TABLE operations (
     id TEXT PRIMARY KEY,
     model INTEGER NOT NULL UNIQUE REFERENCES models (seq) ON DELETE CASCADE,
     error_code INTEGER,
-    error_message TEXT
+    error_message TEXT,
+    start_number INTEGER NOT NULL DEFAULT 0,
+    events_offset INTEGER NOT NULL DEFAULT 0,
+    events_start INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE TABLE examples (
-    operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    text_input TEXT NOT NULL,
-    output TEXT NOT NULL,
-    PRIMARY KEY (operation, position)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE snapshots (
     operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
     step INTEGER NOT NULL,
@@ -65,20 +68,12 @@ CREATE TABLE snapshots (
     compute_time TEXT NOT NULL,
     PRIMARY KEY (operation, step)
 ) STRICT, WITHOUT ROWID;
--- start is what a run on top of a tuned model begins with, checkpoint what it goes on from after a kill (always that of
--- the last snapshot), final what answers
-CREATE TABLE weights (
-    operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('start', 'checkpoint', 'final')),
-    body BLOB NOT NULL,
-    PRIMARY KEY (operation, kind)
-) STRICT;
 """
 _INSERT: Final = """
-INSERT INTO models (id, display_name, description, base_model, source, temperature, top_p, top_k, readers, epoch_count,
-    batch_size, learning_rate, examples, state, create_time, update_time)
-VALUES (:id, :display_name, :description, :base_model, :source, :temperature, :top_p, :top_k, :readers, :epoch_count,
-    :batch_size, :learning_rate, :examples, :state, :create_time, :update_time)
+INSERT INTO models (id, display_name, description, base_model, digest, source, temperature, top_p, top_k, readers,
+    epoch_count, batch_size, learning_rate, examples, state, create_time, update_time)
+VALUES (:id, :display_name, :description, :base_model, :digest, :source, :temperature, :top_p, :top_k, :readers,
+    :epoch_count, :batch_size, :learning_rate, :examples, :state, :create_time, :update_time)
 """
 _UPDATE: Final = """
 UPDATE models SET display_name = :display_name, description = :description, temperature = :temperature, top_p = :top_p,
@@ -101,30 +96,6 @@ class StoreUnreadable(Exception):
     """The file in the data folder was written by a newer server, or is no store at all."""
 
 
-class StoreUnusable(Exception):
-    """The disk refuses for the moment, and nothing was changed; the same may work later.
-
-    ``exhausted`` is True where there is too little of something: room, quota, open files.
-    """
-
-    def __init__(self, message: str, *, exhausted: bool) -> None:
-        super().__init__(message)
-        self.exhausted = exhausted
-
-
-# Errors of the system that pass by themselves, or when somebody makes room.
-PASSING: Final = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
-)
-RETRY_EVERY: Final = 1.0  # seconds between tries while the disk refuses
-_NO_ROOM: Final = "The disk of the data folder is full."
-# EDQUOT and EFBIG reach SQLite's callers as failed writes without their errno.
-_NO_WRITE: Final = (
-    "The data folder cannot be written: a quota or a limit of file sizes is used up, "
-    "or the disk is read-only or failing."
-)
-
-
 def _unusable(fault: sqlite3.OperationalError) -> StoreUnusable | None:
     """The refusal of the disk that an error of SQLite stands for; None where it is another error.
 
@@ -132,9 +103,9 @@ def _unusable(fault: sqlite3.OperationalError) -> StoreUnusable | None:
     """
     match fault.sqlite_errorcode & 0xFF:
         case sqlite3.SQLITE_FULL:
-            return StoreUnusable(_NO_ROOM, exhausted=True)
+            return StoreUnusable(NO_ROOM, exhausted=True)
         case sqlite3.SQLITE_IOERR:
-            return StoreUnusable(_NO_WRITE, exhausted=True)
+            return StoreUnusable(NO_WRITE, exhausted=True)
         case sqlite3.SQLITE_CANTOPEN:
             return StoreUnusable("The files of the data folder cannot be opened just now.", exhausted=True)
         case sqlite3.SQLITE_READONLY:
@@ -146,26 +117,24 @@ def _unusable(fault: sqlite3.OperationalError) -> StoreUnusable | None:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRun:
-    """What a trainer starts or goes on from."""
+class RunEnd:
+    """How a run ended: with trained weights, or with an error."""
 
-    model: Model
-    examples: tuple[TrainingExample, ...] = field(repr=False)
-    start: bytes | None = field(repr=False)
-    checkpoint: bytes | None = field(repr=False)
+    time: str
+    code: StatusCode | None = None
+    message: str | None = None
 
 
 class Store:
     """The file, through one connection that threads take turns on. Every method may raise `StoreUnusable`."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
-        """Opens or makes the file. ``durable``, for a server: every commit is synced and outlives a power cut.
+    def __init__(self, folder: Path) -> None:
+        """Opens or makes the file, or brings one of an earlier release up to date. Every commit outlives a power cut.
 
         Raises `StoreUnreadable`, `StoreUnusable`.
         """
         self._turn = threading.RLock()
         self._refused = False
-        self._wipe_due = durable  # a server that was killed may have left its journal
         try:
             _keep_to_owner(folder / FILE_NAME)
         except OSError as fault:
@@ -179,7 +148,7 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         try:
             with self._refusals():
-                self._prepare(durable=durable)
+                self._prepare(DataFolder(folder))
         except StoreUnusable:
             self._connection.close()
             raise
@@ -187,21 +156,26 @@ class Store:
             self._connection.close()
             raise StoreUnreadable(f"{folder / FILE_NAME} cannot be read as a store: {fault}") from fault
 
-    def _prepare(self, *, durable: bool) -> None:
+    def _prepare(self, data: DataFolder) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.execute("PRAGMA secure_delete = ON")  # training rows are gone when they are gone
+        self._connection.execute("PRAGMA secure_delete = ON")  # what is deleted is gone
         with self._transaction():
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            elif version == 1:
+                with room_needed():
+                    move_out(self._connection, data, self.models())
             elif version != _SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(
                     f"it has schema version {version}, this server knows version {_SCHEMA_VERSION}"
                 )
+            self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        with suppress(sqlite3.OperationalError):  # the journal of an earlier release may hold rows that were deleted
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def close(self) -> None:
         """Closes the connection."""
@@ -245,18 +219,12 @@ class Store:
 
     # Models
 
-    def add(self, model: Model, examples: Sequence[TrainingExample], start: bytes | None) -> bool:
-        """Keeps a new model, its operation, its rows and the weights it starts from; False where the id is taken."""
+    def add(self, model: Model) -> bool:
+        """Keeps a new model and its operation; False where the id is taken."""
         try:
             with self._transaction() as connection:
                 seq = connection.execute(_INSERT, _columns(model)).lastrowid
                 connection.execute("INSERT INTO operations (id, model) VALUES (?, ?)", (model.operation, seq))
-                connection.executemany(
-                    "INSERT INTO examples VALUES (?, ?, ?, ?)",
-                    ((model.operation, i, row.text_input, row.output) for i, row in enumerate(examples)),
-                )
-                if start is not None:
-                    connection.execute("INSERT INTO weights VALUES (?, 'start', ?)", (model.operation, start))
         except sqlite3.IntegrityError:
             return False
         return True
@@ -294,70 +262,42 @@ class Store:
     def delete(self, seq: int) -> bool:
         """Removes a model with all that belongs to it; False where it is gone already."""
         with self._transaction() as connection:
-            gone = connection.execute("DELETE FROM models WHERE seq = ?", (seq,)).rowcount == 1
-        self._wipe()
-        return gone
-
-    def weights(self, operation: str) -> bytes | None:
-        """The trained weights of a finished run."""
-        found = self._rows("SELECT body FROM weights WHERE operation = ? AND kind = 'final'", operation)
-        return found[0][0] if found else None
+            return connection.execute("DELETE FROM models WHERE seq = ?", (seq,)).rowcount == 1
 
     # Runs
 
-    def begin(self, operation: str, now: str) -> bool:
-        """Marks a run as started, once; False where it is no longer to be run."""
-        return self._write(operation, (_BEGIN, [(now, operation)]))
+    def begin(self, operation: str, now: str) -> int | None:
+        """The number of the next start of a run, kept before the start; None where the run is no longer to be run."""
+        counted = ("UPDATE operations SET start_number = start_number + 1 WHERE id = ?", [(operation,)])
+        if not self._write(operation, (_BEGIN, [(now, operation)]), counted):
+            return None
+        found = self._rows("SELECT start_number FROM operations WHERE id = ?", operation)
+        return int(found[0][0]) if found else None
 
-    def run(self, operation: str) -> StoredRun | None:
-        """What a trainer needs to start or go on, None where the run has ended or is gone."""
-        with self._turn:
-            found = self._rows(f"{_SELECT} WHERE o.id = ? AND m.state = 'CREATING'", operation)
-            if not found:
-                return None
-            rows = self._rows(
-                "SELECT text_input, output FROM examples WHERE operation = ? ORDER BY position", operation
-            )
-            kept = dict(map(tuple, self._rows("SELECT kind, body FROM weights WHERE operation = ?", operation)))
-        examples = tuple(TrainingExample(*row) for row in rows)
-        return StoredRun(_to_model(found[0]), examples, kept.get("start"), kept.get("checkpoint"))
+    def bookmark(self, operation: str) -> Bookmark:
+        """How far the events of a run were taken over."""
+        found = self._rows("SELECT events_offset, events_start FROM operations WHERE id = ?", operation)
+        return Bookmark(*found[0]) if found else Bookmark()
 
-    def advance(self, operation: str, snapshots: Sequence[Snapshot], checkpoint: bytes) -> bool:
-        """Keeps new snapshots and the checkpoint after the last, both or neither; False where the run was ended."""
-        kept = ("INSERT OR REPLACE INTO weights VALUES (?, 'checkpoint', ?)", [(operation, checkpoint)])
-        return self._write(operation, _added(operation, snapshots), kept)
+    def take_over(
+        self, operation: str, mark: Bookmark, snapshots: Sequence[Snapshot], end: RunEnd | None = None
+    ) -> bool:
+        """Keeps what events up to the mark tell, all or nothing; False where the run was ended.
 
-    def finish(self, operation: str, snapshots: Sequence[Snapshot], weights: bytes, now: str) -> bool:
-        """Keeps the last snapshots and the trained weights, and the model is ACTIVE; False where the run was ended."""
-        final = ("INSERT INTO weights VALUES (?, 'final', ?)", [(operation, weights)])
-        ended = _ended(operation, ModelState.ACTIVE, now)
-        done = self._write(operation, _added(operation, snapshots), *ended, final)
-        self._wipe()
-        return done
+        Of a step that was taken twice, since its start was killed before a checkpoint, the last one counts.
+        """
+        read = "UPDATE operations SET events_offset = ?, events_start = ? WHERE id = ?"
+        added = [(operation, *astuple(snapshot)) for snapshot in snapshots]
+        return self._write(
+            operation,
+            ("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)", added),
+            (read, [(mark.offset, mark.start, operation)]),
+            *(() if end is None else _ended(operation, end)),
+        )
 
     def fail(self, operation: str, code: StatusCode, message: str, now: str) -> bool:
         """Ends a run with an error, and the model is FAILED; False where it had ended already."""
-        error = "UPDATE operations SET error_code = ?, error_message = ? WHERE id = ?"
-        ended = _ended(operation, ModelState.FAILED, now)
-        done = self._write(operation, *ended, (error, [(code.number, message, operation)]))
-        self._wipe()
-        return done
-
-    def wipe(self) -> None:
-        """Empties the journal beside the file, where that is due: the pages in it still hold rows that were deleted.
-
-        Raises `StoreUnusable`, and it stays due: what was deleted is moved to the file first, which takes room.
-        """
-        with self._turn, self._refusals():
-            if self._wipe_due:
-                busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._wipe_due = bool(busy)
-
-    def _wipe(self) -> None:
-        """`wipe`, after a change that stands already: where there is no room for it, it stays due."""
-        self._wipe_due = True
-        with suppress(StoreUnusable):
-            self.wipe()
+        return self._write(operation, *_ended(operation, RunEnd(now, code, message)))
 
     def _write(self, operation: str, *changes: _Change) -> bool:
         """All of the changes, if the run of the operation has not ended; False where it has."""
@@ -370,7 +310,7 @@ class Store:
 
 
 def _keep_to_owner(file: Path) -> None:
-    """Makes the file, or takes it from others: whatever the folder and the umask allow, it holds training rows."""
+    """Makes the file, or takes it from others, whatever the folder and the umask allow."""
     for part in (file, *file.parent.glob(f"{file.name}-*")):
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -379,17 +319,11 @@ def _keep_to_owner(file: Path) -> None:
             os.close(handle)
 
 
-def _added(operation: str, snapshots: Sequence[Snapshot]) -> _Change:
-    return "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)", [(operation, *astuple(snapshot)) for snapshot in snapshots]
-
-
-def _ended(operation: str, state: ModelState, now: str) -> tuple[_Change, ...]:
-    """The rows and the checkpoint have done their work; what is not kept cannot leak."""
-    return (
-        (_END, [(state, now, now, operation)]),
-        ("DELETE FROM examples WHERE operation = ?", [(operation,)]),
-        ("DELETE FROM weights WHERE operation = ?", [(operation,)]),
-    )
+def _ended(operation: str, end: RunEnd) -> tuple[_Change, ...]:
+    state = ModelState.ACTIVE if end.code is None else ModelState.FAILED
+    error = "UPDATE operations SET error_code = ?, error_message = ? WHERE id = ?"
+    number = None if end.code is None else end.code.number
+    return (_END, [(state, end.time, end.time, operation)]), (error, [(number, end.message, operation)])
 
 
 def _columns(model: Model) -> dict[str, Any]:
@@ -400,7 +334,8 @@ def _columns(model: Model) -> dict[str, Any]:
 
 def _to_model(row: sqlite3.Row) -> Model:
     value: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-    del value["model"]
+    for name in ("model", "start_number", "events_offset", "events_start"):
+        value.pop(name, None)
     sampling = SamplingDefaults(*(value.pop(name) for name in ("temperature", "top_p", "top_k")))
     asked = RunHyperparameters(*(value.pop(name) for name in ("epoch_count", "batch_size", "learning_rate")))
     readers, state = tuple(json.loads(value["readers"])), ModelState(value["state"])

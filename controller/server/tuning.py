@@ -5,25 +5,27 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
+from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
 import anyio
 from anyio import from_thread, to_thread
 
-from controller.server.generate import Prompt, answer, read_prompt
+from controller.server.data_folder import DataFolder
+from controller.server.engines.bases import Bases
+from controller.server.engines.port import Speaker, TunedWeights, WeightsUnfit
 from controller.server.log import fresh_letters, now
-from controller.server.models import BASES, Model, ModelState, render_model, render_operation
-from controller.server.requests import Draft, read_creation, read_edit, resolve
+from controller.server.models import Model, ModelState, TunableModel, render_model, render_operation
+from controller.server.prompts import Prompt, read_prompt
+from controller.server.requests import EXAMPLES, Draft, read_creation, read_edit, resolve
+from controller.server.room import StoreUnusable
 from controller.server.status import ApiError, Json, StatusCode, Violation, invalid
-from controller.server.store import Store, StoreUnusable
-from controller.server.tiny import Floats
-from controller.server.trainers import Trainers
-from controller.server.training_run import WeightsUnfit, load_weights
+from controller.server.store import Store
+from controller.server.supervisor import Supervisor
 
 _ID_ATTEMPTS: Final = 8
-_MODELS_KEPT: Final = 16
 ANSWERS_AT_ONCE: Final = 4  # they share the cores with the training; more would be done no sooner
 
 
@@ -32,48 +34,92 @@ class Tuning:
     for `generate`, which runs on the event loop and does its work beside it.
     """
 
-    def __init__(self, store: Store, trainers: Trainers) -> None:
-        self._store, self._trainers = store, trainers
-        self._weights: Callable[[str], Floats] = lru_cache(maxsize=_MODELS_KEPT)(self._load_weights)
+    def __init__(self, store: Store, data: DataFolder, bases: Bases, supervisor: Supervisor) -> None:
+        self._store, self._data, self._bases, self._supervisor = store, data, bases, supervisor
         self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()  # there while somebody holds one
         self._answering = anyio.CapacityLimiter(ANSWERS_AT_ONCE)
+
+    def base_models(self, page_size: str | None, _page_token: str | None) -> Json:
+        """All base models, on one page."""
+        read_page_size(page_size, 50)
+        return {"models": [base.render() for base in self._bases]}
+
+    def base_model(self, model_id: str) -> Json:
+        """One base model."""
+        return self._base(f"models/{model_id}").render()
+
+    def ask_untuned(self, model_id: str) -> Json:
+        """What a question to a base model gets."""
+        raise ApiError(
+            StatusCode.FAILED_PRECONDITION,
+            f"{self._base(f'models/{model_id}').name} is untuned and has no weights to serve; "
+            "tune it, then ask the tuned model.",
+        )
+
+    def _base(self, name: str) -> TunableModel:
+        base = self._bases.find(name)
+        if base is None:
+            raise ApiError(StatusCode.NOT_FOUND, f"Model {name} does not exist.")
+        return base
 
     def create(self, model_id: str | None, raw: Json) -> Json:
         """Keeps a new model and queues its run; the operation."""
         draft = read_creation(model_id, raw)
-        base_model, start = self._ground(draft)
+        base, source = self._ground(draft)
+        self._check_rows(draft, base)
         for _ in range(_ID_ATTEMPTS):
-            model = _new_model(model_id or _id_from(draft.display_name), base_model, draft)
-            if self._store.add(model, draft.examples, start):
-                self._trainers.start_due()
-                return render_operation(self._get(model.id), ())
+            model = _new_model(model_id or _id_from(draft.display_name), base, draft)
+            if self._add(model, base, draft, source):
+                return self._render_operation(self._get(model.id))
             if model_id is not None:
                 raise ApiError(StatusCode.ALREADY_EXISTS, f"Tuned model {model.name} exists already.")
         raise ApiError(StatusCode.INTERNAL, "No free id was found for the model; name one with tunedModelId.")
 
-    def _ground(self, draft: Draft) -> tuple[str, bytes | None]:
+    def _add(self, model: Model, base: TunableModel, draft: Draft, source: Path | None) -> bool:
+        try:
+            return self._supervisor.add(model, base, draft.examples, source)
+        except FileNotFoundError as fault:
+            if source is None:
+                raise
+            raise ApiError(StatusCode.NOT_FOUND, f"Tuned model {draft.source} was deleted.") from fault
+
+    def _ground(self, draft: Draft) -> tuple[TunableModel, Path | None]:
         """What a new run stands on: its base model and, on top of a tuned model, the weights of that one."""
-        if draft.source is None:
-            name = draft.base_model or ""
-            if name not in BASES:
-                known = ", ".join(BASES)
+        name, source = draft.base_model or "", None
+        if draft.source is not None:
+            model = self._get(draft.source.removeprefix("tunedModels/"))
+            if model.state is not ModelState.ACTIVE:
                 raise ApiError(
-                    StatusCode.NOT_FOUND, f"Base model {name} does not exist or cannot be tuned; there is: {known}."
+                    StatusCode.FAILED_PRECONDITION,
+                    f"{model.name} is {model.state.value}; only an ACTIVE one can be tuned on.",
                 )
-            return name, None
-        model = self._get(draft.source.removeprefix("tunedModels/"))
-        weights = self._store.weights(model.operation)
-        if weights is None:
+            name, source = model.base_model, self._data.adapter(model.id)
+        base = self._bases.find(name)
+        if base is None:
+            known = ", ".join(base.name for base in self._bases)
             raise ApiError(
-                StatusCode.FAILED_PRECONDITION,
-                f"{model.name} is {model.state.value}; only an ACTIVE one can be tuned on.",
+                StatusCode.NOT_FOUND, f"Base model {name} does not exist or cannot be tuned; there is: {known}."
             )
-        return model.base_model, weights
+        why = self._bases.engine(base).why_not(base)
+        if why:
+            raise ApiError(StatusCode.FAILED_PRECONDITION, f"Base model {name} cannot be tuned: {why}")
+        return base, source
+
+    def _check_rows(self, draft: Draft, base: TunableModel) -> None:
+        """A row that does not fit is refused, before anything is kept: none is ever cut."""
+        faults = self._bases.engine(base).check(base, draft.examples)
+        if faults:
+            raise invalid(*(Violation(f"{EXAMPLES}[{fault.row}].{fault.field}", fault.why) for fault in faults[:20]))
 
     def get(self, model_id: str) -> Json:
         """One tuned model."""
-        model = self._get(model_id)
-        return render_model(model, self._store.snapshots(model.operation))
+        return self._render(self._get(model_id))
+
+    def _render(self, model: Model) -> Json:
+        return render_model(model, self._store.snapshots(model.operation), self._bases.sampling(model.base_model))
+
+    def _render_operation(self, model: Model) -> Json:
+        return render_operation(model, self._store.snapshots(model.operation), self._bases.sampling(model.base_model))
 
     def _get(self, model_id: str) -> Model:
         model = self._store.model(model_id)
@@ -85,7 +131,7 @@ class Tuning:
         """A page of the tuned models, oldest first, so that a model created meanwhile is still met."""
         size, fits = read_page_size(page_size, 10), _matcher(query)
         found = [model for model in self._store.models(_after(token)) if fits(model)]
-        page: list[Json] = [render_model(m, self._store.snapshots(m.operation)) for m in found[:size]]
+        page: list[Json] = [self._render(model) for model in found[:size]]
         return {"tunedModels": page} | _next_page(found, size)
 
     def patch(self, model_id: str, mask: str | None, raw: Json) -> Json:
@@ -98,13 +144,12 @@ class Tuning:
         model = self._get(model_id)
         if not self._store.delete(model.seq):
             raise ApiError(StatusCode.NOT_FOUND, f"Tuned model {model.name} does not exist.")
-        self._trainers.stop(model.operation)
-        self._trainers.start_due()
+        self._supervisor.discard(model)
         return {}
 
     def operation(self, model_id: str, operation: str) -> Json:
         """The operation that makes a model."""
-        return render_operation(self._with_operation(model_id, operation), self._store.snapshots(operation))
+        return self._render_operation(self._with_operation(model_id, operation))
 
     def _with_operation(self, model_id: str, operation: str) -> Model:
         model = self._store.model(model_id)
@@ -117,8 +162,7 @@ class Tuning:
     def operations(self, model_id: str, page_size: str | None, *_: str | None) -> Json:
         """All operations of a model: there is always exactly the one that makes it."""
         read_page_size(page_size, 10)
-        model = self._get(model_id)
-        return {"operations": [render_operation(model, self._store.snapshots(model.operation))]}
+        return {"operations": [self._render_operation(self._get(model_id))]}
 
     def cancel(self, model_id: str, operation: str, _body: Json) -> Json:
         """Ends a run; one that has ended already is left as it is, as best effort has it. The message has no fields.
@@ -127,13 +171,12 @@ class Tuning:
         """
         model = self._with_operation(model_id, operation)
         if self._store.fail(model.operation, StatusCode.CANCELLED, "The tuning was cancelled.", now()):
-            self._trainers.stop(model.operation)
-            self._trainers.start_due()
+            self._supervisor.stop(model.operation)
         return {}
 
     def health(self) -> Json:
         """``status`` ok, or degraded with a ``message`` while the disk or the system refuses."""
-        why = self._trainers.standstill()
+        why = self._supervisor.standstill()
         try:
             self._store.check()
         except StoreUnusable as fault:
@@ -148,44 +191,46 @@ class Tuning:
         The questions to one model are answered one after the other, so that many of them leave room for another
         model's; those that wait hold no thread, so that nothing else waits for them.
         """
-        model, prompt, weights = await to_thread.run_sync(self._question, model_id, raw)
+        model, prompt, speaker = await to_thread.run_sync(self._question, model_id, raw)
         turn = self._turns.setdefault(model.operation, anyio.Lock())
-        draw = partial(answer, model.name, weights, prompt, BASES[model.base_model], from_thread.check_cancelled)
+        draw = partial(self._answer, model, prompt, speaker, from_thread.check_cancelled)
         async with turn:
             return await to_thread.run_sync(draw, limiter=self._answering)
 
-    def _question(self, model_id: str, raw: Json) -> tuple[Model, Prompt, Floats]:
-        """Who is asked, what, and the weights to answer from."""
+    def _question(self, model_id: str, raw: Json) -> tuple[Model, Prompt, Speaker]:
+        """Who is asked, what, and who answers."""
         model = self._get(model_id)
-        prompt = read_prompt(raw, BASES[model.base_model], model.sampling)
+        base = self._base(model.base_model)
+        prompt = read_prompt(raw, base, model.sampling)
         if model.state is not ModelState.ACTIVE:
             raise ApiError(
                 StatusCode.FAILED_PRECONDITION,
                 f"{model.name} is {model.state.value}; only an ACTIVE model has weights to answer from.",
             )
-        return model, prompt, self._weights(model.operation)
+        return model, prompt, self._bases.speaker(base)
 
-    def _load_weights(self, operation: str) -> Floats:
-        body = self._store.weights(operation)
-        if body is None:
-            raise ApiError(StatusCode.NOT_FOUND, "The tuned model was deleted.")
+    def _answer(self, model: Model, prompt: Prompt, speaker: Speaker, go_on: Callable[[], None]) -> Json:
+        weights = TunedWeights(model.operation, self._data.adapter(model.id))
         try:
-            return load_weights(body)
+            return speaker.answer(weights, prompt, go_on).render(model.name)
+        except FileNotFoundError as fault:
+            raise ApiError(StatusCode.NOT_FOUND, "The tuned model was deleted.") from fault
         except WeightsUnfit as unfit:
             raise ApiError(StatusCode.FAILED_PRECONDITION, str(unfit)) from unfit
 
 
-def _new_model(model_id: str, base_model: str, draft: Draft) -> Model:
+def _new_model(model_id: str, base: TunableModel, draft: Draft) -> Model:
     time = now()
     return Model(
         id=model_id,
         display_name=draft.display_name,
         description=draft.description,
-        base_model=base_model,
+        base_model=base.name,
+        digest=base.digest,
         source=draft.source,
         sampling=draft.sampling,
         readers=draft.readers,
-        hyperparameters=resolve(draft, BASES[base_model]),
+        hyperparameters=resolve(draft, base),
         examples=len(draft.examples),
         create_time=time,
         update_time=time,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.server.models import TINY
+from controller.server.engines.tiny.base import TINY
 from tests.cli.running import Commit, Process, WriteSpec
 
 
@@ -187,8 +187,8 @@ def test_an_output_that_the_embedded_provider_would_refuse_has_its_line_here(
 ) -> None:
     spec("long")
     rows = (folder / "specs/long.jsonl").read_text()
-    whole = json.dumps({"text_input": "as long as it may be", "output": "x" * TINY.output_bytes})
-    longer = json.dumps({"text_input": "longer", "output": "x" * (TINY.output_bytes + 1)})
+    whole = json.dumps({"text_input": "as long as it may be", "output": "x" * TINY.output_tokens})
+    longer = json.dumps({"text_input": "longer", "output": "x" * (TINY.output_tokens + 1)})
     (folder / "specs/long.jsonl").write_text(f"{rows}{whole}\n{longer}\n")
     done = gitune("validate", "-o", "json")
     (problem,) = [p for p in json.loads(done.stdout)["problems"] if p["severity"] == "error"]

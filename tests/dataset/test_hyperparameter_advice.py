@@ -7,7 +7,7 @@ from controller.dataset.rows import TaskType
 from controller.errors import Severity
 from controller.providers.gemini.facts import FACTS
 from controller.providers.local import facts as local
-from controller.server.models import TINY
+from controller.server.engines.tiny.base import TINY
 from controller.state.identity import Hyperparameters
 
 

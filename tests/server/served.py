@@ -83,7 +83,7 @@ class Served:
                     arguments = (entry / "cmdline").read_bytes().decode().split("\0")
                 except OSError:
                     continue
-                if "controller.server.training_run" in arguments and str(self.data) in arguments:
+                if "controller.server.trainer" in arguments and any(str(self.data) in said for said in arguments):
                     found.append(int(entry.name))
         return found
 

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from controller.server import generate, tiny
-from controller.server.generate import Prompt
-from controller.server.models import TINY, RunHyperparameters, SamplingDefaults, TrainingExample
-from controller.server.tiny import END, Encoded, Floats, bag_of, collate
-from controller.server.training_run import TrainingRun
+from controller.server.engines.tiny import network, speaker
+from controller.server.engines.tiny.base import TINY
+from controller.server.engines.tiny.network import END, Encoded, Floats, bag_of, collate
+from controller.server.engines.tiny.training import TrainingRun
+from controller.server.models import RunHyperparameters, SamplingDefaults, TrainingExample
+from controller.server.prompts import Prompt
 from tests.server.served import Served, text_of, tuned
 
 # Both ways add the same numbers, in another order, in 32 bits: seen at most 2e-5 off, where scores are up to 40.
@@ -29,7 +30,9 @@ ANSWER = "abcdefghijklmnopqrstuvwxyz0123456789" * 8
 def trained(model_id: str, steps: int) -> Floats:
     """Weights after some steps on rows whose outputs are long."""
     rows = tuple(TrainingExample(f"{model_id} {n}", ANSWER[n : n + 60]) for n in range(4))
-    run = TrainingRun(model_id, rows, RunHyperparameters(epoch_count=100, batch_size=4, learning_rate=0.003))
+    run = TrainingRun(
+        sum(model_id.encode()), rows, RunHyperparameters(epoch_count=100, batch_size=4, learning_rate=0.003)
+    )
     state = run.start(None)
     for _ in range(steps):
         run.advance(state)
@@ -42,20 +45,20 @@ MODELS = [trained("fresh", 0), trained("young", 5), trained("older", 60)]
 def plain(weights: Floats, source: bytes, drawn: bytes) -> Floats:
     """The scores of the next byte from one pass over all that was read and written so far."""
     batch = collate([Encoded(source, drawn, bag_of(source.decode(errors="ignore")))])
-    found: Floats = tiny.scores(tiny.unpack(weights), batch)[0, -1]
+    found: Floats = network.scores(network.unpack(weights), batch)[0, -1]
     return found
 
 
 def plain_answer(weights: Floats, prompt: Prompt) -> tuple[bytes, bool, float]:
     """The answer from a whole pass for each byte; and the smallest distance of a likeliest byte to the next one."""
-    source = prompt.text.encode()[-TINY.input_bytes :]
+    source = prompt.text.encode()[-TINY.input_tokens :]
     chance = np.random.default_rng(list(str(prompt.seed).encode()))
     drawn, sure = b"", np.inf
     while len(drawn) < prompt.limit:
         scores = plain(weights, source, drawn)[: END + 1]
         best = np.sort(scores)
         sure = min(sure, float(best[-1] - best[-2]))
-        token = generate._draw(scores, prompt.sampling, chance)
+        token = speaker.draw(scores, prompt.sampling, chance)
         if token >= END - 1:
             return drawn, True, sure
         drawn += bytes([token])
@@ -71,10 +74,10 @@ def plain_answer(weights: Floats, prompt: Prompt) -> tuple[bytes, bool, float]:
 @example(model=2, text="", drawn=b"")
 @example(model=2, text="x" * 400, drawn=b"\x00" * 256)
 def test_kept_keys_and_values_give_the_scores_of_a_whole_pass(model: int, text: str, drawn: bytes) -> None:
-    weights, source = MODELS[model], text.encode()[-TINY.input_bytes :]
-    output = tiny.Continuation(tiny.unpack(weights), source, bag_of(source.decode(errors="ignore")))
+    weights, source = MODELS[model], text.encode()[-TINY.input_tokens :]
+    output = network.Continuation(network.unpack(weights), source, bag_of(source.decode(errors="ignore")))
     batch = collate([Encoded(source, drawn, bag_of(source.decode(errors="ignore")))])
-    whole = tiny.scores(tiny.unpack(weights), batch)[0]
+    whole = network.scores(network.unpack(weights), batch)[0]
     for place in range(len(drawn) + 1):
         np.testing.assert_allclose(output.scores(), whole[place], atol=TOLERANCE, rtol=0)
         assert output.scores().dtype == np.float32
@@ -98,7 +101,7 @@ def test_answers_are_the_bytes_that_a_whole_pass_for_each_byte_gives(
     model: int, text: str, sampling: SamplingDefaults, seed: int
 ) -> None:
     prompt = Prompt(text, sampling, 40, (), seed)
-    drawn, finished = generate._draw_all(MODELS[model], prompt, TINY, lambda: None)
+    drawn, finished = speaker.draw_all(MODELS[model], prompt, lambda: None)
     expected, ended, sure = plain_answer(MODELS[model], prompt)
     # Where two bytes are as likely as each other to the last digit, rounding decides.
     assert sure < TOLERANCE or (drawn, finished) == (expected, ended)
@@ -119,8 +122,8 @@ def test_a_further_byte_costs_one_position_however_long_the_answer_is(monkeypatc
             rows.append(int(np.prod(np.shape(left)[:-1])))
             return dot(left, right)
 
-    monkeypatch.setattr("controller.server.tiny.anp", Counted())
-    output = tiny.Continuation(tiny.unpack(weights), source, bag_of(source.decode()))
+    monkeypatch.setattr("controller.server.engines.tiny.network.anp", Counted())
+    output = network.Continuation(network.unpack(weights), source, bag_of(source.decode()))
     assert max(rows) == len(source) + 1
     costs = []
     for byte in ANSWER[:250].encode():

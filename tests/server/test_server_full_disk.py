@@ -132,12 +132,13 @@ def test_rows_are_wiped_once_there_is_room_for_that(disk: SmallDisk) -> None:
     assert served.trainers() == []
 
     def found() -> list[str]:
-        return [file.name for file in disk.folder.iterdir() if private.encode() in file.read_bytes()]
+        files = [path for path in disk.folder.rglob("*") if path.is_file()]
+        return [file.name for file in files if private.encode() in file.read_bytes()]
 
     served.until(found, lambda names: names == [], 10)
 
 
-@pytest.mark.parametrize("leave", [0, 16 * 1024, 80 * 1024])
+@pytest.mark.parametrize("leave", [0, 16 * 1024, 56 * 1024])
 def test_a_server_that_starts_on_a_full_disk_says_so_and_what_to_do(tmp_path: Path, leave: int) -> None:
     made = small_disk(tmp_path, 1 * MIB)
     fill = f'head -c {MIB - leave} /dev/zero > "{made.served.data}/filling" 2>/dev/null; exec "$@"'
@@ -183,7 +184,7 @@ def test_a_run_whose_process_finds_no_open_file_left_waits_for_one(serving: Call
     assert health(served) == {"status": "ok"}
     open_files = len(list(Path(f"/proc/{served.process.pid}/fd").iterdir()))
     usual = resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE)[0]
-    limit(served.process.pid, resource.RLIMIT_NOFILE, open_files + 1)  # one for the request, none for a process
+    limit(served.process.pid, resource.RLIMIT_NOFILE, open_files + 2)  # the request, a file; no process
     name = served.create("run", tuned(epochCount=1))
     served.until(lambda: "runs.waiting" in served.journal, bool, 10)
     assert "done" not in served.operation(name)

@@ -46,12 +46,9 @@ def test_a_killed_server_goes_on_to_the_very_same_curve(serving: Callable[..., S
     assert text_of(killed.ask("same", "3")) == "4"
 
 
-def weights(served: Served) -> Any:
-    with sqlite3.connect(served.data / "tuning.sqlite3") as store:
-        found = store.execute("SELECT body FROM weights WHERE kind = 'final'").fetchall()
-    store.close()
-    assert len(found) == 1
-    return found
+def weights(served: Served) -> bytes:
+    [file] = (served.data / "adapters").rglob("*.npz")
+    return file.read_bytes()
 
 
 def test_a_killed_server_leaves_no_trainer_behind(serving: Callable[..., Served]) -> None:
@@ -109,9 +106,10 @@ def test_a_delete_in_mid_training_ends_the_process_and_removes_all(serving: Call
     assert served.call("DELETE", "/v1beta/tunedModels/a").status == 200
     assert served.trainers() == []
     with sqlite3.connect(served.data / "tuning.sqlite3") as store:
-        for table in ("models", "operations", "examples", "snapshots", "weights"):
+        for table in ("models", "operations", "snapshots"):
             assert store.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # noqa: S608 -- from above
     store.close()
+    assert [path for folder in ("runs", "adapters") for path in (served.data / folder).glob("*")] == []
 
 
 def test_the_rows_are_gone_once_a_run_has_ended(serving: Callable[..., Served]) -> None:
@@ -120,21 +118,47 @@ def test_the_rows_are_gone_once_a_run_has_ended(serving: Callable[..., Served]) 
     body["tuningTask"]["trainingData"]["examples"]["examples"][0]["textInput"] = "a-very-private-row"
     served.wait(served.create("a", body))
     served.stop()
-    assert all(b"a-very-private-row" not in file.read_bytes() for file in served.data.iterdir())
+    files = [path for path in served.data.rglob("*") if path.is_file()]
+    assert all(b"a-very-private-row" not in file.read_bytes() for file in files)
 
 
-def test_a_trainer_that_is_killed_fails_its_run(serving: Callable[..., Served]) -> None:
+def test_a_trainer_that_is_killed_again_and_again_fails_its_run(serving: Callable[..., Served]) -> None:
     served = serving()
     name = served.create("a", tuned(epochCount=LONG))
     served.wait_for_step(name, 1)
     [trainer] = served.trainers()
     os.kill(trainer, signal.SIGTERM)  # what a stop of a whole group sends; the server decides, not the trainer
     assert "done" not in served.operation(name)
-    os.kill(trainer, signal.SIGKILL)
-    operation = served.wait(name)
+
+    def kill_what_trains(_: Any) -> bool:
+        for process in served.trainers():  # before it can have loaded what it trains with
+            os.kill(process, signal.SIGKILL)
+        return "done" in served.operation(name)
+
+    served.until(lambda: None, kill_what_trains, 30)
+    operation = served.operation(name)
     assert operation["error"]["code"] == 13
     assert "signal 9" in operation["error"]["message"]
     assert served.model("a")["state"] == "FAILED"
+
+
+@pytest.mark.slow
+def test_a_killed_trainer_goes_on_to_the_very_same_curve(serving: Callable[..., Served]) -> None:
+    body = tuned(7, epochCount=150, batchSize=3)
+    calm = serving(folder="calm")
+    calm.wait(calm.create("same", body), 60)
+
+    killed = serving(folder="killed")
+    name = killed.create("same", body)
+    for step in (1, 120, 240):
+        killed.wait_for_step(name, step)
+        for trainer in killed.trainers():
+            os.kill(trainer, signal.SIGKILL)
+    assert "response" in killed.wait(name, 60)
+
+    assert [step for step, _, _ in losses(killed, "same")] == list(range(1, 351))
+    assert losses(killed, "same") == losses(calm, "same")
+    assert weights(killed) == weights(calm)
 
 
 def test_a_run_that_diverges_fails_and_says_what_helps(serving: Callable[..., Served]) -> None:

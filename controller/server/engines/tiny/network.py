@@ -15,7 +15,8 @@ import numpy.typing as npt
 from autograd import value_and_grad
 from autograd.tracer import getval
 
-from controller.server.models import TINY, TrainingExample
+from controller.server.engines.tiny.base import TINY
+from controller.server.models import TrainingExample
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Tokens: TypeAlias = npt.NDArray[np.int64]
@@ -58,7 +59,7 @@ class Batch:
 
 def encode(example: TrainingExample) -> Encoded:
     """An example as bytes; an input beyond the context loses its beginning."""
-    source = example.text_input.encode()[-TINY.input_bytes :]
+    source = example.text_input.encode()[-TINY.input_tokens :]
     return Encoded(source, example.output.encode(), bag_of(source.decode(errors="ignore")))
 
 

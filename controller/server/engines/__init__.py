@@ -1,0 +1,1 @@
+"""What learns and answers, a folder each: base models, rows, training, answers."""

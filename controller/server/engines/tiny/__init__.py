@@ -1,0 +1,1 @@
+"""`models/tiny`: a small transformer over bytes, trained from nothing in every run."""

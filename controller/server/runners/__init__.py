@@ -1,0 +1,1 @@
+"""Where the training processes live, a module each."""
