@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benches import case, peers
-from benches.measure import Program
+from benches.measure import Program, nothing
 from benches.tuning_api import Served
 
 FLOOR = "floor"
@@ -20,7 +20,7 @@ def told(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def floor(name: str, folder: Path, *words: str, items: int = 1, before: Callable[[], None]) -> Program:
+def floor(name: str, folder: Path, *words: str, items: int = 1, before: Callable[[], None] = nothing) -> Program:
     """A program of `benches.floor`."""
     return Program(name, (sys.executable, "-I", str(_FLOOR), *words), folder, items=items, before=before)
 

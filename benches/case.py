@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benches.measure import GITUNE, OURS, Program, Wrong
-from benches.tuning_api import Served
+from benches.tuning_api import Model, Served
 
 TOGETHER = 100  # specs in a folder, which share a dataset
 ROWS = 20
@@ -22,6 +23,7 @@ _WHO = "Bench <bench@example.com> 1767225600 +0000"
 _SETTINGS = """\
 apiVersion: gitune.dev/v1alpha1
 kind: Controller
+instance: bench/models
 providers:
   local: {{type: local, endpoint: "{url}"}}
 policy: {{maxCreates: 10000, maxDeletes: {deletes}}}
@@ -167,9 +169,15 @@ class Case:
         self.restore()
         self.repository.commit({spec_path(0): spec(0, epochs=3)})
 
-    def program(self, *words: str, **how: object) -> Program:
-        """`gitune` in this repository."""
-        return Program(OURS, (GITUNE, *words), self.root, {"GITUNE_HOME": str(self.home)}, self.size, **how)  # type: ignore[arg-type]
+    def models_there(self) -> list[Model]:
+        """The provider's models."""
+        return [json.loads(line) for line in self.models.read_text().splitlines()]
+
+    def program(self, *words: str, before: Callable[[], None] | None = None, **how: Any) -> Program:  # noqa: ANN401
+        """`gitune` in this repository, found as it came to rest; ``how`` replaces fields of the program."""
+        environ = {"GITUNE_HOME": str(self.home)}
+        program = Program(OURS, (GITUNE, *words), self.root, environ, self.size, before=before or self.restore)
+        return replace(program, **how)
 
     def at_rest(self) -> None:
         """Raises `Wrong` where a pass changed something."""
@@ -187,11 +195,11 @@ def made(folder: Path, size: int, served: Served, together: int = TOGETHER) -> C
     """
     repository, home = Repository.made(folder / "repository"), folder / "home"
     firsts = range(0, size, together)
-    served.set(_written(folder / "none.jsonl", ()))
+    served.set(written(folder / "none.jsonl", ()))
     repository.commit({"gitune.yaml": settings(served.url), **files_of(firsts, together)})
     _settle(repository, home)
     records, there = repository.texts(LEDGER), {model["name"]: json.dumps(model) for model in served.models()}
-    models = _written(folder / "models.jsonl", _others(there.values(), size, together))
+    models = written(folder / "models.jsonl", _others(there.values(), size, together))
     files = _by_model(records, size, together)
     if size > len(firsts):
         repository.commit(files_of(range(size), together))
@@ -218,7 +226,7 @@ def _settle(repository: Repository, home: Path) -> None:
     raise Wrong("the case did not come to rest")
 
 
-def _named(text: str, first: int, number: int) -> str:
+def named(text: str, first: int, number: int) -> str:
     """What is said of one model, said of another."""
     return text.replace(f"model-{first:06}", f"model-{number:06}").replace(f"Model {first:06}", f"Model {number:06}")
 
@@ -230,7 +238,7 @@ def _with_others(first: int, size: int, together: int) -> Iterator[int]:
 def _others(models: Iterable[str], size: int, together: int) -> Iterator[str]:
     for text in models:
         first = int(json.loads(text)["displayName"].removeprefix("Model "))
-        yield from (_named(text, first, number) for number in _with_others(first, size, together))
+        yield from (named(text, first, number) for number in _with_others(first, size, together))
 
 
 def _by_model(records: Mapping[str, str], size: int, together: int) -> dict[str, str]:
@@ -240,10 +248,11 @@ def _by_model(records: Mapping[str, str], size: int, together: int) -> dict[str,
         if path.startswith(("status/", "curves/")):
             first = int(Path(path).stem.removeprefix("model-"))
             for number in _with_others(first, size, together):
-                files[_named(path, first, number)] = _named(text, first, number)
+                files[named(path, first, number)] = named(text, first, number)
     return files
 
 
-def _written(path: Path, lines: Iterable[str]) -> Path:
+def written(path: Path, lines: Iterable[str]) -> Path:
+    """A file of these lines."""
     path.write_text("".join(f"{line}\n" for line in lines))
     return path

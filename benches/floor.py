@@ -2,8 +2,8 @@
 
 Run by themselves (``python -I floor.py WORD ARGUMENT…``): ``plan ROOT URL`` reads every spec, dataset and status file
 through one ``git cat-file --batch``, hashes each, sends each through JSON and back twice, and decodes the provider's
-listing; ``known ROOT URL KEPT`` decodes one file in place of all that, as where nothing has changed since; ``listing
-URL`` and ``rows FILE`` are parts of it.
+listing; ``known ROOT URL KEPT`` decodes one file in place of all that, as where nothing has changed since; ``files
+ROOT`` reads a working tree; ``listing URL``, ``rows FILE`` and ``creates URL COUNT AT_ONCE`` are what they are called.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import http.client
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -95,6 +96,18 @@ def plan(root: str, url: str) -> int:
     return listing(url)
 
 
+def files(root: str) -> int:
+    """The files of the working tree that a validation looks at."""
+    encode, decode, read = msgspec.json.encode, msgspec.json.decode, 0
+    for path in sorted(path for folder in ("specs", "datasets") for path in Path(root, folder).rglob("*.*")):
+        data = path.read_bytes()
+        hashlib.sha256(data).digest()
+        document = [line.partition(":") for line in data.decode().splitlines()]
+        decode(encode(decode(encode(document))))
+        read += 1
+    return read
+
+
 def keep(root: str, kept: str) -> int:
     """Every file's id and fields in one file, for `known`."""
     ids = listed(root)
@@ -127,7 +140,33 @@ def rows(path: str) -> int:
     return read
 
 
-DOORS: dict[str, Callable[..., int]] = {"plan": plan, "keep": keep, "known": known, "listing": listing, "rows": rows}
+def creates(url: str, count: str, at_once: str) -> int:
+    """As many creates, so many at once, each over a connection that is kept."""
+    rows = {"examples": {"examples": [{"textInput": "a" * 2000, "output": "b"}]}}
+    task = {"hyperparameters": {"epochCount": 2}, "trainingData": rows}
+    body = msgspec.json.encode({"displayName": "Model", "baseModel": "models/tiny", "tuningTask": task})
+    numbers = iter(range(int(count)))
+
+    def send(_lane: int) -> None:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        for number in numbers:
+            connection.request("POST", f"/v1beta/tunedModels?tunedModelId=model-{number}", body)
+            connection.getresponse().read()
+
+    with ThreadPoolExecutor(int(at_once)) as lanes:
+        list(lanes.map(send, range(int(at_once))))
+    return int(count)
+
+
+DOORS: dict[str, Callable[..., int]] = {
+    "plan": plan,
+    "files": files,
+    "creates": creates,
+    "keep": keep,
+    "known": known,
+    "listing": listing,
+    "rows": rows,
+}
 
 if __name__ == "__main__":
     print(DOORS[sys.argv[1]](*sys.argv[2:]))

@@ -30,7 +30,8 @@ class Program:
     """What is measured: its words, its folder, and what is added to the environment.
 
     ``before`` makes its case as it is to be found, and is not measured; ``check`` is given what it wrote to stdout and
-    raises `Wrong` where it did not do what it is measured for. ``items`` is how many things it worked on.
+    raises `Wrong` where it did not do what it is measured for. ``items`` is how many things it worked on. One that is to
+    find what it kept itself (``kept``) runs once before it is measured.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Program:
     codes: frozenset[int] = frozenset({0})
     before: Callable[[], None] = nothing
     check: Callable[[str], None] = anything
-    times: int | None = None
+    kept: bool = False
 
 
 class Wrong(SystemExit):
@@ -59,7 +60,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Measured:
-    """All the runs of one program."""
+    """All the runs of one program; none where it would not do what was asked of it."""
 
     name: str
     items: int
@@ -68,23 +69,23 @@ class Measured:
     @property
     def cpu(self) -> float:
         """The median."""
-        return statistics.median(sample.cpu for sample in self.samples)
+        return statistics.median(sample.cpu for sample in self.samples) if self.samples else 0.0
 
     @property
     def wall(self) -> float:
         """The median."""
-        return statistics.median(sample.wall for sample in self.samples)
+        return statistics.median(sample.wall for sample in self.samples) if self.samples else 0.0
 
     @property
     def memory(self) -> float:
         """The most."""
-        return max(sample.memory for sample in self.samples)
+        return max((sample.memory for sample in self.samples), default=0.0)
 
     @property
     def spread(self) -> tuple[float, float]:
         """The least and the most processor time."""
         spent = [sample.cpu for sample in self.samples]
-        return min(spent), max(spent)
+        return min(spent, default=0.0), max(spent, default=0.0)
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,14 @@ class Comparison:
 
 
 def in_turns(programs: Sequence[Program], times: int) -> tuple[Measured, ...]:
-    """Each program once unmeasured where it is run more than once, then all of them in turns."""
+    """All of them in turns, so that what else the machine does meets them alike."""
     samples: dict[str, list[Sample]] = {program.name: [] for program in programs}
-    for turn in range(times + 1 if times > 1 else 1):
+    for program in programs:
+        if program.kept:
+            run(program)
+    for _ in range(times):
         for program in programs:
-            most = program.times if program.times is not None else times
-            if len(samples[program.name]) < most:
-                sample = run(program)
-                if turn or times == 1:
-                    samples[program.name].append(sample)
+            samples[program.name].append(run(program))
     return tuple(Measured(program.name, program.items, tuple(samples[program.name])) for program in programs)
 
 

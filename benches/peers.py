@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,21 +83,25 @@ def octodns_zones(folder: Path, zones: int) -> Path:
     return config
 
 
-def dvc_files(folder: Path, dvc: Path, contents: Mapping[str, bytes]) -> Path:
-    """A repository that tracks these files with dvc, a ``.dvc`` file each, and has them in its cache."""
+def dvc_repository(folder: Path, dvc: Path) -> None:
+    """A repository in which dvc tracks nothing yet."""
     folder.mkdir(parents=True)
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     environ = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    subprocess.run([dvc, "init", "-q"], cwd=folder, check=True, env=environ, stdout=subprocess.DEVNULL)
-    subprocess.run([dvc, "config", "core.analytics", "false"], cwd=folder, check=True, env=environ)
-    for path, data in contents.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-        kept = folder / ".dvc" / "cache" / "files" / "md5"
-        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        (kept / digest[:2]).mkdir(parents=True, exist_ok=True)
-        (kept / digest[:2] / digest[2:]).write_bytes(data)
-        said = f"outs:\n- md5: {digest}\n  size: {len(data)}\n  hash: md5\n  path: {file.name}\n"
-        file.with_name(f"{file.name}.dvc").write_text(said)
-    return folder
+    for words in (("init", "-q"), ("config", "core.analytics", "false")):
+        subprocess.run([dvc, *words], cwd=folder, check=True, env=environ, stdout=subprocess.DEVNULL)
+
+
+def dvc_track(folder: Path, path: str, data: Path) -> None:
+    """A file of that repository that dvc tracks and has in its cache: ``data``, linked."""
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.hardlink_to(data)
+    with data.open("rb") as content:
+        digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    kept = folder / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    if not kept.exists():
+        kept.hardlink_to(data)
+    said = f"outs:\n- md5: {digest}\n  size: {data.stat().st_size}\n  hash: md5\n  path: {file.name}\n"
+    file.with_name(f"{file.name}.dvc").write_text(said)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benches import peers
 from benches.bench import FLOOR, Bench, floor
-from benches.case import Case, files_of
+from benches.case import TOGETHER, Case, dataset
 from benches.measure import Comparison, Program, Wrong, in_turns, run
 
 
@@ -23,7 +23,7 @@ def measured(bench: Bench) -> Iterator[Comparison]:
 
 def _plans(bench: Bench, case: Case) -> Iterator[Comparison]:
     yield _compared(bench, case, "plan, cold")
-    warm = case.program("plan", before=case.restore, check=_says("unchanged"))
+    warm = case.program("plan", before=case.restore, check=_says("unchanged"), kept=True)
     yield Comparison("plan", "plan, warm", case.size, in_turns((warm, *_floors(case)), bench.times))
     changed = case.program("plan", before=case.changed, check=_says("1 to re-tune"))
     yield Comparison("plan", "plan, one spec changed", case.size, in_turns((changed,), bench.times))
@@ -42,11 +42,21 @@ def _applies(bench: Bench, case: Case) -> Iterator[Comparison]:
 
     cold = case.program("apply", before=case.forget, check=whole)
     yield Comparison("plan", "apply, cold", case.size, in_turns((cold,), bench.times))
-    warm = case.program("apply", before=case.restore, check=whole)
+    warm = case.program("apply", before=case.restore, check=whole, kept=True)
     yield Comparison("plan", "apply, warm", case.size, in_turns((warm,), bench.times))
     changed = case.program("apply", before=case.changed, check=_says("1 re-tuned"))
     yield Comparison("plan", "apply, one spec changed", case.size, in_turns((changed,), bench.times))
     case.restore()
+
+
+def _tracked(folder: Path, dvc: Path, size: int) -> None:
+    """As many files of rows as there are models, in folders of a hundred."""
+    peers.dvc_repository(folder, dvc)
+    data = folder.with_name("rows.jsonl")
+    for number in range(size):
+        data.write_text(dataset(number))
+        peers.dvc_track(folder, f"{number // TOGETHER:03}/rows-{number:06}.jsonl", data)
+        data.unlink()
 
 
 def _says(word: str) -> Callable[[str], None]:
@@ -77,8 +87,7 @@ def _peers(bench: Bench, case: Case) -> Iterator[Program]:
     config = folder / "octodns" / "config.yaml"
     if not config.exists():
         peers.octodns_zones(config.parent, case.size)
-        contents = {path: text.encode() for path, text in files_of(range(case.size), together=1).items()}
-        peers.dvc_files(folder / "dvc", Path(dvc), {p: c for p, c in contents.items() if p.startswith("datasets/")})
+        _tracked(folder / "dvc", Path(dvc), case.size)
     words = (octodns, "--quiet", "--config-file", str(config))
     yield Program("octodns-sync", words, folder, items=case.size)
     yield Program("dvc status", (dvc, "status"), folder / "dvc", {"DVC_NO_ANALYTICS": "1"}, case.size)

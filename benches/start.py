@@ -16,7 +16,7 @@ def measured(bench: Bench) -> Iterator[Comparison]:
     """`--help`, and one valid spec validated, beside an interpreter that does nothing."""
     root = bench.case(1).root
     python = Program(PYTHON, (sys.executable, "-I", "-c", "pass"), root)
-    times = bench.times * 4  # milliseconds: more of them cost little and tell more
+    times = bench.times * 5  # milliseconds: more of them cost little and tell more
     helps = [Program(OURS, (GITUNE, "--help"), root), python]
     checks = [Program(OURS, (GITUNE, "validate", "specs/000/model-000000.yaml"), root), python]
     octodns, dvc = bench.peer("octodns-sync"), bench.peer("dvc")
