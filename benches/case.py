@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benches.measure import GITUNE, OURS, Program, Wrong
+from benches.measure import GITUNE, OURS, Program, Wrong, environ
 from benches.tuning_api import Model, Served
 
 TOGETHER = 100  # specs in a folder, which share a dataset
@@ -102,7 +101,8 @@ class Repository:
 
     def git(self, *words: str, given: bytes | None = None) -> str:
         """What git says."""
-        done = subprocess.run(["git", *words], cwd=self.root, input=given, capture_output=True, check=False)
+        command, plain = ["git", *words], environ(Program("git", (), self.root))
+        done = subprocess.run(command, cwd=self.root, env=plain, input=given, capture_output=True, check=False)
         if done.returncode:
             raise Wrong(f"git {' '.join(words)}: {done.stderr.decode()}")
         return done.stdout.decode().strip()
@@ -175,9 +175,8 @@ class Case:
 
     def program(self, *words: str, before: Callable[[], None] | None = None, **how: Any) -> Program:  # noqa: ANN401
         """`gitune` in this repository, found as it came to rest; ``how`` replaces fields of the program."""
-        environ = {"GITUNE_HOME": str(self.home)}
-        program = Program(OURS, (GITUNE, *words), self.root, environ, self.size, before=before or self.restore)
-        return replace(program, **how)
+        plain = Program(OURS, (GITUNE, *words), self.root, {"GITUNE_HOME": str(self.home)}, self.size)
+        return replace(plain, before=before or self.restore, **how)
 
     def at_rest(self) -> None:
         """Raises `Wrong` where a pass changed something."""
@@ -213,11 +212,11 @@ def made(folder: Path, size: int, served: Served, together: int = TOGETHER) -> C
 
 def _settle(repository: Repository, home: Path) -> None:
     """Passes until one leaves the ledger as it is."""
-    environ = {**os.environ, "GITUNE_HOME": str(home)}
+    apply = Program(OURS, (GITUNE, "apply"), repository.root, {"GITUNE_HOME": str(home)})
     for _ in range(5):
         before = repository.tip(LEDGER)
         done = subprocess.run(
-            [GITUNE, "apply"], cwd=repository.root, env=environ, capture_output=True, text=True, check=False
+            apply.words, cwd=repository.root, env=environ(apply), capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise Wrong(f"the case did not come to be: {done.stderr[-2000:]}")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benches.bench import Bench
-from benches.case import LEDGER, MAIN, Case, Repository, settings
-from benches.measure import OURS, Comparison, Program, Wrong, in_turns
+from benches.case import LEDGER, Case, Repository, settings
+from benches.measure import OURS, Comparison, Program, Wrong, in_turns, run
 from tests.git.forges import forge
 
+BRANCH = LEDGER.removeprefix("refs/heads/")
+KEY = "provider: local\n"  # what is in every status file
 # The pass that finds the old key in the records says once that it cannot be read, and goes on under the new one.
 SAYS_OLD_KEY = frozenset({0, 1})
-BRANCH = LEDGER.removeprefix("refs/heads/")
 
 
 def measured(bench: Bench) -> Iterator[Comparison]:
@@ -25,89 +28,86 @@ def measured(bench: Bench) -> Iterator[Comparison]:
     for size in bench.sizes[1:]:
         case = bench.case(size)
         case.restore()
+        there = bench.scratch / f"ledger-{size}.git"
+        case.repository.git("clone", "-q", "--bare", str(case.root), str(there))
+        Repository(there).git("config", "http.receivepack", "true")
         with forge(bench.scratch) as host:
-            yield _compared(bench, case, host.url)
-        case.repository.git("remote", "remove", "origin")
+            case.repository.git("remote", "add", "origin", f"{host.url}/{there.name}")
+            yield _compared(bench, _Pushed(case, Repository(there)))
+            case.repository.git("remote", "remove", "origin")
         case.restore()
 
 
-def _compared(bench: Bench, case: Case, url: str) -> Comparison:
-    there = bench.scratch / f"ledger-{case.size}.git"
-    git = case.repository.git
-    git("clone", "-q", "--bare", str(case.root), str(there))
-    for name in ("http.receivepack", "receive.advertisePushOptions"):
-        Repository(there).git("config", name, "true")
-    git("remote", "add", "origin", f"{url}/{there.name}")
-    renamed = case.repository.commit(
-        {"gitune.yaml": "defaultProvider: other\n" + settings(case.served.url).replace("  local: {", "  other: {")}
-    )
-    git("push", "-q", "origin", f"{renamed}:{MAIN}")
+@dataclass
+class _Pushed:
+    """A case whose ledger is on a remote. Each turn has a key of its own: nothing that it writes was there before."""
+
+    case: Case
+    there: Repository
+    turns: Iterator[int] = field(default_factory=itertools.count)
+
+    def renamed(self, key: str, tip: str) -> None:
+        """The provider has this key in gitune.yaml, the ledger is at this commit."""
+        self.case.restore()
+        text = settings(self.case.served.url).replace("  local: {", f"  {key}: {{")
+        self.case.repository.commit({"gitune.yaml": f"defaultProvider: {key}\n{text}"})
+        self.there.git("update-ref", LEDGER, tip)
+
+    def edited(self, clone: Path) -> None:
+        """A clone of the ledger, in whose working tree every status file is another."""
+        self.there.git("update-ref", LEDGER, self.case.ledger)
+        shutil.rmtree(clone, ignore_errors=True)
+        url = self.case.repository.git("remote", "get-url", "origin")
+        self.case.repository.git("clone", "-q", "--single-branch", "-b", BRANCH, url, str(clone))
+        for name, value in {"gc.auto": "0", "user.name": "Bench", "user.email": "bench@example.com"}.items():
+            Repository(clone).git("config", name, value)
+        key = f"provider: peer{next(self.turns)}\n"
+        for path in (clone / "status").iterdir():
+            path.write_text(path.read_text().replace(KEY, key))
+
+    def moved(self, old: str, *, wanted: bool) -> Callable[[str], None]:
+        """Whether the ledger is no longer at a commit."""
+
+        def check(_said: str) -> None:
+            if (self.there.tip(LEDGER) != old) is not wanted:
+                raise Wrong(f"the ledger was {'not ' if wanted else ''}written")
+
+        return check
+
+
+def _compared(bench: Bench, pushed: _Pushed) -> Comparison:
+    case, old = pushed.case, pushed.case.ledger
     home = {"GITUNE_HOME": str(case.home.with_name("ledger-home"))}
+    first = case.program(
+        "apply", before=lambda: pushed.renamed("settled", old), environ=home, codes=SAYS_OLD_KEY, name="first"
+    )
+    run(first)
+    new = pushed.there.tip(LEDGER)
     writes = case.program(
         "apply",
-        before=_rewound(case, there, case.ledger),
-        check=_moved(there, case.ledger),
+        before=lambda: pushed.renamed(f"other{next(pushed.turns)}", old),
+        check=pushed.moved(old, wanted=True),
         environ=home,
         codes=SAYS_OLD_KEY,
     )
-    in_turns((writes,), 1)
-    new = Repository(there).tip(LEDGER)
     idle = case.program(
         "apply",
-        before=_rewound(case, there, new),
-        check=_stays(there, new),
+        before=lambda: pushed.renamed("settled", new),
+        check=pushed.moved(new, wanted=False),
         environ=home,
         name=f"{OURS}, nothing to write",
     )
     clone = case.home.with_name("clone")
     plain = ("sh", "-c", "git add -A && git commit -q -m Status && git push -q origin HEAD")
-    peer = Program("git add, commit, push", plain, clone, items=case.size, before=_edited(case, there, clone, new))
+    peer = Program(
+        "git add, commit, push",
+        plain,
+        clone,
+        items=case.size,
+        before=lambda: pushed.edited(clone),
+        check=pushed.moved(old, wanted=True),
+    )
     found = in_turns((writes, idle, peer), min(bench.times, 3))
     written = found[0].cpu - found[1].cpu
     counts = {"writing alone, CPU s": written, "writing alone, to git": written / found[2].cpu}
     return Comparison("ledger", "apply that writes every status file", case.size, found, counts)
-
-
-def _rewound(case: Case, there: Path, tip: str) -> Callable[[], None]:
-    """The ledger of the remote as it was."""
-
-    def before() -> None:
-        case.served.set(case.models)
-        Repository(there).git("update-ref", LEDGER, tip)
-
-    return before
-
-
-def _moved(there: Path, old: str) -> Callable[[str], None]:
-    def check(_said: str) -> None:
-        if Repository(there).tip(LEDGER) == old:
-            raise Wrong("no status file was written")
-
-    return check
-
-
-def _stays(there: Path, tip: str) -> Callable[[str], None]:
-    def check(_said: str) -> None:
-        if Repository(there).tip(LEDGER) != tip:
-            raise Wrong("status files were written")
-
-    return check
-
-
-def _edited(case: Case, there: Path, clone: Path, new: str) -> Callable[[], None]:
-    """A clone of the ledger's branch at its old commit, with the files of the new one in its working tree."""
-
-    def before() -> None:
-        rewind = _rewound(case, there, new)
-        rewind()
-        shutil.rmtree(clone, ignore_errors=True)
-        url = case.repository.git("remote", "get-url", "origin")
-        case.repository.git("clone", "-q", "-b", BRANCH, url, str(clone))
-        copy = Repository(clone)
-        for name, value in {"gc.auto": "0", "user.name": "Bench", "user.email": "bench@example.com"}.items():
-            copy.git("config", name, value)
-        Repository(there).git("update-ref", LEDGER, case.ledger)
-        copy.git("reset", "-q", "--soft", case.ledger)
-        copy.git("read-tree", case.ledger)  # the index as it was, without what it knows of the files
-
-    return before

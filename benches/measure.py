@@ -17,6 +17,10 @@ OURS = "gitune"
 _LAUNCH = Path(__file__).with_name("launch.py")
 
 
+# Nobody's own settings decide what git or a terminal does.
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "200", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
 def nothing() -> None:
     """What most programs need done before them."""
 
@@ -30,8 +34,8 @@ class Program:
     """What is measured: its words, its folder, and what is added to the environment.
 
     ``before`` makes its case as it is to be found, and is not measured; ``check`` is given what it wrote to stdout and
-    raises `Wrong` where it did not do what it is measured for. ``items`` is how many things it worked on. One that is to
-    find what it kept itself (``kept``) runs once before it is measured.
+    raises `Wrong` where it did not do what it is measured for. ``items`` is how many things it worked on. One that
+    is to find what it kept itself (``kept``) runs once before it is measured.
     """
 
     name: str
@@ -127,7 +131,7 @@ def _run(program: Program) -> Sample:
         told, out, err = (Path(scratch) / name for name in ("told.json", "out", "err"))
         command = [sys.executable, "-I", "-S", str(_LAUNCH), str(told), *program.words]
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            subprocess.run(command, cwd=program.folder, env=_environ(program), stdout=stdout, stderr=stderr, check=True)
+            subprocess.run(command, cwd=program.folder, env=environ(program), stdout=stdout, stderr=stderr, check=True)
         found = json.loads(told.read_text())
         if found["code"] not in program.codes:
             said = (err.read_text() or out.read_text())[-2000:]
@@ -136,8 +140,8 @@ def _run(program: Program) -> Sample:
     return Sample(found["user"] + found["system"], found["wall"], found["kilobytes"] / 1000)
 
 
-def _environ(program: Program) -> dict[str, str]:
+def environ(program: Program) -> dict[str, str]:
     """Ours without what would change a program's work, and its own."""
     unwanted = ("PYTHON", "GITUNE_", "GIT_", "COV_", "DVC_", "VIRTUAL_ENV", "GEMINI_", "GOOGLE_", "GITHUB_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
-    return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **program.environ}
+    return {**kept, **PLAIN, **program.environ}
