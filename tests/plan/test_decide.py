@@ -222,6 +222,12 @@ def test_a_superseded_run_is_cancelled_before_the_new_one_is_paid_for() -> None:
     assert words(world) == [("cancel", "Superseded"), ("retune", "InputsChanged")]
 
 
+def test_a_superseded_run_that_was_seen_to_succeed_is_not_cancelled_where_a_listing_lags() -> None:
+    listed = remote_of(NUMBERS, RemoteState.CREATING)
+    succeeded = replace(PENDING, runs=(run_of(NUMBERS, RunOutcome.SUCCEEDED),))
+    assert words(world_of(LONGER, records=(succeeded,), remotes=(listed,))) == [("retune", "InputsChanged")]
+
+
 def test_that_an_old_run_serves_is_said_only_where_one_does() -> None:
     first = world_of(LONGER, records=(PENDING,), remotes=(remote_of(NUMBERS, RemoteState.CREATING),))
     assert "serves" not in actions(first)[-1].message

@@ -66,8 +66,11 @@ class Case:
         )
 
     def tuning(self, slot: Slot) -> RemoteModel | None:
-        """The slot's remote model, where it is ours and still tuning."""
+        """The slot's remote model, where it is ours and still tuning: one that was seen to succeed may yet be listed so."""
         if self.record is None:
+            return None
+        run = self.record.run(slot.model)
+        if run is not None and run.outcome is RunOutcome.SUCCEEDED:
             return None
         remote = self.world.observed.model(slot_provider(slot, self.record), slot.model)
         names = (*names_of(self.model), self.record.name)
