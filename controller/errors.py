@@ -17,8 +17,11 @@ ControllerError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
+from typing import Final
 
 
 class Severity(StrEnum):
@@ -44,6 +47,14 @@ class Problem:
     def __str__(self) -> str:
         """``file:line:column: CODE message``, as editors and terminals link it."""
         return f"{self.file}:{self.line}:{self.column}: {self.code} {self.message}"
+
+
+_in_order: Final = attrgetter("file", "line", "column", "code", "message", "severity", "hint")
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each problem once, sorted as problems are, without comparing them in pairs."""
+    return tuple(sorted(set(problems), key=_in_order))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from controller.ledger.branch import BranchCell
 from controller.ledger.directory import FileCell
 from controller.ledger.opening import open_cell, open_ledger
 from controller.ledger.verdicts import FolderVerdicts
-from controller.ports import CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
+from controller.ports import Cache, CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, Trust, Trusted, TrustFile, Way, open_provider, said_by_environment
+from controller.readings import ReadingsFile
 from controller.settings import SETTINGS_FILE, Environment, FollowedRepository, LedgerSettings, Settings, home
 from controller.source.checkin import CheckoutSource
 from controller.source.remote import open_remote
@@ -122,7 +123,15 @@ async def open_ports(
         ledger = await in_thread(_ledger, where, settings.ledger, clock, environ)
         instance = settings.instance or await _identity(where, source, environ)
         verdicts = FolderVerdicts(home(environ) / "evaluations")
-        yield Opened(Ports(source, providers, ledger, clock, chance, reporter, instance, verdicts=verdicts), settings)
+        cache = cache_of(where, environ)
+        ports = Ports(source, providers, ledger, clock, chance, reporter, instance, verdicts=verdicts, cache=cache)
+        yield Opened(ports, settings)
+
+
+def cache_of(where: Where, environ: Mapping[str, str] = os.environ) -> Cache:
+    """What earlier commands know of the repository's files. Raises `ControllerError`."""
+    subject = f"{where.repo} {where.branch}" if where.repo is not None else str(folder_of(where.root))
+    return ReadingsFile(home(environ) / "readings", subject)
 
 
 async def _providers(

@@ -14,7 +14,7 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
 from controller.cli.schema import stale
-from controller.engine.desire import read_desired
+from controller.engine.desire import desired_of
 from controller.errors import ControllerError
 from controller.ledger.opening import described
 from controller.network import described as described_network
@@ -66,7 +66,7 @@ def _network() -> tuple[CheckResult, ...]:
 
 async def _repository(opened: Opened) -> tuple[CheckResult, ...]:
     tree = await opened.ports.source.tree()
-    desired = read_desired(tree, opened.settings, opened.ports.facts)
+    desired = await desired_of(opened.ports, tree, opened.settings)
     commit = f"commit {tree.revision}" if tree.revision else "the files on disk"
     whole = f"{commit}, known to providers as {opened.ports.instance}"
     specs = f"{counted(desired.count, 'spec')}, {counts(desired.problems)}"

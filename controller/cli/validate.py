@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
 from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
-from controller.engine.desire import read_desired
+from controller.engine.desire import Kept, read_desired
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid, Unreadable
 from controller.ports import Entry, Tree
 from controller.providers import facts_of
@@ -24,7 +24,7 @@ from controller.settings import SETTINGS_FILE
 from controller.source.tree import has_files, top_of
 from controller.specs.loading import spec_paths
 from controller.state.desired import Desired, DesiredModel
-from controller.wiring import on_disk, read_settings, source_of
+from controller.wiring import cache_of, on_disk, read_settings, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
         return Validated(error.problems, files=await compared(asked, tree, ()))
     can = facts_of(settings)
     if not paths:
-        desired = read_desired(tree, settings, can)
+        desired = read_desired(tree, settings, can, Kept(cache_of(where)))
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
         examples = sum(model.dataset.count for model in desired.models)
         return Validated(desired.problems, desired.count, examples, settings.specs, files)
@@ -85,7 +85,7 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
             raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
     wider = replace(settings, specs=(*settings.specs, *asked_for))
     read_already = _configuration(asked) - set(spec_paths(settings.specs, entries))
-    desired = read_desired(_Without(tree, read_already), wider, can)
+    desired = read_desired(_Without(tree, read_already), wider, can, Kept(cache_of(where)))
     below = set(spec_paths(asked_for, entries))
     files = await compared(asked, tree, asked_for, datasets(_in(desired, below)))
     return replace(_below(desired, below), files=files)
@@ -113,6 +113,9 @@ class _Without:
 
     def chunks(self, path: str, limit: int) -> Iterator[bytes]:
         return self.tree.chunks(path, limit)
+
+    def later(self, path: str, limit: int) -> Callable[[], Iterator[bytes]]:
+        return self.tree.later(path, limit)
 
 
 def _configuration(asked: GlobalOptions) -> frozenset[str]:

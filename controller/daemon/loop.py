@@ -120,7 +120,7 @@ async def open_session(
     guards = {
         key: ProviderGuard(provider, fence, means.metrics, failures) for key, provider in opened.ports.providers.items()
     }
-    ports = replace(opened.ports, providers=guards, reading=Readings().read)
+    ports = replace(opened.ports, providers=guards, reading=Readings(opened.ports.cache).read)
     evaluations = Evaluations(ports.verdicts, failures, evaluated)
     stack.push_async_callback(evaluations.close)  # before the providers that they ask
     instance, remote = opened.settings.instance or "", await _remote(ports)

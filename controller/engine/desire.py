@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from controller.engine.caches import Last
+from msgspec import Raw
+
+from controller.engine import stored
+from controller.engine.caches import Last, SettledSpec, Terms
 from controller.engine.examples import Examples, Loads, hold_sets, hyperparameters, read_examples, recent_loads
 from controller.engine.files import Files, KnownContent
-from controller.errors import Problem, Severity, Unreadable
-from controller.ports import Facts, Tree
+from controller.errors import Problem, Severity, Unreadable, in_order
+from controller.ports import Cache, Facts, Ports, Tree
 from controller.settings import Settings
-from controller.source.paths import collisions
+from controller.source.paths import collisions, quoted
 from controller.specs.codes import with_severities
-from controller.specs.loaded import LoadedSpec, SpecFile, check_references, order
+from controller.specs.loaded import LoadedSpec, SpecFile, SpecText, check_references, order
 from controller.specs.loading import joined, read_file, spec_paths
 from controller.specs.models import FromSpecSection
 from controller.state.desired import BaseModel, Desired, DesiredModel, FromSpec, InvalidModel, Sampling
@@ -45,59 +51,108 @@ class _Reading:
         return tuple(problem for problem in mine if problem.severity is Severity.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What of the settings and of a provider decides what its specs come to: its key, its type and its facts."""
-
-    key: str
-    type: str
-    facts: Facts
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What one spec and the contents of its datasets came to, whatever the other specs and a team's severities say.
-
-    ``model`` is None where the datasets cannot be used; what it is tuned on is told by the other specs.
-    """
-
-    spec: LoadedSpec
-    terms: Terms
-    contents: tuple[str, ...]
-    model: DesiredModel | None
-    problems: tuple[Problem, ...]
-    reason: Reason
-
-    def stands(self, spec: LoadedSpec, terms: Terms, contents: tuple[str, ...]) -> bool:
-        """Whether they would come to the same now."""
-        return self.spec is spec and self.contents == contents and self.terms == terms
-
-
 class Kept:
     """What was read of the last tree, for the next: specs and datasets by their content, wherever a commit leaves them.
 
-    Whatever looks at several of them together is done anew each time: names, bases, providers, severities.
+    Whatever looks at several of them together is done anew each time: names, bases, providers, severities. With a
+    ``cache`` it begins with what another process left there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Cache | None = None) -> None:
         self.specs: Last[tuple[str, str], SpecFile] = Last()
-        self.settled: Last[str, _Settled] = Last()
+        self.settled: Last[str, SettledSpec] = Last()
         self.loads = recent_loads()
+        self._cache = cache
+        self._stored: dict[str, Raw] | None = None
+        self._new: set[str] = set()  # the paths of which something else is to be stored
 
-    def turn(self) -> None:
-        """A tree was read whole: what it had no use for is forgotten."""
+    def spec_file(self, path: str, content: str, files: Files, terms: Mapping[str, Terms]) -> SpecFile | None:
+        """What a file holds, where it is known."""
+        if not content:
+            return None
+        if (known := self.specs.get((path, content))) is not None:
+            return known
+        if self._stored is None:
+            self._stored = stored.read(self._cache.load()) if self._cache is not None else {}
+        if (raw := self._stored.get(path)) is None:
+            return None
+        found = stored.Found(path, raw)
+        if found.content != content:
+            return None
+        file = found.file(partial(_reread, files))
+        self.specs.put((path, content), file)
+        for one in found.settled(file, files, terms):
+            self.settled.put(one.spec.name, one)
+        return file
+
+    def put_file(self, path: str, content: str, file: SpecFile) -> None:
+        """Keep what a file held."""
+        self.specs.put((path, content), file)
+        self._new.add(path)
+
+    def put_settled(self, one: SettledSpec) -> None:
+        """Keep what a spec came to."""
+        self.settled.put(one.spec.name, one)
+        self._new.add(one.spec.file)
+
+    def turn(self, terms: Mapping[str, Terms]) -> None:
+        """A tree was read whole: what it had no use for is forgotten. ``terms`` by their digest."""
         self.specs.turn()
         self.settled.turn()
+        if self._new and self._cache is not None:
+            self._save(self._cache, {one.key: digest for digest, one in terms.items()})
+        self._new.clear()
+
+    def _save(self, cache: Cache, terms: Mapping[str, str]) -> None:
+        before, now = self._stored or {}, dict[str, Raw]()
+        for (path, content), file in self.specs.last().items():
+            if path in self._new:
+                data = stored.encode(file, content, self.settled.last(), terms)
+                if data is not None:
+                    now[path] = Raw(data)
+            elif path in before:
+                now[path] = before[path]
+        self._stored = now
+        cache.save(stored.write(now))
+
+
+def _reread(files: Files, path: str, content: str, name: str) -> SpecText:
+    """A spec that was known without its file, from its file."""
+    held = files.hold(path, SPEC_LIMIT)
+    if held.content == content:
+        for spec in read_file(path, files.read(held, SPEC_LIMIT)).readings:
+            if isinstance(spec, LoadedSpec) and spec.name == name:
+                return spec.read()
+    raise Unreadable(f"{quoted(path)} changed while it was read", code="GT407", hint="Try again.")
 
 
 def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept | None = None) -> Desired:
     """Everything one tree asks for, every problem of every file included. Raises `SourceError`."""
-    kept = kept or Kept()
+    with _without_collections():
+        return _read(tree, settings, facts, kept or Kept())
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Values are made here by the ten thousand, and none of them is garbage: looking for some would double the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _read(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept) -> Desired:
     entries = tree.entries()
     paths = set(spec_paths(settings.specs, (entry.path for entry in entries)))
     reading = _Reading(settings)
     files = Files(tree, entries)
-    found, unread = _spec_files(files, paths, kept, reading)
+    terms = {key: Terms(key, one.type, facts[key]) for key, one in settings.providers.items()}
+    by_digest = {stored.digest(one): one for one in terms.values()}
+    found, unread = _spec_files(_Known(files, kept, by_digest), paths, reading)
     reading.judged(collisions(entry for entry in entries if entry.path in paths))
     loaded = check_references(joined(found), settings)
     reading.judged(loaded.problems)
@@ -105,54 +160,66 @@ def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kep
         reading.invalid[broken.name] = InvalidModel(
             broken.name, broken.place, Reason.INVALID_SPEC, broken.problems, broken.former_names
         )
-    terms = {key: Terms(key, one.type, facts[key]) for key, one in settings.providers.items()}
     settled = _settled(loaded.specs, terms, files, kept, settings.default_provider)
     for spec in order(loaded.specs):
         _take(spec, settled[spec.name], reading)
-    kept.turn()
+    kept.turn(by_digest)
     return Desired(
         revision=tree.revision,
         models=tuple(reading.models[name] for name in sorted(reading.models)),
         invalid=tuple(reading.invalid[name] for name in sorted(reading.invalid)),
-        problems=tuple(sorted(set(reading.problems))),
+        problems=in_order(reading.problems),
         complete=not unread and not loaded.unreadable,
     )
 
 
-async def desired_of(tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
-    """As `read_desired`, in a thread."""
-    return await in_thread(read_desired, tree, settings, facts)
+async def desired_of(ports: Ports, tree: Tree, settings: Settings) -> Desired:
+    """As `read_desired`, as these ports have it read: in a thread where they do not say."""
+    if ports.reading is not None:
+        return await ports.reading(tree, settings, ports.facts)
+    return await in_thread(read_desired, tree, settings, ports.facts, Kept(ports.cache))
 
 
-def _spec_files(files: Files, paths: set[str], kept: Kept, reading: _Reading) -> tuple[list[SpecFile], bool]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The files of a tree with what is known of them."""
+
+    files: Files
+    kept: Kept
+    terms: Mapping[str, Terms]
+
+    def spec_file(self, path: str, content: str) -> SpecFile | None:
+        """What a spec file holds, where that is known."""
+        return self.kept.spec_file(path, content, self.files, self.terms)
+
+
+def _spec_files(known: _Known, paths: set[str], reading: _Reading) -> tuple[list[SpecFile], bool]:
     """What every spec file holds by itself, and whether one could not be read."""
     found: list[SpecFile] = []
     unread = False
     wanted: list[str] = []
     for path in sorted(paths):
-        known = kept.specs.get((path, files.content(path, SPEC_LIMIT)))
-        if known is not None:
-            found.append(known)
+        if (file := known.spec_file(path, known.files.content(path, SPEC_LIMIT))) is not None:
+            found.append(file)
         else:
             wanted.append(path)
-    for path, held in zip(wanted, files.hold_many(wanted, SPEC_LIMIT), strict=True):
+    for path, held in zip(wanted, known.files.hold_many(wanted, SPEC_LIMIT), strict=True):
         if isinstance(held, Unreadable):
             unread = True
             reading.judged((Problem(path, 0, 0, held.code, held.message, hint=held.hint),))
         else:
-            key = (path, held.content)
-            if (known := kept.specs.get(key)) is None:
-                known = read_file(path, files.read(held, SPEC_LIMIT))
-                kept.specs.put(key, known)
-            found.append(known)
+            if (file := known.spec_file(path, held.content)) is None:
+                file = read_file(path, known.files.read(held, SPEC_LIMIT))
+                known.kept.put_file(path, held.content, file)
+            found.append(file)
     return found, unread
 
 
 def _settled(
     specs: Sequence[LoadedSpec], terms: Mapping[str, Terms], files: Files, kept: Kept, default: str
-) -> dict[str, _Settled]:
+) -> dict[str, SettledSpec]:
     """What each spec and its datasets come to; read anew only where something differs, many files at a time."""
-    settled: dict[str, _Settled] = {}
+    settled: dict[str, SettledSpec] = {}
     left: list[_Case] = []
     held = 0
     for spec in specs:
@@ -170,14 +237,14 @@ def _settled(
     return settled
 
 
-def _settled_anew(cases: Sequence[_Case], files: Files, kept: Kept) -> Iterator[tuple[str, _Settled]]:
+def _settled_anew(cases: Sequence[_Case], files: Files, kept: Kept) -> Iterator[tuple[str, SettledSpec]]:
     loaded = {(key.path, key.content) for key in kept.loads}
     held = (one for case in cases for one in case.held if isinstance(one, KnownContent))
     files.read_ahead(one for one in held if (one.path, one.content) not in loaded)
     for case in cases:
         made = _settle(case, files, kept.loads)
         if case.contents is not None and made.reason is not Reason.DATASET_UNREACHABLE:
-            kept.settled.put(case.spec.name, made)
+            kept.put_settled(made)
         yield case.spec.name, made
 
 
@@ -201,11 +268,11 @@ class _Case:
         return known if len(known) == len(self.held) else None
 
 
-def _settle(case: _Case, files: Files, loads: Loads) -> _Settled:
+def _settle(case: _Case, files: Files, loads: Loads) -> SettledSpec:
     spec, terms = case.spec, case.terms
     found = read_examples(spec, case.held, files, terms.facts, loads)
     misnamed = _misnamed(spec, terms.facts)
-    return _Settled(
+    return SettledSpec(
         spec,
         terms,
         case.contents or (),
@@ -215,7 +282,7 @@ def _settle(case: _Case, files: Files, loads: Loads) -> _Settled:
     )
 
 
-def _take(spec: LoadedSpec, found: _Settled, reading: _Reading) -> None:
+def _take(spec: LoadedSpec, found: SettledSpec, reading: _Reading) -> None:
     """One spec with its datasets to a desired model, or to the reason why not."""
     errors = reading.judged(found.problems)
     source = reading.models.get(spec.base) if spec.base is not None else None
@@ -287,12 +354,12 @@ class Readings:
     Of another commit only what differs is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Cache | None = None) -> None:
         self._kept: _Kept | None = None
-        self._pieces = Kept()
+        self._pieces = Kept(cache)
 
     async def read(self, tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
-        """As `desired_of`. What could not be read whole is not kept: it may be there the next time."""
+        """As `read_desired`, in a thread. What could not be read whole is not kept: it may be there the next time."""
         kept, revision = self._kept, tree.revision
         if kept is not None and (kept.revision, kept.settings, kept.facts) == (revision, settings, facts):
             return kept.desired

@@ -21,8 +21,10 @@ from controller.state.desired import Dataset, Evaluation
 from controller.state.identity import Hyperparameters
 from controller.state.reasons import Reason
 
-DATASET_LIMIT: Final = 256 << 20  # bytes
-_KEPT_BYTES: Final = 16 << 20  # of files that several specs may name; their rows in memory take several times as much
+DATASET_LIMIT: Final = 2 << 30  # bytes; what has to be in memory whole has a lower one
+_KEPT_BYTES: Final = 16 << 20  # of what is known of files that several specs may name
+_SUMMARY: Final = 2000  # bytes, about
+_ROW: Final = 100  # bytes of a row that others are held against, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """The rows of a file of so many bytes."""
+    """What the rows of a file came to, in about so many bytes."""
 
     rows: Loaded
     bytes: int
@@ -168,8 +170,8 @@ class _Loading:
             key = _Key(held.path, held.content, layout, told, apart)
             found = self.loads.get(key)
             if found is None:
-                data = self.files.read(held, DATASET_LIMIT)
-                found = _Load(dataset.load(lambda: (data,), held.path, layout, rules), len(data))
+                rows = dataset.load(self.files.source(held, DATASET_LIMIT), held.path, layout, rules)
+                found = _Load(rows, _SUMMARY + (_ROW * rows.count if rows.tally else 0))
                 if found.bytes <= _KEPT_BYTES:
                     self.loads[key] = found
         except Unreadable as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
@@ -63,23 +63,20 @@ class Files:
 
     def read(self, held: KnownContent, limit: int) -> bytes:
         """Its bytes. Raises `Unreadable`."""
-        return b"".join(self.chunks(held, limit))
+        return b"".join(self.source(held, limit)())
+
+    def source(self, held: KnownContent, limit: int) -> Callable[[], Iterator[bytes]]:
+        """How to have its bytes, piece by piece, as often as is wanted, also when the tree is gone.
+
+        Raises `Unreadable`, at the end where they are no longer those that were held.
+        """
+        data = held.data if held.data is not None else self._ahead.pop(held.path, None)
+        names_itself = held.path in self._known
+        return _Source(held.path, self._tree.later(held.path, limit), "" if names_itself else held.content, data)
 
     def chunks(self, held: KnownContent, limit: int) -> Iterator[bytes]:
-        """Its bytes, piece by piece. Raises `Unreadable`, at the end where they are no longer those that were held."""
-        data = held.data if held.data is not None else self._ahead.pop(held.path, None)
-        if data is not None:
-            yield data
-        elif held.path in self._known:
-            yield from self._tree.chunks(held.path, limit)
-        else:
-            made = hashlib.sha256()
-            for piece in self._tree.chunks(held.path, limit):
-                made.update(piece)
-                yield piece
-            if made.hexdigest() != held.content:
-                message = f"{quoted(held.path)} changed while it was read"
-                raise Unreadable(message, code="GT407", hint="Try again.")
+        """As `source`, once."""
+        return self.source(held, limit)()
 
     def read_ahead(self, held: Iterable[KnownContent]) -> None:
         """Have the small ones among these files at hand when they are read, once; nothing else stays at hand."""
@@ -90,6 +87,31 @@ class Files:
         first = [path for path, so_far in zip(wanted, accumulate(wanted.values()), strict=True) if so_far <= _AHEAD]
         found = zip(first, self._tree.read_many(first, _SMALL), strict=True)
         self._ahead = {path: data for path, data in found if isinstance(data, bytes)}
+
+
+@dataclass(slots=True, eq=False)
+class _Source:
+    """The bytes of one file. ``content`` names what they have to be, "" where the tree sees to that."""
+
+    path: str
+    later: Callable[[], Iterator[bytes]]
+    content: str
+    first: bytes | None = field(repr=False)
+
+    def __call__(self) -> Iterator[bytes]:
+        first, self.first = self.first, None
+        if first is not None:
+            yield first
+        elif not self.content:
+            yield from self.later()
+        else:
+            made = hashlib.sha256()
+            for piece in self.later():
+                made.update(piece)
+                yield piece
+            if made.hexdigest() != self.content:
+                message = f"{quoted(self.path)} changed while it was read"
+                raise Unreadable(message, code="GT407", hint="Try again.")
 
 
 def _held(path: str, data: bytes) -> KnownContent:

@@ -246,7 +246,7 @@ def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Des
     """What git asks for at the moment of asking: the branch may have moved since the plan was made, or fixed on."""
 
     async def again() -> Desired:
-        return await (ports.reading or desired_of)(await ports.source.tree(), settings, ports.facts)
+        return await desired_of(ports, await ports.source.tree(), settings)
 
     return again
 

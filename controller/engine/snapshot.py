@@ -32,7 +32,7 @@ async def offline_snapshot(ports: Ports, settings: Settings, revision: str | Non
     """What git and the ledger say; nothing is observed. Raises `SourceError` or `LedgerError`."""
     facts = ports.facts
     tree = await ports.source.tree(revision)
-    desired = await (ports.reading or desired_of)(tree, settings, facts)
+    desired = await desired_of(ports, tree, settings)
     recorded = await ports.ledger.load()
     limits = {key: cap for key, p in settings.providers.items() if (cap := p.max_concurrent_runs) is not None}
     world = World(

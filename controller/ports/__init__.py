@@ -10,7 +10,7 @@ from typing import Protocol
 
 from controller.plan.actions import Action, Outcome
 from controller.ports.code_host import CodeHost
-from controller.ports.source import Entry, EntryKind, Landing, OneByOne, Relation, Source, Tree
+from controller.ports.source import Cache, Entry, EntryKind, Landing, OneByOne, Relation, Source, Tree
 from controller.settings import Settings
 from controller.state.desired import Desired, Example, Sampling
 from controller.state.facts import Facts
@@ -19,6 +19,7 @@ from controller.state.observed import ObservedProvider, RemoteModel
 from controller.state.recorded import Record, Recorded
 
 __all__ = [
+    "Cache",
     "Chance",
     "CheckResult",
     "Clock",
@@ -276,7 +277,8 @@ class SpecReader(Protocol):
 class Ports:
     """All doors together. ``providers`` by their key in gitune.yaml; ``instance`` is who we are in owner marks.
 
-    ``reading`` None: every look reads the whole tree. ``verdicts`` None: an evaluation that is broken off begins anew.
+    ``reading`` None: every look reads the tree, but for what the ``cache`` knows of it. ``verdicts`` None: an
+    evaluation that is broken off begins anew.
     """
 
     source: Source
@@ -288,6 +290,7 @@ class Ports:
     instance: str
     reading: SpecReader | None = None
     verdicts: Verdicts | None = None
+    cache: Cache | None = None
 
     @property
     def facts(self) -> Mapping[str, Facts]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from controller.errors import Unreadable
@@ -60,6 +61,10 @@ class Tree(Protocol):
         """
         ...
 
+    def later(self, path: str, limit: int) -> Callable[[], Iterator[bytes]]:
+        """How to have the `chunks` of a file at any later time, as often as is wanted, without holding this tree."""
+        ...
+
 
 class OneByOne(ABC):
     """A tree that has no better way to read many files, or a large one, than to read each of them whole."""
@@ -79,6 +84,10 @@ class OneByOne(ABC):
     def chunks(self, path: str, limit: int) -> Iterator[bytes]:
         """As `Tree.chunks`."""
         yield self.read(path, limit)
+
+    def later(self, path: str, limit: int) -> Callable[[], Iterator[bytes]]:
+        """As `Tree.later`, for a tree that does not hold much."""
+        return partial(self.chunks, path, limit)
 
 
 class Relation(StrEnum):
@@ -105,6 +114,18 @@ class Landing:
     at: str = ""
     message: str = field(default="", repr=False)
     landed: str = ""
+
+
+class Cache(Protocol):
+    """What was left by another process, of whatever a later one can make again. Nothing is raised."""
+
+    def load(self) -> bytes | None:
+        """What was saved last; None where there is nothing, or nothing that can be trusted."""
+        ...
+
+    def save(self, body: bytes) -> None:
+        """Put these bytes in its place."""
+        ...
 
 
 class Source(Protocol):

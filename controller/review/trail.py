@@ -40,7 +40,7 @@ class History:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._facts = opened.ports.facts
-        self._kept = Kept()
+        self._kept = Kept(opened.ports.cache)
         self._known: dict[str, Desired] = {}
 
     async def desired(self, commit: str) -> Desired:

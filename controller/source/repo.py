@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -51,13 +52,11 @@ class CommitTree:
 
     def chunks(self, path: str, limit: int) -> Iterator[bytes]:
         """As `read`, piece by piece."""
-        asked = self._asked(path, limit)
-        if isinstance(asked, Unreadable):
-            raise asked
-        try:
-            yield from self._mirror.pieces(asked)
-        except GitFailed as error:
-            raise _unreadable(path, error) from error
+        return self.later(path, limit)()
+
+    def later(self, path: str, limit: int) -> Callable[[], Iterator[bytes]]:
+        """How to have the pieces at any later time: a blob outlives what lists it."""
+        return partial(_pieces, self._mirror, path, self._asked(path, limit))
 
     def _asked(self, path: str, limit: int) -> TreeEntry | Unreadable:
         """What to read, or why it is not read."""
@@ -80,6 +79,15 @@ class CommitTree:
         if any(known.startswith(f"{path}/") for known in self._known):
             raise is_folder(path)
         raise not_found(path, self._known)
+
+
+def _pieces(mirror: Mirror, path: str, asked: TreeEntry | Unreadable) -> Iterator[bytes]:
+    if isinstance(asked, Unreadable):
+        raise asked
+    try:
+        yield from mirror.pieces(asked)
+    except GitFailed as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str, error: GitFailed) -> Unreadable:

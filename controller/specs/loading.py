@@ -6,9 +6,9 @@ import difflib
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import partial
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -35,14 +35,22 @@ from controller.state.identity import NAME
 
 def spec_paths(patterns: Sequence[str], paths: Iterable[str]) -> tuple[str, ...]:
     """The paths that a pattern fits, sorted. ``*`` stays within a folder, ``**`` stands for any number of folders."""
-    wanted = [pattern.removeprefix("./") for pattern in patterns]
-    return tuple(sorted(path for path in paths if any(_fits(pattern, path) for pattern in wanted)))
+    fits = [_fitting(pattern.removeprefix("./")) for pattern in patterns]
+    return tuple(sorted(path for path in paths if any(fit(path) for fit in fits)))
 
 
-@lru_cache(maxsize=1 << 15)  # the same paths are compared in every pass
-def _fits(wanted: str, asked: str) -> bool:
+def _fitting(pattern: str) -> Callable[[str], bool]:
+    """Whether a path fits a pattern."""
+    below = _BELOW.fullmatch(pattern)
+    if below is None:
+        return partial(_fits, pattern.split("/"))
+    folder, end = below[1], below[2]
+    return lambda path: path.startswith(folder) and path.endswith(end)
+
+
+def _fits(pattern: Sequence[str], asked: str) -> bool:
     """Whether a path fits, in steps of at most the one length times the other: patterns come from people."""
-    pattern, path = wanted.split("/"), asked.split("/")
+    path = asked.split("/")
     at, taken = 0, 0
     last: tuple[int, int] | None = None  # behind the latest `**`, and how far it reaches so far
     while taken < len(path):
@@ -60,6 +68,7 @@ def _fits(wanted: str, asked: str) -> bool:
     return all(part == "**" for part in pattern[at:])
 
 
+_BELOW = re.compile(r"((?:[^*?[\]]*/)?)\*\*/\*([^*?[\]/]*)")  # `specs/**/*.yaml`: all of one ending below one folder
 Model = TypeVar("Model", bound=Part)
 
 SPEC_LIMITS = FileLimits(tokens=60_000, nodes=20_000, scalar=1 << 16)

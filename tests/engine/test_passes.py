@@ -469,6 +469,7 @@ async def test_a_working_tree_is_not_applied_to_a_provider_that_costs(monkeypatc
         read = staticmethod(tree.read)
         read_many = staticmethod(tree.read_many)
         chunks = staticmethod(tree.chunks)
+        later = staticmethod(tree.later)
 
     async def unmarked(revision: str | None = None) -> object:
         return Unmarked()
