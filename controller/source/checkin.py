@@ -32,35 +32,50 @@ class CheckedInTree(WorktreeTree):
         self._committed: Mapping[str, Entry] | None = None
 
     def entries(self) -> Sequence[Entry]:
-        """As every working tree, and the files that a sparse checkout left out."""
+        """As every working tree, with what a sparse checkout left out; what is as in HEAD goes by its name there."""
         found = super().entries()
         here = {entry.path for entry in found}
         absent = [e for e in self._files().values() if e.path not in here and not _below(e.path, here)]
         left_out = [entry for entry in absent if self._is_unchanged(entry.path)]
-        return sorted((*found, *left_out), key=lambda entry: entry.path) if left_out else found
+        known = [self._committed_as(entry) for entry in found]
+        return sorted((*known, *left_out), key=lambda entry: entry.path) if left_out else known
+
+    def _committed_as(self, entry: Entry) -> Entry:
+        committed = self._files().get(entry.path)
+        if committed is None or entry.kind is not EntryKind.FILE or not self._stands_for(committed):
+            return entry
+        return committed
+
+    def _stands_for(self, committed: Entry) -> bool:
+        """Whether the commit has the bytes of a file, and they are here to be read."""
+        return self._is_unchanged(committed.path) and self._head.holds(committed.path)
 
     def read(self, path: str, limit: int) -> bytes:
         """A file's bytes as a commit would hold them. Raises `Unreadable`, as every working tree does."""
         committed = self._files().get(path)
-        try:
-            content = super().read(path, limit)
-        except Unreadable as error:
-            if error.code == "GT401" and committed and self._is_unchanged(path):
-                return self._head.read(path, limit)
-            raise
+        if committed and self._stands_for(committed):
+            return self._head.read(path, limit)
+        content = super().read(path, limit)
         if committed and blob_id(content, algorithm_of(committed.content)) == committed.content:
             return content
-        if committed and self._is_unchanged(path):
-            return self._head.read(path, limit)
         try:
             return self._checkin.converted(path, content)
         except GitFailed:
             return content  # whoever reads it says what is wrong with it
 
+    def read_many(self, paths: Sequence[str], limit: int) -> Iterator[bytes | Unreadable]:
+        """As `read`; what is as in the commit with one question for many."""
+        files = self._files()
+        known = {path for path in paths if path in files and self._stands_for(files[path])}
+        committed = self._head.read_many([path for path in paths if path in known], limit)
+        others = super().read_many([path for path in paths if path not in known], limit)
+        for path in paths:
+            yield next(committed if path in known else others)
+
     def chunks(self, path: str, limit: int) -> Iterator[bytes]:
         """As `read`, piece by piece; only what git has to convert is in memory whole."""
         committed = self._files().get(path)
-        if committed and committed.size > _WHOLE and self._is_unchanged(path):
+        if committed and self._stands_for(committed):
             yield from self._head.chunks(path, limit)
         elif self._size(path) > _WHOLE and not self._converts(path):
             yield from super().chunks(path, limit)

@@ -35,6 +35,10 @@ class CommitTree:
         """Every path of the commit, sorted."""
         return self._entries
 
+    def holds(self, path: str) -> bool:
+        """Whether the bytes of a file are in this clone."""
+        return self._known[path][1].size is not None
+
     def read(self, path: str, limit: int) -> bytes:
         """A file's bytes. Raises `Unreadable` (GT401 to GT409, GT420); a file over ``limit`` is not read at all."""
         (found,) = self.read_many((path,), limit)

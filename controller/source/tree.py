@@ -15,7 +15,6 @@ from typing import Final
 from controller.errors import ControllerError, SourceError, Unreadable
 from controller.git.failures import translated
 from controller.git.layout import find_repository
-from controller.git.parsing import algorithm_of, blob_id
 from controller.ports import Entry, EntryKind, Landing, OneByOne, Relation, Tree
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 from controller.threads import in_thread
@@ -26,7 +25,7 @@ _LOOKS = 5
 # File times advance in ticks of up to 10 ms: two writes within one leave the same time behind.
 _TICK_NS = 20_000_000
 _CHUNK = 1 << 20
-_COMPARED = 64 * 1024 * 1024  # larger files than any dataset is allowed to be
+_COMPARED = 4 << 30  # larger files than any dataset is allowed to be
 
 
 class _Written(Exception):
@@ -203,22 +202,20 @@ def has_files(folder: Path) -> bool:
 def differing(committed: Tree, working: Tree, paths: Sequence[str]) -> tuple[str, ...]:
     """Those of the paths whose bytes are not the same in both trees; missing on one side counts, on both does not."""
     known = {entry.path: entry.content for entry in committed.entries()}
-    return tuple([path for path in paths if not _is_same(committed, working, path, known.get(path, ""))])
+    here = {entry.path: entry.content for entry in working.entries()}
+    same = {path for path, content in here.items() if content and content == known.get(path)}
+    return tuple(path for path in paths if path not in same and _summary(committed, path) != _summary(working, path))
 
 
-def _is_same(committed: Tree, working: Tree, path: str, content: str) -> bool:
-    """Bytes are compared by the name git has for them: then nothing of the commit has to be read."""
-    found = _outcome(working, path)
-    if content and isinstance(found, bytes):
-        return blob_id(found, algorithm_of(content)) == content
-    return found == _outcome(committed, path)
-
-
-def _outcome(tree: Tree, path: str) -> bytes | str:
+def _summary(tree: Tree, path: str) -> str:
+    """What stands for the bytes of a file, or for why it cannot be read."""
+    made = hashlib.sha256()
     try:
-        return tree.read(path, _COMPARED)
+        for piece in tree.chunks(path, _COMPARED):
+            made.update(piece)
     except Unreadable as error:
         return error.code
+    return made.hexdigest()
 
 
 def _stamp(root: Path, ignored: tuple[str, ...]) -> str:

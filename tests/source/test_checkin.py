@@ -268,3 +268,34 @@ async def test_a_repository_without_an_index_or_a_commit_is_read_as_it_lies(make
     assert disk.read("a.csv", LIMIT) == b"a\r\n"
     (work.root / "b.csv").write_text("other\n")
     assert differing(head, disk, ["b.csv"]) == ("b.csv",)
+
+
+async def test_what_git_calls_unchanged_goes_by_the_name_it_has_in_head(make: Make, trees: Read) -> None:
+    work = make()
+    work.commit({"a.csv": "a\n", "b.csv": "b\n", "c.csv": "c\n"})
+    (work.root / "b.csv").write_text("d\n")
+    (work.root / "new.csv").write_text("e\n")
+    head, disk = await trees(work)
+
+    names = {entry.path: entry.content for entry in disk.entries()}
+    committed = {entry.path: entry.content for entry in head.entries()}
+
+    assert names == {**committed, "b.csv": "", "new.csv": ""}
+    found = list(disk.read_many(["new.csv", "a.csv", "nowhere", "b.csv", "c.csv"], LIMIT))
+    assert [one.code if isinstance(one, Unreadable) else one for one in found] == [
+        b"e\n",
+        b"a\n",
+        "GT401",
+        b"d\n",
+        b"c\n",
+    ]
+
+
+async def test_files_larger_than_fits_into_memory_at_once_are_compared_to_their_end(make: Make, trees: Read) -> None:
+    work = make()
+    work.commit({"a.csv": "x" * 70_000_000})
+    with (work.root / "a.csv").open("r+b") as file:
+        file.seek(69_999_999)
+        file.write(b"y")
+
+    assert differing(*(await trees(work)), ["a.csv"]) == ("a.csv",)
