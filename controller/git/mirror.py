@@ -113,6 +113,11 @@ class Mirror:
             return False
         return (self.ask("merge-base", "--is-ancestor", "--end-of-options", first, second)).code == 0
 
+    def ancestors(self, commit: str, among: frozenset[str]) -> frozenset[str]:
+        """Those of some commits that are among the ancestors of one, with one walk through all of them."""
+        answer = self.ask("rev-list", "--end-of-options", commit)
+        return among & frozenset(answer.raise_for_code().out.decode("ascii").split())
+
     def landings(self, commit: str, since: str, paths: frozenset[str], most: int) -> tuple[LandedCommit, ...]:
         """The first-parent history of a commit, the newest first, that ``since`` ("" for nothing) does not have.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from controller.git.failures import GitFailed, NoRepository, NotFound
@@ -57,8 +57,7 @@ def split_revision(text: str) -> tuple[str, str]:
     return name, steps
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """One path of a commit: octal mode as git writes it, object id, size in bytes (None: the object is not here)."""
 
     path: bytes
@@ -71,12 +70,13 @@ def parse_tree(listing: bytes) -> tuple[TreeEntry, ...]:
     """The output of ``git ls-tree -r -z -l`` as entries. Raises `GitFailed` where it is cut."""
     if listing and not listing.endswith(b"\0"):
         raise GitFailed("the listing of a tree broke off")
-    entries = []
-    for line in listing.split(b"\0")[:-1]:
-        facts, _, path = line.partition(b"\t")
-        mode, _, oid, size = facts.decode("ascii").split()
-        entries.append(TreeEntry(path, mode, oid, int(size) if size.isdigit() else None))
-    return tuple(entries)
+    return tuple(map(_tree_entry, listing.split(b"\0")[:-1]))
+
+
+def _tree_entry(line: bytes) -> TreeEntry:
+    facts, _, path = line.partition(b"\t")
+    mode, _, oid, size = facts.decode("ascii").split()
+    return TreeEntry(path, mode, oid, int(size) if size.isdigit() else None)
 
 
 # Commit and parents, author, when it was written, when it was committed, the message: a line each, a NUL behind all.

@@ -18,6 +18,7 @@ from controller.ports import Entry, EntryKind, Landing, Relation
 from controller.source.paths import below, is_folder, not_found, of_kind, quoted, too_large
 from controller.threads import in_thread
 
+_MANY: Final = 16  # commits: so many are worth a walk through all history
 _KINDS: Final = {"100644": EntryKind.FILE, "100755": EntryKind.FILE, "120000": EntryKind.SYMLINK}
 
 
@@ -27,9 +28,9 @@ class CommitTree:
     def __init__(self, mirror: Mirror, revision: str, listing: Sequence[TreeEntry]) -> None:
         self._mirror = mirror
         self.revision = revision
-        pairs = [(_entry(found), found) for found in listing]
+        pairs = sorted(((_entry(found), found) for found in listing), key=_path)
         self._known = {entry.path: (entry, found) for entry, found in pairs}
-        self._entries = tuple(self._known[path][0] for path in sorted(self._known))
+        self._entries = tuple(entry for entry, _ in pairs)
 
     def entries(self) -> Sequence[Entry]:
         """Every path of the commit, sorted."""
@@ -100,6 +101,10 @@ def _unreadable(path: str, error: GitFailed) -> Unreadable:
     return Unreadable(f"{quoted(path)}: {error.message}", code="GT409", hint=error.hint)
 
 
+def _path(pair: tuple[Entry, TreeEntry]) -> str:
+    return pair[0].path
+
+
 def _entry(found: TreeEntry) -> Entry:
     try:
         path = found.path.decode("utf-8")
@@ -148,7 +153,8 @@ class MirrorSource(ABC):
     def _related(self, revision: str, others: frozenset[str]) -> Mapping[str, Relation]:
         with self._turn:
             mirror = self._open()
-            for other in others - {known for first, known in self._relations if first == revision}:
+            self._go_on(mirror, revision, others)
+            for other in others - self._related_to(revision):
                 found = _relation(mirror, revision, other)
                 if found is Relation.APART and self._is_whole_clone(mirror) and is_commit_id(other):
                     if not mirror.knows(other):
@@ -157,6 +163,25 @@ class MirrorSource(ABC):
                 self._relations[revision, other] = found
             self._relations = {key: found for key, found in self._relations.items() if key[0] == revision}
             return {other: self._relations.get((revision, other), Relation.UNKNOWN) for other in others}
+
+    def _related_to(self, revision: str) -> set[str]:
+        return {known for first, known in self._relations if first == revision}
+
+    def _go_on(self, mirror: Mirror, revision: str, others: frozenset[str]) -> None:
+        """What is behind a commit is behind every later one; of many others that is told with one walk.
+
+        Records of ten thousand specs rest on as many commits, and each new one would be compared with all of them.
+        """
+        for last in {first for first, _ in self._relations} - {revision}:
+            if _relation(mirror, revision, last) is Relation.AHEAD:
+                behind = {Relation.SAME, Relation.AHEAD}
+                still = [
+                    other for (first, other), found in self._relations.items() if first == last and found in behind
+                ]
+                self._relations |= {(revision, other): Relation.AHEAD for other in still}
+        left = others - self._related_to(revision) - {revision}
+        if len(left) > _MANY:
+            self._relations |= {(revision, other): Relation.AHEAD for other in mirror.ancestors(revision, left)}
 
     def _is_whole_clone(self, mirror: Mirror) -> bool:
         """Whether what is missing here may be elsewhere. A shallow clone lacks most commits for good."""

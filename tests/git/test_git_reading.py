@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -346,7 +345,7 @@ async def test_thousands_of_blobs_are_read_by_one_process_whatever_is_among_them
     work.commit({f"f{n:04}": f"{n}" for n in range(5000)})
     mirror = await view(work.root, gitune_home)
     tree = list(mirror.tree(mirror.commit("HEAD")))
-    gone, other = replace(tree[10], oid="f" * 40), replace(tree[4500], size=99)
+    gone, other = tree[10]._replace(oid="f" * 40), tree[4500]._replace(size=99)
     tree[10], tree[4500] = gone, other
 
     found = list(mirror.blobs(tree))

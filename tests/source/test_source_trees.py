@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import SourceError, Unreadable
+from controller.git.mirror import Mirror
+from controller.git.process import GitOutput
 from controller.ports import Entry, EntryKind, Relation, Tree
 from controller.source.checkin import CheckoutSource
 from controller.source.remote import open_remote
@@ -571,3 +573,35 @@ async def test_a_file_that_grows_while_its_pieces_are_taken_is_refused(tmp_path:
         list(pieces)
 
     assert caught.value.code == "GT407"
+
+
+async def test_how_a_new_commit_stands_to_thousands_is_told_by_a_few_commands(
+    make: Make, opened: Callable[..., CommitSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = make()
+    commits = [work.commit({"a": str(number)}) for number in range(40)]
+    work.git("checkout", "-q", "-b", "side", commits[5])
+    apart = work.commit({"b": "1"})
+    work.git("checkout", "-q", "main")
+    source, asked = opened(work.root), list[tuple[str, ...]]()
+    ask = Mirror.ask
+
+    def noted(mirror: Mirror, *words: str) -> GitOutput:
+        asked.append(words)
+        return ask(mirror, *words)
+
+    monkeypatch.setattr(Mirror, "ask", noted)
+    others = frozenset({*commits, apart, "f" * 40})
+
+    first = await source.relations(commits[-2], others)
+    assert first == {
+        **dict.fromkeys(commits, Relation.AHEAD),
+        commits[-2]: Relation.SAME,
+        commits[-1]: Relation.BEHIND,
+        apart: Relation.APART,
+        "f" * 40: Relation.UNKNOWN,
+    }
+    asked.clear()
+    second = await source.relations(commits[-1], others)
+    assert second == {**first, commits[-2]: Relation.AHEAD, commits[-1]: Relation.SAME}
+    assert len(asked) < 10
