@@ -70,7 +70,7 @@ class _File(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def _plain(value: object) -> object:
     if isinstance(value, MappingProxyType):
         return dict(value)
-    raise NotImplementedError(f"a {type(value).__name__} cannot be stored")
+    raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)

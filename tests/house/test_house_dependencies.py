@@ -21,7 +21,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "jinja2": ("jinja2", ("daemon", "report")),
     "msgspec": (
         "msgspec",
-        ("cli", "daemon", "dataset", "ledger", "providers", "report", "rest", "review", "server", "state"),
+        ("cli", "daemon", "dataset", "engine", "ledger", "providers", "report", "rest", "review", "server", "state"),
     ),
     "numpy": ("numpy", ("server",)),
     "opentelemetry-exporter-otlp-proto-http": ("opentelemetry", ("daemon",)),
