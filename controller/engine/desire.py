@@ -134,14 +134,19 @@ def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kep
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Values are made here by the ten thousand, and none of them is garbage: looking for some would double the time."""
+    """Values are made here by the ten thousand, and none of them is garbage: looking for some would double the time.
+
+    Until the next tree is read nobody looks among them.
+    """
     if not gc.isenabled():
         yield
         return
+    gc.unfreeze()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
