@@ -13,6 +13,7 @@ from typing import Any
 
 from benches.case import Case
 from benches.measure import Program, environ
+from controller.git.parsing import is_commit_id
 
 HERE = Path(__file__).parent
 # A `git` that notes its words, and what a `cat-file --batch` is asked for.
@@ -81,7 +82,7 @@ class Counting:
             case.served.counts()["asked"],
             tuple(told["processes"]),
             frozenset(told["modules"]),
-            tuple((self.folder / "asked").read_text().split()),
+            tuple(word for word in (self.folder / "asked").read_text().split() if is_commit_id(word)),
             Counter(told["calls"]),
         )
 

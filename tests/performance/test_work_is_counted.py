@@ -36,10 +36,11 @@ def documents(command: str, size: int) -> int:
 
 
 def blobs(command: str, size: int) -> int:
-    """The most that a command may read from git: of the ledger what it plans on, of a commit what it applies."""
-    if command in NO_PASS:
+    """The most that a command may read from git: every spec and dataset, gitune.yaml, and where it plans the ledger."""
+    if command == "help":
         return 0
-    return size if command.startswith("plan") else 2 * size + size // TOGETHER + 1
+    files = size + size // TOGETHER + 1
+    return files if command in NO_PASS else files + size
 
 
 def grown(small: Counter[str], large: Counter[str]) -> dict[str, tuple[int, int]]:
