@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 from controller.documents.values import FileLimits, NumberRefused, Path, Spot, Value, resolve
 
 _NESTED: Final = 12  # block collections in each other, and as many flow collections in the innermost
-_REMEMBERED: Final = 200  # characters of a line: longer ones come once
+_REMEMBERED: Final = 120  # characters of a line: longer ones seldom come twice
 _KEY = r"[A-Za-z_][A-Za-z0-9_./-]{0,127}"
 # Characters that are told by the ASCII ones that are not among them: a class with the letters of all languages takes
 # ten times as long to compile. What cannot be printed is looked for in the whole text.
@@ -112,10 +112,9 @@ class _Reading:
 
     def read(self) -> None:
         """All lines. Raises `_Doubt`."""
-        understood = _remembered if max(map(len, self._lines)) <= _REMEMBERED else _line
         at, pairs = _NOWHERE
         for number, raw in enumerate(self._lines, 1):
-            line = understood(raw)
+            line = _known(raw) if len(raw) <= _REMEMBERED else _line(raw)
             if line[0] == at and line[1] not in pairs:  # by far the most: one more pair of the mapping that is open
                 pairs[line[1]] = line[2]
             elif line is not _SKIPPED:
@@ -257,11 +256,11 @@ def _line(raw: str) -> _Line:
     return _Line(indent if is_pair else -1, key, value, indent, start, at)
 
 
-_remembered = lru_cache(maxsize=1 << 13)(_line)  # most lines of a spec stand in the others too
+_known = lru_cache(maxsize=1 << 12)(_line)  # most lines of a spec stand in the others too
 
 
-def _known(raw: str) -> _Line:
-    return _remembered(raw) if len(raw) <= _REMEMBERED else _line(raw)
+def _meant(raw: str) -> _Line:
+    return _known(raw) if len(raw) <= _REMEMBERED else _line(raw)
 
 
 def _value(rest: str) -> Value:
@@ -373,11 +372,11 @@ def _key_line(lines: Sequence[str], number: int, indent: int, key: str | int) ->
             if (content and content[0] != "#" and len(raw) - len(content) < indent) or content.startswith("---"):
                 return None
             continue
-        line = _known(raw)
+        line = _meant(raw)
         return (at, line) if line.key == key and line.start == indent else None
     return None
 
 
 def _below(lines: Sequence[str], number: int) -> tuple[int, _Line]:
     """The line that begins the collection which a line opens: each does, or the text had not been read."""
-    return next((at, line) for at in range(number + 1, len(lines)) if (line := _known(lines[at])) is not _SKIPPED)
+    return next((at, line) for at in range(number + 1, len(lines)) if (line := _meant(lines[at])) is not _SKIPPED)
