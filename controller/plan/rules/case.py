@@ -66,7 +66,7 @@ class Case:
         )
 
     def tuning(self, slot: Slot) -> RemoteModel | None:
-        """The slot's remote model, where it is ours and still tuning: one that was seen to succeed may yet be listed so."""
+        """The slot's remote model, where it is ours and tunes; one seen to succeed may still be listed so."""
         if self.record is None:
             return None
         run = self.record.run(slot.model)
