@@ -19,9 +19,9 @@ RUN awk '/^[a-z]/ { split($3, part, "/uv-"); sub(/-.*/, "", part[2]); version = 
          END { print "uv==" version hashes }' uv-wheels.txt > uv.txt \
     && pip install --no-cache-dir --require-hashes --requirement uv.txt
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --locked --no-default-groups --all-extras --no-install-project
+RUN uv sync --locked --no-default-groups --extra kubernetes --extra otel --no-install-project
 COPY controller controller
-RUN uv sync --locked --no-default-groups --all-extras --no-editable
+RUN uv sync --locked --no-default-groups --extra kubernetes --extra otel --no-editable
 
 FROM ${PYTHON_IMAGE}
 # git takes Debian's security updates; one pinned by its version would fail to build when they come.

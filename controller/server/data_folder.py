@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from controller.server.models import Model, TunableModel, total_steps
 from controller.server.run_folder import RunDescription, RunFolder, discard
@@ -34,7 +35,7 @@ class DataFolder:
                 discard(adapter)
 
 
-def describe(model: Model, base: TunableModel) -> RunDescription:
+def describe(model: Model, base: TunableModel, settings: dict[str, Any]) -> RunDescription:
     """What the run of a model trains. The seed is drawn from the model's id: the same id and rows are the same run."""
     return RunDescription(
         engine=base.engine,
@@ -45,6 +46,7 @@ def describe(model: Model, base: TunableModel) -> RunDescription:
         seed=int.from_bytes(hashlib.sha256(model.id.encode()).digest()[:8], "big"),
         examples=model.examples,
         steps=total_steps(model.examples, model.hyperparameters),
+        settings=settings,
     )
 
 

@@ -46,7 +46,7 @@ def _move(connection: sqlite3.Connection, data: DataFolder, model: Model) -> Non
         return  # it has ended
     run = data.run(model.operation)
     run.remove()
-    run.make(describe(model, TINY), [TrainingExample(*row) for row in rows], None)
+    run.make(describe(model, TINY, {}), [TrainingExample(*row) for row in rows], None)
     if "start" in kept:
         (run.path / "source").mkdir(mode=0o700)
         write_synced(run.path / "source" / WEIGHTS_FILE, kept["start"])

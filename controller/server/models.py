@@ -51,6 +51,8 @@ class TunableModel:
     sampling: SamplingDefaults
     input_tokens: int
     output_tokens: int
+    conversations: bool = False
+    """Whether it takes a system message and several turns."""
 
     def render(self) -> dict[str, Json]:
         """The Model message of the wire."""

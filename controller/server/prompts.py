@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from controller.server.models import SamplingDefaults, TunableModel
@@ -11,11 +11,11 @@ from controller.server.status import Json
 
 PROMPT_LIMIT: Final = 40_000
 _REFUSED: Final = {
-    "systemInstruction": "a tuned model takes no system instruction",
     "tools": "a tuned model uses no tools",
     "toolConfig": "a tuned model uses no tools",
     "cachedContent": "a tuned model uses no cached content",
 }
+_REFUSED_SYSTEM: Final = {"systemInstruction": "a tuned model takes no system instruction"}
 _REFUSED_SETTINGS: Final = {
     "responseSchema": "a tuned model has no JSON mode",
     "responseJsonSchema": "a tuned model has no JSON mode",
@@ -31,35 +31,59 @@ _REFUSED_SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked, and how the answer is to be drawn; ``limit`` in tokens."""
+    """What is asked, and how the answer is to be drawn; ``limit`` in tokens.
+
+    ``history`` holds the turns before ``text``, ``user`` and ``model`` by turns, where the base model takes several.
+    """
 
     text: str = field(repr=False)
     sampling: SamplingDefaults
     limit: int
     stops: tuple[str, ...]
     seed: int | None
+    system: str = field(default="", repr=False)
+    history: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def read_prompt(raw: Json, base: TunableModel, own: SamplingDefaults) -> Prompt:
     """The request, settled against the model's own sampling and the base model's. Raises `ApiError`."""
     node = Node(raw)
-    node.refuse(_REFUSED)
+    node.refuse(_REFUSED if base.conversations else _REFUSED | _REFUSED_SYSTEM)
     node.skip("model", "safetySettings")  # nothing is filtered here, so there is nothing to set
-    text = _read_contents(node)
-    prompt = _read_settings(node.node("generationConfig"), text, base, own)
+    turns, system = _read_turns(node, base), ""
+    if base.conversations and node.has("systemInstruction"):
+        instruction = node.node("systemInstruction")
+        instruction.skip("role")
+        system = _read_parts(instruction)
+        instruction.close()
+    prompt = _read_settings(node.node("generationConfig"), turns[-1][1], base, own)
     node.close()
     node.check()
-    return prompt
+    return replace(prompt, system=system, history=tuple(turns[:-1]))
 
 
-def _read_contents(node: Node) -> str:
+def _read_turns(node: Node, base: TunableModel) -> list[tuple[str, str]]:
+    """The turns, the last one the question; one empty turn where there is a fault."""
     contents = node.nodes("contents")
-    if len(contents) != 1:
-        node.fault("contents", f"must hold exactly one turn, not {len(contents)}: tuned models answer single turns")
-        return ""
-    content = contents[0]
-    if (content.string("role") or "user") != "user":
-        content.fault("role", "must be user")
+    if not contents or (len(contents) != 1 and not base.conversations):
+        why = "" if base.conversations else ": tuned models answer single turns"
+        node.fault("contents", f"must hold exactly one turn, not {len(contents)}{why}")
+        return [("user", "")]
+    turns = [(_read_role(content, i, len(contents)), _read_parts(content)) for i, content in enumerate(contents)]
+    for content in contents:
+        content.close()
+    return turns
+
+
+def _read_role(content: Node, place: int, count: int) -> str:
+    """Turns alternate, and the last is the user's: it is the question."""
+    role, due = content.string("role") or "user", "user" if (count - place) % 2 else "model"
+    if role != due:
+        content.fault("role", f"must be {due}")
+    return due
+
+
+def _read_parts(content: Node) -> str:
     texts = []
     for part in content.nodes("parts"):
         text = part.string("text")
@@ -68,7 +92,6 @@ def _read_contents(node: Node) -> str:
             continue
         texts.append(text)
         part.close()
-    content.close()
     whole = "".join(texts)
     if not texts:
         content.fault("parts", "must hold a text")

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -38,6 +38,8 @@ class RunDescription:
     seed: int
     examples: int
     steps: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the engine alone understands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from controller.connections import BACKLOG, ConnectionLimits, bounded
 from controller.server.app import Authentication, Idleness, make_app
 from controller.server.data_folder import DataFolder
 from controller.server.engines.bases import Bases
+from controller.server.engines.hf.found import BaseEntry
 from controller.server.engines.opening import open_engines
 from controller.server.log import Log
 from controller.server.room import StoreUnusable
@@ -45,6 +46,7 @@ class ServeOptions:
     Port 0 is any free one. Without ``api_key_file`` (one key a line) any key is taken and only loopback may be bound.
     ``idle_exit`` is the number of seconds without a request and without an unfinished run after which it ends; None is
     never. ``runs`` is how many runs train at once, by default one for each core.
+    ``bases`` are base models beside those that were fetched.
     """
 
     data: Path
@@ -53,6 +55,7 @@ class ServeOptions:
     api_key_file: Path | None = None
     idle_exit: float | None = None
     runs: int | None = None
+    bases: tuple[BaseEntry, ...] = ()
 
 
 class CannotServe(Exception):
@@ -81,7 +84,7 @@ def serve(options: ServeOptions) -> None:
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None, lock: int) -> None:
     log, data, idleness = Log(sys.stderr), DataFolder(options.data.resolve()), Idleness()
-    store, bases = Store(data.path), Bases(open_engines())
+    store, bases = Store(data.path), Bases(open_engines(data.path, options.bases))
     runner = ProcessRunner(lock, options.runs or os.cpu_count() or 1)
     supervisor = Supervisor(store, data, bases, runner, log)
     # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.

@@ -65,7 +65,7 @@ class Supervisor:
         folder = self._data.run(model.operation)
         with self._turn, room_needed():  # in one go: a sweep finds no folder without its model
             try:
-                folder.make(describe(model, base), rows, source)
+                folder.make(describe(model, base, self._bases.engine(base).settings(base)), rows, source)
                 added = self._store.add(model)
             except BaseException:
                 self._clear_up(model.operation)

@@ -15,7 +15,7 @@ from anyio import from_thread, to_thread
 
 from controller.server.data_folder import DataFolder
 from controller.server.engines.bases import Bases
-from controller.server.engines.port import Speaker, TunedWeights, WeightsUnfit
+from controller.server.engines.port import Speaker, SpeakerGone, TunedWeights, WeightsUnfit
 from controller.server.log import fresh_letters, now
 from controller.server.models import Model, ModelState, TunableModel, render_model, render_operation
 from controller.server.prompts import Prompt, read_prompt
@@ -42,11 +42,16 @@ class Tuning:
     def base_models(self, page_size: str | None, _page_token: str | None) -> Json:
         """All base models, on one page."""
         read_page_size(page_size, 50)
-        return {"models": [base.render() for base in self._bases]}
+        return {"models": [self._render_base(base) for base in self._bases]}
 
     def base_model(self, model_id: str) -> Json:
         """One base model."""
-        return self._base(f"models/{model_id}").render()
+        return self._render_base(self._base(f"models/{model_id}"))
+
+    def _render_base(self, base: TunableModel) -> Json:
+        """A base model that cannot be tuned now is listed without the method."""
+        methods: dict[str, Json] = {"supportedGenerationMethods": []} if self._bases.engine(base).why_not(base) else {}
+        return base.render() | methods
 
     def ask_untuned(self, model_id: str) -> Json:
         """What a question to a base model gets."""
@@ -107,7 +112,10 @@ class Tuning:
 
     def _check_rows(self, draft: Draft, base: TunableModel) -> None:
         """A row that does not fit is refused, before anything is kept: none is ever cut."""
-        faults = self._bases.engine(base).check(base, draft.examples)
+        try:
+            faults = self._bases.engine(base).check(base, draft.examples)
+        except SpeakerGone as gone:
+            raise ApiError(StatusCode.UNAVAILABLE, str(gone)) from gone
         if faults:
             raise invalid(*(Violation(f"{EXAMPLES}[{fault.row}].{fault.field}", fault.why) for fault in faults[:20]))
 
@@ -207,6 +215,11 @@ class Tuning:
                 StatusCode.FAILED_PRECONDITION,
                 f"{model.name} is {model.state.value}; only an ACTIVE model has weights to answer from.",
             )
+        if model.digest != base.digest:
+            raise ApiError(
+                StatusCode.FAILED_PRECONDITION,
+                f"{base.name} is not the model any more that {model.name} was tuned on; put its files back.",
+            )
         return model, prompt, self._bases.speaker(base)
 
     def _answer(self, model: Model, prompt: Prompt, speaker: Speaker, go_on: Callable[[], None]) -> Json:
@@ -215,6 +228,8 @@ class Tuning:
             return speaker.answer(weights, prompt, go_on).render(model.name)
         except FileNotFoundError as fault:
             raise ApiError(StatusCode.NOT_FOUND, "The tuned model was deleted.") from fault
+        except SpeakerGone as gone:
+            raise ApiError(StatusCode.UNAVAILABLE, str(gone)) from gone
         except WeightsUnfit as unfit:
             raise ApiError(StatusCode.FAILED_PRECONDITION, str(unfit)) from unfit
 

@@ -22,6 +22,7 @@ BREACHES = {
     "pages and metrics are the daemon's alone": ("report/breach.py", "import jinja2"),
     "one door to git": ("ledger/breach.py", "import git"),
     "one door to YAML": ("specs/breach.py", "import ruamel.yaml"),
+    "one engine knows the libraries of large models": ("engine/torch_breach.py", "import torch"),
     "the embedded server and its client share nothing": ("providers/breach.py", "import controller.server"),
     "the embedded server and the client's way to HTTP share nothing": ("rest/breach.py", "import controller.server"),
     "the embedded server stands on no room of the controller": ("server/breach.py", "import controller.errors"),

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from controller.server.engines import drawing
 from controller.server.engines.tiny import network, speaker
 from controller.server.engines.tiny.base import TINY
 from controller.server.engines.tiny.network import END, Encoded, Floats, bag_of, collate
@@ -58,7 +59,7 @@ def plain_answer(weights: Floats, prompt: Prompt) -> tuple[bytes, bool, float]:
         scores = plain(weights, source, drawn)[: END + 1]
         best = np.sort(scores)
         sure = min(sure, float(best[-1] - best[-2]))
-        token = speaker.draw(scores, prompt.sampling, chance)
+        token = drawing.draw(scores, prompt.sampling, chance)
         if token >= END - 1:
             return drawn, True, sure
         drawn += bytes([token])

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from controller.server.engines.port import WeightsUnfit
+from controller.server.engines.schedule import rate_at
 from controller.server.engines.tiny import network
 from controller.server.engines.tiny.base import TINY
 from controller.server.engines.tiny.network import collate, encode
-from controller.server.engines.tiny.training import TrainingRun, TrainingState, dump_weights, load_weights, rate_at
+from controller.server.engines.tiny.training import TrainingRun, TrainingState, dump_weights, load_weights
 from controller.server.models import RunHyperparameters, TrainingExample
 
 ROWS = tuple(TrainingExample(text, output) for text, output in [("1", "2"), ("nineteen", "twenty"), ("XIV", "XV")])

@@ -15,7 +15,9 @@ class Bases:
     def __init__(self, engines: Sequence[Engine]) -> None:
         """Where two engines know one name, the first has it."""
         self._engines = {engine.name: engine for engine in engines}
-        self._bases = {base.name: base for engine in reversed(engines) for base in engine.bases()}
+        self._bases: dict[str, TunableModel] = {}
+        for base in (base for engine in engines for base in engine.bases()):
+            self._bases.setdefault(base.name, base)
         self._speakers: dict[str, Speaker] = {}
         self._turn = threading.Lock()
 
@@ -44,8 +46,10 @@ class Bases:
             return self._speakers[base.name]
 
     def close(self) -> None:
-        """Closes the speakers."""
+        """Closes speakers and engines."""
         with self._turn:
             for speaker in self._speakers.values():
                 speaker.close()
             self._speakers.clear()
+        for engine in self._engines.values():
+            engine.close()

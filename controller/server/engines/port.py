@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from controller.server.models import TrainingExample, TunableModel
 from controller.server.prompts import Completion, Prompt
@@ -41,11 +41,15 @@ class WeightsUnfit(Exception):
     """Kept weights that this release's model cannot hold; the message is for people."""
 
 
+class SpeakerGone(Exception):
+    """What answers has ended; the next question starts it again. The message is for people."""
+
+
 class Speaker(Protocol):
     """Answers of the models tuned on one base model. May be called from several threads."""
 
     def answer(self, weights: TunedWeights, prompt: Prompt, go_on: Callable[[], None]) -> Completion:
-        """The answer. ``go_on`` is called often, and may raise to end the work. Raises `WeightsUnfit`."""
+        """The answer. ``go_on`` is called often, and may raise to end it. Raises `WeightsUnfit`, `SpeakerGone`."""
 
     def close(self) -> None:
         """Gives back what it holds."""
@@ -89,8 +93,14 @@ class Engine(Protocol):
     def check(self, base: TunableModel, rows: Sequence[TrainingExample]) -> Sequence[RowFault]:
         """The rows that cannot be learned whole: none is ever cut."""
 
+    def settings(self, base: TunableModel) -> dict[str, Any]:
+        """What its trainer has to know of a base model, as JSON; the server only hands it on."""
+
     def trainer(self, base: TunableModel) -> TrainingCommand:
         """The process that trains a run on this base model."""
 
     def speaker(self, base: TunableModel) -> Speaker:
         """What answers for the models tuned on this base model."""
+
+    def close(self) -> None:
+        """Gives back what it holds."""

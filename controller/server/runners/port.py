@@ -15,8 +15,12 @@ LIFE_LINE: Final = "GITUNE_LIFE_LINE"  # set for a process that is to end when i
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a training process takes up while it runs. ``gpus`` on each of ``nodes`` machines."""
+    """What a training process takes up while it runs: ``cores`` and ``gpus`` of each of ``nodes`` machines.
 
+    No core is all of them: such a process counts as many threads as it likes, and runs by itself.
+    """
+
+    cores: int = 1
     gpus: int = 0
     nodes: int = 1
 

@@ -22,7 +22,7 @@ _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[3]
 
 
 class ProcessRunner:
-    """A process for each key, at most ``limit`` at once."""
+    """A process for each key, on ``limit`` places: one for each core it needs."""
 
     def __init__(self, lock: int, limit: int) -> None:
         """``lock`` is the descriptor of the data folder's lock: each process shares it, so that the folder stays locked
@@ -31,17 +31,23 @@ class ProcessRunner:
         self._lock, self._limit = lock, limit
         self._turn = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._cores: dict[str, int] = {}
 
-    def has_room(self, needs: Needs) -> bool:  # noqa: ARG002 -- every run counts as one here
-        """Whether fewer run than may."""
+    def has_room(self, needs: Needs) -> bool:
+        """Whether as many places are left as it needs, or all are."""
         with self._turn:
-            return len(self._processes) < self._limit
+            return self._taken(needs) + sum(self._cores[key] for key in self._processes) <= self._limit
+
+    def _taken(self, needs: Needs) -> int:
+        return min(needs.cores or self._limit, self._limit)
 
     def start(self, key: str, folder: Path, command: Sequence[str], needs: Needs) -> dict[str, Json]:  # noqa: ARG002
         """Starts the command in a session of its own, with its stdin as the life line."""
         paths = [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]
         with self._turn:
             if key not in self._processes:
+                threads = ONE_THREAD if needs.cores == 1 else {}
+                self._cores[key] = self._taken(needs)
                 self._processes[key] = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
                     # -P keeps the current folder, which may be anybody's repository, off the import path.
                     [sys.executable, "-P", *command],
@@ -49,9 +55,7 @@ class ProcessRunner:
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C in the server's terminal is for the server
                     pass_fds=[self._lock],
-                    env=os.environ
-                    | ONE_THREAD
-                    | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), LIFE_LINE: "stdin"},
+                    env=os.environ | threads | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), LIFE_LINE: "stdin"},
                 )
             return {"pid": self._processes[key].pid}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from controller.server.engines.port import RowFault, Speaker, TrainingCommand
 from controller.server.engines.tiny.base import TINY
@@ -35,6 +36,10 @@ class TinyEngine:
             if size > most
         ]
 
+    def settings(self, base: TunableModel) -> dict[str, Any]:  # noqa: ARG002 -- as above
+        """The trainer knows it all."""
+        return {}
+
     def trainer(self, base: TunableModel) -> TrainingCommand:  # noqa: ARG002 -- as above
         """One process, one thread."""
         return TrainingCommand(("-m", "controller.server.trainer"), Needs())
@@ -45,3 +50,6 @@ class TinyEngine:
         from controller.server.engines.tiny.speaker import TinySpeaker  # noqa: PLC0415
 
         return TinySpeaker()
+
+    def close(self) -> None:
+        """Nothing is held."""

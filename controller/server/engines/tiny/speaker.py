@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
-
+from controller.server.engines.drawing import chance_for, draw
 from controller.server.engines.port import TunedWeights
 from controller.server.engines.tiny import network
 from controller.server.engines.tiny.base import TINY, WEIGHTS_FILE
 from controller.server.engines.tiny.network import END, Floats, bag_of
 from controller.server.engines.tiny.training import load_weights
-from controller.server.models import SamplingDefaults
 from controller.server.prompts import Completion, Prompt
 
 _MODELS_KEPT: Final = 16
@@ -41,14 +38,10 @@ def _load(weights: TunedWeights) -> Floats:
 
 
 def draw_all(weights: Floats, prompt: Prompt, go_on: Callable[[], None]) -> tuple[bytes, bool]:
-    """The answer, and whether it ended by itself.
-
-    Without a seed the prompt seeds the draw: the same question has the same answer.
-    """
+    """The answer, and whether it ended by itself."""
     source = prompt.text.encode()[-TINY.input_tokens :]
     output = network.Continuation(network.unpack(weights), source, bag_of(source.decode(errors="ignore")))
-    digest = hashlib.sha256(source).digest()[:8] if prompt.seed is None else str(prompt.seed).encode()
-    chance = np.random.default_rng(list(digest))
+    chance = chance_for(source, prompt.seed)
     stops = [stop.encode() for stop in prompt.stops]
     drawn = b""
     while len(drawn) < prompt.limit:
@@ -63,15 +56,3 @@ def draw_all(weights: Floats, prompt: Prompt, go_on: Callable[[], None]) -> tupl
         if len(drawn) < prompt.limit:
             output.append(token)
     return drawn, False
-
-
-def draw(scores: Floats, sampling: SamplingDefaults, chance: np.random.Generator) -> int:
-    """The next token: the likeliest at temperature 0, else drawn among the topK likeliest that make up topP."""
-    if not sampling.temperature:
-        return int(np.argmax(scores))
-    order = np.argsort(-scores, kind="stable")[: sampling.top_k]
-    odds = np.exp((scores[order] - scores[order[0]]).astype(np.float64) / sampling.temperature)
-    odds /= odds.sum()
-    kept = int(np.searchsorted(np.cumsum(odds), 1.0 if sampling.top_p is None else sampling.top_p)) + 1
-    odds = odds[:kept] / odds[:kept].sum()
-    return int(chance.choice(order[: len(odds)], p=odds))

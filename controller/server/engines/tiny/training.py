@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from controller.server.engines.port import WeightsUnfit
+from controller.server.engines.schedule import rate_at
 from controller.server.engines.tiny import network
 from controller.server.engines.tiny.base import STATE_FILE, WEIGHTS_FILE
 from controller.server.engines.tiny.network import Encoded, Floats, collate, encode
@@ -26,15 +27,6 @@ _FIRST: Final = 0.9
 _SECOND: Final = 0.98
 _CLIP: Final = 1.0
 _DECAY: Final = 0.01
-_WARM_UP: Final = 0.1
-
-
-def rate_at(step: int, steps: int, peak: float) -> float:
-    """The learning rate of a step (from 1): up a line for a tenth of all (at most 100), then down a half cosine."""
-    warm = max(1, min(100, int(steps * _WARM_UP)))
-    if step <= warm:
-        return peak * step / warm
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm + 1)))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Causal language models of the Hugging Face format, tuned with LoRA by transformers and peft."""
