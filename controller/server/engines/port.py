@@ -79,6 +79,15 @@ class Learner(Protocol):
         """Writes the trained weights into an empty folder, synced. Raises `OSError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class BaseFacts:
+    """What people ask of a base model: how many weights, under which licence, where."""
+
+    parameters: int | None
+    licence: str | None
+    path: str | None
+
+
 class Engine(Protocol):
     """A way to learn and to answer. Nothing here imports what only training or answering needs."""
 
@@ -89,6 +98,9 @@ class Engine(Protocol):
 
     def why_not(self, base: TunableModel) -> str:
         """What is missing to tune a base model, for people; empty where nothing is."""
+
+    def facts(self, base: TunableModel) -> BaseFacts:
+        """What people ask of it."""
 
     def check(self, base: TunableModel, rows: Sequence[TrainingExample]) -> Sequence[RowFault]:
         """The rows that cannot be learned whole: none is ever cut."""

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from controller.server.engines.hf.found import BaseEntry, config_of, digest_of
+from controller.server.engines.hf.found import BaseEntry, config_of, digest_of, note, parameters_of
 from controller.server.engines.hf.speaker import HfSpeaker
-from controller.server.engines.port import RowFault, Speaker, TrainingCommand
+from controller.server.engines.port import BaseFacts, RowFault, Speaker, TrainingCommand
 from controller.server.models import SamplingDefaults, TrainingExample, TunableModel
 
 NAME: Final = "hf"
@@ -72,6 +72,11 @@ class HfEngine:
         if entry.needs.nodes > 1 or entry.needs.gpus > 1:
             return "several GPUs or machines for one run are not built yet."
         return ""
+
+    def facts(self, base: TunableModel) -> BaseFacts:
+        """By the headers of its weights, and by the note beside them."""
+        path = self._entries[base.name].path
+        return BaseFacts(parameters_of(path), note(path).get("licence"), str(path))
 
     def check(self, base: TunableModel, rows: Sequence[TrainingExample]) -> Sequence[RowFault]:
         """Rows that are too long, or hold what only the template may write."""

@@ -23,5 +23,6 @@ TINY: Final = TunableModel(
     output_tokens=256,
 )
 
+WEIGHTS: Final = 147_648  # how many it has
 WEIGHTS_FILE: Final = "weights.npz"  # trained weights
 STATE_FILE: Final = "state.npz"  # a checkpoint

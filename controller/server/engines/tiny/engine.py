@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from controller.server.engines.port import RowFault, Speaker, TrainingCommand
-from controller.server.engines.tiny.base import TINY
+from controller.server.engines.port import BaseFacts, RowFault, Speaker, TrainingCommand
+from controller.server.engines.tiny.base import TINY, WEIGHTS
 from controller.server.models import TrainingExample, TunableModel
 from controller.server.runners.port import Needs
 
@@ -23,6 +23,10 @@ class TinyEngine:
     def why_not(self, base: TunableModel) -> str:  # noqa: ARG002 -- the port's
         """Nothing is missing."""
         return ""
+
+    def facts(self, base: TunableModel) -> BaseFacts:  # noqa: ARG002 -- as above
+        """Its weights are made in each run, and nobody else's."""
+        return BaseFacts(WEIGHTS, None, None)
 
     def check(self, base: TunableModel, rows: Sequence[TrainingExample]) -> Sequence[RowFault]:
         """An input loses its beginning, an output is learned whole or not at all."""
