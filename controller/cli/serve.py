@@ -36,6 +36,7 @@ def serve(asked: GlobalOptions, words: ServerWords) -> int:
         api_key_file=words.api_key_file,
         idle_exit=words.idle_exit,
         bases=read_bases(words.bases) if words.bases else (),
+        fetched=home() / "bases",
     )
     try:
         start(options)

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument(
         "--idle-exit", type=float, help="seconds without a request and without training after which to end"
     )
+    parser.add_argument("--fetched", type=Path, help="folder of the base models that were fetched; default: in --data")
     parser.add_argument("--runs", type=int, help="how many runs train at once; default: the number of cores")
     try:
         serve(ServeOptions(**vars(parser.parse_args())))

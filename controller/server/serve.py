@@ -46,7 +46,7 @@ class ServeOptions:
     Port 0 is any free one. Without ``api_key_file`` (one key a line) any key is taken and only loopback may be bound.
     ``idle_exit`` is the number of seconds without a request and without an unfinished run after which it ends; None is
     never. ``runs`` is how many runs train at once, by default one for each core.
-    ``bases`` are base models beside those that were fetched.
+    ``bases`` are base models beside those in the folder ``fetched``, by default one in the data folder.
     """
 
     data: Path
@@ -56,6 +56,7 @@ class ServeOptions:
     idle_exit: float | None = None
     runs: int | None = None
     bases: tuple[BaseEntry, ...] = ()
+    fetched: Path | None = None
 
 
 class CannotServe(Exception):
@@ -84,7 +85,7 @@ def serve(options: ServeOptions) -> None:
 
 def _serve_on(listener: socket.socket, options: ServeOptions, keys: Keys | None, lock: int) -> None:
     log, data, idleness = Log(sys.stderr), DataFolder(options.data.resolve()), Idleness()
-    store, bases = Store(data.path), Bases(open_engines(data.path, options.bases))
+    store, bases = Store(data.path), Bases(open_engines(options.fetched or data.path / "bases", options.bases))
     runner = ProcessRunner(lock, options.runs or os.cpu_count() or 1)
     supervisor = Supervisor(store, data, bases, runner, log)
     # Uvicorn's access log would show ?key=, so there is none; `Authentication` writes one.

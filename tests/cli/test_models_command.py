@@ -73,22 +73,20 @@ def test_a_server_that_is_given_a_broken_file_says_so(gitune: Process, tmp_path:
 def test_every_base_model_is_listed_with_what_is_missing(gitune: Process, tmp_path: Path) -> None:
     file = tmp_path / "bases.yaml"
     file.write_text("models/own: {path: weights}\n")
-    done = gitune("models", "list", "--data", str(tmp_path / "data"), "--bases", str(file), "-o", "json")
+    done = gitune("models", "list", "--bases", str(file), "-o", "json")
     assert done.returncode == 0, done.stderr
     tiny, own = json.loads(done.stdout)["models"]
     assert (tiny["name"], tiny["engine"], tiny["parameters"], tiny["tunable"]) == ("models/tiny", "tiny", 147_648, True)
     assert (own["name"], own["engine"], own["path"]) == ("models/own", "hf", str(tmp_path / "weights"))
     assert (own["tunable"], own["parameters"]) == (False, None)
     assert "gitune[hf]" in own["reason"] or "no config.json" in own["reason"]
-    assert "models/own" in gitune("models", "list", "--bases", str(file), "--data", str(tmp_path)).stdout
+    assert "models/own" in gitune("models", "list", "--bases", str(file)).stdout
 
 
 def test_a_model_that_cannot_be_fetched_is_one_error_with_a_hint(gitune: Process, tmp_path: Path) -> None:
-    data = ("--data", str(tmp_path / "data"))
-    unknown = gitune("models", "pull", "gpt", *data)
+    unknown = gitune("models", "pull", "gpt")
     assert (unknown.returncode, unknown.stderr.splitlines()[-1]) == (1, "hint: There is: smollm2.")
-    assert gitune("models", "pull", *data).returncode == 1
-    assert gitune("models", "list", "smollm2", *data).returncode == 1
+    assert gitune("models", "pull").returncode == 1
+    assert gitune("models", "list", "smollm2").returncode == 1
     if find_spec("torch") is None:
-        assert "gitune[hf]" in gitune("models", "pull", "smollm2", *data).stderr
-    assert not (tmp_path / "data" / "bases").exists()
+        assert "gitune[hf]" in gitune("models", "pull", "smollm2").stderr

@@ -13,7 +13,7 @@ import pytest
 from controller.server.engines.hf.found import digest_of
 from tests.server.served import Served, rows
 
-collect_ignore = [] if find_spec("peft") else ["small_base.py", "test_hf_engine.py", "test_hf_parts.py"]
+collect_ignore_glob = [] if find_spec("peft") else ["small_base.py", "test_*.py"]
 BASE = "models/small"
 LONG = 240.0  # seconds: loading torch takes half a minute of a busy core
 

@@ -109,7 +109,7 @@ class Embedded:
         # -P keeps the working directory, which may hold anybody's code, off the import path.
         command = [sys.executable, "-P", "-m", "controller.server", "--host", "127.0.0.1", "--port", "0"]
         command += ["--data", str(self._folder), "--api-key-file", str(self._folder / "api-key")]
-        command += ["--idle-exit", str(IDLE_EXIT)]
+        command += ["--idle-exit", str(IDLE_EXIT), "--fetched", str(self._folder.parent / "bases")]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -14,7 +14,7 @@ FACTS: Final[Facts] = replace(
     base_models=replace(
         gemini.FACTS.base_models,
         hint="write `baseModel: models/tiny`, or `{from: other-spec}` to tune on another spec's model",
-        untunable="the embedded server tunes models/tiny",
+        untunable="`gitune models list` shows what the embedded server tunes",
     ),
     examples=replace(gemini.FACTS.examples, output_bytes=256, inline_bytes=None),
     start=replace(gemini.FACTS.start, learning_rate=0.003),  # what models/tiny takes by itself: `gitune serve` says so

@@ -15,19 +15,23 @@ class Bases:
     def __init__(self, engines: Sequence[Engine]) -> None:
         """Where two engines know one name, the first has it."""
         self._engines = {engine.name: engine for engine in engines}
-        self._bases: dict[str, TunableModel] = {}
-        for base in (base for engine in engines for base in engine.bases()):
-            self._bases.setdefault(base.name, base)
         self._speakers: dict[str, Speaker] = {}
         self._turn = threading.Lock()
 
     def __iter__(self) -> Iterator[TunableModel]:
         """All of them."""
-        return iter(self._bases.values())
+        return iter(self._known().values())
+
+    def _known(self) -> dict[str, TunableModel]:
+        """Asked for anew each time: what an engine knows may change while the server runs."""
+        known: dict[str, TunableModel] = {}
+        for base in (base for engine in self._engines.values() for base in engine.bases()):
+            known.setdefault(base.name, base)
+        return known
 
     def find(self, name: str) -> TunableModel | None:
         """The base model of this name."""
-        return self._bases.get(name)
+        return self._known().get(name)
 
     def sampling(self, name: str) -> SamplingDefaults:
         """What a base model samples with; nothing in it where the model is not here any more."""

@@ -1,4 +1,4 @@
-"""A data folder and named bases in, what is known of each base model out, for people."""
+"""A folder of fetched bases and named ones in, what is known of each base model out, for people."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ListedBase:
     reason: str
 
 
-def list_bases(data: Path, entries: Sequence[BaseEntry] = ()) -> list[ListedBase]:
-    """All that a server on this folder would offer. No library that trains is loaded."""
-    bases = Bases(open_engines(data, entries))
+def list_bases(fetched: Path, named: Sequence[BaseEntry] = ()) -> list[ListedBase]:
+    """All that a server would offer. No library that trains is loaded."""
+    bases = Bases(open_engines(fetched, named))
     found = []
     for base in bases:
         engine = bases.engine(base)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from controller.server.engines.hf.engine import HfEngine
-from controller.server.engines.hf.found import BaseEntry, fetched
+from controller.server.engines.hf.found import BaseEntry
 from controller.server.engines.hf.quiet import be_quiet
 from controller.server.engines.port import Engine, Learner
 from controller.server.engines.tiny.engine import TinyEngine
 from controller.server.models import TrainingExample
 from controller.server.run_folder import RunDescription
 
-BASES_FOLDER: Final = "bases"  # in the data folder: the base models that were fetched
 
-
-def open_engines(data: Path, entries: Sequence[BaseEntry] = ()) -> tuple[Engine, ...]:
-    """All engines of a server on a data folder, the built-in one first; ``entries`` go before what was fetched."""
-    named = {entry.name: entry for entry in (*fetched(data / BASES_FOLDER), *entries)}
-    return TinyEngine(), HfEngine(tuple(named.values()), data / "digests.json")
+def open_engines(fetched: Path, named: Sequence[BaseEntry] = ()) -> tuple[Engine, ...]:
+    """All engines, the built-in one first, with the base models that were fetched into a folder, and those named."""
+    return TinyEngine(), HfEngine(fetched, named)
 
 
 def open_learner(asked: RunDescription, rows: tuple[TrainingExample, ...], source: Path | None) -> Learner:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from controller.server.engines.hf.found import BaseEntry, config_of, digest_of, note, parameters_of
+from controller.server.engines.hf.found import BaseEntry, config_of, digest_of, fetched, note, parameters_of
 from controller.server.engines.hf.speaker import HfSpeaker
 from controller.server.engines.port import BaseFacts, RowFault, Speaker, TrainingCommand
 from controller.server.models import SamplingDefaults, TrainingExample, TunableModel
@@ -24,16 +24,22 @@ class HfEngine:
 
     name = NAME
 
-    def __init__(self, entries: Sequence[BaseEntry], digests: Path) -> None:
-        """``digests`` is where digests are kept, so that weights are read once."""
-        self._entries = {entry.name: entry for entry in entries}
-        self._digests = digests
+    def __init__(self, folder: Path, named: Sequence[BaseEntry]) -> None:
+        """``folder`` holds what was fetched, and is looked into at every question: one more needs no restart.
+
+        ``named`` are those of a file, which go before what was fetched.
+        """
+        self._folder, self._named = folder, tuple(named)
+        self._digests = folder / "digests.json"  # so that weights are read once
         self._speakers: dict[str, HfSpeaker] = {}
         self._turn = threading.Lock()
 
     def bases(self) -> Sequence[TunableModel]:
         """All of them, also those whose folder is not there."""
-        return [self._base(entry) for entry in self._entries.values()]
+        return [self._base(entry) for entry in self._entries().values()]
+
+    def _entries(self) -> dict[str, BaseEntry]:
+        return {entry.name: entry for entry in (*fetched(self._folder), *self._named)}
 
     def _base(self, entry: BaseEntry) -> TunableModel:
         allowed = config_of(entry.path).get("max_position_embeddings") or 2048
@@ -61,7 +67,7 @@ class HfEngine:
 
     def why_not(self, base: TunableModel) -> str:
         """Packages, the folder, or the digest it should have."""
-        entry = self._entries[base.name]
+        entry = self._entries()[base.name]
         missing = [package for package in _PACKAGES if find_spec(package) is None]
         if missing:
             return f"{', '.join(missing)} missing on the server: pip install 'gitune[hf]'."
@@ -75,7 +81,7 @@ class HfEngine:
 
     def facts(self, base: TunableModel) -> BaseFacts:
         """By the headers of its weights, and by the note beside them."""
-        path = self._entries[base.name].path
+        path = self._entries()[base.name].path
         return BaseFacts(parameters_of(path), note(path).get("licence"), str(path))
 
     def check(self, base: TunableModel, rows: Sequence[TrainingExample]) -> Sequence[RowFault]:
@@ -84,11 +90,11 @@ class HfEngine:
 
     def settings(self, base: TunableModel) -> dict[str, Any]:
         """The folder, and what the adapter is like."""
-        return self._entries[base.name].settings()
+        return self._entries()[base.name].settings()
 
     def trainer(self, base: TunableModel) -> TrainingCommand:
         """One process with all cores, or on one GPU."""
-        needs = self._entries[base.name].needs
+        needs = self._entries()[base.name].needs
         return TrainingCommand(("-m", "controller.server.trainer"), needs if needs.gpus else replace(needs, cores=0))
 
     def speaker(self, base: TunableModel) -> Speaker:

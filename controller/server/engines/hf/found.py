@@ -91,6 +91,7 @@ def digest_of(path: Path, seen: Path) -> str:
                 whole.update(f"{file.name} {hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
         kept[key] = f"sha256:{whole.hexdigest()}"
         with suppress(OSError):  # a cache: without it the files are read once more
+            seen.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             seen.write_text(json.dumps(kept))
     return kept[key]
 
