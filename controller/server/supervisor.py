@@ -226,6 +226,10 @@ class Supervisor:
             self._lacking = f"{model.base_model} is not here as it was when {model.name} was created."
             return True
         command = self._bases.engine(base).trainer(base)
+        why = self._runner.never(command.needs)
+        if why:
+            self._lacking = f"{model.name} cannot be trained here: {why}"
+            return True
         if not self._runner.has_room(command.needs):
             return False
         folder = self._data.run(model.operation)

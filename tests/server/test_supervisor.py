@@ -40,6 +40,9 @@ class Elsewhere:
     endings: list[Ending] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
 
+    def never(self, needs: Needs) -> str:  # noqa: ARG002 -- the port's
+        return ""
+
     def has_room(self, needs: Needs) -> bool:  # noqa: ARG002 -- the port's
         return not self.started
 

@@ -46,6 +46,9 @@ class Ending:
 class Runner(Protocol):
     """Starts training processes and knows how they do. All methods may be called from several threads."""
 
+    def never(self, needs: Needs) -> str:
+        """Why no process of such needs could ever be started here, for people; empty where one could."""
+
     def has_room(self, needs: Needs) -> bool:
         """Whether a process could be started now; one that finds no room waits with the server, not here."""
 

@@ -24,29 +24,44 @@ _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[3]
 class ProcessRunner:
     """A process for each key, on ``limit`` places: one for each core it needs."""
 
-    def __init__(self, lock: int, limit: int) -> None:
+    def __init__(self, lock: int, limit: int, gpus: Sequence[str] | None = None) -> None:
         """``lock`` is the descriptor of the data folder's lock: each process shares it, so that the folder stays locked
-        until the last of them is gone.
+        until the last of them is gone. ``gpus`` are the names by which CUDA knows this machine's.
         """
         self._lock, self._limit = lock, limit
+        self._gpus = tuple(visible_gpus() if gpus is None else gpus)
+        self._held: dict[str, tuple[str, ...]] = {}  # by key: the GPUs of its process
         self._turn = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._cores: dict[str, int] = {}
 
+    def never(self, needs: Needs) -> str:
+        """More GPUs than there are, or another machine."""
+        if needs.nodes > 1:
+            return f"it needs {needs.nodes} machines, and this server has one."
+        if needs.gpus > len(self._gpus):
+            return f"it needs {needs.gpus} GPUs, and this machine has {len(self._gpus)}."
+        return ""
+
     def has_room(self, needs: Needs) -> bool:
-        """Whether as many places are left as it needs, or all are."""
+        """Whether as many places and GPUs are left as it needs."""
         with self._turn:
+            if needs.gpus > len(self._free()):
+                return False
             return self._taken(needs) + sum(self._cores[key] for key in self._processes) <= self._limit
+
+    def _free(self) -> list[str]:
+        held = {gpu for key in self._processes for gpu in self._held[key]}
+        return [gpu for gpu in self._gpus if gpu not in held]
 
     def _taken(self, needs: Needs) -> int:
         return min(needs.cores or self._limit, self._limit)
 
     def start(self, key: str, folder: Path, command: Sequence[str], needs: Needs) -> dict[str, Json]:  # noqa: ARG002
         """Starts the command in a session of its own, with its stdin as the life line."""
-        paths = [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]
         with self._turn:
             if key not in self._processes:
-                threads = ONE_THREAD if needs.cores == 1 else {}
+                self._held[key] = tuple(self._free()[: needs.gpus])
                 self._cores[key] = self._taken(needs)
                 self._processes[key] = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
                     # -P keeps the current folder, which may be anybody's repository, off the import path.
@@ -55,7 +70,7 @@ class ProcessRunner:
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C in the server's terminal is for the server
                     pass_fds=[self._lock],
-                    env=os.environ | threads | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), LIFE_LINE: "stdin"},
+                    env=_environment(needs, self._held[key]),
                 )
             return {"pid": self._processes[key].pid}
 
@@ -74,6 +89,7 @@ class ProcessRunner:
             gone = {key: code for key, code in codes.items() if code is not None}
             for key in gone:
                 _hang_up(self._processes.pop(key))
+                del self._held[key], self._cores[key]
         return [Ending(key, _how(code), code) for key, code in gone.items()]
 
     def stop(self, key: str) -> None:
@@ -99,6 +115,24 @@ class ProcessRunner:
         for process in processes:
             process.wait()
             _hang_up(process)
+
+
+def _environment(needs: Needs, gpus: Sequence[str]) -> dict[str, str]:
+    """The server's own, but for its threads: it has one itself, and a process on all cores decides for itself."""
+    paths = [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]
+    kept = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    threads = ONE_THREAD if needs.cores == 1 else {}
+    shown = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+    return kept | threads | shown | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), LIFE_LINE: "stdin"}
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs of this machine that CUDA may use, by the names it takes; found without a library."""
+    told = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if told is not None:
+        return [name for name in told.split(",") if name.strip()]
+    listed = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number, _ in enumerate(listed.iterdir())] if listed.is_dir() else []
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
