@@ -81,7 +81,6 @@ def structure(tally: Tally) -> Iterator[Problem]:
         yield _problem(tally, found[1], found[0])
 
 
-_PAIRS = 3  # so many pairs of lines are named; the rest is counted
 _FEW_LABELS = 50  # of a classification: with so few, one that is missing from the examples is a slip
 _LABELS_REPEAT = 2  # fewer examples for each output than this, and outputs are answers rather than labels
 
@@ -89,31 +88,16 @@ _LABELS_REPEAT = 2  # fewer examples for each output than this, and outputs are 
 def repeats(tally: Tally) -> Iterator[Problem]:
     """Rows that a reader could not tell apart, with the line each repeats, and the same input with another output."""
     lines = tally.lines
-    if pairs := Few(repeated(tally), _PAIRS):
+    if pairs := tally.repeats.same:
         named = _named([f"line {lines[late]} repeats line {lines[early]}" for late, early in pairs.first], pairs.count)
         fault = Fault("GT209", named, "remove the repeat: it counts double in training")
         yield _problem(tally, fault, lines[pairs.first[0][0]])
-    if pairs := Few(contradicting(tally), _PAIRS):
+    if pairs := tally.repeats.contradicting:
         said = [
             f"line {lines[late]} has the input of line {lines[early]} and another output" for late, early in pairs.first
         ]
         fault = Fault("GT210", _named(said, pairs.count), "keep the one that is right")
         yield _problem(tally, fault, lines[pairs.first[0][0]])
-
-
-def repeated(tally: Tally) -> Iterator[tuple[int, int]]:
-    """Each row that repeats another, behind it the first that it repeats."""
-    for rows in shared(tally.inputs):
-        first: dict[int, int] = {}
-        for row in rows:
-            if (early := first.setdefault(tally.outputs[row], row)) != row:
-                yield row, early
-
-
-def contradicting(tally: Tally) -> Iterator[tuple[int, int]]:
-    """Each row that has the input of an earlier one and another output, behind it that one."""
-    for early, *rows in shared(tally.inputs):
-        yield from ((row, early) for row in rows if tally.outputs[row] != tally.outputs[early])
 
 
 def same_output(tally: Tally) -> Iterator[Problem]:
@@ -148,8 +132,10 @@ def near_labels(tally: Tally) -> Iterator[Problem]:
 def overlap(tally: Tally, evaluation: Tally) -> Iterator[Problem]:
     """Inputs of the evaluation set that are trained on, case and white space aside: their score proves nothing."""
     rows, others = tally.asked.rows, evaluation.asked.rows
-    found = ((rows[one], others[other]) for one, other in met(tally.asked.keys, evaluation.asked.keys))
-    if pairs := Few(found, _PAIRS):
+    pairs = Few()
+    for one, other in met(tally.asked.keys, evaluation.asked.keys):
+        pairs.add(rows[one], others[other])
+    if pairs:
         lines, asked = tally.lines, evaluation.lines
         said = [f"line {lines[row]} is also line {asked[other]} of {evaluation.file}" for row, other in pairs.first]
         fault = Fault("GT211", _named(said, pairs.count), "remove it from one of the two files")

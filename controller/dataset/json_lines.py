@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -12,9 +13,8 @@ from controller.dataset.strict_json import BLANK, DEPTH, parse, skip_blank, too_
 
 _PIECE = 1 << 20  # bytes that are split into lines at once
 _WIDEST = 4  # bytes of one character
-# What a text may be that is not plain: outside ASCII, DEL, or written with an escape for what is neither quote nor
-# break. A backslash is not told from what it escapes: too much is looked at again, nothing is missed.
-_NOT_PLAIN = (b"\x7f", rb"\b", rb"\f", rb"\u")
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_UNEVEN = frozenset((b"b", b"f", b"u"))  # what is escaped so may be a control character, or half of a surrogate pair
 
 
 def read_json_lines(chunks: Iterable[bytes], layout: Layout, findings: Findings) -> Iterator[Block]:
@@ -54,6 +54,7 @@ class _Lines:
         self._line = 0
         self._blank = 0  # how many of the last lines are blank: nothing is wrong with those at the end
         self._decode = msgspec.json.Decoder().decode
+        self._decode_texts = msgspec.json.Decoder(dict[str, str]).decode
 
     def block(self, piece: bytes) -> Block | None:
         """The rows of some lines; None where reading ends."""
@@ -61,6 +62,36 @@ class _Lines:
         if not self._line and (fault := _not_json_lines(lines[0], self._layout)):
             self._findings.add(fault, 1)
             return None
+        escapes = _ESCAPE.findall(piece)
+        is_even = _UNEVEN.isdisjoint(escapes)
+        is_plain = is_even and piece.isascii() and b"\x7f" not in piece
+        quotes = piece.count(b'"') - escapes.count(b'"')
+        values = self._texts_alone(lines, quotes)
+        if values is None:
+            return self._one_by_one(lines, is_plain)
+        if self._blank:
+            self._note_blank(self._line + 1)
+        numbers = list(range(self._line + 1, self._line + 1 + len(lines)))
+        self._line += len(lines)
+        return Block(numbers, values, is_plain, is_flat=True)
+
+    def _texts_alone(self, lines: list[bytes], quotes: int) -> list[object] | None:
+        """The rows, where each line is an object of texts and nothing else, by a reader that is fast and not strict.
+
+        It lets a key be given twice. Then there are more quotes in the lines than around the keys and texts of what it
+        made of them, and never fewer; None stands for that and whatever else is in doubt.
+        """
+        decode = self._decode_texts
+        try:
+            values = [decode(line) for line in lines]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if 4 * sum(map(len, values)) != quotes or max(map(len, lines)) > LONGEST:
+            return None
+        return list(values)
+
+    def _one_by_one(self, lines: list[bytes], is_plain: bool) -> Block:  # noqa: FBT001 - as the block's field
+        """The rows of lines that are not all objects of texts."""
         values: list[object] = []
         numbers: list[int] = []
         decode, number = self._decode, self._line
@@ -81,7 +112,7 @@ class _Lines:
             values.append(value)
             numbers.append(number)
         self._line = number
-        return Block(numbers, values, piece.isascii() and not any(sign in piece for sign in _NOT_PLAIN))
+        return Block(numbers, values, is_plain)
 
     def _judged(self, line: bytes, number: int) -> tuple[object] | None:
         """The value of a line that is not read at first sight; None where there is none, with the reason noted."""
@@ -102,17 +133,12 @@ class _Lines:
 
 
 def _is_sure(line: bytes, value: object) -> bool:
-    """Whether a strict reader would say the same of a line that a fast one took for an object of texts.
-
-    The fast one lets keys be given twice: then there are more quotes in the line than in the value.
-    """
+    """Whether a strict reader would say the same of a line that is an object: no key twice, and not too deep."""
     if type(value) is not dict or len(line) > LONGEST:
         return False
     quotes = line.count(b'"')
     if b"\\" in line:
-        if b"\\\\" in line:
-            return False
-        quotes -= line.count(b'\\"')
+        quotes -= _ESCAPE.findall(line).count(b'"')
     for one in value.values():
         if type(one) is not str:
             brackets = line.count(b"{") + line.count(b"[")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from controller.dataset.checks import check, repeated
+from controller.dataset.checks import check
 from controller.dataset.reading import Reading
 from controller.dataset.rows import Layout
 from controller.dataset.tally import Digest, Rules, Tally
@@ -49,7 +49,7 @@ def load(source: Source, file: str, layout: Layout, rules: Rules) -> Loaded:
         characters=tally.characters,
         bytes=tally.digest.bytes,
         prefix=layout.prefix,
-        duplicates=sum(1 for _ in repeated(tally)),
+        duplicates=tally.repeats.same.count,
     )
     return Loaded(found, problems, reading.count, apart)
 

@@ -7,8 +7,8 @@ texts share one by chance happens once in some million sets, and then a warning 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
-from heapq import nsmallest
+from bisect import insort
+from collections.abc import Iterator
 from typing import TypeAlias
 
 _PARTS = 64
@@ -61,18 +61,41 @@ def unmet(keys: Keys, others: Keys) -> Iterator[int]:
         yield from (row for row in part if keys[row] not in there)
 
 
-class Few:
-    """How many there are, and the first ``few`` of them in order; those that come may be in any order."""
+_NAMED = 3  # so many pairs are named; the rest is counted
 
-    def __init__(self, found: Iterable[tuple[int, int]], few: int) -> None:
+
+class Few:
+    """How many pairs of rows there are, and the first few of them in order; they may come in any."""
+
+    def __init__(self) -> None:
         self.count = 0
-        self.first = nsmallest(few, self._counted(found))
+        self.first: list[tuple[int, int]] = []
 
     def __bool__(self) -> bool:
         """Whether there is any."""
         return self.count > 0
 
-    def _counted(self, found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        for one in found:
-            self.count += 1
-            yield one
+    def add(self, late: int, early: int) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.first) < _NAMED or (late, early) < self.first[-1]:
+            insort(self.first, (late, early))
+            del self.first[_NAMED:]
+
+
+class Repeats:
+    """Rows that have the input of another.
+
+    ``same`` are those that repeat a row, each with the first that it repeats; ``contradicting`` those with another
+    output than the first of their input, which stands with them.
+    """
+
+    def __init__(self, inputs: Keys, outputs: Keys) -> None:
+        self.same, self.contradicting = Few(), Few()
+        for rows in shared(inputs):
+            first: dict[int, int] = {}
+            for row in rows:
+                if (early := first.setdefault(outputs[row], row)) != row:
+                    self.same.add(row, early)
+                if early != rows[0]:
+                    self.contradicting.add(row, rows[0])

@@ -32,22 +32,24 @@ class Layout:
 class Block:
     """Some rows of a file as they are written, in its order, each with the line (and column, if not 1) it starts on.
 
-    ``plain`` says that all their texts are ASCII without control characters but tabs and line breaks.
+    ``is_plain`` says that all their texts are ASCII without control characters but tabs and line breaks, ``is_flat``
+    that all values are objects that hold texts alone, without half of a surrogate pair.
     """
 
     lines: list[int]
     values: list[object] = field(repr=False)
-    plain: bool = False
+    is_plain: bool = False
+    is_flat: bool = False
     columns: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some examples of a file, in its order, each with the line it starts on; ``plain`` as of their block."""
+    """Some examples of a file, in its order, each with the line it starts on; ``is_plain`` as of their block."""
 
     lines: list[int]
     examples: list[Example] = field(repr=False)
-    plain: bool = False
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from controller.dataset.columns import Columns
 from controller.dataset.problems import Fault, Findings, shown
@@ -20,14 +19,16 @@ class Shaper:
 
     def __init__(self, layout: Layout, columns: Columns, findings: Findings) -> None:
         self._findings = findings
-        self._example: Callable[[Object, int], Example | Faults] = _Pairs(layout, columns).example
+        self._pairs = _Pairs(layout, columns)
         self._layout = layout
 
     def batch(self, block: Block) -> Batch:
         """The examples of a block."""
+        if block.is_flat and (pairs := self._pairs.examples(block.values)) is not None:
+            return Batch(block.lines, pairs, block.is_plain)
         lines: list[int] = []
         examples: list[Example] = []
-        make = self._example
+        make = self._pairs.example
         for at, value in enumerate(block.values):
             line = block.lines[at]
             found = make(value, line) if type(value) is dict else (_no_object(value, self._layout),)
@@ -36,7 +37,7 @@ class Shaper:
                 examples.append(found)
             else:
                 self._refuse(found, line, block.columns[at] if block.columns else 1)
-        return Batch(lines, examples, block.plain)
+        return Batch(lines, examples, block.is_plain)
 
     def _refuse(self, faults: Example | Faults, line: int, column: int) -> None:
         assert not isinstance(faults, Example)  # noqa: S101 - narrows for the type checker what the loop asked quickly
@@ -52,6 +53,19 @@ class _Pairs:
         self._columns = columns
         self._input, self._output = layout.columns
         self._prefix = layout.prefix
+
+    def examples(self, rows: list[Any]) -> list[Example] | None:
+        """The examples of rows that hold texts alone, if each holds the two and nothing else."""
+        try:
+            inputs = [row[self._input] for row in rows]
+            outputs = [row[self._output] for row in rows]
+        except KeyError:
+            return None
+        if any(len(row) != 2 for row in rows):  # noqa: PLR2004 - the two
+            return None
+        if self._prefix:
+            inputs = [self._prefix + text for text in inputs]
+        return list(map(Example, inputs, outputs))
 
     def example(self, row: Object, line: int) -> Example | Faults:
         """The example with its prefix. Columns beside the two are fine, and noted."""

@@ -7,12 +7,13 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
 from controller.dataset.invisible import comparable
 from controller.dataset.problems import Fault, Findings, Lines
-from controller.dataset.repeats import Keys, new_keys
+from controller.dataset.repeats import Keys, Repeats, new_keys
 from controller.dataset.rows import Batch, Layout, TaskType
 from controller.dataset.structure import Structure
 from controller.dataset.texts import text_faults
@@ -41,14 +42,17 @@ class Digest:
     def add(self, examples: Sequence[Example]) -> None:
         """The next examples."""
         parts: list[bytes] = []
-        size = 0
+        size, pack = 0, _length
         for example in examples:
             if example.earlier or example.system:
                 size += self._conversation(example, parts)
                 continue
-            text_input, output = _utf8(example.text_input), _utf8(example.output)
-            size += len(text_input) + len(output)
-            parts += (_length(len(text_input)), text_input, _length(len(output)), output)
+            # Half a surrogate pair is refused by every reader; the digest of one must still be one, not a crash.
+            text_input = example.text_input.encode("utf-8", "surrogatepass")
+            output = example.output.encode("utf-8", "surrogatepass")
+            size_in, size_out = len(text_input), len(output)
+            size += size_in + size_out
+            parts += (pack(size_in), text_input, pack(size_out), output)
         self._sha.update(b"".join(parts))
         self.bytes += size
 
@@ -69,8 +73,7 @@ class Digest:
 
 
 def _utf8(text: str) -> bytes:
-    # Half a surrogate pair is refused by every reader; the digest of one must still be a digest, not a crash.
-    return text.encode(errors="surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,11 @@ class Tally:
         """How much, and nothing of it."""
         return f"<Tally of {len(self.lines)} examples>"
 
+    @cached_property
+    def repeats(self) -> Repeats:
+        """The rows that share their input, once all are here."""
+        return Repeats(self.inputs, self.outputs)
+
     def add(self, batch: Batch) -> None:
         """The next examples."""
         examples = batch.examples
@@ -126,7 +134,7 @@ class Tally:
             self.request_bytes += sum(len(encode(text)) for text in (*inputs, *outputs)) + _FRAME * len(examples)
         self._measure(batch.lines, inputs, outputs)
         self._judge(batch, inputs, outputs)
-        if not batch.plain:
+        if not batch.is_plain:
             inputs, outputs = list(map(comparable, inputs)), list(map(comparable, outputs))
         self.inputs.extend(map(hash, inputs))
         self.outputs.extend(map(hash, outputs))
@@ -166,14 +174,14 @@ class Tally:
             inputs = [text[cut:] for text in inputs]
         for name, texts, spaced in zip(self.layout.columns, (inputs, outputs), self.spaced, strict=True):
             stripped = list(map(str.strip, texts))
-            if not batch.plain or not all(stripped):
+            if not batch.is_plain or not all(stripped):
                 for line, text in zip(batch.lines, texts, strict=True):
                     for fault in text_faults(text, f"column '{name}'"):
                         self.findings.add(fault, line)
             for line, text, seen in zip(batch.lines, texts, stripped, strict=True):
                 if text is not seen and text != seen and seen:
                     spaced.add(line)
-        self.structure.add(inputs if batch.plain else map(comparable, inputs))
+        self.structure.add(inputs if batch.is_plain else map(comparable, inputs))
 
 
 def _longer(lines: list[int], texts: list[str], most: int) -> Iterator[tuple[int, str]]:
@@ -187,7 +195,7 @@ def plain(text: str) -> str:
 
 
 _ENDS = 16  # characters of a text's beginning and end by which most pairs of texts are told apart
-_LOOKED_AT = 64
+_LOOKED_AT = 32
 _MOST_ENDS = 100_000
 
 
@@ -224,8 +232,8 @@ class Candidates:
         """Whether it is none of these for sure. Of ASCII only: elsewhere a cut may part a letter from its accent."""
         if not text.isascii() or len(text) < _LOOKED_AT:
             return False
-        begin = " ".join(text[:_LOOKED_AT].split()).casefold()
         end = " ".join(text[-_LOOKED_AT:].split()).casefold()
-        if len(begin) < _ENDS or len(end) < _ENDS:
-            return False
-        return begin[:_ENDS] not in self._begins or end[-_ENDS:] not in self._ends
+        if len(end) >= _ENDS and end[-_ENDS:] not in self._ends:
+            return True
+        begin = " ".join(text[:_LOOKED_AT].split()).casefold()
+        return len(begin) >= _ENDS and begin[:_ENDS] not in self._begins
