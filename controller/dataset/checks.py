@@ -27,7 +27,7 @@ def check(read: Reading, tally: Tally) -> tuple[Problem, ...]:
         return ()
     rules = tally.rules
     found = [*tally.findings.problems(), *outer_space(tally), *structure(tally), *repeats(tally)]
-    for line, fault in left_out(read.unused, len(tally.lines), read.layout, read.written):
+    for line, fault in left_out(read.unused, len(tally.lines), read.layout, read.columns):
         found.append(_problem(tally, fault, line))
     if not rules.is_evaluation:
         found += [*sizes(tally), *same_output(tally)]
@@ -68,9 +68,9 @@ _FEW = 0.2  # outer white space in up to this share of the rows is a slip; in mo
 
 def outer_space(tally: Tally) -> Iterator[Problem]:
     """Advice where some texts of a column begin or end in white space and most do not."""
-    for name, lines in zip(tally.layout.columns, tally.spaced, strict=True):
+    for subject, lines in zip(tally.subjects, tally.spaced, strict=True):
         if 0 < lines.count <= _FEW * len(tally.lines):
-            message = f"column '{name}' begins or ends in white space on {listed(lines)}, and nowhere else"
+            message = f"{subject} begins or ends in white space on {listed(lines)}, and nowhere else"
             fault = Fault("GT213", message, "a model learns it as part of the text: trim it")
             yield _problem(tally, fault, lines.first[0])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.dataset.problems import FAMILIAR, Fault, plain, shown
-from controller.dataset.rows import Format, Layout, Unused
+from controller.dataset.rows import Format, Layout, Shape, Unused
 
 # Names that data sets give the parts of an input, in the order in which a prompt has them: what Alpaca, Dolly and SQuAD
 # spread over two columns is joined in this order. The others are an input by themselves, if there is nothing else:
@@ -18,9 +18,6 @@ _OUTPUTS = (
     *("target", "summary", "expected", "category", "class"),
 )
 _NAMES = 100  # so many different names are looked at: keys that are data would be a name a row
-_CHATS = ("messages", "contents", "conversations", "conversation")
-# How the text of one turn is taken out of it, by the key it is under.
-_TURNS = {"content": ".content", "value": ".value", "parts": '([.parts[].text] | join(""))'}
 
 
 @dataclass(slots=True)
@@ -47,6 +44,12 @@ class Columns:
         self._layout = layout
         self._written = written
         self._columns: dict[str, _Column] = {}
+        self._shape: Shape = layout.shape or "pairs"
+        self._used: tuple[str, ...] = layout.columns
+
+    def settle(self, shape: Shape, used: tuple[str, ...]) -> None:
+        """Know the shape of the rows, and which columns examples are made of."""
+        self._shape, self._used = shape, used
 
     def note(self, row: Mapping[str, object], line: int) -> None:
         """Count the columns of a row that hold text, and know those that do not by name."""
@@ -66,15 +69,13 @@ class Columns:
                 name, c.rows, c.line, plain(name) in FAMILIAR or c.spoken * 2 >= c.rows, None if c.varies else c.text
             )
             for name, c in self._columns.items()
-            if name not in self._layout.columns and c.rows
+            if name not in self._used and c.rows
         )
-
-    def chat(self, row: Mapping[str, object]) -> Fault | None:
-        """The fault of a row that is a conversation; None for any other row."""
-        return _chat(row, self._layout, self._written)
 
     def mapping(self) -> str:
         """A hint to rows that lack a column, as the file as a whole suggests it; "" where its names are not known."""
+        if self._shape != "pairs":
+            return ""
         said = self._layout
         inputs = self._named(said.columns_input, _PARTS) or self._named("", _WHOLE)[:1]
         outputs = self._named(said.columns_output, _OUTPUTS)
@@ -103,20 +104,6 @@ def _join(inputs: list[str], output: str, layout: Layout, written: Format) -> st
     return f"write them into one: {_jq(joined, f'.{output}', layout, written)}"
 
 
-def _chat(row: Mapping[str, object], layout: Layout, written: Format) -> Fault | None:
-    for name in _CHATS:
-        turns = row.get(name)
-        if isinstance(turns, list) and turns and isinstance(first := turns[0], dict):
-            for key, text in _TURNS.items():
-                if key in first:
-                    system = ".systemInstruction, " if name == "contents" else ""
-                    before = f'([{system}.{name}[:-1][] | values | {text}] | join("\\n\\n"))'
-                    command = _jq(before, f"(.{name}[-1] | {text})", layout, written)
-                    hint = f"write each as one input and one output, its last turn being the answer: {command}"
-                    return Fault("GT268", f"the example is a conversation ('{name}'), which is not read yet", hint)
-    return None
-
-
 def _jq(text_input: str, output: str, layout: Layout, written: Format) -> str:
     names = layout.columns if all(name.isascii() and name.isidentifier() for name in layout.columns) else _PLAIN
     each = ".[] | " if written == "json" else ""
@@ -128,36 +115,36 @@ _PLAIN = Layout().columns
 
 def _and(names: list[str]) -> str:
     *most, last = (f"'{name}'" for name in names)
-    return f"{', '.join(most)} and {last}"
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 _ALPACA = {"instruction": "input", "input": "instruction"}
 _MANY = 0.2  # a column that fewer rows have is a remark
 
 
-def left_out(unused: tuple[Unused, ...], rows: int, layout: Layout, written: Format) -> Iterator[tuple[int, Fault]]:
+def left_out(
+    unused: tuple[Unused, ...], rows: int, layout: Layout, used: tuple[str, ...]
+) -> Iterator[tuple[int, Fault]]:
     """What is said of columns that are not sent though they look like content, each with its first line."""
-    partner = _ALPACA.get(plain(layout.columns_input))
+    partner = _ALPACA.get(plain(used[0]))
     for one in unused:
         if one.always and one.always in layout.prefix:
             continue
-        name = shown([one.name], layout.columns)
+        name = shown([one.name], used)
         column = f"column {name}" if name.startswith("'") else "a column of another name"
         where = f"{one.rows:,} of {rows:,} rows"
         if plain(one.name) == partner:
             yield (
                 one.line,
-                Fault("GT223", f"{column} holds text in {where} and is not sent", _both(one, layout, written)),
+                Fault("GT223", f"{column} holds text in {where} and is not sent", _both(one)),
             )
         elif one.content and one.rows >= _MANY * rows:
-            hint = (
-                "only the two columns of dataset.columns are sent: join it to one of them, or take it out of the file"
-            )
+            sent = "the two columns of dataset.columns are" if used == layout.columns else f"{_and(list(used))} are"
+            hint = f"only {sent} sent: join it to that, or take it out of the file"
             yield one.line, Fault("GT222", f"{column} holds text in {where} and is not used", hint)
 
 
-def _both(one: Unused, layout: Layout, written: Format) -> str:
+def _both(one: Unused) -> str:
     if one.always:
         return "it is the same in every row: put its text into dataset.prefix"
-    names = sorted((one.name, layout.columns_input), key=lambda name: _PARTS.index(plain(name)))
-    return f"columns are not joined: {_join(names, layout.columns_output, layout, written)}"
+    return "take dataset.columns out of the spec and say `shape: alpaca`, which joins the two by a blank line"

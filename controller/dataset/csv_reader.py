@@ -9,7 +9,8 @@ from itertools import islice
 
 from controller.dataset.columns import Columns
 from controller.dataset.problems import BLANK_LINE, Fault, Findings, at_least_20, carriage_return, plain, shown
-from controller.dataset.rows import LONGEST, TOO_LONG, Block, Layout
+from controller.dataset.rows import LONGEST, TOO_LONG, Block, Layout, Shape
+from controller.dataset.shapes import CONVERSATIONS, shape_of, used_columns
 
 # The csv module is not asked: it knows no columns, and its cap on a field is one for the whole process.
 _FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^",\r\n]*+))(,|\r\n|\n|\Z)')
@@ -41,7 +42,7 @@ def read_csv(text: str, layout: Layout, columns: Columns, findings: Findings) ->
     header = _header(records, findings)
     if header is None:
         return
-    faults = tuple(_header_faults(header, layout))
+    faults = tuple(_header_faults(header, layout, _shape(header, layout)))
     for fault in faults:
         findings.add(fault, header.line)
     if faults:
@@ -117,13 +118,23 @@ def _explain(text: str, at: int) -> Fault:
     return Fault("GT262", "there is a quote inside a field without quotes", hint, whole.end())
 
 
-def _header_faults(record: _Record, layout: Layout) -> Iterator[Fault]:
+def _shape(header: _Record, layout: Layout) -> Shape:
+    row: dict[str, object] = dict.fromkeys(header.fields, "")
+    return shape_of(Block([header.line], [row]), layout)
+
+
+def _header_faults(record: _Record, layout: Layout, shape: Shape) -> Iterator[Fault]:
     if fault := _another_format(record, layout):
         yield fault
         return
-    for name in layout.columns:
-        if name not in record.fields:
-            hint = f"the header has {shown(record.fields, layout.columns)}; {_missing(name, record)}"
+    if shape in CONVERSATIONS:
+        hint = "write one conversation a line, as JSON Lines"
+        yield Fault("GT272", f"a table has no rows of the shape '{shape}'", hint)
+        return
+    used = used_columns(shape, layout)
+    for name in used:
+        if name not in record.fields and (shape, name) != ("alpaca", "input"):
+            hint = f"the header has {shown(record.fields, used)}; {_missing(name, record)}"
             yield Fault("GT258", f"the header has no column '{name}'", hint)
         elif record.fields.count(name) > 1:
             yield Fault("GT259", f"the header names the column '{name}' twice", "rename one of the two")

@@ -25,6 +25,11 @@ def comparable(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", _IGNORABLE.sub("", text))
 
 
+def folded(text: str) -> str:
+    """A text as it is compared, case and white space aside."""
+    return " ".join(comparable(text).split()).casefold()
+
+
 def written_apart(text: str) -> bool:
     """Whether NFC would join letters to the accents behind them."""
     return not text.isascii() and len(unicodedata.normalize("NFC", text)) < len(text)

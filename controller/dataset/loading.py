@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from controller.dataset.checks import check
+from controller.dataset.digest import Digest
 from controller.dataset.reading import Reading
 from controller.dataset.rows import Layout
-from controller.dataset.tally import Digest, Rules, Tally
+from controller.dataset.tally import Rules, Tally
 from controller.errors import Problem, Unreadable
 from controller.state.desired import Dataset, Example
 
@@ -32,7 +33,8 @@ class Loaded:
 
 def load(source: Source, file: str, layout: Layout, rules: Rules) -> Loaded:
     """Read and check in one pass. Whether an error of the checks holds the spec is the caller's policy."""
-    reading, tally = Reading(source(), file, layout), Tally(file, layout, rules)
+    reading = Reading(source(), file, layout)
+    tally = Tally(reading, rules)
     for batch in reading:
         tally.add(batch)
     if not reading.count:
@@ -49,6 +51,7 @@ def load(source: Source, file: str, layout: Layout, rules: Rules) -> Loaded:
         characters=tally.characters,
         bytes=tally.digest.bytes,
         prefix=layout.prefix,
+        shape=reading.shape,
         duplicates=tally.repeats.same.count,
     )
     return Loaded(found, problems, reading.count, apart)

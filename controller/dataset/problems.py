@@ -78,8 +78,14 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT265": _fixed("the JSON ends too early"),
         "GT266": _fixed("more text follows where one JSON value should end"),
         "GT267": _fixed("the file is compressed or binary"),
-        "GT268": _fixed("an example is a conversation, which is not read yet"),
+        "GT268": _fixed("a conversation holds something that is not sent: tool calls, images, names"),
         "GT269": _fixed("the file is larger than can be read of its format"),
+        "GT270": _fixed("the turns of a conversation are not those of a user and the model, one after the other"),
+        "GT271": _fixed("an example is a preference pair"),
+        "GT272": _fixed("the rows do not all have the one shape of the file"),
+        "GT273": _fixed("a conversation says otherwise than the spec which turns are learned"),
+        "GT274": _fixed("the provider takes no conversations of several turns, or not with these turns learned"),
+        "GT275": _fixed("the provider takes no system message"),
     }
 )
 

@@ -13,8 +13,8 @@ from controller.dataset.csv_reader import read_csv
 from controller.dataset.json_array import read_json_array
 from controller.dataset.json_lines import read_json_lines
 from controller.dataset.problems import Fault, Findings, Unusable, at_least_20, not_utf8
-from controller.dataset.rows import Batch, Block, Format, Layout, Unused, too_many
-from controller.dataset.shapes import Shaper
+from controller.dataset.rows import Batch, Block, Format, Layout, Shape, Unused, too_many
+from controller.dataset.shapes import CONVERSATIONS, Ambiguous, Shaper
 from controller.errors import Problem, Severity
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -61,14 +61,14 @@ class Reading:
         self._chunks = chunks
         self._findings = Findings(file)
         self._columns = Columns(layout, self.written)
+        self._shaper = Shaper(layout, self._columns, self._findings)
         self._is_text = True
 
     def __iter__(self) -> Iterator[Batch]:
         """The examples, in the order of the file. Where it turns out to be no text, they mean nothing."""
         try:
-            shaper = Shaper(self.layout, self._columns, self._findings)
             for block in self._blocks():
-                batch = shaper.batch(block)
+                batch = self._shaper.batch(block)
                 is_last = too_many(batch, self.count, self._findings)
                 self.count += len(batch.lines)
                 yield batch
@@ -76,6 +76,9 @@ class Reading:
                     break
         except Unusable as error:
             self._refuse(error)
+            return
+        except Ambiguous as error:
+            self._findings.add(error.fault, error.line)
             return
         self._conclude()
 
@@ -88,6 +91,23 @@ class Reading:
     def whole(self) -> bool:
         """Whether every row was read. A dataset that is not whole is never trained on, whatever a policy says."""
         return self._is_text and all(p.severity is not Severity.ERROR for p in self.problems)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the rows, once some were read."""
+        return self._shaper.shape
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that examples are made of."""
+        return self._shaper.columns
+
+    @property
+    def subjects(self) -> tuple[str, str]:
+        """How messages call what a user says and what the model is to answer."""
+        if self.shape in CONVERSATIONS:
+            return "a turn of the user", "a turn of the model"
+        return f"column '{self.columns[0]}'", f"column '{self.columns[-1]}'"
 
     @property
     def unused(self) -> tuple[Unused, ...]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
+
+from controller.dataset.invisible import folded
 
 _PARTS = 64
 Keys: TypeAlias = "array[int]"  # of signed 64-bit numbers, in the order of rows
@@ -99,3 +101,48 @@ class Repeats:
                     self.same.add(row, early)
                 if early != rows[0]:
                     self.contradicting.add(row, rows[0])
+
+
+_ENDS = 16  # characters of a text's beginning and end by which most pairs of texts are told apart
+_LOOKED_AT = 32
+_MOST_ENDS = 100_000
+
+
+class Candidates:
+    """Inputs, case and white space aside, that may be among those of another set: their keys and rows.
+
+    Putting a text into that form costs more than all else that is done with it, so those that begin or end in a way
+    that none of the others does are left out.
+    """
+
+    def __init__(self, others: Candidates | None = None) -> None:
+        self.keys: Keys = new_keys()
+        self.rows = array("I")
+        self._count = 0
+        self._begins: set[str] = set()
+        self._ends: set[str] = set()
+        self._others = others if others and len(others.rows) <= _MOST_ENDS else None
+        self._is_other = others is None
+
+    def add(self, texts: Sequence[str]) -> None:
+        """The next inputs, as they are compared."""
+        for row, text in enumerate(texts, self._count):
+            if self._others is not None and self._others.lacks(text):
+                continue
+            seen = folded(text)
+            self.keys.append(hash(seen))
+            self.rows.append(row)
+            if self._is_other and row < _MOST_ENDS:
+                self._begins.add(seen[:_ENDS])
+                self._ends.add(seen[-_ENDS:])
+        self._count += len(texts)
+
+    def lacks(self, text: str) -> bool:
+        """Whether it is none of these for sure. Of ASCII only: elsewhere a cut may part a letter from its accent."""
+        if not text.isascii() or len(text) < _LOOKED_AT:
+            return False
+        end = " ".join(text[-_LOOKED_AT:].split()).casefold()
+        if len(end) >= _ENDS and end[-_ENDS:] not in self._ends:
+            return True
+        begin = " ".join(text[:_LOOKED_AT].split()).casefold()
+        return len(begin) >= _ENDS and begin[:_ENDS] not in self._begins

@@ -9,18 +9,27 @@ from controller.dataset.problems import Fault, Findings
 from controller.state.desired import Example
 
 Format = Literal["jsonl", "json", "csv"]
-Shape = Literal["pairs"]
+Shape = Literal["pairs", "messages", "contents", "promptCompletion", "alpaca", "sharegpt"]
+Learn = Literal["last", "all"]
 TaskType = Literal["classification", "summarization", "search", "other"]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is laid out. ``format`` None means by suffix; ``prefix`` is put before every input."""
+    """How a file is laid out, and what is made of its rows.
+
+    ``format`` None means by suffix, ``shape`` None the one that every row fits. ``prefix`` is put before the first turn
+    of the user, ``system`` is the system message of rows that carry none, ``learn`` says which of the model's turns are
+    learned.
+    """
 
     format: Format | None = None
     columns_input: str = "text_input"
     columns_output: str = "output"
     prefix: str = ""
+    shape: Shape | None = None
+    system: str = ""
+    learn: Learn = "last"
 
     @property
     def columns(self) -> tuple[str, str]:
@@ -45,11 +54,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some examples of a file, in its order, each with the line it starts on; ``is_plain`` as of their block."""
+    """Some examples of a file, in its order, each with the line it starts on.
+
+    ``is_plain`` is that of their block; ``is_paired`` says that each is one turn without a system message.
+    """
 
     lines: list[int]
     examples: list[Example] = field(repr=False)
     is_plain: bool = False
+    is_paired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

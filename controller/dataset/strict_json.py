@@ -9,12 +9,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from controller.dataset.problems import Fault, shown
 
 DEPTH = 64
 BLANK = " \t\r\n"
+_DIGITS = 20
 
 # A string, closed or running to the end of the text (so that no quote is ever looked at twice), or a bracket.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?+|[\[\]{}]', re.DOTALL)
@@ -24,12 +25,17 @@ _WORD = re.compile(r"None|True|False|undefined")
 
 
 class Number:
-    """Stands for a number: none is ever used, and a million digits are not worth converting."""
+    """Stands for a number: hardly any is ever used, and a million digits are not worth converting."""
 
-    __slots__ = ()
+    __slots__ = ("_digits",)
 
-    def __init__(self, _digits: str) -> None:
-        """What the digits say is not kept."""
+    def __init__(self, digits: str) -> None:
+        """A few digits are kept: a weight has one."""
+        self._digits = digits[:_DIGITS]
+
+    def __str__(self) -> str:
+        """The first digits, as written."""
+        return self._digits
 
 
 class _RepeatedKey(ValueError):
@@ -150,3 +156,20 @@ def _syntax(text: str, here: int) -> tuple[str, str]:
     if _WORD.match(text, here):
         return "not valid JSON: a word of another language", "JSON writes null, true and false"
     return "not valid JSON", "check quotes, commas and brackets here; write the file with a JSON library"
+
+
+_KINDS: Final[dict[type[object], str]] = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    Number: "a number",
+    str: "text",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def kind(value: object) -> str:
+    """What a value of JSON is, in words."""
+    return _KINDS[type(value)]

@@ -2,78 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
 
-from controller.dataset.invisible import comparable
+from controller.dataset.digest import Digest
+from controller.dataset.invisible import comparable, folded
 from controller.dataset.problems import Fault, Findings, Lines
-from controller.dataset.repeats import Keys, Repeats, new_keys
-from controller.dataset.rows import Batch, Layout, TaskType
+from controller.dataset.reading import Reading
+from controller.dataset.repeats import Candidates, Keys, Repeats, new_keys
+from controller.dataset.rows import Batch, TaskType
 from controller.dataset.structure import Structure
 from controller.dataset.texts import text_faults
 from controller.state.desired import Example
-from controller.state.facts import ExampleLimits
+from controller.state.facts import ExampleLimits, Turns
 
-DIGEST_VERSION = "gitune-examples/1"
-_CONVERSATION = b"\xff" * 8 + b"gitune-conversation/1\n"  # eight bytes of 255 are the length of no text
 _FRAME = len('{"textInput":,"output":},')
-_length = struct.Struct(">Q").pack
-
-
-class Digest:
-    """SHA-256 over examples as sent, in order. Frozen by golden vectors.
-
-    The preimage is ``gitune-examples/1`` and a line feed; then for each pair its input and its output, each as UTF-8
-    behind its length in bytes (8 bytes, big-endian). A conversation is eight bytes 255, ``gitune-conversation/1`` and
-    a line feed, its system message (length and UTF-8, as any text), how many exchanges (8 bytes, big-endian), and for
-    each its input, its output, and a byte 1 where the output is learned, else 0. So no two lists share a preimage.
-    """
-
-    def __init__(self) -> None:
-        self._sha = hashlib.sha256(f"{DIGEST_VERSION}\n".encode())
-        self.bytes = 0  # of all texts so far
-
-    def add(self, examples: Sequence[Example]) -> None:
-        """The next examples."""
-        parts: list[bytes] = []
-        size, pack = 0, _length
-        for example in examples:
-            if example.earlier or example.system:
-                size += self._conversation(example, parts)
-                continue
-            # Half a surrogate pair is refused by every reader; the digest of one must still be one, not a crash.
-            text_input = example.text_input.encode("utf-8", "surrogatepass")
-            output = example.output.encode("utf-8", "surrogatepass")
-            size_in, size_out = len(text_input), len(output)
-            size += size_in + size_out
-            parts += (pack(size_in), text_input, pack(size_out), output)
-        self._sha.update(b"".join(parts))
-        self.bytes += size
-
-    def hex(self) -> str:
-        """64 hex digits."""
-        return self._sha.hexdigest()
-
-    @staticmethod
-    def _conversation(example: Example, parts: list[bytes]) -> int:
-        system, exchanges = _utf8(example.system), example.exchanges
-        size = len(system)
-        parts += (_CONVERSATION, _length(size), system, _length(len(exchanges)))
-        for one in exchanges:
-            text_input, output = _utf8(one.text_input), _utf8(one.output)
-            size += len(text_input) + len(output)
-            parts += (_length(len(text_input)), text_input, _length(len(output)), output, bytes((one.learned,)))
-        return size
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +38,10 @@ class Rules:
 
 
 class Tally:
-    """What the examples of one set come to, batch by batch."""
+    """What the examples of one set come to, batch by batch of a reading."""
 
-    def __init__(self, file: str, layout: Layout, rules: Rules) -> None:
-        self.file = file
-        self.layout = layout
+    def __init__(self, reading: Reading, rules: Rules) -> None:
+        self.file = reading.file
         self.rules = rules
         self.lines = array("I")
         self.inputs: Keys = new_keys()  # all that a reply rests on, as it is compared
@@ -105,11 +51,13 @@ class Tally:
         self.labels: Keys = new_keys()  # outputs of a classification, case and white space aside
         self.spellings: Keys = new_keys()
         self.structure = Structure()
-        self.findings = Findings(file)
+        self.findings = Findings(reading.file)
         self.spaced = (Lines(), Lines())
         self.characters = 0
         self.request_bytes = 0
         self.digest = Digest()
+        self.subjects = reading.subjects
+        self._reading = reading
         self._is_compared = rules.is_evaluation or rules.evaluation is not None
 
     def __repr__(self) -> str:
@@ -126,34 +74,46 @@ class Tally:
         examples = batch.examples
         inputs = [example.text_input for example in examples]
         outputs = [example.output for example in examples]
+        self.subjects = self._reading.subjects
         self.lines.extend(batch.lines)
         self.digest.add(examples)
-        self.characters += sum(map(len, inputs)) + sum(map(len, outputs))
+        self._judge(batch, inputs, outputs)
+        if batch.is_paired:
+            sizes = list(map(len, inputs))
+        else:
+            sizes = [sum(map(len, example.texts[:-1])) for example in examples]
+            inputs = list(map(_context, examples))
+        self.characters += sum(sizes) + sum(map(len, outputs))
+        self._measure(batch.lines, sizes, outputs)
         if self.rules.limits.inline_bytes is not None and not self.rules.is_evaluation:
             encode = msgspec.json.encode
             self.request_bytes += sum(len(encode(text)) for text in (*inputs, *outputs)) + _FRAME * len(examples)
-        self._measure(batch.lines, inputs, outputs)
-        self._judge(batch, inputs, outputs)
         if not batch.is_plain:
             inputs, outputs = list(map(comparable, inputs)), list(map(comparable, outputs))
+        self._compare(inputs, outputs)
+        if self.rules.task_type == "classification":
+            self.spellings.extend(hash(example.output) for example in examples)
+
+    def _compare(self, inputs: list[str], outputs: list[str]) -> None:
+        """Keep the keys of texts that are in the form in which they are compared."""
         self.inputs.extend(map(hash, inputs))
         self.outputs.extend(map(hash, outputs))
         if self._is_compared:
             self.asked.add(inputs)
             self.answers.extend([hash(text.strip()) for text in outputs])
         if self.rules.task_type == "classification":
-            self.labels.extend([hash(plain(text)) for text in outputs])
-            self.spellings.extend(map(hash, (example.output for example in examples)))
+            self.labels.extend([hash(folded(text)) for text in outputs])
 
-    def _measure(self, lines: list[int], inputs: list[str], outputs: list[str]) -> None:
-        """Note the texts that are too long."""
-        limits = self.rules.limits
-        name_in, name_out = self.layout.columns
-        for line, _ in _longer(lines, inputs, limits.input_characters):
-            message = f"column '{name_in}' is longer than {limits.input_characters:,} characters"
-            self.findings.add(Fault("GT206", message, "shorten it, or split the example"), line)
+    def _measure(self, lines: list[int], sizes: list[int], outputs: list[str]) -> None:
+        """Note the examples whose texts are too long; ``sizes`` count all characters before the output."""
+        limits, (asks, answers) = self.rules.limits, self.subjects
+        if sizes and max(sizes) > limits.input_characters:
+            message = f"{asks} is longer than {limits.input_characters:,} characters"
+            for line, size in zip(lines, sizes, strict=True):
+                if size > limits.input_characters:
+                    self.findings.add(Fault("GT206", message, "shorten it, or split the example"), line)
         for line, _ in _longer(lines, outputs, limits.output_characters):
-            message = f"column '{name_out}' is longer than {limits.output_characters:,} characters"
+            message = f"{answers} is longer than {limits.output_characters:,} characters"
             self.findings.add(Fault("GT207", message, "shorten it"), line)
         learned = limits.output_bytes
         if learned is None:
@@ -162,78 +122,87 @@ class Tally:
             if len(text) > limits.output_characters or len(text.encode()) <= learned:
                 continue
             if self.rules.is_evaluation:
-                message = f"column '{name_out}' is longer than the {learned:,} bytes that the provider answers with"
+                message = f"{answers} is longer than the {learned:,} bytes that the provider answers with"
                 self.findings.add(Fault("GT221", message, "shorten it, or the row counts as wrong"), line)
             else:
-                message = f"column '{name_out}' is longer than the {learned:,} bytes that the provider learns"
+                message = f"{answers} is longer than the {learned:,} bytes that the provider learns"
                 self.findings.add(Fault("GT207", message, "shorten it"), line)
 
     def _judge(self, batch: Batch, inputs: list[str], outputs: list[str]) -> None:
         """Note what is wrong with single texts as they stand in the file, and which parts inputs are built of."""
-        if cut := len(self.layout.prefix):
-            inputs = [text[cut:] for text in inputs]
-        for name, texts, spaced in zip(self.layout.columns, (inputs, outputs), self.spaced, strict=True):
+        if prefix := self._reading.layout.prefix:
+            cut = len(prefix)
+            inputs = [
+                text if example.earlier else text[cut:] for text, example in zip(inputs, batch.examples, strict=True)
+            ]
+        for subject, texts, spaced in zip(self.subjects, (inputs, outputs), self.spaced, strict=True):
             stripped = list(map(str.strip, texts))
             if not batch.is_plain or not all(stripped):
                 for line, text in zip(batch.lines, texts, strict=True):
-                    for fault in text_faults(text, f"column '{name}'"):
-                        self.findings.add(fault, line)
+                    self._note(text, subject, line)
             for line, text, seen in zip(batch.lines, texts, stripped, strict=True):
                 if text is not seen and text != seen and seen:
                     spaced.add(line)
+        if not batch.is_paired:
+            self._judge_before(batch, len(prefix))
+            for line, example in zip(batch.lines, batch.examples, strict=True):
+                for fault in not_taken(example, self.rules.limits):
+                    self.findings.add(fault, line)
         self.structure.add(inputs if batch.is_plain else map(comparable, inputs))
+
+    def _judge_before(self, batch: Batch, cut: int) -> None:
+        """Note what is wrong with what stands before the last turn of a user."""
+        asks, answers = self.subjects
+        for line, example in zip(batch.lines, batch.examples, strict=True):
+            if example.system:
+                self._note(example.system, "the system message", line)
+            for place, one in enumerate(example.earlier):
+                self._note(one.text_input if place else one.text_input[cut:], asks, line)
+                self._note(one.output, answers, line)
+
+    def _note(self, text: str, subject: str, line: int) -> None:
+        for fault in text_faults(text, subject):
+            self.findings.add(fault, line)
+
+
+_SPEC_PREFIX = "put its text into dataset.prefix, or tune on a provider that takes one"
+_LEARNED = {
+    Turns.LAST: "the last turn of the model alone",
+    Turns.ALL: "every turn of the model",
+    Turns.LAST_OR_ALL: "the last turn of the model, or every one",
+}
+
+
+# Whether the model's turns before the last are learned: as a provider may take them.
+_TAKEN = {
+    Turns.LAST: ({False},),
+    Turns.ALL: ({True},),
+    Turns.LAST_OR_ALL: ({False}, {True}),
+}
+
+
+def not_taken(example: Example, limits: ExampleLimits) -> Iterator[Fault]:
+    """What of a conversation its provider cannot take, by its facts."""
+    if example.system and not limits.system:
+        yield Fault("GT275", "the example has a system message, which the provider does not take", _SPEC_PREFIX)
+    if not example.earlier:
+        return
+    learned = {one.learned for one in example.earlier}
+    taken = _TAKEN.get(limits.turns)
+    if limits.turns is Turns.NONE:
+        hint = "split it into examples of one turn each, or tune on a provider that takes conversations"
+        yield Fault("GT274", "the example has several turns, and the provider takes one", hint)
+    elif taken is not None and learned not in taken:
+        hint = "set dataset.learn: all" if limits.turns is Turns.ALL else "set dataset.learn: last, or drop the weights"
+        message = f"the provider learns {_LEARNED[limits.turns]}, and the example says otherwise"
+        yield Fault("GT274", message, hint)
+
+
+def _context(example: Example) -> str:
+    """All that the last reply rests on, as one text; of a pair its input."""
+    return example.text_input if example.is_pair else "\x1e".join(example.texts[:-1])
 
 
 def _longer(lines: list[int], texts: list[str], most: int) -> Iterator[tuple[int, str]]:
     if texts and max(map(len, texts)) > most:
         yield from ((line, text) for line, text in zip(lines, texts, strict=True) if len(text) > most)
-
-
-def plain(text: str) -> str:
-    """A text as it is compared, case and white space aside."""
-    return " ".join(comparable(text).split()).casefold()
-
-
-_ENDS = 16  # characters of a text's beginning and end by which most pairs of texts are told apart
-_LOOKED_AT = 32
-_MOST_ENDS = 100_000
-
-
-class Candidates:
-    """Inputs, case and white space aside, that may be among those of another set: their keys and rows.
-
-    Putting a text into that form costs more than all else that is done with it, so those that begin or end in a way
-    that none of the others does are left out.
-    """
-
-    def __init__(self, others: Candidates | None = None) -> None:
-        self.keys: Keys = new_keys()
-        self.rows = array("I")
-        self._count = 0
-        self._begins: set[str] = set()
-        self._ends: set[str] = set()
-        self._others = others if others and len(others.rows) <= _MOST_ENDS else None
-        self._is_other = others is None
-
-    def add(self, texts: Sequence[str]) -> None:
-        """The next inputs, as they are compared."""
-        for row, text in enumerate(texts, self._count):
-            if self._others is not None and self._others.lacks(text):
-                continue
-            seen = plain(text)
-            self.keys.append(hash(seen))
-            self.rows.append(row)
-            if self._is_other and row < _MOST_ENDS:
-                self._begins.add(seen[:_ENDS])
-                self._ends.add(seen[-_ENDS:])
-        self._count += len(texts)
-
-    def lacks(self, text: str) -> bool:
-        """Whether it is none of these for sure. Of ASCII only: elsewhere a cut may part a letter from its accent."""
-        if not text.isascii() or len(text) < _LOOKED_AT:
-            return False
-        end = " ".join(text[-_LOOKED_AT:].split()).casefold()
-        if len(end) >= _ENDS and end[-_ENDS:] not in self._ends:
-            return True
-        begin = " ".join(text[:_LOOKED_AT].split()).casefold()
-        return len(begin) >= _ENDS and begin[:_ENDS] not in self._begins

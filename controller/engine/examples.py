@@ -85,9 +85,17 @@ class _Asked:
 
     @property
     def layout(self) -> Layout:
-        """Evaluation rows are asked as callers ask: with the prefix that was trained in."""
-        file, prefix = self.file, self.spec.model.spec.dataset.prefix
-        return Layout(file.format, file.columns.input, file.columns.output, prefix)
+        """Evaluation rows are asked as callers ask: with the prefix and the system message that were trained in."""
+        file, training = self.file, self.spec.model.spec.dataset
+        return Layout(
+            format=file.format,
+            columns_input=file.columns.input,
+            columns_output=file.columns.output,
+            prefix=training.prefix,
+            shape=file.shape,
+            system=training.system,
+            learn=training.learn,
+        )
 
     def problem(self, error: Unreadable) -> Problem:
         """Why its file cannot be read, at the place that names it."""

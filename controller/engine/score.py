@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from controller.dataset import comparable
-from controller.errors import ProviderError, Rejected
+from controller.errors import ProviderError, Rejected, RejectedKind
 from controller.ports import InProgress, Provider, Verdict, Verdicts
 from controller.state.desired import Dataset, Example
 from controller.state.observed import RemoteModel
@@ -204,6 +204,10 @@ async def _ask(
 
 
 async def _judged(asked: Examination, row: Example) -> Verdict:
+    if not row.is_pair:  # the check of the rows says so before
+        raise Rejected(
+            "conversations are not asked yet: one turn without a system message", kind=RejectedKind.UNSUPPORTED
+        )
     try:
         answer = await asked.provider.generate(asked.remote.name, row.text_input)
     except Rejected as error:

@@ -59,7 +59,7 @@ _FIELDS = {
     "GT037": _error("baseModel is not written as the provider names base models"),
     "GT038": _error("labels are too many, too long or without a name"),
     "GT039": _error("a text holds a character that cannot be seen"),
-    "GT041": _error("prefix is longer than 10,000 characters"),
+    "GT041": _error("prefix or system is longer than 10,000 characters"),
     "GT042": _error("columns are without a name, or the same"),
 }
 _YAML = {

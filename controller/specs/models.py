@@ -131,6 +131,11 @@ class DatasetFileSection(Part):
     """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on."""
     format: Annotated[Literal["jsonl", "json", "csv"] | None, Field(examples=["jsonl"])] = None
     """How the file is written; by default its suffix says so."""
+    shape: Annotated[
+        Literal["pairs", "messages", "contents", "promptCompletion", "alpaca", "sharegpt"] | None,
+        Field(examples=["messages"]),
+    ] = None
+    """What a row looks like; by default what every row fits."""
     columns: Annotated[ColumnsSection, Field(examples=[{"input": "question", "output": "answer"}])] = ColumnsSection()
     """Which columns or keys hold the two texts of a row."""
 
@@ -161,7 +166,15 @@ class TrainingDatasetSection(DatasetFileSection):
     prefix: Annotated[
         Text, Field(max_length=10_000, examples=["Next number: "]), Coded("GT041", "keep it under 10,000 characters")
     ] = ""
-    """Put before every input. Callers must send it too; the status records it."""
+    """Put before every input, of a conversation the first. Callers must send it too; the status records it."""
+    system: Annotated[
+        Text,
+        Field(max_length=10_000, examples=["Answer in one word."]),
+        Coded("GT041", "keep it under 10,000 characters"),
+    ] = ""
+    """The system message of rows that carry none, where the provider takes one. Callers must send it too."""
+    learn: Annotated[Literal["last", "all"], Field(examples=["last"])] = "last"
+    """Which turns of the model are learned: the last of each row, or all but those of weight 0."""
 
 
 class HyperparametersSection(Part):

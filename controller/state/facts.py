@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Turns(StrEnum):
+    """Which conversations of several turns a provider learns from."""
+
+    NONE = "none"  # one turn of the user, one of the model
+    LAST = "last"  # of which the model's last turn is learned
+    ALL = "all"  # of which each turn of the model is learned
+    LAST_OR_ALL = "last or all"
+    ANY = "any"  # of which each turn of the model may be learned or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +21,8 @@ class ExampleLimits:
     """What the examples of one run have to keep to.
 
     At least ``fewest`` of them; so many characters in and out of each at most. ``output_bytes`` caps each output as
-    UTF-8, ``inline_bytes`` all of them together as JSON in one request (None: no cap).
+    UTF-8, ``inline_bytes`` all of them together as JSON in one request (None: no cap). ``system`` says whether they may
+    have a system message, ``turns`` which conversations of several turns they may be.
     """
 
     fewest: int
@@ -18,6 +30,8 @@ class ExampleLimits:
     output_characters: int
     output_bytes: int | None
     inline_bytes: int | None
+    system: bool
+    turns: Turns
 
 
 @dataclass(frozen=True, slots=True)

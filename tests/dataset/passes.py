@@ -54,7 +54,8 @@ def tallied(read: Read | None, rules: Rules | None = None) -> Tally | None:
 
 def check(read: Read, rules: Rules) -> tuple[Problem, ...]:
     """What the checks alone say."""
-    reading, tally = Reading([read.data], read.file, read.layout), Tally(read.file, read.layout, rules)
+    reading = Reading([read.data], read.file, read.layout)
+    tally = Tally(reading, rules)
     for batch in reading:
         tally.add(batch)
     return check_tally(reading, tally) if reading.count else ()

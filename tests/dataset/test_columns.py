@@ -57,13 +57,13 @@ def examples(rows: Sequence[Row], layout: Layout | None = None) -> tuple[Example
 @pytest.mark.parametrize(
     ("names", "mapping"),
     [
-        (["prompt", "completion"], {"input": "prompt", "output": "completion"}),
+        (["prompt", "response"], {"input": "prompt", "output": "response"}),
         (["text", "label"], {"input": "text", "output": "label"}),
         (["instruction", "response"], {"input": "instruction", "output": "response"}),
         (["Question", "Answer"], {"input": "Question", "output": "Answer"}),
         (["text_input", "completion"], {"input": "text_input", "output": "completion"}),
         (["prompt", "output"], {"input": "prompt", "output": "output"}),
-        (["prompt", "chosen", "rejected"], {"input": "prompt", "output": "chosen"}),
+        (["question", "answer", "rejected"], {"input": "question", "output": "answer"}),
     ],
 )
 def test_the_hint_is_the_line_to_add_for_what_the_rows_carry(
@@ -80,39 +80,34 @@ def test_the_hint_is_the_line_to_add_for_what_the_rows_carry(
     assert set(told(rows, Layout(None, columns["input"], columns["output"]), suffix)) == left
 
 
-def test_alpaca_without_inputs_is_a_pair_of_instruction_and_output() -> None:
-    rows = [{"instruction": f"canary {n}", "input": "", "output": f"ok {n % 2}"} for n in range(30)]
-    (problem,) = problems(rows)
-
-    assert "columns: {input: instruction, output: output}" in problem.hint
-    assert told(rows, Layout(None, "instruction")) == []
-
-
 ALPACA = [{"instruction": f"canary do {n}", "input": f"canary {n}" if n % 2 else "", "output": "ok"} for n in range(30)]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+@pytest.mark.parametrize("column", ["instruction", "input"])
+def test_alpaca_s_instruction_and_input_are_joined_unless_a_spec_names_one_of_them(suffix: str, column: str) -> None:
+    (problem,) = [p for p in problems(ALPACA, Layout(None, column), suffix) if p.code == "GT223"]
+
+    assert problem.severity is Severity.ERROR
+    assert "`shape: alpaca`" in problem.hint
+    assert "GT223" not in told(ALPACA, Layout(), suffix)
+    assert examples(ALPACA) == tuple(
+        Example(f"canary do {n}\n\ncanary {n}" if n % 2 else f"canary do {n}", "ok") for n in range(30)
+    )
+
+
+DOLLY = [{"instruction": f"canary do {n}", "context": f"canary {n}", "response": f"ok {n}"} for n in range(30)]
 
 
 @needs_jq
 @pytest.mark.parametrize("suffix", ["jsonl", "json"])
-@pytest.mark.parametrize("layout", [Layout(), Layout(None, "instruction"), Layout(None, "input")])
-def test_instruction_and_input_are_joined_by_the_command_of_the_hint_and_never_dropped(
-    tmp_path: Path, layout: Layout, suffix: str
-) -> None:
-    (problem,) = [p for p in problems(ALPACA, layout, suffix) if p.code in {"GT252", "GT223"}]
-    assert problem.severity is Severity.ERROR
+def test_columns_that_no_shape_joins_are_joined_by_the_command_of_the_hint(tmp_path: Path, suffix: str) -> None:
+    (problem,) = {p.hint: p for p in problems(DOLLY, suffix=suffix)}.values()
     assert "columns are not joined" in problem.hint
 
-    converted = _run(problem, written(ALPACA, suffix), tmp_path)
+    converted = _run(problem, written(DOLLY, suffix), tmp_path)
 
-    assert examples(converted, layout) == tuple(
-        Example(f"canary do {n}\n\ncanary {n}" if n % 2 else f"canary do {n}", "ok") for n in range(30)
-    )
-    assert "GT223" not in told(converted, layout)
-
-
-def test_alpaca_as_csv_is_an_error_too() -> None:
-    assert told(ALPACA, suffix="csv") == ["GT258"]
-    assert "not joined" in problems(ALPACA, suffix="csv")[0].hint
-    assert "GT223" in told(ALPACA, Layout(None, "instruction"), "csv")
+    assert examples(converted) == tuple(Example(f"canary do {n}\n\ncanary {n}", f"ok {n}") for n in range(30))
 
 
 def test_an_instruction_that_is_the_same_in_every_row_belongs_in_the_prefix() -> None:
@@ -125,50 +120,10 @@ def test_an_instruction_that_is_the_same_in_every_row_belongs_in_the_prefix() ->
 
 def test_an_alpaca_row_whose_text_column_holds_the_whole_prompt_does_not_get_it_joined_to_the_input() -> None:
     rows = [{**row, "text": f"canary {row['instruction']} {row['output']}"} for row in ALPACA]
-    (problem,) = problems(rows)
+    (problem,) = [p for p in problems(rows) if p.code == "GT222"]
 
-    assert "[.instruction, .input]" in problem.hint
-
-
-CHATS: Mapping[str, Row] = {
-    "messages": {
-        "messages": [
-            {"role": "system", "content": "canary be brief"},
-            {"role": "user", "content": "canary hello"},
-            {"role": "assistant", "content": "canary hi"},
-        ]
-    },
-    "contents": {
-        "systemInstruction": {"parts": [{"text": "canary be "}, {"text": "brief"}]},
-        "contents": [
-            {"role": "user", "parts": [{"text": "canary hello"}]},
-            {"role": "model", "parts": [{"text": "canary hi"}]},
-        ],
-    },
-    "conversations": {
-        "conversations": [
-            {"from": "system", "value": "canary be brief"},
-            {"from": "human", "value": "canary hello"},
-            {"from": "gpt", "value": "canary hi"},
-        ]
-    },
-}
-
-
-@needs_jq
-@pytest.mark.parametrize("suffix", ["jsonl", "json"])
-@pytest.mark.parametrize("shape", CHATS)
-def test_conversations_are_refused_with_a_command_that_makes_pairs_of_them(
-    tmp_path: Path, shape: str, suffix: str
-) -> None:
-    rows = [CHATS[shape]] * 25
-    (problem,) = problems(rows, suffix=suffix)
-    assert (problem.code, problem.severity, problem.line) == ("GT268", Severity.ERROR, 1 if suffix == "jsonl" else 2)
-    assert "not read yet" in problem.message
-
-    converted = _run(problem, written(rows, suffix), tmp_path)
-
-    assert set(examples(converted)) == {Example("canary be brief\n\ncanary hello", "canary hi")}
+    assert "'text'" in problem.message
+    assert examples(rows) == examples(ALPACA)
 
 
 def _run(problem: Problem, data: bytes, folder: Path) -> list[Row]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from controller.dataset import Layout, Rules, load
+from controller.dataset.digest import DIGEST_VERSION
 from controller.dataset.loading import digest
-from controller.dataset.tally import DIGEST_VERSION
 from controller.errors import Unreadable
 from controller.providers.gemini.facts import FACTS
 from controller.state.desired import Example, Exchange

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from controller.state.facts import BaseModels, ExampleLimits, Facts, StartingPoint
+from controller.state.facts import BaseModels, ExampleLimits, Facts, StartingPoint, Turns
 
 ENDPOINT: Final = "https://generativelanguage.googleapis.com"
 KEY_ENV: Final = "GEMINI_API_KEY"
@@ -33,7 +33,13 @@ FACTS: Final = Facts(
         untunable=_RETIRED,
     ),
     examples=ExampleLimits(
-        fewest=20, input_characters=40_000, output_characters=5_000, output_bytes=None, inline_bytes=4_000_000
+        fewest=20,
+        input_characters=40_000,
+        output_characters=5_000,
+        output_bytes=None,
+        inline_bytes=4_000_000,
+        system=False,
+        turns=Turns.NONE,
     ),
     prompt_characters=40_000,
     start=StartingPoint(epoch_count=5, batch_size=4, learning_rate=0.001),

@@ -11,7 +11,7 @@ from controller.errors import Rejected, RejectedKind
 from controller.ports import CreateRequest, ModelAnswer, ModelPatch
 from controller.providers.google.json_fields import Object, an_object, count, number, objects, text
 from controller.rest import JSON, said
-from controller.state.desired import Sampling
+from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import BaseModelFacts, LossPoint, Progress, RemoteModel, RemoteState
 
@@ -156,7 +156,7 @@ def followed(model: RemoteModel, operation: Operation | None) -> RemoteModel:
 
 
 def write_create(request: CreateRequest) -> Object:
-    """The TunedModel of a create: only what was said; defaults are the provider's."""
+    """The TunedModel of a create: only what was said; defaults are the provider's. Raises `Rejected`."""
     given = request.hyperparameters
     hyperparameters: dict[str, JSON] = {
         "epochCount": given.epoch_count,
@@ -164,7 +164,7 @@ def write_create(request: CreateRequest) -> Object:
         "learningRate": given.learning_rate,
         "learningRateMultiplier": given.learning_rate_multiplier,
     }
-    examples: list[JSON] = [{"textInput": e.text_input, "output": e.output} for e in request.examples]
+    examples: list[JSON] = [_example(one) for one in request.examples]
     base: Object = {"baseModel": request.base}
     if is_model(request.base):
         base = {"tunedModelSource": {"tunedModel": request.base}}
@@ -178,6 +178,12 @@ def write_create(request: CreateRequest) -> Object:
             "trainingData": {"examples": {"examples": examples}},
         },
     }
+
+
+def _example(one: Example) -> Object:
+    if not one.is_pair:  # the check of the rows says so before; half of a conversation is never sent
+        raise Rejected("this API tunes on one turn without a system message", kind=RejectedKind.UNSUPPORTED)
+    return {"textInput": one.text_input, "output": one.output}
 
 
 def write_update(change: ModelPatch) -> tuple[Object, str]:
