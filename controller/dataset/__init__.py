@@ -3,7 +3,8 @@
 from controller.dataset.advice import advise_hyperparameters
 from controller.dataset.difference import difference
 from controller.dataset.invisible import comparable
-from controller.dataset.loading import Examples, Loaded, Source, load
+from controller.dataset.loading import Examples, Loaded, load
+from controller.dataset.reading import Source
 from controller.dataset.rows import Layout
 from controller.dataset.tally import Rules, Tally
 

@@ -42,7 +42,7 @@ class Columns:
 
     def __init__(self, layout: Layout, written: Format) -> None:
         self._layout = layout
-        self._written = written
+        self.written = written
         self._columns: dict[str, _Column] = {}
         self._shape: Shape = layout.shape or "pairs"
         self._used: tuple[str, ...] = layout.columns
@@ -82,7 +82,7 @@ class Columns:
         if not inputs or not outputs or (inputs[0], outputs[0]) == said.columns:
             return ""
         if len(inputs) > 1:
-            joined = _join(inputs, outputs[0], said, self._written)
+            joined = _join(inputs, outputs[0], said, self.written)
             return f"the input is in {_and(inputs)}, and columns are not joined: {joined}"
         return f"add to the dataset in the spec: `columns: {{input: {inputs[0]}, output: {outputs[0]}}}`"
 
@@ -97,7 +97,7 @@ class Columns:
 
 def _join(inputs: list[str], output: str, layout: Layout, written: Format) -> str:
     """How several columns become the one that holds the input, with a blank line between them."""
-    if written == "csv":
+    if written not in ("json", "jsonl"):
         return "write them into one column, a blank line between them"
     parts = ", ".join(f".{name}" for name in inputs)  # names of `_PARTS`, which jq takes as they are
     joined = f'([{parts}] | map(select(. != null and . != "")) | join("\\n\\n"))'

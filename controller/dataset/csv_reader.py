@@ -13,11 +13,20 @@ from controller.dataset.rows import LONGEST, TOO_LONG, Block, Layout, Shape
 from controller.dataset.shapes import CONVERSATIONS, shape_of, used_columns
 
 # The csv module is not asked: it knows no columns, and its cap on a field is one for the whole process.
-_FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^",\r\n]*+))(,|\r\n|\n|\Z)')
 _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
-_BARE = re.compile(r'[^",\r\n]*+')
+_SEP = re.compile(r"sep=([,;|\t])", re.IGNORECASE)
 _AT_ONCE = 1000
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+class _Signs:
+    """What a field looks like, and what ends it, where columns are separated by one sign."""
+
+    def __init__(self, delimiter: str) -> None:
+        sign = re.escape(delimiter)
+        self.delimiter = delimiter
+        self.field = re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^"{sign}\r\n]*+))({sign}|\r\n|\n|\Z)')
+        self.bare = re.compile(rf'[^"{sign}\r\n]*+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,13 @@ def read_csv(text: str, layout: Layout, columns: Columns, findings: Findings) ->
             Fault("GT245", "the file holds JSON, not CSV", "name it .jsonl or .json, or set dataset.format"), 1
         )
         return
-    records = _records(text.rstrip("\r\n"), findings)
+    delimiter, skipped = _delimiter(text, layout, columns)
+    signs = _Signs(delimiter)
+    records = _records(text[skipped:].rstrip("\r\n"), signs, 2 if skipped else 1, findings)
     header = _header(records, findings)
     if header is None:
         return
-    faults = tuple(_header_faults(header, layout, _shape(header, layout)))
+    faults = tuple(_header_faults(header, layout, _shape(header, layout), signs))
     for fault in faults:
         findings.add(fault, header.line)
     if faults:
@@ -73,11 +84,20 @@ def _header(records: Iterator[_Record | None], findings: Findings) -> _Record | 
     return None
 
 
-def _records(text: str, findings: Findings) -> Iterator[_Record | None]:
+def _delimiter(text: str, layout: Layout, columns: Columns) -> tuple[str, int]:
+    """What separates the columns, and how many characters of the file say so: a first line such as ``sep=;``."""
+    first = text.partition("\n")[0]
+    said = _SEP.fullmatch(first.strip())
+    if layout.delimiter or not said:
+        return layout.delimiter or ("\t" if columns.written == "tsv" else ","), 0
+    return said[1], len(first) + 1
+
+
+def _records(text: str, signs: _Signs, line: int, findings: Findings) -> Iterator[_Record | None]:
     """The records one after the other; None for one that cannot be read, behind which it goes on at the next line."""
-    at, line, more = 0, 1, True
+    at, more = 0, True
     while more:
-        found = _fields(text, at)
+        found = _fields(text, at, signs)
         if isinstance(found, Fault):
             place = line + text.count("\n", at, found.offset)
             findings.add(found, place, found.offset - text.rfind("\n", 0, found.offset))
@@ -91,21 +111,21 @@ def _records(text: str, findings: Findings) -> Iterator[_Record | None]:
         at = end
 
 
-def _fields(text: str, at: int) -> tuple[list[str], int, bool] | Fault:
+def _fields(text: str, at: int, signs: _Signs) -> tuple[list[str], int, bool] | Fault:
     """One record's fields, the offset behind it, and whether a line break ended it."""
     fields: list[str] = []
-    while match := _FIELD.match(text, at):
+    while match := signs.field.match(text, at):
         quoted, bare, end = match.groups()
         fields.append(bare if quoted is None else quoted.replace('""', '"'))
         at = match.end()
-        if end != ",":
+        if end != signs.delimiter:
             return fields, at, bool(end)
-    return _explain(text, at)
+    return _explain(text, at, signs)
 
 
-def _explain(text: str, at: int) -> Fault:
+def _explain(text: str, at: int, signs: _Signs) -> Fault:
     """Why no field can be read at an offset."""
-    whole = (_QUOTED if text[at] == '"' else _BARE).match(text, at)
+    whole = (_QUOTED if text[at] == '"' else signs.bare).match(text, at)
     if whole is None:
         return Fault("GT261", "a quote is not closed", "close it, or double a quote that is text", at)
     if text[whole.end()] == "\r":
@@ -123,8 +143,8 @@ def _shape(header: _Record, layout: Layout) -> Shape:
     return shape_of(Block([header.line], [row]), layout)
 
 
-def _header_faults(record: _Record, layout: Layout, shape: Shape) -> Iterator[Fault]:
-    if fault := _another_format(record, layout):
+def _header_faults(record: _Record, layout: Layout, shape: Shape, signs: _Signs) -> Iterator[Fault]:
+    if fault := _another_format(record, layout, signs):
         yield fault
         return
     if shape in CONVERSATIONS:
@@ -146,16 +166,22 @@ def _missing(name: str, record: _Record) -> str:
     return "add a header line, or name the columns in dataset.columns"
 
 
-def _another_format(record: _Record, layout: Layout) -> Fault | None:
+def _another_format(record: _Record, layout: Layout, signs: _Signs) -> Fault | None:
     for sign in _DELIMITERS:
-        if set(layout.columns) <= {part.strip(' "') for part in ",".join(record.fields).split(sign)}:
+        parts = {part.strip(' "') for part in signs.delimiter.join(record.fields).split(sign)}
+        if sign != signs.delimiter and set(layout.columns) <= parts:
             return _other_delimiter(sign, 0)
     return None
 
 
 def _other_delimiter(sign: str, offset: int) -> Fault:
     message = f"the columns are separated by {_DELIMITERS[sign]}"
-    return Fault("GT263", message, "save it with commas between the columns", offset)
+    hint = f"say so in the dataset of the spec: `delimiter: {_written(sign)}`, or save it with commas"
+    return Fault("GT263", message, hint, offset)
+
+
+def _written(sign: str) -> str:
+    return '"\\t"' if sign == "\t" else f'"{sign}"'
 
 
 def _record_fault(record: _Record, width: int) -> Fault | None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from controller.dataset.checks import check
 from controller.dataset.digest import Digest
-from controller.dataset.reading import Reading
+from controller.dataset.reading import Reading, Source
 from controller.dataset.rows import Layout
 from controller.dataset.tally import Rules, Tally
 from controller.errors import Problem, Unreadable
 from controller.state.desired import Dataset, Example
-
-Source = Callable[[], Iterable[bytes]]
-"""The bytes of one file, in chunks, from its beginning whenever it is called. Raises `Unreadable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Loaded:
 
 def load(source: Source, file: str, layout: Layout, rules: Rules) -> Loaded:
     """Read and check in one pass. Whether an error of the checks holds the spec is the caller's policy."""
-    reading = Reading(source(), file, layout)
+    reading = Reading(source, file, layout)
     tally = Tally(reading, rules)
     for batch in reading:
         tally.add(batch)
@@ -79,7 +76,7 @@ class Examples:
 
     def __iter__(self) -> Iterator[Example]:
         """Each in its order."""
-        reading, made = Reading(self.source(), self.file, self.layout), Digest()
+        reading, made = Reading(self.source, self.file, self.layout), Digest()
         for batch in reading:
             made.add(batch.examples)
             yield from batch.examples

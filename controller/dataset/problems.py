@@ -86,6 +86,11 @@ CODES: Mapping[str, ProblemCode] = MappingProxyType(
         "GT273": _fixed("a conversation says otherwise than the spec which turns are learned"),
         "GT274": _fixed("the provider takes no conversations of several turns, or not with these turns learned"),
         "GT275": _fixed("the provider takes no system message"),
+        "GT276": _fixed("a compressed file unfolds to too much"),
+        "GT277": _fixed("a compressed file, a workbook or a Parquet file is damaged"),
+        "GT278": _fixed("a library that reads the format is not installed"),
+        "GT279": _fixed("a workbook has several sheets, or not the one that the spec names"),
+        "GT280": _fixed("a row group of a Parquet file is larger than 64 MB"),
     }
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from posixpath import splitext
 from typing import get_args
@@ -15,6 +15,8 @@ from controller.dataset.json_lines import read_json_lines
 from controller.dataset.problems import Fault, Findings, Unusable, at_least_20, not_utf8
 from controller.dataset.rows import Batch, Block, Format, Layout, Shape, Unused, too_many
 from controller.dataset.shapes import CONVERSATIONS, Ambiguous, Shaper
+from controller.dataset.tables import read_parquet, read_workbook
+from controller.dataset.unfolding import SUFFIXES, unfolded
 from controller.errors import Problem, Severity
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -41,10 +43,17 @@ _FORMATS: dict[str, Format] = {f".{name}": name for name in get_args(Format)}
 _HINTS = {
     ".ndjson": "set dataset.format: jsonl",
     ".jsonlines": "set dataset.format: jsonl",
-    ".tsv": "save it with commas as .csv",
-    ".xlsx": "export the sheet as CSV",
-    ".parquet": "export it as JSONL",
+    ".xls": "save it as .xlsx",
+    ".ods": "save it as .xlsx",
+    ".arrow": "write it as .parquet",
+    ".bz2": "compress it with gzip",
+    ".xz": "compress it with gzip",
+    ".zip": "commit the file itself, or compress it with gzip",
 }
+
+
+Source = Callable[[], Iterable[bytes]]
+"""The bytes of one file, in chunks, from its beginning whenever it is called. Raises `Unreadable`."""
 
 
 class Reading:
@@ -53,12 +62,15 @@ class Reading:
     ``file`` is the path that problems name, and whose suffix gives the format where the layout does not.
     """
 
-    def __init__(self, chunks: Iterable[bytes], file: str, layout: Layout) -> None:
+    def __init__(self, source: Source, file: str, layout: Layout) -> None:
         self.file = file
         self.layout = layout
-        self.written: Format = layout.format or _FORMATS.get(splitext(file)[1].lower(), "jsonl")
+        stem, suffix = splitext(file.lower())
+        self._folded = suffix if suffix in SUFFIXES else ""
+        self._suffix = splitext(stem)[1] if self._folded else suffix
+        self.written: Format = layout.format or _FORMATS.get(self._suffix, "jsonl")
         self.count = 0
-        self._chunks = chunks
+        self._source = source
         self._findings = Findings(file)
         self._columns = Columns(layout, self.written)
         self._shaper = Shaper(layout, self._columns, self._findings)
@@ -115,12 +127,15 @@ class Reading:
         return self._columns.unused()
 
     def _blocks(self) -> Iterator[Block]:
+        if self.written in ("parquet", "xlsx"):
+            yield from self._table()
+            return
         chunks = self._opened()
-        if self.layout.format is None and splitext(self.file)[1].lower() not in _FORMATS:
+        if self.layout.format is None and self._suffix not in _FORMATS:
             if _is_blank(chunks):
                 self._findings.add(at_least_20("the file is empty"), 1)
                 return
-            hint = _HINTS.get(splitext(self.file)[1].lower(), "name it .jsonl, .json or .csv, or set dataset.format")
+            hint = _HINTS.get(self._suffix, "name it .jsonl, .json or .csv, or set dataset.format")
             self._findings.add(Fault("GT240", "the format of the file is not known", hint), 0, 0)
             return
         if self.written == "jsonl":
@@ -134,10 +149,25 @@ class Reading:
         else:
             yield from read_csv(text, self.layout, self._columns, self._findings)
 
+    def _table(self) -> Iterator[Block]:
+        head = next(iter(self._source()), b"")
+        if self._folded or head.startswith(_POINTERS):
+            fault = _not_text(head) if head.startswith(_POINTERS) else _FOLDED_TABLE
+            raise Unusable(fault or _FOLDED_TABLE)
+        if self.written == "parquet":
+            yield from read_parquet(self._source)
+        else:
+            yield from read_workbook(self._source(), self.layout, self._findings)
+
     def _opened(self) -> Iterator[bytes]:
         """The bytes without their byte-order mark. Raises `Unusable` where they are no text in UTF-8."""
-        chunks = iter(self._chunks)
+        chunks = iter(self._source())
         head = b""
+        if self._folded:
+            first = next(chunks, b"")
+            if first.startswith(_POINTERS) and (fault := _not_text(first)):
+                raise Unusable(fault)
+            chunks = unfolded(chain((first,), chunks), self._folded)
         for chunk in chunks:
             head += chunk
             if len(head) >= _SAMPLE:
@@ -166,6 +196,7 @@ class Reading:
             self._findings.add(at_least_20(f"the file {what}"), 1)
 
 
+_FOLDED_TABLE = Fault("GT240", "a table is not read out of a compressed file", "it is compressed itself: unfold it")
 _MARK = Fault("GT244", "the file begins with a byte-order mark", "save it as UTF-8 without a BOM")
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from controller.dataset.problems import Fault, Findings
 from controller.state.desired import Example
 
-Format = Literal["jsonl", "json", "csv"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "xlsx"]
 Shape = Literal["pairs", "messages", "contents", "promptCompletion", "alpaca", "sharegpt"]
 Learn = Literal["last", "all"]
 TaskType = Literal["classification", "summarization", "search", "other"]
@@ -20,7 +20,7 @@ class Layout:
 
     ``format`` None means by suffix, ``shape`` None the one that every row fits. ``prefix`` is put before the first turn
     of the user, ``system`` is the system message of rows that carry none, ``learn`` says which of the model's turns are
-    learned.
+    learned. ``delimiter`` separates the columns of a CSV file, "" for a comma; ``sheet`` names that of a workbook.
     """
 
     format: Format | None = None
@@ -30,6 +30,8 @@ class Layout:
     shape: Shape | None = None
     system: str = ""
     learn: Learn = "last"
+    delimiter: str = ""
+    sheet: str = ""
 
     @property
     def columns(self) -> tuple[str, str]:

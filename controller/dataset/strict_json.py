@@ -172,4 +172,4 @@ _KINDS: Final[dict[type[object], str]] = {
 
 def kind(value: object) -> str:
     """What a value of JSON is, in words."""
-    return _KINDS[type(value)]
+    return _KINDS.get(type(value), "a date, bytes or another value")

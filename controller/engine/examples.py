@@ -93,6 +93,8 @@ class _Asked:
             columns_output=file.columns.output,
             prefix=training.prefix,
             shape=file.shape,
+            delimiter=file.delimiter or "",
+            sheet=file.sheet or "",
             system=training.system,
             learn=training.learn,
         )

@@ -129,8 +129,17 @@ class DatasetFileSection(Part):
         Coded("GT032", "write the 64 lower-case hex digits that `sha256sum` prints"),
     ] = None
     """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on."""
-    format: Annotated[Literal["jsonl", "json", "csv"] | None, Field(examples=["jsonl"])] = None
-    """How the file is written; by default its suffix says so."""
+    format: Annotated[Literal["jsonl", "json", "csv", "tsv", "parquet", "xlsx"] | None, Field(examples=["jsonl"])] = (
+        None
+    )
+    """How the file is written; by default its suffix says so. ``.gz`` and ``.zst`` behind it are unfolded."""
+    delimiter: Annotated[
+        Literal[",", ";", "\t", "|"] | None,
+        Field(examples=[";"]),
+    ] = None
+    """What separates the columns of a CSV file; by default a comma, or what a first line such as ``sep=;`` says."""
+    sheet: Annotated[Text | None, Field(min_length=1, max_length=31, examples=["Training"])] = None
+    """Which sheet of a workbook is read, where it has several."""
     shape: Annotated[
         Literal["pairs", "messages", "contents", "promptCompletion", "alpaca", "sharegpt"] | None,
         Field(examples=["messages"]),

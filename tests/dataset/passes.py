@@ -38,7 +38,7 @@ class Read:
 
 
 def read_examples(data: bytes, file: str, layout: Layout) -> Read:
-    reading = Reading([data], file, layout)
+    reading = Reading(lambda: [data], file, layout)
     rows = [
         Row(example, line) for batch in list(reading) for line, example in zip(batch.lines, batch.examples, strict=True)
     ]
@@ -54,7 +54,7 @@ def tallied(read: Read | None, rules: Rules | None = None) -> Tally | None:
 
 def check(read: Read, rules: Rules) -> tuple[Problem, ...]:
     """What the checks alone say."""
-    reading = Reading([read.data], read.file, read.layout)
+    reading = Reading(lambda: [read.data], read.file, read.layout)
     tally = Tally(reading, rules)
     for batch in reading:
         tally.add(batch)

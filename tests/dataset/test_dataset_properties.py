@@ -51,7 +51,7 @@ def written(examples: list[Example], layout: Format) -> bytes:
             return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
         case "json":
             return json.dumps(rows, indent=2, sort_keys=True).encode()
-        case "csv":
+        case _:
             file = io.StringIO()
             table = csv.DictWriter(file, ["text_input", "id", "output"], quoting=csv.QUOTE_ALL)
             table.writeheader()

@@ -133,7 +133,7 @@ def test_a_header_that_differs_only_in_case_is_told_so() -> None:
 
 @pytest.mark.parametrize(
     ("file", "word"),
-    [("a.tsv", "commas"), ("a.xlsx", "CSV"), ("a.ndjson", "jsonl"), ("a.yaml", ".jsonl"), (".jsonl", ".jsonl")],
+    [("a.xls", ".xlsx"), ("a.zip", "gzip"), ("a.ndjson", "jsonl"), ("a.yaml", ".jsonl"), (".jsonl", ".jsonl")],
 )
 def test_an_unknown_suffix_says_what_to_do(file: str, word: str) -> None:
     problem = only_problem(b"whatever", file)

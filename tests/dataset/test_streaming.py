@@ -42,7 +42,7 @@ FILE = st.lists(PAIR | OTHER | BROKEN, max_size=8).map("\n".join)
 
 
 def told(data: bytes) -> tuple[list[tuple[int, Example]], tuple[Problem, ...]]:
-    reading = Reading([data], "a.jsonl", Layout())
+    reading = Reading(lambda: [data], "a.jsonl", Layout())
     rows = [row for batch in reading for row in zip(batch.lines, batch.examples, strict=True)]
     return rows, reading.problems
 
@@ -84,7 +84,7 @@ def test_rows_are_handed_on_before_the_file_ends() -> None:
             taken.append(number)
             yield json.dumps({"text_input": f"{number}" * 9000, "output": "b"}).encode() + b"\n"
 
-    batches = iter(Reading(source(), "a.jsonl", Layout()))
+    batches = iter(Reading(source, "a.jsonl", Layout()))
     next(batches)
 
     assert taken == [0]

@@ -18,6 +18,9 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gguf": ("gguf", ("server",)),
     "google-auth": ("google", ("providers",)),
     "httpx": ("httpx", ("rest",)),
+    "openpyxl": ("openpyxl", ("dataset",)),
+    "pyarrow": ("pyarrow", ("dataset",)),
+    "zstandard": ("zstandard", ("dataset",)),
     "lightkube": ("lightkube", ("daemon",)),
     "jinja2": ("jinja2", ("daemon", "report")),
     "msgspec": (
