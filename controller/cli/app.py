@@ -9,6 +9,7 @@ from controller.cli.grammar import Choice, Command, Parameter, PrintCompletion, 
 
 _FORMAT = Choice("text|json|markdown", "controller.cli.options:Format")
 _LOG_FORMAT = Choice("console|json", "controller.cli.options:LogFormat")
+_DATA_ACT = Choice("inspect", "controller.cli.options:DataAct")
 _LEASE = Choice("ledger|kubernetes|none", "controller.daemon.choices:LeaseKind")
 _NOTICE_FORMAT = Choice("json|slack", "controller.daemon.choices:NoticeFormat")
 _NOTICE_FILTER = Choice("all|problems", "controller.daemon.choices:NoticeFilter")
@@ -100,6 +101,14 @@ COMMANDS = (
         "validate:validate",
         "Check specs, datasets and references, offline. Reads the working tree; exits 1 on errors.",
         _argument("paths", "PATH", "Spec files or folders. [default: all]", nargs="*", type=path),
+    ),
+    _command(
+        "data",
+        "data:data",
+        "Show what a dataset file is taken for: shape, rows, lengths, labels, repeats, odd rows. Needs no spec.",
+        _argument("act", "inspect", "What is done with the file.", type=_DATA_ACT),
+        _argument("path", "PATH", "A dataset file.", type=path),
+        _option("--evaluation", "FILE", "An evaluation set that it should share no input with.", type=path),
     ),
     _command(
         "plan",

@@ -40,6 +40,12 @@ class Rows(StrEnum):
     TRAINING = "training"
 
 
+class DataAct(StrEnum):
+    """What is done with a dataset file."""
+
+    INSPECT = "inspect"
+
+
 class SchemaName(StrEnum):
     """What kind of file a schema is of."""
 
