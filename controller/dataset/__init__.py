@@ -1,7 +1,7 @@
 """Bytes of a dataset file to examples, problems and a digest. Pure."""
 
 from controller.dataset.advice import advise_hyperparameters
-from controller.dataset.difference import difference
+from controller.dataset.difference import difference, moved
 from controller.dataset.invisible import comparable
 from controller.dataset.loading import Examples, Loaded, load
 from controller.dataset.reading import Source
@@ -19,4 +19,5 @@ __all__ = [
     "comparable",
     "difference",
     "load",
+    "moved",
 ]

@@ -40,7 +40,9 @@ _CHANGES = ("| field | from | to | what it takes |", "|---|---|---|---|")
 class DataNote:
     """What became of a dataset: counts and the numbers of examples (from 1), never a row.
 
-    ``lengths`` are characters an example, input and output together: half, nineteen of twenty, and all have no more.
+    ``lengths`` are characters an example, all its texts together: half, nineteen of twenty, and all have no more.
+    ``to_evaluation`` and ``to_training`` count examples that went from one set of the spec to the other, ``shift`` the
+    hundredths by which the shares of labels moved.
     """
 
     examples: int
@@ -48,6 +50,10 @@ class DataNote:
     added: tuple[int, ...] = ()
     edited: tuple[int, ...] = ()
     removed: int = 0
+    shape: str = "pairs"
+    to_evaluation: int = 0
+    to_training: int = 0
+    shift: int = 0
     duplicates: int = 0
     contradictions: int = 0
     reordered: bool = False
@@ -397,7 +403,8 @@ def data(note: Note) -> str:
 
 def data_lines(found: DataNote) -> list[str]:
     """The same at length, a line each."""
-    lines = [f"{counted(found.examples, 'example')}, {counted(found.characters, 'character')}"]
+    shape = f", read as {found.shape}" if found.shape != "pairs" else ""
+    lines = [f"{counted(found.examples, 'example')}, {counted(found.characters, 'character')}{shape}"]
     if found.known_before:
         moves = [
             f"{len(found.added):,} added{_numbers(found.added)}",
@@ -405,6 +412,10 @@ def data_lines(found: DataNote) -> list[str]:
             f"{len(found.edited):,} edited{_numbers(found.edited)}",
         ]
         lines.append("; ".join(moves) + ("; the rest in another order" if found.reordered else ""))
+    if found.to_evaluation or found.to_training:
+        lines.append(f"{found.to_evaluation:,} moved to the evaluation set, {found.to_training:,} out of it")
+    if found.known_before and found.shift:
+        lines.append(f"the shares of labels moved by {found.shift} %")
     if found.duplicates or found.contradictions:
         both = (counted(found.duplicates, "duplicate"), counted(found.contradictions, "contradiction"))
         lines.append(f"{both[0]}, {both[1]} (one input, several outputs)")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from controller import dataset
 from controller.engine.pace import pace
@@ -14,7 +13,7 @@ from controller.plan.world import World
 from controller.report.phrases import estimate
 from controller.report.plan_comment import DataNote, Note, Seconds
 from controller.report.quality import quality_of
-from controller.state.desired import Dataset, DesiredModel, Example
+from controller.state.desired import DesiredModel, Example
 from controller.state.recorded import Record
 
 _SPREAD = 1.3  # an estimate from one run alone still gets a range
@@ -47,7 +46,7 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
     paid = isinstance(action, Tune)
     serving = record.run(record.active.model) if record and record.active else None
     return Note(
-        data=data_note(model.dataset, before.dataset if before else None),
+        data=data_note(model, before),
         time=_time(action, world) if paid else None,
         free=world.is_free(model.provider),
         stale_prices=model.provider in world.stale_prices,
@@ -58,19 +57,21 @@ def _note(action: Action, model: DesiredModel | None, before: DesiredModel | Non
     )
 
 
-def data_note(now: Dataset, before: Dataset | None) -> DataNote:
+def data_note(now: DesiredModel, before: DesiredModel | None) -> DataNote:
     """What became of the examples, by their numbers."""
-    old = tuple(before.examples) if before else ()
-    new = tuple(now.examples)
-    lengths = sorted(len(e.text_input) + len(e.output) for e in new)
-    found = dataset.difference(old, new)
-    added, edited = _numbers(old, new)
+    found = dataset.difference(before.dataset.examples if before else (), now.dataset.examples)
+    moves = dataset.moved(found, dataset.difference(_asked(before), _asked(now)))
+    lengths = sorted(found.lengths)
     return DataNote(
-        examples=now.count,
-        characters=now.characters,
-        added=added,
-        edited=edited,
+        examples=now.dataset.count,
+        characters=now.dataset.characters,
+        shape=now.dataset.shape,
+        added=found.added,
+        edited=found.edited,
         removed=found.removed,
+        to_evaluation=moves.to_evaluation,
+        to_training=moves.to_training,
+        shift=found.shift or 0,
         duplicates=found.duplicates,
         contradictions=found.contradictions,
         reordered=found.reordered,
@@ -79,27 +80,9 @@ def data_note(now: Dataset, before: Dataset | None) -> DataNote:
     )
 
 
-def _numbers(old: Sequence[Example], new: Sequence[Example]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Which of the new examples were added and which edited (their input was there with another output), from 1."""
-    left = Counter((e.text_input, e.output) for e in old)
-    fresh = []
-    for number, example in enumerate(new, 1):
-        pair = (example.text_input, example.output)
-        if left[pair]:
-            left[pair] -= 1
-        else:
-            fresh.append((number, example.text_input))
-    inputs = Counter[str]()
-    for (text_input, _), count in left.items():
-        inputs[text_input] += count
-    added, edited = [], []
-    for number, text_input in fresh:
-        if inputs[text_input] > 0:
-            inputs[text_input] -= 1
-            edited.append(number)
-        else:
-            added.append(number)
-    return tuple(added), tuple(edited)
+def _asked(model: DesiredModel | None) -> Iterable[Example]:
+    """The examples that a run of a spec is judged by."""
+    return model.evaluation.dataset.examples if model is not None and model.evaluation is not None else ()
 
 
 def _rank(lengths: Sequence[int], share: float) -> int:
