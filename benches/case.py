@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,11 +103,14 @@ class Repository:
 
     def git(self, *words: str, given: bytes | None = None) -> str:
         """What git says."""
+        return self._said(*words, given=given).decode().strip()
+
+    def _said(self, *words: str, given: bytes | None = None) -> bytes:
         command, plain = ["git", *words], environ(Program("git", (), self.root))
         done = subprocess.run(command, cwd=self.root, env=plain, input=given, capture_output=True, check=False)
         if done.returncode:
             raise Wrong(f"git {' '.join(words)}: {done.stderr.decode()}")
-        return done.stdout.decode().strip()
+        return done.stdout
 
     def tip(self, ref: str) -> str:
         """The commit of a branch, "" where there is none."""
@@ -120,8 +125,9 @@ class Repository:
 
     def texts(self, ref: str) -> dict[str, str]:
         """Every file of a branch."""
-        paths = self.git("ls-tree", "-r", "--name-only", ref).splitlines()
-        return {path: self.git("show", f"{ref}:{path}") + "\n" for path in paths}
+        with tarfile.open(fileobj=io.BytesIO(self._said("archive", ref))) as archive:
+            files = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
+            return {path: file.read().decode() for path, file in files.items() if file is not None}
 
 
 def _stream(files: Mapping[str, str], ref: str, parent: str) -> bytes:

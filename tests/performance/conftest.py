@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benches.case import Case, made, spec_path
+from benches.measure import run
 from benches.tuning_api import Served, serving
 from tests.performance.counted import Work, work
 
@@ -30,16 +31,36 @@ def cases(served: Served, tmp_path_factory: pytest.TempPathFactory) -> tuple[Cas
     return made(folder / "small", SMALL, served, TOGETHER), made(folder / "large", LARGE, served, TOGETHER)
 
 
+def again(*words: str) -> Callable[[Case], None]:
+    """At rest, and the command has been run before."""
+
+    def before(case: Case) -> None:
+        case.restore()
+        run(case.program(*words))
+
+    return before
+
+
+def changed(*words: str) -> Callable[[Case], None]:
+    """The command has been run before; then one spec was changed."""
+
+    def before(case: Case) -> None:
+        again(*words)(case)
+        case.changed()
+
+    return before
+
+
 # What is counted: how the case is found, and the words of the command.
 COMMANDS: dict[str, tuple[Callable[[Case], None], tuple[str, ...]]] = {
     "help": (Case.restore, ("--help",)),
     "validate": (Case.restore, ("validate",)),
     "validate one file": (Case.restore, ("validate", spec_path(0))),
     "plan, nothing kept": (Case.forget, ("plan",)),
-    "plan again": (Case.restore, ("plan",)),
-    "apply": (Case.restore, ("apply",)),
-    "plan, one spec changed": (Case.changed, ("plan",)),
-    "apply, one spec changed": (Case.changed, ("apply",)),
+    "plan again": (again("plan"), ("plan",)),
+    "apply again": (again("apply"), ("apply",)),
+    "plan, one spec changed": (changed("plan"), ("plan",)),
+    "apply, one spec changed": (changed("apply"), ("apply",)),
 }
 
 
