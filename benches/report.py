@@ -14,8 +14,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEFORE, NOW = "before", "now"
 _BEGIN, _END = "<!-- results: written by `python -m benches report` -->\n", "<!-- end of results -->\n"
 _HEAD = (
-    "| case | of | before, CPU s | now, CPU s | wall s | MB | beside it, CPU s (ours to it) |\n"
-    "|---|---:|---:|---:|---:|---:|---|\n"
+    "| case | of | before, CPU s | now, CPU s | MB | beside it, CPU s (ours to it) |\n|---|---:|---:|---:|---:|---|\n"
 )
 
 Key = tuple[str, str, int]
@@ -30,6 +29,17 @@ def saved(name: str) -> tuple[Comparison, ...]:
     """What was saved under a name; nothing where there is none."""
     path = RESULTS / f"{name}.json"
     return figures.read(json.loads(path.read_text())) if path.exists() else ()
+
+
+def machines() -> str:
+    """What the figures were taken on."""
+    said = {}
+    for name in (BEFORE, NOW):
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            taken = json.loads(path.read_text())["machine"]
+            said[name] = f"Python {taken['python']} on {taken['cores']} cores, {taken['processor']}"
+    return "".join(f"{name.capitalize()}: {what}.\n" for name, what in said.items())
 
 
 def save(name: str, comparisons: Iterable[Comparison]) -> None:
@@ -47,7 +57,7 @@ def write() -> None:
 def page(text: str) -> str:
     """The page with the table of what is saved."""
     head, _, rest = text.partition(_BEGIN)
-    return head + _BEGIN + "\n" + table(saved(BEFORE), saved(NOW)) + "\n" + _END + rest.partition(_END)[2]
+    return head + _BEGIN + f"\n{machines()}\n{table(saved(BEFORE), saved(NOW))}\n" + _END + rest.partition(_END)[2]
 
 
 def table(before: Sequence[Comparison], now: Sequence[Comparison]) -> str:
@@ -66,7 +76,6 @@ def _cells(at: Key, old: Mapping[Key, Comparison], new: Mapping[Key, Comparison]
     yield f"{at[2]:,}"
     yield _spent(old.get(at))
     yield _spent(new.get(at))
-    yield f"{ours.wall:.2f}" if ours.samples else ""
     yield f"{ours.memory:.0f}" if ours.samples else ""
     beside = [f"{one.name} {one.cpu:.3f}" + _ratio(shown, one) for one in shown.measured[1:]]
     beside += [f"{what} {figure:,.4g}" for what, figure in shown.counts.items()]

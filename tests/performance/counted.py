@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -25,6 +26,8 @@ case " $* " in
   *) exec "{git}" "$@" ;;
 esac
 """
+# The question for an object's bytes, as `--batch` and as `--batch-command` take it; its size alone is another one.
+_CONTENT = re.compile(r"^(?:contents )?([0-9a-f]{40,64})$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Counting:
             case.served.counts()["asked"],
             tuple(told["processes"]),
             frozenset(told["modules"]),
-            tuple(word for word in (self.folder / "asked").read_text().split() if is_commit_id(word)),
+            tuple(_CONTENT.findall((self.folder / "asked").read_text())),
             Counter(told["calls"]),
         )
 

@@ -27,7 +27,7 @@ def test_a_case_stands_in_one_row_with_what_it_took_before_and_takes_now() -> No
     table = report.table([comparison(6.0)], [comparison(1.0, floor)])
 
     assert table.splitlines()[2:] == [
-        "| plan, cold | 1,000 | 7.000 (6.000–9.000) | 2.000 (1.000–9.000) | 2.00 | 90 | floor 0.500 (4.00); pages 1 |"
+        "| plan, cold | 1,000 | 7.000 (6.000–9.000) | 2.000 (1.000–9.000) | 90 | floor 0.500 (4.00); pages 1 |"
     ]
 
 
