@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.browser import installed
 from tests.leftovers import end, noted
+
+settings.register_profile("untimed", deadline=None)  # how long one example takes is for the machine's pace
+settings.load_profile("untimed")
 
 FOREIGN = (
     "GEMINI_",

@@ -14,7 +14,6 @@ from typing import Any
 
 from benches.case import Case
 from benches.measure import Program, environ
-from controller.git.parsing import is_commit_id
 
 HERE = Path(__file__).parent
 # A `git` that notes its words, and what a `cat-file --batch` is asked for.
