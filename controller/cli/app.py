@@ -104,7 +104,7 @@ COMMANDS = (
     ),
     _command(
         "data",
-        "data:data",
+        "inspection:inspect_dataset",
         "Show what a dataset file is taken for: shape, rows, lengths, labels, repeats, odd rows. Needs no spec.",
         _argument("act", "inspect", "What is done with the file.", type=_DATA_ACT),
         _argument("path", "PATH", "A dataset file.", type=path),

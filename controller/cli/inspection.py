@@ -17,7 +17,7 @@ from controller.report.render_inspection import inspection_json, inspection_mark
 _CHUNK = 1 << 20
 
 
-def data(asked: GlobalOptions, act: DataAct, path: Path, *, evaluation: Path | None) -> int:
+def inspect_dataset(asked: GlobalOptions, act: DataAct, path: Path, *, evaluation: Path | None) -> int:
     """Show what a file is taken for, which is all that is done with one so far. Raises `Unreadable`."""
     del act
     screen = begin(asked)
