@@ -80,7 +80,7 @@ def _noticed(one: Planted, copy: Path, seeds: int) -> Verdict:
     command = [sys.executable, "-m", "tests.simulation", "run", "--seeds", f"0:{seeds}", "--first", "--directed"]
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environ = {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(command, cwd=copy, env=environ, capture_output=True, text=True, check=False, timeout=300)
+    ran = subprocess.run(command, cwd=copy, env=environ, capture_output=True, text=True, check=False, timeout=1800)
     if not ran.stdout.strip():
         return Verdict(one.name, wrong=f"it does not run: {ran.stderr.strip()[-200:]}")
     figures = json.loads(ran.stdout.strip().splitlines()[-1])

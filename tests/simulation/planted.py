@@ -137,7 +137,7 @@ _DECIDING: tuple[Planted, ...] = (
         "plan/transitions.py",
         "tombstone=since.ours, tombstone_told=since.told,",
         'tombstone=since.ours, tombstone_told="",',
-        ("S7",),
+        ("S7", "L1"),
     ),
     Planted(
         "no tombstone",
@@ -263,7 +263,7 @@ _DECIDING: tuple[Planted, ...] = (
         "plan/fields.py",
         "    return with_mark(text, Mark(instance, model.name, slot.attempt, slot.fingerprint))",
         '    return with_mark(text + "!", Mark(instance, model.name, slot.attempt, slot.fingerprint))',
-        ("L2", "L1", "S11"),
+        ("L5", "L2", "L1", "S11"),
     ),
     Planted(
         "the state of a slot goes back",
@@ -319,7 +319,7 @@ _DECIDING: tuple[Planted, ...] = (
         "engine/snapshot.py",
         "VISIBILITY_WINDOW = timedelta(minutes=10)",
         "VISIBILITY_WINDOW = timedelta(seconds=1)",
-        ("L1", "S1", "S5"),
+        ("L6", "L1", "S1", "S5"),
     ),
     Planted(
         "no concurrency of intents in the budget",
@@ -375,7 +375,7 @@ _DECIDING: tuple[Planted, ...] = (
         "plan/world.py",
         "        return (record.name, *(name for name in record.former_names if not self._is_another_ones(name, slot)))",
         "        return (record.name,)",
-        ("L1", "L2"),
+        ("L6", "L1", "L2"),
     ),
     Planted(
         "an open intent is another id by another name",
@@ -417,7 +417,7 @@ _DECIDING: tuple[Planted, ...] = (
         "plan/rules/case.py",
         "    return intent.answer is Answer.REPEATED or intent in world.recent_intents",
         "    return intent in world.recent_intents",
-        ("L1",),
+        ("L6", "L1"),
     ),
     Planted(
         "an intent is no act",
