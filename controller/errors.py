@@ -100,13 +100,15 @@ class SourceError(ControllerError):
 class Unreadable(ControllerError):
     """One path of the desired side cannot be read. ``code`` is stable (GT4xx), the message names the path.
 
-    ``meant`` is the path that the hint suggests, "" where it suggests none.
+    ``meant`` is the path that the hint suggests, "" where it suggests none. ``unseen`` is True where nobody looked:
+    then nothing is known to be wrong.
     """
 
-    def __init__(self, message: str, *, code: str, hint: str = "", meant: str = "") -> None:
+    def __init__(self, message: str, *, code: str, hint: str = "", meant: str = "", unseen: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.code = code
         self.meant = meant
+        self.unseen = unseen
 
 
 class CodeHostError(ControllerError):

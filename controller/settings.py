@@ -115,7 +115,7 @@ class FollowedRepository:
 
     ``token_env`` names the variable with the forge's token, None for GITHUB_TOKEN; ``interval`` is in seconds, None for
     what all have. Its providers look for keys in the ``variables`` of the daemon's environment, and in no others; its
-    gitune.yaml may send them to ``trusted_endpoints``.
+    gitune.yaml may send them to ``trusted_endpoints``. Its specs may read data at a uri of ``data_sources``.
     """
 
     name: str
@@ -127,6 +127,7 @@ class FollowedRepository:
     interval: float | None = None
     variables: tuple[str, ...] = ()
     trusted_endpoints: tuple[str, ...] = ()
+    data_sources: tuple[str, ...] = ()
 
 
 _LARGEST_SECRET: Final = 64 * 1024  # bytes

@@ -5,22 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from controller.daemon.reporter import LogReporter
+from controller.downloads.downloader import Downloader
+from controller.downloads.fetching import Fetching
+from controller.downloads.lfs import LfsObjects, LfsRemote, lfs_remote
+from controller.downloads.opening import open_fetching
+from controller.downloads.sources import DATA_SOURCES, data_sources
+from controller.downloads.stores import StoreAccess
 from controller.errors import ControllerError, Severity, SourceError, SpecInvalid, Unreadable
 from controller.forges.github.client import open_github
-from controller.git.failures import NotFound
-from controller.git.layout import find_repository
+from controller.git.failures import NoRepository, NotFound, translated
+from controller.git.layout import find_repository, remote_location
+from controller.git.parsing import LocalPath, NetworkUrl, parse_location
 from controller.ledger.branch import BranchCell
 from controller.ledger.directory import FileCell
 from controller.ledger.opening import open_cell, open_ledger
 from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import Cache, CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
 from controller.providers import Doors, Trust, Trusted, TrustFile, Way, open_provider, said_by_environment
+from controller.providers.google.credentials import STORAGE_SCOPE, account
 from controller.readings import ReadingsFile
 from controller.settings import SETTINGS_FILE, Environment, FollowedRepository, LedgerSettings, Settings, home
 from controller.source.checkin import CheckoutSource
@@ -33,6 +41,7 @@ from controller.threads import in_thread
 
 _SETTINGS_LIMIT = 1 << 20  # bytes
 _LOG = LogReporter()
+_IN_FILE = "`dataSources` of this repository in the file of --repositories"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,22 @@ async def open_ports(
         ledger = await in_thread(_ledger, where, settings.ledger, clock, environ)
         instance = settings.instance or await _identity(where, source, environ)
         verdicts = FolderVerdicts(home(environ) / "evaluations")
-        cache = cache_of(where, environ)
-        ports = Ports(source, providers, ledger, clock, chance, reporter, instance, verdicts=verdicts, cache=cache)
-        yield Opened(ports, settings)
+        cache, downloads = cache_of(where, environ), open_downloads(where, environ)
+        yield Opened(
+            Ports(
+                source,
+                providers,
+                ledger,
+                clock,
+                chance,
+                reporter,
+                instance,
+                verdicts=verdicts,
+                cache=cache,
+                downloads=downloads,
+            ),
+            settings,
+        )
 
 
 def cache_of(where: Where, environ: Mapping[str, str] = os.environ) -> Cache:
@@ -142,6 +164,40 @@ async def _providers(
         opened[key] = await open_provider(one, environ, home(environ), doors, trust)
         stack.push_async_callback(opened[key].close)
     return opened
+
+
+def open_downloads(where: Where, environ: Mapping[str, str] = os.environ) -> Downloader:
+    """The data outside of the commits of a repository. Raises `ControllerError`; nothing is asked for here."""
+    environ = with_files(environ)
+    fetching = open_data(where, environ)
+    with translated(SourceError):
+        location = LocalPath(str(where.root)) if where.repo is None else parse_location(where.repo)
+        found = find_repository(Path(location.path)) if isinstance(location, LocalPath) else None
+
+    async def remote() -> LfsRemote | None:
+        with suppress(NoRepository):
+            there = remote_location(found, "origin") if found is not None else location
+            return lfs_remote(there, environ) if isinstance(there, NetworkUrl) else None
+        return None
+
+    if found is None:
+        return Downloader(fetching, LfsObjects(fetching, where.repo or "", remote))
+    return Downloader(fetching, LfsObjects(fetching, str(found.common), remote, found.common / "lfs" / "objects"))
+
+
+def open_data(where: Where, environ: Mapping[str, str] = os.environ) -> Fetching:
+    """What fetches data at a uri, as far as it was listed outside of the repository. Raises `ControllerError`."""
+    environ = with_files(environ)
+    listed, secrets = where.listed, trust_of(where, environ).visible(environ)
+    # Of several repositories each has a list of its own: what one may read is no business of the others.
+    sources = (
+        data_sources(environ.get(DATA_SOURCES, ""))
+        if listed is None
+        else data_sources(" ".join(listed.data_sources), _IN_FILE)
+    )
+    access = StoreAccess(sources, environ, secrets)
+    timing = Doors(SystemClock(), SystemChance()).timing
+    return open_fetching(home(environ), access, account(secrets, STORAGE_SCOPE), timing, listed.name if listed else "")
 
 
 def trust_of(where: Where, environ: Mapping[str, str] = os.environ) -> Trust:

@@ -262,6 +262,12 @@ COMMANDS = (
     ),
     _command("doctor", "doctor:doctor", "Check git, the ledger and the providers. Each failure comes with its fix."),
     _command(
+        "pin",
+        "pin:pin",
+        "Write the sha256 of what a `uri` holds now. Nothing else of the spec's file changes.",
+        _argument("spec", "SPEC", "The file of a spec.", type=path),
+    ),
+    _command(
         "trust",
         "trust:trust",
         "Show or change where your keys may be sent. Kept on this machine, for this repository alone.",

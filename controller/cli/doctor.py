@@ -22,7 +22,7 @@ from controller.ports import CheckResult, Opened
 from controller.report.formatting import counted
 from controller.report.render_problems import checks_json, checks_markdown, checks_table, counts
 from controller.source.tree import has_files, top_of
-from controller.wiring import Where, open_ports
+from controller.wiring import Where, open_data, open_ports
 
 
 def doctor(asked: GlobalOptions) -> int:
@@ -36,7 +36,7 @@ def doctor(asked: GlobalOptions) -> int:
 
 async def _results(asked: GlobalOptions) -> tuple[CheckResult, ...]:
     python = f"Gitune {__version__} on Python {platform.python_version()}, {sys.platform}"
-    found = [CheckResult("gitune", well=True, message=python), *_network()]
+    found = [CheckResult("gitune", well=True, message=python), *_network(), *_data_sources(asked)]
     try:
         async with open_ports(Where(asked.folder, asked.config)) as opened:
             checks: dict[str, Callable[[], Awaitable[Iterable[CheckResult]]]] = {
@@ -62,6 +62,17 @@ def _network() -> tuple[CheckResult, ...]:
     except ControllerError as error:
         return (_failed("network", error),)
     return (CheckResult("network", well=True, message=said),) if said else ()
+
+
+def _data_sources(asked: GlobalOptions) -> tuple[CheckResult, ...]:
+    """Where data may be read from by ``uri``; nothing where the environment lists nothing."""
+    try:
+        sources = open_data(Where(asked.folder)).sources
+    except ControllerError as error:
+        return (_failed("data", error),)
+    listed_there = ", ".join(prefix.root for prefix in sources.prefixes)
+    told = f"specs may read data from {listed_there}"
+    return (CheckResult("data", well=True, message=told),) if listed_there else ()
 
 
 async def _repository(opened: Opened) -> tuple[CheckResult, ...]:

@@ -73,9 +73,10 @@ async def compared(asked: GlobalOptions, working: Tree, patterns: Sequence[str],
 
 
 def datasets(models: Iterable[DesiredModel]) -> tuple[str, ...]:
-    """The dataset files of some models, those of their evaluations among them."""
+    """The dataset files of some models, those of their evaluations among them, without those at a uri."""
     return tuple(
         path
         for model in models
         for path in (model.dataset.path, *((model.evaluation.dataset.path,) if model.evaluation else ()))
+        if "://" not in path
     )

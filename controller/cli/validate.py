@@ -15,6 +15,7 @@ from controller.cli.options import GlobalOptions
 from controller.cli.output import begin
 from controller.cli.uncommitted import NO_COMMIT, Compared, compared, datasets
 from controller.engine.desire import Kept, read_desired
+from controller.engine.downloads import Outside
 from controller.errors import ControllerError, Problem, Severity, SpecInvalid, Unreadable
 from controller.ports import Entry, Tree
 from controller.providers import facts_of
@@ -24,7 +25,7 @@ from controller.settings import SETTINGS_FILE
 from controller.source.tree import has_files, top_of
 from controller.specs.loading import spec_paths
 from controller.state.desired import Desired, DesiredModel
-from controller.wiring import cache_of, on_disk, read_settings, source_of
+from controller.wiring import cache_of, on_disk, open_downloads, read_settings, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
         settings = read_settings(where, tree)
     except SpecInvalid as error:
         return Validated(error.problems, files=await compared(asked, tree, ()))
-    can = facts_of(settings)
+    can, outside = facts_of(settings), Outside(open_downloads(where))  # of what is outside, what is kept here
     if not paths:
-        desired = read_desired(tree, settings, can, Kept(cache_of(where)))
+        desired = read_desired(tree, settings, can, Kept(cache_of(where)), outside)
         files = await compared(asked, tree, settings.specs, datasets(desired.models))
         examples = sum(model.dataset.count for model in desired.models)
         return Validated(desired.problems, desired.count, examples, settings.specs, files)
@@ -85,7 +86,7 @@ async def _found(asked: GlobalOptions, paths: Sequence[Path], tree: Tree) -> Val
             raise ControllerError(message, hint="Name a YAML file, or a folder that holds some.")
     wider = replace(settings, specs=(*settings.specs, *asked_for))
     read_already = _configuration(asked) - set(spec_paths(settings.specs, entries))
-    desired = read_desired(_Without(tree, read_already), wider, can, Kept(cache_of(where)))
+    desired = read_desired(_Without(tree, read_already), wider, can, Kept(cache_of(where)), outside)
     below = set(spec_paths(asked_for, entries))
     files = await compared(asked, tree, asked_for, datasets(_in(desired, below)))
     return replace(_below(desired, below), files=files)

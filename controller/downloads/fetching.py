@@ -70,17 +70,21 @@ class Fetching:
         """Under what a digest of this uri is noted."""
         return f"{self.realm}\n{uri.text}"
 
-    async def fetch(self, uri: DataUri, pin: str | None, most: int) -> str:
-        """Bring the file here and return its digest; ``pin`` None takes whatever is there.
-
-        Raises `Unreadable` (GT403, GT422 to GT425, GT427, GT428).
-        """
+    def check(self, uri: DataUri) -> None:
+        """Raises `Unreadable` (GT422) for a uri that is not on the list."""
         if not self.sources.allows(uri):
             raise Unreadable(
                 f"{shown(uri)} is not on the list of where data may be read from",
                 code="GT422",
                 hint=f"Whoever runs Gitune can add {suggested(uri)} to {self.sources.where}.",
             )
+
+    async def fetch(self, uri: DataUri, pin: str | None, most: int) -> str:
+        """Bring the file here and return its digest; ``pin`` None takes whatever is there.
+
+        Raises `Unreadable` (GT403, GT422 to GT425, GT427, GT428).
+        """
+        self.check(uri)
         try:
             async with asyncio.timeout(self.limits.deadline):
                 return await self._fetched(uri, pin, most)

@@ -10,8 +10,9 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from controller.errors import Unreadable
 
@@ -87,28 +88,26 @@ class Kept:
         """Whether the file is here and came from that origin."""
         return self._note(origin, digest).is_file() and self.path(digest).is_file()
 
-    def read(self, origin: str, digest: str, limit: int) -> bytes | None:
-        """The bytes, hashed anew; None where they are not here for that origin. A damaged file is removed.
+    def open(self, origin: str, digest: str, limit: int) -> KeptFile | None:
+        """The file, hashed anew; None where it is not here for that origin. A damaged one is removed.
 
-        Raises `Unreadable` (GT403) for more than ``limit``.
+        Raises `Unreadable` (GT403, GT409) for more than ``limit``, and for what cannot be read.
         """
         if not self.has(origin, digest):
             return None
         path = self.path(digest)
+        with suppress(OSError):
+            os.utime(path)
         try:
-            data = read_regular(path, limit)
+            found = verified(path, digest, limit)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Unreadable(
-                f"{path} cannot be read: {error.strerror}", code="GT409", hint="Check its permissions."
-            ) from None
-        if hashlib.sha256(data).hexdigest() != digest:
+            message = f"{path} cannot be read: {error.strerror}"
+            raise Unreadable(message, code="GT409", hint="Check its permissions.") from None
+        if found is None:
             path.unlink(missing_ok=True)
-            return None
-        with suppress(OSError):
-            os.utime(path)
-        return data
+        return found
 
     @contextmanager
     def incoming(self) -> Iterator[Part]:
@@ -194,17 +193,56 @@ def _created(folder: Path) -> tuple[Path, int]:
     raise _unwritable(folder, OSError(errno.EBUSY, os.strerror(errno.EBUSY)))
 
 
-def read_regular(path: Path, limit: int) -> bytes:
-    """A file's bytes; nothing is followed, and nothing but a regular file is read. Raises `OSError`, `Unreadable`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file whose digest was seen to be right, as it was then."""
+
+    path: Path
+    size: int
+    stamp: tuple[int, ...]
+
+    def __call__(self) -> Iterator[bytes]:
+        """Its bytes, piece by piece. Raises `Unreadable` (GT407) where it is another one now, or gone."""
+        try:
+            with _opened(self.path) as file:
+                if _stamp(file) != self.stamp:
+                    raise self._changed()
+                while piece := file.read(_CHUNK):
+                    yield piece
+        except OSError:
+            raise self._changed() from None
+
+    def _changed(self) -> Unreadable:
+        message = f"the kept copy {self.path.name} is not what it was any more"
+        return Unreadable(message, code="GT407", hint="Try again: it is fetched anew.")
+
+
+def verified(path: Path, digest: str, limit: int) -> KeptFile | None:
+    """A file of that digest; None for other bytes. Nothing is followed, and nothing but a regular file is read.
+
+    Raises `OSError`, and `Unreadable` (GT403) for more than ``limit`` bytes.
+    """
+    with _opened(path) as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         if facts.st_size > limit:
             message = f"{path.name} has {facts.st_size:,} bytes, more than the {limit:,} allowed"
             raise Unreadable(message, code="GT403", hint="Make it smaller.")
-        return file.read(limit)
+        made, stamp = hashlib.sha256(), _stamp(file)
+        while piece := file.read(_CHUNK):
+            made.update(piece)
+    return KeptFile(path, facts.st_size, stamp) if made.hexdigest() == digest else None
+
+
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+
+
+def _stamp(file: BinaryIO) -> tuple[int, ...]:
+    """What tells one file from another. Its times tell nothing: each use of it is written into them."""
+    facts = os.fstat(file.fileno())
+    return facts.st_dev, facts.st_ino, facts.st_size
 
 
 def _unwritable(folder: Path, error: OSError) -> Unreadable:

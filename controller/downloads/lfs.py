@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from controller.dataset.pointers import LfsPointer
 from controller.downloads.fetching import AGAIN, Fetching, Way
-from controller.downloads.kept import Part, read_regular
+from controller.downloads.kept import KeptFile, Part, verified
 from controller.downloads.stores import StoreRequest, origin_of
 from controller.errors import ProviderError, Transient, Unreadable
 from controller.git.parsing import NetworkUrl
@@ -21,35 +21,7 @@ from controller.git.remote import authorization
 from controller.rest import JSON, ApiCall, ClientLimits, Reach, RefusedDownload, Repeat, Rest, know, said
 from controller.specs.data_uri import is_numeric
 
-# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
-LARGEST_POINTER: Final = 1024
-_FIRST: Final = re.compile(rb"version https://(?:git-lfs|hawser)\.github\.com/spec/")
-_POINTER: Final = re.compile(
-    rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (0|[1-9][0-9]{0,18})\n?"
-)
 _PULL: Final = "Run `git lfs fetch` in the clone that Gitune reads, or `git lfs install` and fetch there."
-
-
-@dataclass(frozen=True, slots=True)
-class LfsPointer:
-    """What a commit holds in place of the data: its SHA-256 and its size in bytes."""
-
-    oid: str
-    size: int
-
-
-def parse_pointer(data: bytes) -> LfsPointer | None:
-    """The pointer that a file is; None for any other. Raises `Unreadable` (GT429) for one that is not followed."""
-    if len(data) > LARGEST_POINTER or not _FIRST.match(data):
-        return None
-    found = _POINTER.fullmatch(data)
-    if found is None:
-        raise Unreadable(
-            "this is a Git LFS pointer of a kind that is not followed",
-            code="GT429",
-            hint="Version 1 with a sha256 and without extensions is: commit the file anew with a current git-lfs.",
-        )
-    return LfsPointer(found[1].decode(), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +68,37 @@ def lfs_remote(url: NetworkUrl, environ: Mapping[str, str]) -> LfsRemote:
 
 @dataclass(frozen=True, slots=True)
 class LfsObjects:
-    """The objects of one repository: ``store`` is its clone's own folder of them, ``remote`` where there are more."""
+    """The objects of one repository: ``store`` is its clone's own folder of them, ``remote`` gives where more are.
+
+    ``name`` is what this machine knows the repository by.
+    """
 
     fetching: Fetching
+    name: str
+    remote: Callable[[], Awaitable[LfsRemote | None]]
     store: Path | None = None
-    remote: LfsRemote | None = None
 
-    def read(self, pointer: LfsPointer, most: int) -> bytes | None:
+    def open(self, pointer: LfsPointer, most: int) -> KeptFile | None:
         """The object, hashed anew; None where it is not on this machine. Raises `Unreadable` (GT403)."""
         _check_size(pointer, most)
-        found = self._of_clone(pointer)
-        return self.fetching.kept.read(self._origin, pointer.oid, most) if found is None else found
+        return self._of_clone(pointer) or self.fetching.kept.open(self._origin, pointer.oid, most)
+
+    def has(self, pointer: LfsPointer) -> bool:
+        """Whether the object is on this machine, unhashed."""
+        own = self._place(pointer)
+        return (own is not None and own.is_file()) or self.fetching.kept.has(self._origin, pointer.oid)
 
     async def fetch(self, pointer: LfsPointer, most: int) -> None:
         """Bring the object here. Raises `Unreadable` (GT403, GT425, GT427 to GT429)."""
         _check_size(pointer, most)
-        if self.remote is None:
+        remote = await self.remote()
+        if remote is None:
             raise _missing("the object of this Git LFS pointer is not in the clone, which has no remote to ask", _PULL)
         try:
             async with asyncio.timeout(self.fetching.limits.deadline):
-                return await self._fetched(self.remote, pointer, most)
+                return await self._fetched(remote, pointer, most)
         except TimeoutError:
-            message = f"{self.remote.endpoint}: not the whole object within {self.fetching.limits.deadline:.0f} s"
+            message = f"{remote.endpoint}: not the whole object within {self.fetching.limits.deadline:.0f} s"
         except ProviderError as error:
             message = error.message
             if not isinstance(error, Transient):
@@ -126,17 +107,17 @@ class LfsObjects:
 
     @property
     def _origin(self) -> str:
-        endpoint = self.remote.endpoint if self.remote else ""
-        return f"{self.fetching.realm}\n{endpoint}"
+        return f"{self.fetching.realm}\nlfs {self.name}"
 
-    def _of_clone(self, pointer: LfsPointer) -> bytes | None:
-        if self.store is None:
-            return None
+    def _place(self, pointer: LfsPointer) -> Path | None:
+        return self.store / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid if self.store is not None else None
+
+    def _of_clone(self, pointer: LfsPointer) -> KeptFile | None:
+        path = self._place(pointer)
         try:
-            data = read_regular(self.store / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid, pointer.size)
+            return verified(path, pointer.oid, pointer.size) if path is not None else None
         except (OSError, Unreadable):
             return None
-        return data if hashlib.sha256(data).hexdigest() == pointer.oid else None
 
     async def _fetched(self, remote: LfsRemote, pointer: LfsPointer, most: int) -> None:
         asked = await self._asked(remote, pointer)
@@ -196,7 +177,7 @@ _NOT_THEIRS: Final = frozenset(
 
 def _request(href: str, said_headers: object, remote: LfsRemote) -> StoreRequest:
     """What the remote says to ask, as far as it may say so. Raises `Unreadable`."""
-    plain = href.isascii() and href.isprintable() and not {" ", "\\", "#"} & set(href) and len(href) <= LARGEST_HREF
+    plain = href.isascii() and href.isprintable() and not {" ", "\\", "#"} & set(href) and len(href) <= _LARGEST_HREF
     try:
         allowed = plain and bool(origin_of(href)) and remote.leads_to(href)
     except ValueError:
@@ -213,7 +194,7 @@ def _request(href: str, said_headers: object, remote: LfsRemote) -> StoreRequest
     return StoreRequest(href, headers)
 
 
-LARGEST_HREF: Final = 8192
+_LARGEST_HREF: Final = 8192
 
 
 def _check_size(pointer: LfsPointer, most: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from controller.errors import ControllerError
 from controller.network import is_loopback
 from controller.rest import Network, Reach
-from controller.specs.data_uri import BadUri, DataUri, covers, parse_data_uri, parse_prefix
+from controller.specs.data_uri import BadUri, DataUri, covers, parse_data_uri, parse_entry
 
 DATA_SOURCES: Final = "GITUNE_DATA_SOURCES"
 _HINT: Final = "List origins such as https://host/path, and gs://bucket, s3://bucket/prefix, hf://datasets/OWNER."
@@ -64,34 +64,18 @@ def _own_network(prefix: DataUri, host: str) -> Iterable[Network]:
 _THIS_MACHINE: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
-def data_sources(environ: Mapping[str, str], more: Iterable[str] = (), where: str = DATA_SOURCES) -> DataSources:
-    """GITUNE_DATA_SOURCES, and what is said for one repository beside it. Raises `ControllerError` for a bad entry."""
-    entries = [(DATA_SOURCES, word) for word in environ.get(DATA_SOURCES, "").split()]
-    entries += [(where, word) for word in more]
+def data_sources(text: str, where: str = DATA_SOURCES) -> DataSources:
+    """The entries of a list, between blanks, that ``where`` says. Raises `ControllerError` for a bad one."""
     prefixes: list[DataUri] = []
     networks: list[Network] = []
-    for number, (place, word) in enumerate(entries, 1):
-        # By its number: a password may have been written into it.
+    for number, word in enumerate(text.split(), 1):
         try:
-            if (network := _network(word)) is not None:
-                networks.append(network)
-            else:
-                prefixes.append(parse_prefix(word))
+            found = parse_entry(word)
         except BadUri as error:
-            raise ControllerError(f"{place}: entry {number}: {error.message}", hint=_HINT) from None
+            # By its number: a password may have been written into it.
+            raise ControllerError(f"{where}: entry {number}: {error.message}", hint=_HINT) from None
+        if isinstance(found, DataUri):
+            prefixes.append(found)
+        else:
+            networks.append(found)
     return DataSources(tuple(prefixes), tuple(networks), where)
-
-
-def _network(word: str) -> Network | None:
-    if "://" in word or "/" not in word:
-        return None
-    try:
-        found = ipaddress.ip_network(word)
-    except ValueError:
-        raise BadUri("this is neither an address nor a network such as 10.1.0.0/16") from None
-    if found.prefixlen < _WIDEST[found.version]:
-        raise BadUri("this network is wider than any one organisation's: name the part of it that is meant")
-    return found
-
-
-_WIDEST: Final = {4: 8, 6: 7}

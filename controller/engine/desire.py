@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -15,10 +13,12 @@ from msgspec import Raw
 
 from controller.engine import stored
 from controller.engine.caches import Last, SettledSpec, Terms
-from controller.engine.examples import Examples, Loads, hold_sets, hyperparameters, read_examples, recent_loads
+from controller.engine.downloads import Outside
+from controller.engine.examples import Examples, hold_sets, hyperparameters, read_examples, recent_loads
 from controller.engine.files import Files, KnownContent
+from controller.engine.garbage import without_collections
 from controller.errors import Problem, Severity, Unreadable, in_order
-from controller.ports import Cache, Facts, Ports, Tree
+from controller.ports import Cache, Downloads, Facts, Ports, Tree
 from controller.settings import Settings
 from controller.source.paths import collisions, quoted
 from controller.specs.codes import with_severities
@@ -126,35 +126,26 @@ def _reread(files: Files, path: str, content: str, name: str) -> SpecText:
     raise Unreadable(f"{quoted(path)} changed while it was read", code="GT407", hint="Try again.")
 
 
-def read_desired(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept | None = None) -> Desired:
-    """Everything one tree asks for, every problem of every file included. Raises `SourceError`."""
-    with _without_collections():
-        return _read(tree, settings, facts, kept or Kept())
+def read_desired(
+    tree: Tree,
+    settings: Settings,
+    facts: Mapping[str, Facts],
+    kept: Kept | None = None,
+    outside: Outside | None = None,
+) -> Desired:
+    """Everything one tree asks for, every problem of every file included. Raises `SourceError`.
 
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Values are made here by the ten thousand, and none of them is garbage: looking for some would double the time.
-
-    Until the next tree is read nobody looks among them.
+    ``outside`` is told what of it is not on this machine; nothing is fetched here.
     """
-    if not gc.isenabled():
-        yield
-        return
-    gc.unfreeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+    with without_collections():
+        return _read(tree, settings, facts, kept or Kept(), outside or Outside(None))
 
 
-def _read(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept) -> Desired:
+def _read(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept, outside: Outside) -> Desired:
     entries = tree.entries()
     paths = set(spec_paths(settings.specs, (entry.path for entry in entries)))
     reading = _Reading(settings)
-    files = Files(tree, entries)
+    files = Files(tree, entries, outside)
     terms = {key: Terms(key, one.type, facts[key]) for key, one in settings.providers.items()}
     by_digest = {stored.digest(one): one for one in terms.values()}
     found, unread = _spec_files(_Known(files, kept, by_digest), paths, reading)
@@ -179,10 +170,24 @@ def _read(tree: Tree, settings: Settings, facts: Mapping[str, Facts], kept: Kept
 
 
 async def desired_of(ports: Ports, tree: Tree, settings: Settings) -> Desired:
-    """As `read_desired`, as these ports have it read: in a thread where they do not say."""
+    """As `read_desired`, as these ports have it read: in a thread where they do not say.
+
+    What it needs from outside of the tree and is not here is fetched.
+    """
     if ports.reading is not None:
-        return await ports.reading(tree, settings, ports.facts)
-    return await in_thread(read_desired, tree, settings, ports.facts, Kept(ports.cache))
+        return await ports.reading(tree, settings, ports.facts, ports.downloads)
+    return await _fetched(tree, settings, ports.facts, ports.downloads, Kept(ports.cache))
+
+
+async def _fetched(
+    tree: Tree, settings: Settings, facts: Mapping[str, Facts], downloads: Downloads | None, kept: Kept
+) -> Desired:
+    """What was missing is fetched, and all read again: of what was there only what rests on that is read anew."""
+    outside = Outside(downloads)
+    desired = await in_thread(read_desired, tree, settings, facts, kept, outside)
+    if not await outside.fetch():
+        return desired
+    return await in_thread(read_desired, tree, settings, facts, kept, outside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +252,9 @@ def _settled_anew(cases: Sequence[_Case], files: Files, kept: Kept) -> Iterator[
     held = (one for case in cases for one in case.held if isinstance(one, KnownContent))
     files.read_ahead(one for one in held if (one.path, one.content) not in loaded)
     for case in cases:
-        made = _settle(case, files, kept.loads)
-        if case.contents is not None and made.reason is not Reason.DATASET_UNREACHABLE:
+        found = read_examples(case.spec, case.held, files, case.terms.facts, kept.loads)
+        made = _settle(case, found)
+        if case.contents is not None and found.reason is not Reason.DATASET_UNREACHABLE:
             kept.put_settled(made)
         yield case.spec.name, made
 
@@ -273,9 +279,8 @@ class _Case:
         return known if len(known) == len(self.held) else None
 
 
-def _settle(case: _Case, files: Files, loads: Loads) -> SettledSpec:
+def _settle(case: _Case, found: Examples) -> SettledSpec:
     spec, terms = case.spec, case.terms
-    found = read_examples(spec, case.held, files, terms.facts, loads)
     misnamed = _misnamed(spec, terms.facts)
     return SettledSpec(
         spec,
@@ -297,7 +302,8 @@ def _take(spec: LoadedSpec, found: SettledSpec, reading: _Reading) -> None:
         errors = (*errors, *reading.judged((problem,)))
         reading.invalid[spec.name] = _invalid(spec, Reason.INVALID_SPEC, errors)
     elif errors or found.model is None:
-        reading.invalid[spec.name] = _invalid(spec, found.reason, errors)
+        # Where nothing is known to be wrong with it, what nobody looked at is why it cannot be used.
+        reading.invalid[spec.name] = _invalid(spec, found.reason, errors or found.problems)
     elif source is not None:
         base = FromSpec(source.name, source.fingerprint, source.attempt)
         reading.models[spec.name] = replace(found.model, base=base)
@@ -363,12 +369,14 @@ class Readings:
         self._kept: _Kept | None = None
         self._pieces = Kept(cache)
 
-    async def read(self, tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
-        """As `read_desired`, in a thread. What could not be read whole is not kept: it may be there the next time."""
+    async def read(
+        self, tree: Tree, settings: Settings, facts: Mapping[str, Facts], downloads: Downloads | None = None
+    ) -> Desired:
+        """As `desired_of`. What could not be read whole is not kept: it may be there the next time."""
         kept, revision = self._kept, tree.revision
         if kept is not None and (kept.revision, kept.settings, kept.facts) == (revision, settings, facts):
             return kept.desired
-        desired = await in_thread(read_desired, tree, settings, facts, self._pieces)
+        desired = await _fetched(tree, settings, facts, downloads, self._pieces)
         if revision is not None and desired.complete and not _may_come(desired):
             self._kept = _Kept(revision, settings, dict(facts), desired)
         return desired

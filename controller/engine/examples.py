@@ -11,10 +11,11 @@ from cachetools import LRUCache
 
 from controller import dataset
 from controller.dataset import Layout, Loaded, Rules
-from controller.engine.files import Files, KnownContent
-from controller.errors import Problem, Unreadable
+from controller.engine.files import Files, KnownContent, pinned
+from controller.errors import Problem, Severity, Unreadable
 from controller.ports import Facts
 from controller.source.paths import NOT_THERE_HINT, resolve
+from controller.specs.data_uri import DataPin
 from controller.specs.loaded import LoadedSpec
 from controller.specs.models import DatasetFileSection
 from controller.state.desired import Dataset, Evaluation
@@ -65,7 +66,7 @@ def recent_loads() -> Loads:
 
 def hold_sets(spec: LoadedSpec, files: Files) -> tuple[KnownContent | Unreadable, ...]:
     """The files of a spec's datasets, that of its training set last, each as far as it is known without reading it."""
-    return tuple(_hold(spec, path, files) for path in spec.datasets)
+    return tuple(_hold(spec, where, files) for where in spec.datasets)
 
 
 def read_examples(
@@ -100,8 +101,10 @@ class _Asked:
         )
 
     def problem(self, error: Unreadable) -> Problem:
-        """Why its file cannot be read, at the place that names it."""
-        return self.spec.spot((*self.where, "path")).problem(error.code, error.message, error.hint)
+        """Why its file cannot be read, at the place that names it; what nobody looked at is not wrong by that."""
+        place = self.spec.spot((*self.where, "path" if self.file.uri is None else "uri"))
+        severity = Severity.WARNING if error.unseen else Severity.ERROR
+        return place.problem(error.code, error.message, error.hint, severity)
 
 
 def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
@@ -113,9 +116,11 @@ def _asked(spec: LoadedSpec) -> tuple[_Asked, ...]:
     return _Asked(spec, said.evaluation.dataset, ("spec", "evaluation", "dataset")), training
 
 
-def _hold(spec: LoadedSpec, path: str, files: Files) -> KnownContent | Unreadable:
+def _hold(spec: LoadedSpec, where: str | DataPin, files: Files) -> KnownContent | Unreadable:
+    if isinstance(where, DataPin):
+        return pinned(where)
     try:
-        return files.hold(resolve(spec.file, path), DATASET_LIMIT)
+        return files.hold(resolve(spec.file, where), DATASET_LIMIT)
     except Unreadable as error:
         if error.meant and error.meant in _resolved(spec):  # training on what it is judged by is never meant
             error.hint = NOT_THERE_HINT
@@ -127,7 +132,7 @@ def _resolved(spec: LoadedSpec) -> list[str]:
     paths = []
     for path in spec.datasets:
         with contextlib.suppress(Unreadable):
-            paths += [resolve(spec.file, path)]
+            paths += [] if isinstance(path, DataPin) else [resolve(spec.file, path)]
     return paths
 
 
@@ -180,7 +185,7 @@ class _Loading:
             key = _Key(held.path, held.content, layout, told, apart)
             found = self.loads.get(key)
             if found is None:
-                rows = dataset.load(self.files.source(held, DATASET_LIMIT), held.path, layout, rules)
+                rows = dataset.load(self.files.data(held, DATASET_LIMIT), held.path, layout, rules)
                 found = _Load(rows, _SUMMARY + (_ROW * rows.count if rows.tally else 0))
                 if found.bytes <= _KEPT_BYTES:
                     self.loads[key] = found

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from typing import Final
 
+from controller.dataset.pointers import LARGEST_POINTER, parse_pointer
+from controller.engine.downloads import Outside
 from controller.errors import Unreadable
-from controller.ports import Entry, EntryKind, Tree
+from controller.ports import DataPin, Entry, EntryKind, Tree, Wanted
 from controller.source.paths import quoted
 
 _SMALL: Final = 1 << 20  # bytes of a file that is worth reading ahead
@@ -24,13 +27,15 @@ class KnownContent:
     path: str
     content: str
     data: bytes | None = field(default=None, repr=False)
+    outside: Wanted | None = None
 
 
 class Files:
-    """The files of one tree."""
+    """The files of one tree, and what its specs and its Git LFS pointers name outside of it."""
 
-    def __init__(self, tree: Tree, entries: Iterable[Entry]) -> None:
+    def __init__(self, tree: Tree, entries: Iterable[Entry], outside: Outside) -> None:
         self._tree = tree
+        self._outside = outside
         self._known = {entry.path: entry for entry in entries if entry.content}
         self._ahead: dict[str, bytes] = {}
 
@@ -78,6 +83,20 @@ class Files:
         """As `source`, once."""
         return self.source(held, limit)()
 
+    def data(self, held: KnownContent, limit: int) -> DatasetBytes:
+        """What a dataset holds, wherever it lies, as often as is wanted, also when the tree is gone."""
+        return DatasetBytes(
+            self.source(held, limit) if held.outside is None else None, self._outside, limit, held.outside
+        )
+
+    def known_data(self, held: KnownContent, limit: int) -> DatasetBytes:
+        """As `data`, of what may never be asked for: nothing of it is looked at before."""
+        return DatasetBytes(partial(self.chunks, held, limit), self._outside, limit, held.outside)
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether what lies outside may be read and is here."""
+        return self._outside.has(wanted)
+
     def read_ahead(self, held: Iterable[KnownContent]) -> None:
         """Have the small ones among these files at hand when they are read, once; nothing else stays at hand."""
         wanted: dict[str, int] = {}
@@ -112,6 +131,36 @@ class _Source:
             if made.hexdigest() != self.content:
                 message = f"{quoted(self.path)} changed while it was read"
                 raise Unreadable(message, code="GT407", hint="Try again.")
+
+
+@dataclass(slots=True, eq=False)
+class DatasetBytes:
+    """The bytes of a dataset: those of its file, or of what it names outside of its tree, once it is read to know."""
+
+    file: Callable[[], Iterator[bytes]] | None
+    outside: Outside
+    limit: int
+    wanted: Wanted | None
+
+    def __call__(self) -> Iterator[bytes]:
+        """All of them, piece by piece. Raises `Unreadable`."""
+        if self.wanted is None and self.file is not None:
+            head, pieces = b"", self.file()
+            for piece in pieces:
+                head += piece
+                if len(head) > LARGEST_POINTER:
+                    break
+            self.wanted = parse_pointer(head)
+            if self.wanted is None:
+                yield head
+                yield from pieces
+        if self.wanted is not None:
+            yield from self.outside.open(self.wanted, self.limit)()
+
+
+def pinned(pin: DataPin) -> KnownContent:
+    """The file at a uri, which is known by its digest."""
+    return KnownContent(pin.uri.text, f"sha256:{pin.sha256}", outside=pin)
 
 
 def _held(path: str, data: bytes) -> KnownContent:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.engine.apply import Execution, apply
 from controller.engine.desire import desired_of
+from controller.engine.downloads import kept_only
 from controller.engine.score import Evaluations
 from controller.engine.snapshot import offline_snapshot, snapshot, with_history
 from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
@@ -93,7 +94,11 @@ async def preview(
 async def preview_offline(
     ports: Ports, settings: Settings, revision: str | None = None, review: ReviewRule = ReviewRule.REFUSALS
 ) -> Preview:
-    """A plan from git and the ledger alone: what is recorded is taken for what the providers would say."""
+    """A plan from git and the ledger alone: what is recorded is taken for what the providers would say.
+
+    Of data outside of the commit what is kept is read, and nothing fetched.
+    """
+    ports = replace(ports, downloads=kept_only(ports.downloads))
     world = await offline_snapshot(ports, settings, revision)
     world = replace(world, observed=as_recorded(world), review=review)
     return Preview(world, make_plan(world))

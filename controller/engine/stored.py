@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_type_hints
 import msgspec
 
 from controller import dataset
+from controller.dataset.pointers import LfsPointer
 from controller.engine.caches import SettledSpec, Terms
 from controller.engine.examples import DATASET_LIMIT
-from controller.engine.files import Files, KnownContent
+from controller.engine.files import DatasetBytes, Files, KnownContent, pinned
 from controller.errors import Problem
+from controller.ports import DataPin, Wanted
 from controller.source.paths import resolve
 from controller.specs.loaded import LoadedSpec, SpecFile, SpecText
 from controller.state.desired import BaseModel, Dataset, DesiredModel, Evaluation, FromSpec
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     _Model: TypeAlias = Any
 else:
     # No row: a dataset is what its rows came to, and how they are laid out, so that they can be read again.
-    _Set = _struct("_Set", Dataset, _SET_FIELDS, ("layout", dataset.Layout))
+    _Set = _struct("_Set", Dataset, _SET_FIELDS, ("layout", dataset.Layout), ("pointer", LfsPointer | None))
     _judged = ("evaluation", tuple[_Set, str, float] | None)
     _Model = _struct("_Model", DesiredModel, _MODEL_FIELDS, ("base", str | None), ("dataset", _Set), _judged)
 _set_values = attrgetter(*_SET_FIELDS)
@@ -54,7 +56,7 @@ class _Spec(msgspec.Struct, frozen=True, array_like=True, gc=False):
     former_names: tuple[str, ...]
     provider: str | None
     base: str | None
-    datasets: tuple[str, ...]
+    datasets: tuple[str | DataPin, ...]
     terms: str = ""
     contents: tuple[str, ...] = ()
     model: _Model | None = None
@@ -130,9 +132,11 @@ def _stored(model: DesiredModel) -> _Model | None:
 
 
 def _stored_set(one: Dataset) -> _Set | None:
-    if not isinstance(one.examples, dataset.Examples):
+    rows = one.examples
+    if not isinstance(rows, dataset.Examples) or not isinstance(rows.source, DatasetBytes):
         return None
-    return _Set(*_set_values(one), one.examples.layout)
+    pointer = rows.source.wanted if isinstance(rows.source.wanted, LfsPointer) else None
+    return _Set(*_set_values(one), rows.layout, pointer)
 
 
 class Found:
@@ -169,21 +173,34 @@ class Found:
     def settled(self, file: SpecFile, files: Files, terms: Mapping[str, Terms]) -> Iterator[SettledSpec]:
         """What its specs came to under the ``terms``, by their digest."""
         for spec, one in zip(file.readings, self._stored.specs, strict=True):
-            if isinstance(spec, LoadedSpec) and one.terms in terms:
+            if isinstance(spec, LoadedSpec) and one.terms in terms and all(map(files.has, _outside(one))):
                 model = _model(spec, one, files) if one.model is not None else None
                 yield SettledSpec(spec, terms[one.terms], one.contents, model, one.problems, one.reason)
+
+
+def _outside(one: _Spec) -> Iterator[Wanted]:
+    """What it rests on that is not in the commit: it may be gone, or not be allowed any more."""
+    yield from (where for where in one.datasets if isinstance(where, DataPin))
+    if one.model is not None:
+        yield from (found.pointer for found in _sets(one.model) if found.pointer is not None)
 
 
 def _model(spec: LoadedSpec, one: _Spec, files: Files) -> DesiredModel:
     stored: _Model = one.model
     sets = [
-        _set(found, KnownContent(resolve(spec.file, path), content), files)
-        for found, path, content in zip(_sets(stored), spec.datasets, one.contents, strict=True)
+        _set(found, _held(spec, where, content, found.pointer), files)
+        for found, where, content in zip(_sets(stored), spec.datasets, one.contents, strict=True)
     ]
     evaluation = Evaluation(sets[0], *stored.evaluation[1:]) if stored.evaluation is not None else None
     base = BaseModel(stored.base) if stored.base is not None else FromSpec(spec.base or "", "", 0)
     values = dict(zip(_MODEL_FIELDS, _model_values(stored), strict=True))
     return DesiredModel(base=base, dataset=sets[-1], evaluation=evaluation, **values)
+
+
+def _held(spec: LoadedSpec, where: str | DataPin, content: str, pointer: LfsPointer | None) -> KnownContent:
+    if isinstance(where, DataPin):
+        return pinned(where)
+    return KnownContent(resolve(spec.file, where), content, outside=pointer)
 
 
 def _sets(stored: _Model) -> tuple[_Set, ...]:
@@ -192,6 +209,6 @@ def _sets(stored: _Model) -> tuple[_Set, ...]:
 
 
 def _set(found: _Set, held: KnownContent, files: Files) -> Dataset:
-    source = partial(files.chunks, held, DATASET_LIMIT)
+    source = files.known_data(held, DATASET_LIMIT)
     values = dict(zip(_SET_FIELDS, _set_values(found), strict=True))
     return Dataset(examples=dataset.Examples(source, found.path, found.layout, found.digest), **values)

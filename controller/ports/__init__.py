@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from controller.dataset.pointers import LfsPointer
 from controller.plan.actions import Action, Outcome
 from controller.ports.code_host import CodeHost
 from controller.ports.source import Cache, Entry, EntryKind, Landing, OneByOne, Relation, Source, Tree
 from controller.settings import Settings
+from controller.specs.data_uri import DataPin
 from controller.state.desired import Desired, Example, Sampling
 from controller.state.facts import Facts
 from controller.state.identity import Hyperparameters
@@ -22,9 +24,12 @@ __all__ = [
     "Cache",
     "Chance",
     "CheckResult",
+    "Chunks",
     "Clock",
     "CodeHost",
     "CreateRequest",
+    "DataPin",
+    "Downloads",
     "Entry",
     "EntryKind",
     "Facts",
@@ -45,6 +50,7 @@ __all__ = [
     "Tree",
     "Verdict",
     "Verdicts",
+    "Wanted",
     "written_now",
 ]
 
@@ -265,10 +271,47 @@ class InProgress:
     rows: int
 
 
+Wanted: TypeAlias = DataPin | LfsPointer
+
+
+class Chunks(Protocol):
+    """A file of ``size`` bytes that is here."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        ...
+
+    def __call__(self) -> Iterator[bytes]:
+        """Its bytes, piece by piece, from its beginning each time. Raises `Unreadable` where it is gone."""
+        ...
+
+
+class Downloads(Protocol):
+    """Data outside of the commit, by its digest."""
+
+    def open(self, wanted: Wanted, most: int) -> Chunks | None:
+        """What is kept here, verified; None where it has to be fetched.
+
+        Raises `Unreadable` where it may not be read, or is more than ``most``.
+        """
+        ...
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether it may be read and is kept here, as far as that is known without reading it."""
+        ...
+
+    async def fetch(self, wanted: Wanted, most: int) -> None:
+        """Bring them here. Raises `Unreadable`."""
+        ...
+
+
 class SpecReader(Protocol):
     """How a tree becomes what is desired; a daemon keeps what it has read."""
 
-    async def __call__(self, tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
+    async def __call__(
+        self, tree: Tree, settings: Settings, facts: Mapping[str, Facts], downloads: Downloads | None
+    ) -> Desired:
         """Everything the tree asks for. Raises `SourceError`."""
         ...
 
@@ -278,7 +321,7 @@ class Ports:
     """All doors together. ``providers`` by their key in gitune.yaml; ``instance`` is who we are in owner marks.
 
     ``reading`` None: every look reads the tree, but for what the ``cache`` knows of it. ``verdicts`` None: an
-    evaluation that is broken off begins anew.
+    evaluation that is broken off begins anew. ``downloads`` None: nothing outside of the commit is read.
     """
 
     source: Source
@@ -291,6 +334,7 @@ class Ports:
     reading: SpecReader | None = None
     verdicts: Verdicts | None = None
     cache: Cache | None = None
+    downloads: Downloads | None = None
 
     @property
     def facts(self) -> Mapping[str, Facts]:

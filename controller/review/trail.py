@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from controller.engine.desire import Kept, read_desired
+from controller.engine.downloads import Outside
 from controller.errors import SourceError
 from controller.plan.grants import ABSENT, INVALID, asked_by
 from controller.plan.rules.removal import never_ran
@@ -47,7 +48,8 @@ class History:
         """All that one commit asks for."""
         if commit not in self._known:
             tree = await self._opened.ports.source.tree(commit)
-            given = (tree, self._opened.settings, self._facts, self._kept)
+            outside = Outside(self._opened.ports.downloads)  # what an old commit named is not worth fetching
+            given = (tree, self._opened.settings, self._facts, self._kept, outside)
             self._known[commit] = await in_thread(read_desired, *given)
         return self._known[commit]
 
@@ -134,7 +136,7 @@ class History:
                 paths |= {model.place.file, model.dataset.path}
                 if isinstance(model.base, FromSpec):
                     left.append(model.base.name)
-        return frozenset(paths)
+        return frozenset(path for path in paths if "://" not in path)  # data at a uri is pinned in its spec
 
     async def _paths_then(self, record: Record | None, names: Sequence[str]) -> frozenset[str]:
         """The same at the commit that was acted on last: a spec that is gone names no file any more."""

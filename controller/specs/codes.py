@@ -50,9 +50,8 @@ _FIELDS = {
     "GT028": _error("a dataset has both a path and a uri"),
     "GT029": _error("a dataset names no file"),
     "GT030": _error("sha256 is missing for a uri, or given with a path"),
-    "GT031": _error("a dataset's uri is not an https:// or gs:// address"),
+    "GT031": _error("a dataset's uri is not an address that data is read from"),
     "GT032": _error("sha256 is not 64 hex digits"),
-    "GT033": _error("datasets at a uri are not built yet"),
     "GT034": _error("a dataset's path is not a relative path"),
     "GT035": _error("a dataset's path leaves the repository"),
     "GT036": _error("description is longer than 4,000 characters"),
@@ -140,6 +139,7 @@ _DAEMON = {
     "GT347": _error("a repository, or the name of one, is there twice"),
     "GT348": _error("variables holds something that is not the name of an environment variable that is there"),
     "GT349": _error("trustedEndpoints holds something that is not an address to send a key to"),
+    "GT350": _error("dataSources holds something that is not an address data is read from"),
 }
 
 CODES: Mapping[str, ProblemCode] = MappingProxyType(_FIELDS | _YAML | _REFERENCES | _CONTROLLER | _DAEMON)

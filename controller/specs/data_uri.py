@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from controller.errors import Rejected
 from controller.network import is_loopback
-from controller.rest import checked_endpoint
+from controller.rest import Network, checked_endpoint
 
 LONGEST: Final = 2000  # characters
 # What a JSON Schema can say of it.
@@ -74,6 +74,14 @@ class DataUri:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class DataPin:
+    """The file at a uri whose SHA-256 (64 hex digits) is this."""
+
+    uri: DataUri
+    sha256: str
+
+
 _WEB: Final = frozenset({"http", "https"})
 _BUCKETS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
     {
@@ -108,8 +116,27 @@ def parse_data_uri(text: str) -> DataUri:
     return DataUri(scheme, origin, _whole(parts))
 
 
-def parse_prefix(text: str) -> DataUri:
-    """What an entry of the list lets be read: an origin, a bucket, a path below, ``hf://…``. Raises `BadUri`."""
+def parse_entry(text: str) -> DataUri | Network:
+    """What an entry of the list lets be read, or the network in which the hosts of other entries may be.
+
+    Raises `BadUri`.
+    """
+    if "://" in text or "/" not in text:
+        return _prefix(text)
+    try:
+        found = ipaddress.ip_network(text)
+    except ValueError:
+        raise BadUri("this is neither an address nor a network such as 10.1.0.0/16") from None
+    if found.prefixlen < _WIDEST[found.version]:
+        raise BadUri("this network is wider than any one organisation's: name the part of it that is meant")
+    return found
+
+
+_WIDEST: Final = MappingProxyType({4: 8, 6: 7})
+
+
+def _prefix(text: str) -> DataUri:
+    """An origin, a bucket, a path below, ``hf://`` or a part of it."""
     scheme, rest = _scheme(text)
     rest = rest.rstrip("/")
     if scheme in _WEB:

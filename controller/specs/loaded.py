@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from controller.documents import Document, Path, Spot
 from controller.errors import Problem
 from controller.settings import Settings
+from controller.specs.data_uri import DataPin
 from controller.specs.models import FromSpecSection, TunedModel
 from controller.state.desired import Place
 
@@ -25,7 +26,8 @@ class SpecText:
 class LoadedSpec:
     """One valid spec: what ties it to other specs and to files, and the rest, which may have to be read for it.
 
-    ``base`` is the spec it is tuned on. ``datasets`` are the paths as written, that of the training set last. ``read``
+    ``base`` is the spec it is tuned on. ``datasets`` are the paths as written, or what is pinned at a uri, that of the
+    training set last. ``read``
     raises `Unreadable` where its file is not what it was any more.
     """
 
@@ -34,7 +36,7 @@ class LoadedSpec:
     former_names: tuple[str, ...]
     provider: str | None
     base: str | None
-    datasets: tuple[str, ...]
+    datasets: tuple[str | DataPin, ...]
     read: Callable[[], SpecText] = field(repr=False, compare=False)
 
     @classmethod
@@ -43,7 +45,7 @@ class LoadedSpec:
         said, text = model.spec, SpecText(model, document)
         base = said.base_model.from_ if isinstance(said.base_model, FromSpecSection) else None
         sets = (*((said.evaluation.dataset,) if said.evaluation else ()), said.dataset)
-        paths = tuple(one.path or "" for one in sets)
+        paths = tuple(one.pin or one.path or "" for one in sets)
         return cls(model.metadata.name, file, model.metadata.former_names, said.provider, base, paths, lambda: text)
 
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from controller.specs.data_uri import SCHEMA_PATTERN, BadUri, DataPin, parse_data_uri
 from controller.specs.fields import API_VERSION, RELATIVE_PATTERN, Coded, Part, Text, refuse, relative
 from controller.state.desired import DeletionPolicy, WhenSuperseded
 from controller.state.identity import NAME
@@ -16,7 +16,6 @@ _NAME_HINT = "use 1 to 40 of a-z, 0-9 and -, starting with a letter and not endi
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = r"^[1-9][0-9]{0,5}[smhd]$"
 _LONGEST = 30 * 86400  # a tuning that takes longer than a month is a typing error
-_URI = re.compile(r"(?:https|gs)://[A-Za-z0-9][^\s\\]{0,1999}")
 METRICS = ("exactMatch",)  # `controller.engine.score` counts by each of them
 _LATER_METRICS = frozenset(
     {"f1", "rouge", "bleu", "accuracy", "precision", "recall", "contains", "regexmatch", "judge", "levenshtein"}
@@ -90,9 +89,10 @@ class ColumnsSection(Part):
 
 
 def _dataset_uri(text: str) -> str:
-    if not _URI.fullmatch(text):
-        raise refuse("GT031", "uri must start with https:// or gs://", "write `uri: gs://bucket/rows.jsonl`")
-    return text
+    try:
+        return parse_data_uri(text).text
+    except BadUri as error:
+        raise refuse("GT031", error.message, error.hint) from None
 
 
 class DatasetFileSection(Part):
@@ -118,17 +118,17 @@ class DatasetFileSection(Part):
         Annotated[
             Text,
             AfterValidator(_dataset_uri),
-            Field(examples=["gs://bucket/rows.jsonl"], json_schema_extra={"pattern": f"^{_URI.pattern}$"}),
+            Field(examples=["gs://bucket/rows.jsonl"], json_schema_extra={"pattern": SCHEMA_PATTERN}),
         ]
         | None
     ) = None
-    """The file at an https:// or gs:// address, pinned by ``sha256``. Not built yet: refused with GT033."""
+    """The file at an https://, gs://, s3:// or hf:// address, pinned by ``sha256``; the operator lists what is read."""
     sha256: Annotated[
         str | None,
         Field(pattern="^[0-9a-f]{64}$", examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]),
         Coded("GT032", "write the 64 lower-case hex digits that `sha256sum` prints"),
     ] = None
-    """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on."""
+    """SHA-256 of the file at ``uri``: a changed object is refused, never retrained on. `gitune pin` writes it."""
     format: Annotated[Literal["jsonl", "json", "csv", "tsv", "parquet", "xlsx"] | None, Field(examples=["jsonl"])] = (
         None
     )
@@ -148,25 +148,24 @@ class DatasetFileSection(Part):
     columns: Annotated[ColumnsSection, Field(examples=[{"input": "question", "output": "answer"}])] = ColumnsSection()
     """Which columns or keys hold the two texts of a row."""
 
+    @property
+    def pin(self) -> DataPin | None:
+        """What is at the uri, where there is one."""
+        return None if self.uri is None else DataPin(parse_data_uri(self.uri), self.sha256 or "")
+
     @model_validator(mode="after")
     def _one_source(self) -> DatasetFileSection:
         if self.path is not None and self.uri is not None:
             raise refuse("GT028", "path and uri are both given", "keep one of the two", "uri")
         if self.path is None and self.uri is None:
             raise refuse("GT029", "the dataset names no file", "add `path: datasets/next-number.jsonl`")
-        if self.uri is not None:
-            self._pinned()
-        elif self.sha256 is not None:
+        if self.uri is not None and self.sha256 is None:
+            hint = "add `sha256:` with the 64 hex digits that `sha256sum` prints, or let `gitune pin SPEC` write it"
+            raise refuse("GT030", "a uri needs the sha256 of what it points to", hint, "uri")
+        if self.uri is None and self.sha256 is not None:
             hint = "remove sha256: a path is read at the commit of its spec"
             raise refuse("GT030", "sha256 belongs to a uri, not to a path", hint, "sha256")
         return self
-
-    def _pinned(self) -> None:
-        if self.sha256 is None:
-            hint = "add `sha256:` with the 64 hex digits that `sha256sum` prints"
-            raise refuse("GT030", "a uri needs the sha256 of what it points to", hint, "uri")
-        hint = "commit the file next to the spec and give its `path:`"
-        raise refuse("GT033", "datasets at a uri are not built yet", hint, "uri")
 
 
 class TrainingDatasetSection(DatasetFileSection):

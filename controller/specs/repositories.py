@@ -16,6 +16,7 @@ from controller.git.parsing import LocalPath, NetworkUrl, branch_ref, parse_loca
 from controller.rest import checked_endpoint
 from controller.settings import FollowedRepository
 from controller.specs.controller_model import VARIABLE, is_variable
+from controller.specs.data_uri import BadUri, parse_entry
 from controller.specs.fields import API_VERSION, Coded, Part, Text, refuse
 from controller.specs.loading import problem_at, read_one
 from controller.specs.models import seconds
@@ -68,6 +69,17 @@ def _endpoint(text: str) -> str:
         return checked_endpoint(text)
     except Rejected as error:
         raise refuse("GT349", error.message, "write an address such as `https://host`") from None
+
+
+def _data_source(text: str) -> str:
+    try:
+        parse_entry(text)
+    except BadUri as error:
+        hint = (
+            "write an origin such as `https://host/path`, or `gs://bucket`, `s3://bucket/prefix`, `hf://datasets/OWNER`"
+        )
+        raise refuse("GT350", error.message, hint) from None
+    return text
 
 
 class RepositorySection(Part):
@@ -126,6 +138,15 @@ class RepositorySection(Part):
         Coded("GT349", "list at most 50 addresses, such as https://host"),
     ] = ()
     """The addresses to which its gitune.yaml may send what ``variables`` holds, beside those its providers know."""
+    data_sources: Annotated[
+        tuple[
+            Annotated[Text, AfterValidator(_data_source), Field(json_schema_extra={"pattern": r"^[^\s?#%]+$"})],
+            ...,
+        ],
+        Field(strict=False, max_length=50, examples=[["gs://bucket/prefix"]]),
+        Coded("GT350", "list at most 50 addresses, such as gs://bucket"),
+    ] = ()
+    """Where its specs may read data from by ``uri``, with the credentials in its ``variables``; by default nowhere."""
     interval: Annotated[
         str | None,
         Field(pattern="^[1-9][0-9]{0,4}[smh]$", examples=["60s"]),
@@ -240,4 +261,5 @@ def _value(one: RepositorySection) -> FollowedRepository:
         interval=seconds(one.interval) if one.interval is not None else None,
         variables=one.variables,
         trusted_endpoints=one.trusted_endpoints,
+        data_sources=one.data_sources,
     )

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from controller.downloads.fetching import DownloadLimits, Fetching
 from controller.downloads.kept import Kept
-from controller.downloads.sources import DATA_SOURCES, data_sources
+from controller.downloads.sources import data_sources
 from controller.downloads.stores import S3, GoogleStorage, HuggingFace, StoreAccess, WebStore
 from controller.errors import Unreadable
 from controller.rest import Timing
@@ -30,7 +30,7 @@ SECRETS: Mapping[str, str] = MappingProxyType(
 
 def fetching(home: Path, listed: str, services: str = "", limits: DownloadLimits = LIMITS) -> Fetching:
     """What fetches by this list; ``services`` is where S3 and the hub answer."""
-    sources = data_sources({DATA_SOURCES: f"{listed} {services}"})
+    sources = data_sources(f"{listed} {services}")
     environ = dict.fromkeys(("AWS_ENDPOINT_URL_S3", "HF_ENDPOINT"), services) if services else {}
     access = StoreAccess(sources, environ, SECRETS)
     clock, chance = SystemClock(), SystemChance()

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from controller.downloads.kept import Kept
-from controller.downloads.sources import DATA_SOURCES, data_sources
+from controller.downloads.sources import data_sources
 from controller.errors import ControllerError
 from tests.adversary.downloading import COMMIT, LIMITS, MOST, PIN, ROWS, SECRET, Everything, fetching, outcome
 from tests.adversary.peers import BOMB, CHUNKED, OK, Peer, Say, chunk, dripping, for_ever, once, silent, stopping, whole
@@ -245,11 +245,11 @@ ENTRIES = [
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_entry_of_the_list_that_says_too_much_or_nothing_is_refused_without_being_quoted(entry: str) -> None:
     with pytest.raises(ControllerError) as caught:
-        data_sources({DATA_SOURCES: f"https://example.org {entry}"})
+        data_sources(f"https://example.org {entry}")
 
     assert "entry 2" in caught.value.message
     assert "user:password" not in caught.value.message
-    assert len(data_sources({DATA_SOURCES: "https://example.org https://example.com/a 10.0.0.0/8"}).prefixes) == 2
+    assert len(data_sources("https://example.org https://example.com/a 10.0.0.0/8").prefixes) == 2
 
 
 FETCH = """

@@ -23,7 +23,8 @@ from tests.cli.running import Commit, Process, WriteSpec
 
 NAMES = [
     *("init", "schema", "validate", "plan", "apply", "status", "run", "serve", "models", "evaluate"),
-    *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "trust", "action"),
+    *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "pin"),
+    *("trust", "action"),
 ]
 NAMES_IN_ORDER = [command.name for command in COMMANDS]
 
@@ -44,7 +45,7 @@ def test_help_names_every_command(process: Process) -> None:
 def test_every_declaration_has_the_parameters_of_what_carries_it_out(command: Command) -> None:
     function = found(command.does)
     assert callable(function)
-    arguments = {"models": ["list"], "resolve": ["a"], "adopt": ["a", "m"], "generate": ["a", "p"]}
+    arguments = {"models": ["list"], "resolve": ["a"], "adopt": ["a", "m"], "generate": ["a", "p"], "pin": ["s"]}
     wants_name = command.name in {"evaluate", "promote", "cancel", "approve-delete", "forget"}
     given = read(command.name, *arguments.get(command.name, ["a"] if wants_name else []))
     del given["command"]

@@ -12,7 +12,7 @@ import pytest
 
 from controller.downloads.fetching import DownloadLimits, Fetching
 from controller.downloads.kept import Kept
-from controller.downloads.sources import DATA_SOURCES, data_sources
+from controller.downloads.sources import data_sources
 from controller.downloads.stores import S3, GoogleStorage, HuggingFace, StoreAccess, WebStore
 from controller.rest import Credentials, Timing
 from controller.testing import FakeClock, SeededChance
@@ -45,7 +45,7 @@ def fetching(kept: Kept, store: ObjectServer) -> Callable[..., Fetching]:
     ) -> Fetching:
         words = f"{store.url} s3://bucket gs://bucket hf://" if listed is None else listed
         clock = FakeClock()
-        sources = data_sources({DATA_SOURCES: words})
+        sources = data_sources(words)
         services = dict.fromkeys(("AWS_ENDPOINT_URL_S3", "HF_ENDPOINT"), store.url)
         access = StoreAccess(sources, services | dict(environ), secrets or {})
         made = Fetching(

@@ -13,6 +13,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from controller.ports import Chunks
 from tests.loopback import answering
 
 
@@ -86,3 +87,9 @@ class ObjectServer:
     def paths(self) -> list[str]:
         """What was asked for, decoded."""
         return [unquote(path) for path, _ in self.asked]
+
+
+def data_of(found: Chunks | None) -> bytes:
+    """All bytes of what was found."""
+    assert found is not None
+    return b"".join(found())

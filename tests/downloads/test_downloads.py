@@ -15,7 +15,7 @@ from controller.downloads.fetching import Fetching
 from controller.downloads.kept import Kept
 from controller.errors import Unreadable
 from controller.specs.data_uri import DataUri, parse_data_uri
-from tests.downloads.store import Answer, ObjectServer
+from tests.downloads.store import Answer, ObjectServer, data_of
 
 Make = Callable[..., Fetching]
 ROWS = b'{"text_input": "1", "output": "2"}\n' * 30
@@ -58,7 +58,7 @@ async def test_a_file_is_fetched_and_kept_by_its_digest_for_this_user_alone(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     folders = [path.parents[number] for number in range(3)]
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
-    assert kept.read(one.origin(uri), PIN, MOST) == ROWS
+    assert data_of(kept.open(one.origin(uri), PIN, MOST)) == ROWS
     assert list((path.parents[2] / "incoming").iterdir()) == []
 
 
@@ -167,9 +167,9 @@ async def test_what_is_kept_counts_for_the_address_it_came_from_alone(
     elsewhere = parse_data_uri(f"{store.url}/b/rows.jsonl")
     of_another = fetching(realm="another repository")
 
-    assert kept.read(one.origin(uri), PIN, MOST) == ROWS
-    assert kept.read(one.origin(elsewhere), PIN, MOST) is None
-    assert kept.read(of_another.origin(uri), PIN, MOST) is None
+    assert data_of(kept.open(one.origin(uri), PIN, MOST)) == ROWS
+    assert kept.open(one.origin(elsewhere), PIN, MOST) is None
+    assert kept.open(of_another.origin(uri), PIN, MOST) is None
 
 
 async def test_a_damaged_file_is_not_read_and_makes_room_for_a_whole_one(
@@ -179,9 +179,9 @@ async def test_a_damaged_file_is_not_read_and_makes_room_for_a_whole_one(
     await one.fetch(uri, PIN, MOST)
     kept.path(PIN).write_bytes(ROWS.replace(b"1", b"7", 1))
 
-    assert kept.read(one.origin(uri), PIN, MOST) is None
+    assert kept.open(one.origin(uri), PIN, MOST) is None
     await one.fetch(uri, PIN, MOST)
-    assert kept.read(one.origin(uri), PIN, MOST) == ROWS
+    assert data_of(kept.open(one.origin(uri), PIN, MOST)) == ROWS
 
 
 async def test_what_was_used_longest_ago_goes_where_all_is_too_much(
@@ -200,7 +200,7 @@ async def test_many_fetch_the_same_at_once(fetching: Make, store: ObjectServer, 
     found = await asyncio.gather(*(one.fetch(uri, PIN, MOST) for _ in range(8)))
 
     assert set(found) == {PIN}
-    assert kept.read(one.origin(uri), PIN, MOST) == ROWS
+    assert data_of(kept.open(one.origin(uri), PIN, MOST)) == ROWS
     assert list((kept.path(PIN).parents[2] / "incoming").iterdir()) == []
 
 

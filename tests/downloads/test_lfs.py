@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from controller.dataset.pointers import LfsPointer, parse_pointer
 from controller.downloads.fetching import Fetching
-from controller.downloads.lfs import LfsObjects, LfsPointer, LfsRemote, lfs_remote, parse_pointer
+from controller.downloads.lfs import LfsObjects, LfsRemote, lfs_remote
 from controller.errors import Unreadable
 from controller.git.parsing import NetworkUrl, parse_location
-from tests.downloads.store import Answer, ObjectServer
+from tests.downloads.store import Answer, ObjectServer, data_of
 from tests.loopback import answering
 
 Make = Callable[..., Fetching]
@@ -75,7 +76,14 @@ def batch() -> Iterator[Batch]:
 
 @pytest.fixture
 def objects(fetching: Make, batch: Batch) -> LfsObjects:
-    return LfsObjects(fetching(""), None, LfsRemote(f"{batch.url}/o/n.git/info/lfs", TOKEN))
+    async def remote() -> LfsRemote:
+        return LfsRemote(f"{batch.url}/o/n.git/info/lfs", TOKEN)
+
+    return LfsObjects(fetching(""), "clone", remote)
+
+
+async def nowhere() -> None:
+    return None
 
 
 async def refusal(objects: LfsObjects, pointer: LfsPointer = POINTER, most: int = MOST) -> Unreadable:
@@ -121,7 +129,7 @@ def in_clone(folder: Path, data: bytes = ROWS) -> Path:
 def test_an_object_of_the_clone_is_read_without_asking_anybody(fetching: Make, tmp_path: Path) -> None:
     in_clone(tmp_path)
 
-    assert LfsObjects(fetching(""), tmp_path).read(POINTER, MOST) == ROWS
+    assert data_of(LfsObjects(fetching(""), "clone", nowhere, tmp_path).open(POINTER, MOST)) == ROWS
 
 
 @pytest.mark.parametrize("spoil", ["another", "longer", "link", "pipe"])
@@ -134,7 +142,7 @@ def test_what_is_not_the_object_is_never_read_from_the_clone(fetching: Make, tmp
         (tmp_path / "real").write_bytes(ROWS)
         path.symlink_to(tmp_path / "real") if spoil == "link" else os.mkfifo(path)
 
-    assert LfsObjects(fetching(""), tmp_path).read(POINTER, MOST) is None
+    assert LfsObjects(fetching(""), "clone", nowhere, tmp_path).open(POINTER, MOST) is None
 
 
 async def test_an_object_is_asked_for_at_the_remote_and_kept(objects: LfsObjects, batch: Batch) -> None:
@@ -142,7 +150,7 @@ async def test_an_object_is_asked_for_at_the_remote_and_kept(objects: LfsObjects
 
     await objects.fetch(POINTER, MOST)
 
-    assert objects.read(POINTER, MOST) == ROWS
+    assert data_of(objects.open(POINTER, MOST)) == ROWS
     (path, headers, body), (_, sent, _) = batch.asked
     assert path == "/o/n.git/info/lfs/objects/batch"
     assert (headers["authorization"], headers["accept"]) == (TOKEN, "application/vnd.git-lfs+json")
@@ -205,7 +213,7 @@ async def test_another_object_than_the_pointers_is_refused(objects: LfsObjects, 
     }
 
     assert (await refusal(objects, other)).code == "GT429"
-    assert objects.read(other, MOST) is None
+    assert objects.open(other, MOST) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.plan.actions import Plan
-from controller.ports import Ports, Verdicts
+from controller.ports import Downloads, Ports, Verdicts
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.testing import FakeClock, MemoryLedger, MemoryProvider, MemorySource, SeededChance, SilentReporter
 
@@ -50,6 +50,7 @@ class Stage:
     clock: FakeClock = field(default_factory=FakeClock)
     settings: Settings = field(default_factory=Settings)
     verdicts: Verdicts | None = None
+    downloads: Downloads | None = None
 
     @property
     def ports(self) -> Ports:
@@ -62,6 +63,7 @@ class Stage:
             SilentReporter(),
             INSTANCE,
             verdicts=self.verdicts,
+            downloads=self.downloads,
         )
 
     async def plan(self) -> Plan:

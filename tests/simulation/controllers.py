@@ -11,7 +11,7 @@ from controller.engine.desire import Kept, read_desired
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.errors import ControllerError
 from controller.plan.actions import Action, Plan
-from controller.ports import Facts, Ports, Provider, SpecReader, Tree
+from controller.ports import Downloads, Facts, Ports, Provider, SpecReader, Tree
 from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import FACTS
 from controller.providers.google.credentials import ApiKey
@@ -173,7 +173,8 @@ def _reader() -> SpecReader:
     """What a daemon's reading is, without the thread: the loop of a simulation has none."""
     kept = Kept()
 
-    async def read(tree: Tree, settings: Settings, facts: Mapping[str, Facts]) -> Desired:
+    async def read(tree: Tree, settings: Settings, facts: Mapping[str, Facts], downloads: Downloads | None) -> Desired:
+        del downloads  # its specs name none
         return read_desired(tree, settings, facts, kept)
 
     return read

@@ -16,7 +16,7 @@ TABLE: dict[str, list[str]] = json.loads((HERE / "bad.json").read_text("utf-8"))
 SCHEMAS = {name: schema(name) for name in MODELS}
 # What JSON Schema cannot say: other specs and files, YAML itself, characters, two fields compared, what comes later.
 BEYOND = {
-    *("GT027", "GT033", "GT035", "GT039", "GT042", "GT104", "GT128", "GT304"),
+    *("GT027", "GT035", "GT039", "GT042", "GT104", "GT128", "GT304"),
     *(
         f"GT{n}"
         for n in (
@@ -37,6 +37,7 @@ BEYOND = {
             347,
             348,
             349,
+            350,
         )
     ),
 }

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from controller.errors import Rejected, RejectedKind
 from controller.ports import Facts
 from controller.providers.doors import Doors
 from controller.providers.gemini.client import Gemini
 from controller.providers.gemini.facts import ENDPOINT, FACTS, KEY_ENV
-from controller.providers.google.credentials import GCLOUD, GET_A_KEY, SCOPE, ApiKey, OAuth, signed_in
+from controller.providers.google.credentials import CREDENTIALS_FILE, GET_A_KEY, SCOPE, ApiKey, account
 from controller.providers.google.envelope import GOOGLE
 from controller.providers.trust import Sending
 from controller.rest import Credentials, Rest, Secret, checked_endpoint, covers
 from controller.settings import ProviderSettings
 
 BASE_URL = "GOOGLE_GEMINI_BASE_URL"
-CREDENTIALS_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def open_gemini(
@@ -82,8 +80,5 @@ def _credentials(settings: ProviderSettings, secrets: Mapping[str, str]) -> tupl
     variable = settings.api_key_env or KEY_ENV
     if key := secrets.get(variable, "").strip():
         return variable, ApiKey(Secret(key), variable)
-    if file := secrets.get(CREDENTIALS_FILE, "").strip():
-        return CREDENTIALS_FILE, OAuth(Path(file).expanduser(), CREDENTIALS_FILE)
-    if (account := signed_in(secrets)) is not None:
-        return GCLOUD, account
-    return variable, None
+    found = account(secrets)
+    return (variable if found is None else found.source), found

@@ -17,6 +17,8 @@ from controller.network import is_loopback
 from controller.rest import JSON, Secret, ask_once, know, said
 
 SCOPE = "https://www.googleapis.com/auth/generative-language.tuning"
+STORAGE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
+CREDENTIALS_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 KEY_HEADER = "x-goog-api-key"  # a header and never ?key=: URLs end up in logs
 GET_A_KEY = "Get a key at https://aistudio.google.com/apikey"
 
@@ -80,8 +82,6 @@ def token_request(
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials as GoogleCredentials
 
-# Scopes of a credentials file's tokens; the docs of tunedModels.patch name no other.
-SCOPES = (SCOPE,)
 _LARGEST_FILE = 256 * 1024
 _TOKEN_SECONDS = 20.0
 _SECRET_FIELDS = ("private_key", "client_secret", "refresh_token")
@@ -90,20 +90,24 @@ _SECRET_FIELDS = ("private_key", "client_secret", "refresh_token")
 class OAuth:
     """Tokens for the account of one credentials file; ``source`` names where its path came from, in words.
 
+    ``scope`` is what they are good for; the docs of tunedModels.patch name no other than its default.
+
     A service account, a signed-in user, workload identity federation (``external_account``: a file, a URL, AWS or a
     certificate; programs are not run) or an impersonated service account.
     """
 
     renews = True
 
-    def __init__(self, file: Path, source: str) -> None:
+    def __init__(self, file: Path, source: str, scope: str = SCOPE) -> None:
         self._file = file
+        self._scope = scope
+        self.source = source
         self._google: GoogleCredentials | None = None
         self._turn = threading.Lock()  # refreshing runs in threads, and google-auth's objects are not made for two
         self.name = f"the account in {source}"
         self.hint = (
             f"See that {file} is a credentials file that still holds, for instance by "
-            f"`gcloud auth application-default login --scopes={SCOPE},https://www.googleapis.com/auth/cloud-platform`."
+            f"`gcloud auth application-default login --scopes={scope},https://www.googleapis.com/auth/cloud-platform`."
         )
 
     async def headers(self, *, fresh: bool = False) -> Mapping[str, str]:
@@ -134,7 +138,7 @@ class OAuth:
 
     def _bearer(self, *, fresh: bool) -> Mapping[str, str]:
         if self._google is None:
-            self._google = _credentials(self._read())
+            self._google = _credentials(self._read(), (self._scope,))
         if fresh or not self._google.valid:
             self._google.refresh(token_request)
         headers: dict[str, str] = {}
@@ -160,7 +164,7 @@ class OAuth:
         return Rejected(f"{self.name}: {self._file} {why}", kind=RejectedKind.UNAUTHENTICATED, hint=self.hint)
 
 
-def _credentials(info: Mapping[str, JSON]) -> GoogleCredentials:
+def _credentials(info: Mapping[str, JSON], scopes: tuple[str, ...]) -> GoogleCredentials:
     """The credentials a file describes. Raises ValueError for a kind that is not supported."""
     # Each kind by its own loader: google-auth's generic one is deprecated, as it also runs programs a file names.
     from google.auth import aws, identity_pool, impersonated_credentials  # noqa: PLC0415 - see above
@@ -169,20 +173,20 @@ def _credentials(info: Mapping[str, JSON]) -> GoogleCredentials:
     made: GoogleCredentials
     match info.get("type"):
         case "service_account":
-            made = service_account.Credentials.from_service_account_info(info, scopes=SCOPES)
+            made = service_account.Credentials.from_service_account_info(info, scopes=scopes)
         case "authorized_user":
             made = credentials.Credentials.from_authorized_user_info(info)
         case "impersonated_service_account":
-            made = impersonated_credentials.Credentials.from_impersonated_service_account_info(info, scopes=SCOPES)
+            made = impersonated_credentials.Credentials.from_impersonated_service_account_info(info, scopes=scopes)
         case "external_account":
             source = info.get("credential_source")
             named = source if isinstance(source, Mapping) else {}
             if "executable" in named:
                 raise ValueError("programs are not run")
             if "environment_id" in named:
-                made = aws.Credentials.from_info(info, scopes=SCOPES)
+                made = aws.Credentials.from_info(info, scopes=scopes)
             else:
-                made = identity_pool.Credentials.from_info(info, scopes=SCOPES)
+                made = identity_pool.Credentials.from_info(info, scopes=scopes)
         case _:
             raise ValueError("unknown type")
     return made
@@ -191,7 +195,14 @@ def _credentials(info: Mapping[str, JSON]) -> GoogleCredentials:
 GCLOUD = "gcloud's application-default credentials"
 
 
-def signed_in(environ: Mapping[str, str]) -> OAuth | None:
+def account(secrets: Mapping[str, str], scope: str = SCOPE) -> OAuth | None:
+    """The account of the credentials file that is named, else of whoever is signed in; None where there is neither."""
+    if file := secrets.get(CREDENTIALS_FILE, "").strip():
+        return OAuth(Path(file).expanduser(), CREDENTIALS_FILE, scope)
+    return _signed_in(secrets, scope)
+
+
+def _signed_in(environ: Mapping[str, str], scope: str) -> OAuth | None:
     """Whoever `gcloud auth application-default login` left a file for; None where there is none."""
     if folder := environ.get("CLOUDSDK_CONFIG"):
         file = Path(folder) / "application_default_credentials.json"
@@ -199,4 +210,4 @@ def signed_in(environ: Mapping[str, str]) -> OAuth | None:
         file = Path(home) / ".config" / "gcloud" / "application_default_credentials.json"
     else:
         return None
-    return OAuth(file, GCLOUD) if file.is_file() else None
+    return OAuth(file, GCLOUD, scope) if file.is_file() else None
