@@ -27,8 +27,16 @@ from controller.ledger.directory import FileCell
 from controller.ledger.opening import open_cell, open_ledger
 from controller.ledger.verdicts import FolderVerdicts
 from controller.ports import Cache, CodeHost, Ledger, Opened, Ports, Provider, Reporter, Source, Tree
-from controller.providers import Doors, Trust, Trusted, TrustFile, Way, open_provider, said_by_environment
-from controller.providers.google.credentials import STORAGE_SCOPE, account
+from controller.providers import (
+    Doors,
+    Trust,
+    Trusted,
+    TrustFile,
+    Way,
+    open_provider,
+    said_by_environment,
+    storage_account,
+)
 from controller.readings import ReadingsFile
 from controller.settings import SETTINGS_FILE, Environment, FollowedRepository, LedgerSettings, Settings, home
 from controller.source.checkin import CheckoutSource
@@ -197,7 +205,7 @@ def open_data(where: Where, environ: Mapping[str, str] = os.environ) -> Fetching
     )
     access = StoreAccess(sources, environ, secrets)
     timing = Doors(SystemClock(), SystemChance()).timing
-    return open_fetching(home(environ), access, account(secrets, STORAGE_SCOPE), timing, listed.name if listed else "")
+    return open_fetching(home(environ), access, storage_account(secrets), timing, listed.name if listed else "")
 
 
 def trust_of(where: Where, environ: Mapping[str, str] = os.environ) -> Trust:

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from controller.downloads.fetching import Fetching
 from controller.downloads.kept import Kept
-from controller.downloads.stores import S3, GoogleStorage, HuggingFace, StoreAccess, WebStore
+from controller.downloads.stores import S3, Gcs, HuggingFace, StoreAccess, WebStore
 from controller.rest import Credentials, Timing
 
 
 def open_fetching(
-    home: Path, access: StoreAccess, google: Credentials | None, timing: Timing, realm: str = ""
+    home: Path, access: StoreAccess, bucket_account: Credentials | None, timing: Timing, realm: str = ""
 ) -> Fetching:
     """What fetches the data that is listed, with credentials of these variables, into Gitune's data folder.
 
-    ``google`` is the account that reads Google's buckets; ``realm`` names the repository where several share a machine.
+    ``bucket_account`` is who reads ``gs://``, None for anybody; ``realm`` names the repository where several share a
+    machine.
     """
     web = WebStore(access.sources)
     return Fetching(
@@ -24,7 +25,7 @@ def open_fetching(
         stores={
             "http": web,
             "https": web,
-            "gs": GoogleStorage(access, google),
+            "gs": Gcs(access, bucket_account),
             "s3": S3(access),
             "hf": HuggingFace(access),
         },

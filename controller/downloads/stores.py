@@ -96,7 +96,7 @@ class StoreAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class GoogleStorage:
+class Gcs:
     """Buckets of Google Cloud Storage. ``credentials`` None: they are read as anybody may."""
 
     access: StoreAccess

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from controller.downloads.fetching import DownloadLimits, Fetching
 from controller.downloads.kept import Kept
 from controller.downloads.sources import data_sources
-from controller.downloads.stores import S3, GoogleStorage, HuggingFace, StoreAccess, WebStore
+from controller.downloads.stores import S3, Gcs, HuggingFace, StoreAccess, WebStore
 from controller.errors import Unreadable
 from controller.rest import Timing
 from controller.specs.data_uri import BadUri, parse_data_uri
@@ -41,7 +41,7 @@ def fetching(home: Path, listed: str, services: str = "", limits: DownloadLimits
         stores={
             "http": web,
             "https": web,
-            "gs": GoogleStorage(access, None, services or "https://storage.googleapis.com"),
+            "gs": Gcs(access, None, services or "https://storage.googleapis.com"),
             "s3": S3(access),
             "hf": HuggingFace(access),
         },

@@ -13,7 +13,7 @@ import pytest
 from controller.downloads.fetching import DownloadLimits, Fetching
 from controller.downloads.kept import Kept
 from controller.downloads.sources import data_sources
-from controller.downloads.stores import S3, GoogleStorage, HuggingFace, StoreAccess, WebStore
+from controller.downloads.stores import S3, Gcs, HuggingFace, StoreAccess, WebStore
 from controller.rest import Credentials, Timing
 from controller.testing import FakeClock, SeededChance
 from tests.downloads.store import ObjectServer
@@ -54,7 +54,7 @@ def fetching(kept: Kept, store: ObjectServer) -> Callable[..., Fetching]:
             stores={
                 "http": WebStore(sources),
                 "https": WebStore(sources),
-                "gs": GoogleStorage(access, google, store.url),
+                "gs": Gcs(access, google, store.url),
                 "s3": S3(access),
                 "hf": HuggingFace(access),
             },

@@ -202,6 +202,11 @@ def account(secrets: Mapping[str, str], scope: str = SCOPE) -> OAuth | None:
     return _signed_in(secrets, scope)
 
 
+def storage_account(secrets: Mapping[str, str]) -> OAuth | None:
+    """The account that reads buckets; None where there is none."""
+    return account(secrets, STORAGE_SCOPE)
+
+
 def _signed_in(environ: Mapping[str, str], scope: str) -> OAuth | None:
     """Whoever `gcloud auth application-default login` left a file for; None where there is none."""
     if folder := environ.get("CLOUDSDK_CONFIG"):
