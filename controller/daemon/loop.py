@@ -29,6 +29,7 @@ from controller.daemon.schedule import (
 )
 from controller.daemon.view import StatusView, revisions_of
 from controller.engine.desire import Readings
+from controller.engine.downloads import in_background
 from controller.engine.reconcile import Approval, Pass, Refused, reconcile
 from controller.engine.score import Evaluations
 from controller.errors import ControllerError, RevisionConflict
@@ -46,6 +47,7 @@ _LONGEST_PASS = 900.0  # seconds for one action, or for a look without any
 _LONGEST_FAREWELL = 1.5  # seconds for giving the lease back
 _SOON = 1.0  # seconds until the look that sees what a pass has done
 _SETTLE = 60.0  # seconds, of `policy.settle`: whoever edits on is not paid for twice
+_PATIENCE = 30.0  # seconds that a pass waits for data outside of the commit
 _RACE = 0.2  # seconds after a lost race for the ledger
 
 
@@ -120,7 +122,8 @@ async def open_session(
     guards = {
         key: ProviderGuard(provider, fence, means.metrics, failures) for key, provider in opened.ports.providers.items()
     }
-    ports = replace(opened.ports, providers=guards, reading=Readings(opened.ports.cache).read)
+    downloads = await stack.enter_async_context(in_background(opened.ports.downloads, _PATIENCE))
+    ports = replace(opened.ports, providers=guards, reading=Readings(opened.ports.cache).read, downloads=downloads)
     evaluations = Evaluations(ports.verdicts, failures, evaluated)
     stack.push_async_callback(evaluations.close)  # before the providers that they ask
     instance, remote = opened.settings.instance or "", await _remote(ports)

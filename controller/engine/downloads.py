@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from controller.dataset.pointers import LfsPointer
 from controller.errors import Unreadable
 from controller.ports import Chunks, DataPin, Downloads, Wanted
+
+if TYPE_CHECKING:
+    import asyncio
 
 _UNSEEN = "It is fetched where a plan may ask for it: run `gitune plan` there once."
 
@@ -69,6 +75,57 @@ class KeptOnly:
         raise unseen(wanted)
 
 
+@asynccontextmanager
+async def in_background(downloads: Downloads | None, patience: float) -> AsyncIterator[Downloads | None]:
+    """The same for a daemon: what is on its way longer than ``patience`` seconds goes on beside the passes."""
+    if downloads is None:
+        yield None
+        return
+    found = _InBackground(downloads, patience)
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+class _InBackground:
+    """No pass waits longer than ``patience`` seconds for a fetch. It goes on, and a later one finds it."""
+
+    def __init__(self, downloads: Downloads, patience: float) -> None:
+        self._downloads = downloads
+        self._patience = patience
+        self._going: dict[Wanted, asyncio.Task[None]] = {}
+
+    def open(self, wanted: Wanted, most: int) -> Chunks | None:
+        """As they have it."""
+        return self._downloads.open(wanted, most)
+
+    def has(self, wanted: Wanted) -> bool:
+        """As they know it."""
+        return self._downloads.has(wanted)
+
+    async def fetch(self, wanted: Wanted, most: int) -> None:
+        """Bring it here. Raises `Unreadable`, also while it is on the way."""
+        import asyncio  # noqa: PLC0415 - reading files needs none of it
+
+        if (task := self._going.get(wanted)) is None:
+            task = self._going[wanted] = asyncio.create_task(self._downloads.fetch(wanted, most))
+        await asyncio.wait((task,), timeout=self._patience)
+        if not task.done():
+            raise Unreadable(f"{named(wanted)} is still on its way", code="GT425", hint="It is used once it is here.")
+        del self._going[wanted]
+        task.result()
+
+    async def close(self) -> None:
+        """Give up what is on its way."""
+        import asyncio  # noqa: PLC0415 - as above
+
+        for task in self._going.values():
+            task.cancel()
+        await asyncio.gather(*self._going.values(), return_exceptions=True)
+        self._going.clear()
+
+
 def kept_only(downloads: Downloads | None) -> Downloads | None:
     """The same without fetching."""
     return None if downloads is None else KeptOnly(downloads)
@@ -76,9 +133,14 @@ def kept_only(downloads: Downloads | None) -> Downloads | None:
 
 def unseen(wanted: Wanted) -> Unreadable:
     """That nobody looked: it is not known whether anything is wrong with the data."""
+    message = f"{named(wanted)} is not on this machine, and was not fetched"
+    return Unreadable(message, code="GT426", hint=_UNSEEN, unseen=True)
+
+
+def named(wanted: Wanted) -> str:
+    """What people call it."""
     match wanted:
         case DataPin(uri):
-            what = uri.text
+            return uri.text
         case LfsPointer():
-            what = "the object of this Git LFS pointer"
-    return Unreadable(f"{what} is not on this machine, and was not fetched", code="GT426", hint=_UNSEEN, unseen=True)
+            return "the object of this Git LFS pointer"

@@ -27,8 +27,7 @@ class LoadedSpec:
     """One valid spec: what ties it to other specs and to files, and the rest, which may have to be read for it.
 
     ``base`` is the spec it is tuned on. ``datasets`` are the paths as written, or what is pinned at a uri, that of the
-    training set last. ``read``
-    raises `Unreadable` where its file is not what it was any more.
+    training set last. ``read`` raises `Unreadable` where its file is not what it was any more.
     """
 
     name: str

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from controller.engine.reconcile import Approval, Pass, preview, reconcile
 from controller.plan.actions import Plan
-from controller.ports import Downloads, Ports, Verdicts
+from controller.ports import Cache, Downloads, Ports, Verdicts
 from controller.settings import Budget, Policy, Prices, ProviderSettings, Settings
 from controller.testing import FakeClock, MemoryLedger, MemoryProvider, MemorySource, SeededChance, SilentReporter
 
@@ -51,6 +51,7 @@ class Stage:
     settings: Settings = field(default_factory=Settings)
     verdicts: Verdicts | None = None
     downloads: Downloads | None = None
+    cache: Cache | None = None
 
     @property
     def ports(self) -> Ports:
@@ -63,6 +64,7 @@ class Stage:
             SilentReporter(),
             INSTANCE,
             verdicts=self.verdicts,
+            cache=self.cache,
             downloads=self.downloads,
         )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from controller.downloads.opening import open_fetching
 from controller.downloads.sources import data_sources
 from controller.downloads.stores import StoreAccess
 from controller.engine.desire import Readings, desired_of
-from controller.engine.downloads import kept_only
+from controller.engine.downloads import in_background, kept_only
 from controller.engine.reconcile import preview_offline
 from controller.errors import Severity
 from controller.plan.actions import Create, Hold
@@ -164,6 +165,45 @@ async def test_a_daemon_reads_a_commit_again_until_its_data_came(place: Place) -
 
     assert [model.name for model in (await readings.read(*asked)).models] == ["numbers"]
     assert (await readings.read(*asked)) is (await readings.read(*asked))
+
+
+async def test_a_daemons_pass_does_not_wait_for_a_slow_store_and_a_later_one_finds_what_came(place: Place) -> None:
+    going = threading.Event()
+    well = place.store.answer
+
+    def slow(path: str, headers: Mapping[str, str]) -> Answer:
+        going.wait(10.0)
+        return well(path, headers)
+
+    place.store.answer = slow  # type: ignore[method-assign] # the server of this test alone
+    stage = place.stage()
+    async with in_background(stage.downloads, 0.05) as downloads:
+        waiting = replace(stage, downloads=downloads)
+        first, second = await desired(waiting), await desired(waiting)
+        going.set()
+        found = first
+        for _ in range(500):
+            found = found if found.models else await desired(waiting)
+
+    assert [[p.code for p in one.problems] for one in (first, second)] == [["GT425"], ["GT425"]]
+    assert [model.name for model in found.models] == ["numbers"]
+    assert len(place.store.asked) == 1
+
+
+async def test_what_is_on_its_way_is_given_up_where_the_daemon_ends(place: Place) -> None:
+    going = threading.Event()
+
+    def slow(path: str, headers: Mapping[str, str]) -> Answer:
+        going.wait(10.0)
+        return Answer()
+
+    place.store.answer = slow  # type: ignore[method-assign] # the server of this test alone
+    stage = place.stage()
+    async with in_background(stage.downloads, 0.05) as downloads:
+        assert (await desired(replace(stage, downloads=downloads))).models == ()
+    going.set()
+
+    assert list((place.home / "data" / "incoming").iterdir()) == []
 
 
 async def test_evaluation_rows_may_lie_outside_too(place: Place) -> None:
