@@ -114,7 +114,14 @@ def parse_landings(listing: bytes) -> tuple[LandedCommit, ...]:
 
 def blob_id(content: bytes, algorithm: str = SHA1) -> str:
     """The id git gives these bytes as a file in a repository of that object format (a name, not a seal)."""
-    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return object_id("blob", content, algorithm)
+
+
+def object_id(kind: str, content: bytes, algorithm: str) -> str:
+    """The same of an object of any kind: ``blob``, ``tree``, ``commit``."""
+    named = hashlib.new(algorithm, b"%b %d\0" % (kind.encode(), len(content)), usedforsecurity=False)
+    named.update(content)
+    return named.hexdigest()
 
 
 def algorithm_of(oid: str) -> str:

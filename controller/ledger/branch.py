@@ -11,9 +11,10 @@ from controller.errors import LedgerError, RevisionConflict
 from controller.failpoints import point
 from controller.git.failures import GitFailed, NoRepository, SwapLost, translated
 from controller.git.layout import RepositoryLayout, checked_out, find_repository, open_repository, remote_location
-from controller.git.mirror import FILE_MODE, CommitDraft, Mirror, is_same, mirror_for, mirror_of, swap_ref, write_commit
+from controller.git.mirror import Mirror, mirror_for, mirror_of
 from controller.git.parsing import NetworkUrl, TreeEntry, branch_ref, is_commit_id, parse_location
 from controller.git.remote import Remote
+from controller.git.writing import FILE_MODE, CommitDraft, is_same, swap_ref, write_commit
 from controller.ledger.codec import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
 from controller.ledger.directory import LEASE, LONGEST_LEASE, probe
 from controller.ledger.rendering import Page, Pages, table

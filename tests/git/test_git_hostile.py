@@ -10,8 +10,9 @@ import pytest
 
 from controller.git.failures import GitFailed, NotFound
 from controller.git.layout import find_repository, open_repository
-from controller.git.mirror import CommitDraft, mirror_of, swap_ref, write_commit
+from controller.git.mirror import mirror_of
 from controller.git.parsing import LocalPath, NetworkUrl, branch_ref, is_ref_name, parse_location
+from controller.git.writing import CommitDraft, swap_ref, write_commit
 from tests.git.repositories import Trap, Work, arm
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

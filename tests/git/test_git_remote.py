@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from controller.git.failures import GitFailed, NoRepository, NotFound, SwapLost
-from controller.git.mirror import CommitDraft, mirror_for, write_commit
+from controller.git.mirror import mirror_for
 from controller.git.parsing import NetworkUrl, parse_location
 from controller.git.remote import Remote
+from controller.git.writing import CommitDraft, write_commit
 from tests.git.forges import CodeHost, forge, stand_in_ssh
 from tests.git.repositories import Work, clone, new_work
 

@@ -220,16 +220,25 @@ async def test_a_commit_says_who_when_and_why(make: Make, gitune_home: Path) -> 
     ]
 
 
-async def test_more_files_than_one_command_is_given_are_all_there(
-    make: Make, gitune_home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("packed_from", [1, 100_000], ids=["as a pack", "each by itself"])
+@pytest.mark.parametrize("words", [(), ("--object-format=sha256",)], ids=["SHA-1", "SHA-256"])
+async def test_what_git_is_given_at_once_is_what_git_itself_would_have_written(
+    make: Make, gitune_home: Path, monkeypatch: pytest.MonkeyPatch, packed_from: int, words: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("controller.git.mirror._MOST_AT_ONCE", 4)
-    work = make()
+    monkeypatch.setattr("controller.git.writing._PACKED_FROM", packed_from)
+    work = make("repo", *words)
     work.commit({"a": "1"})
-    many = {f"m-{n}": counted(f"m-{n}", n) for n in range(9)}
-    await branch_ledger(work, gitune_home).save(many, None, "many")
-    assert (await branch_ledger(work, gitune_home / "other").load()).records == many
+    many = {f"m-{n}": counted(f"m-{n}", n) for n in range(9)} | {"m": record("m"), "m-0a": record("m-0a")}
+    ledger = branch_ledger(work, gitune_home)
+    tip = await ledger.save(many, None, "many")
+    await ledger.save({**many, "m-3": counted("m-3", 7)}, tip, "one of them")
+
+    assert (await branch_ledger(work, gitune_home / "other").load()).records == {**many, "m-3": counted("m-3", 7)}
     assert work.git("fsck", "--strict", "--no-dangling") == ""
+    work.git("read-tree", REF)
+    assert work.git("write-tree") == work.git("rev-parse", f"{REF}^{{tree}}")
+    packs = list((work.root / ".git" / "objects" / "pack").glob("*.pack"))
+    assert len(packs) == (2 if packed_from == 1 else 0)
 
 
 async def test_files_of_others_on_the_branch_are_kept(make: Make, gitune_home: Path) -> None:
