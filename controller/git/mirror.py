@@ -153,7 +153,7 @@ class Mirror:
 
     def ref(self, ref: str) -> str | None:
         """The commit id a full ref name stands on; None where there is no such ref."""
-        return self._resolve(ref)
+        return _loose(self.path / ref) or self._resolve(ref)
 
     def written(self, commit: str) -> str:
         """When a commit was made (RFC 3339 UTC, whole seconds). Raises `GitFailed`."""
@@ -165,9 +165,12 @@ class Mirror:
         """Whether a commit and its tree are here."""
         return self._resolve(f"{commit}^{{tree}}") is not None
 
-    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
-        """Every path of a commit. Raises `GitFailed`; looks twice, since objects move while somebody packs them."""
-        words = ("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit)
+    def tree(self, commit: str, *folders: str) -> tuple[TreeEntry, ...]:
+        """Every path of a commit, or of some folders in it.
+
+        Raises `GitFailed`; looks twice, since objects move while somebody packs them.
+        """
+        words = ("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit, *(f"{f}/" for f in folders))
         answer = self.ask(*words)
         if answer.code != 0:
             answer = self.ask(*words)
@@ -304,3 +307,12 @@ def _write_if_different(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as new:
         new.write(text)
     Path(new.name).replace(path)
+
+
+def _loose(path: Path) -> str | None:
+    """The commit id in the file of a ref, which counts before all that is packed; None for whatever git has to tell."""
+    try:
+        text = path.read_bytes().decode("ascii").removesuffix("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if is_commit_id(text) else None

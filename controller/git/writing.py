@@ -12,7 +12,7 @@ from typing import Final
 
 from controller.git.failures import SwapLost
 from controller.git.mirror import Mirror
-from controller.git.parsing import SHA1, TreeEntry, blob_id, object_id
+from controller.git.parsing import TreeEntry, object_id
 from controller.threads import in_thread
 
 _WHO: Final = "Gitune <gitune@users.noreply.localhost>"
@@ -39,23 +39,19 @@ class CommitDraft:
     when: datetime
 
 
-def is_same(draft: CommitDraft, tree: tuple[TreeEntry, ...], algorithm: str = SHA1) -> bool:
-    """Whether the draft would give the very tree that is there."""
-    there = {entry.path: (entry.mode, entry.oid) for entry in tree}
-    wanted = {path.encode(): (FILE_MODE, blob_id(content, algorithm)) for path, content in draft.files.items()}
-    return there == wanted | {entry.path: (entry.mode, entry.oid) for entry in draft.kept}
+async def write_commit(mirror: Mirror, draft: CommitDraft, known: frozenset[str]) -> tuple[str, tuple[TreeEntry, ...]]:
+    """The id of a new commit, written with its objects, and the entries of its new files.
 
-
-async def write_commit(mirror: Mirror, draft: CommitDraft, known: frozenset[str]) -> str:
-    """The id of a new commit, written with its objects; the ids in ``known`` are there already.
+    The ids in ``known`` are there already.
 
     Into the store of the local repository a mirror stands for, else into our own. Raises `GitFailed`.
     """
-    pack, commit = await in_thread(_packed, draft, mirror.algorithm, known)
+    pack = _Pack(mirror.algorithm, known)
+    commit, written = await in_thread(_add_commit, pack, draft)
     # Whole or not at all as a pack; one by one in their order, the commit last. Git names each by its bytes, as we do.
     words = ("unpack-objects", "-q") if pack.count < _PACKED_FROM else ("index-pack", "--stdin")
     (await mirror.write(*words, stdin=pack.whole())).raise_for_code()
-    return commit
+    return commit, written
 
 
 async def swap_ref(mirror: Mirror, ref: str, old: str | None, new: str, now: datetime) -> None:
@@ -132,12 +128,13 @@ def _header(number: int, size: int) -> bytes:
     return bytes(written)
 
 
-def _packed(draft: CommitDraft, algorithm: str, known: frozenset[str]) -> tuple[_Pack, str]:
-    pack = _Pack(algorithm, known)
-    leaves = [(path.encode(), FILE_MODE, pack.add("blob", content)) for path, content in draft.files.items()]
-    leaves += [(entry.path, entry.mode, entry.oid) for entry in draft.kept]
-    tree = _add_tree(pack, leaves)
-    return pack, pack.add("commit", _commit(tree, draft))
+def _add_commit(pack: _Pack, draft: CommitDraft) -> tuple[str, tuple[TreeEntry, ...]]:
+    written = tuple(
+        TreeEntry(path.encode(), FILE_MODE, pack.add("blob", content), len(content))
+        for path, content in draft.files.items()
+    )
+    tree = _add_tree(pack, [(entry.path, entry.mode, entry.oid) for entry in (*written, *draft.kept)])
+    return pack.add("commit", _commit(tree, draft)), written
 
 
 def _add_tree(pack: _Pack, leaves: list[_Leaf]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from controller.failpoints import point
 from controller.git.failures import GitFailed, NoRepository, SwapLost, translated
 from controller.git.layout import RepositoryLayout, checked_out, find_repository, open_repository, remote_location
 from controller.git.mirror import Mirror, mirror_for, mirror_of
-from controller.git.parsing import NetworkUrl, TreeEntry, branch_ref, is_commit_id, parse_location
+from controller.git.parsing import NetworkUrl, TreeEntry, blob_id, branch_ref, is_commit_id, parse_location
 from controller.git.remote import Remote
-from controller.git.writing import FILE_MODE, CommitDraft, is_same, swap_ref, write_commit
-from controller.ledger.codec import LARGEST_STATUS, README, is_ours, is_status, read_status, status_path
+from controller.git.writing import FILE_MODE, CommitDraft, swap_ref, write_commit
+from controller.ledger.codec import LARGEST_STATUS, README, STATUS, is_ours, is_status, read_status, status_path
 from controller.ledger.directory import LEASE, LONGEST_LEASE, probe
-from controller.ledger.rendering import Page, Pages, table
+from controller.ledger.rendering import Table, files_of, paths_of, read_back
 from controller.settings import LedgerSettings
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
@@ -119,14 +120,18 @@ class _OnBranch:
 
 
 class BranchLedger(_OnBranch):
-    """The record on a branch. The tip is the id of its commit."""
+    """The record on a branch. The tip is the id of its commit.
+
+    What the last commit that was read or written holds is kept, since a commit never says anything else: only records
+    that differ from it are made files of, and only status files with other bytes are read.
+    """
 
     def __init__(self, find: Callable[[], Awaitable[BranchRef]], now: Now) -> None:
         super().__init__(find, now)
-        self._read: dict[str, Record] = {}
-        self._loaded = Recorded()  # what the last commit that was read or written holds; a commit never says else
-        self._pages = Pages()
-        self._same: tuple[str | None, Mapping[str, Record]] | None = None  # a commit, and records that are what it says
+        self._read: dict[str, Record] = {}  # by the id of the status file
+        self._loaded = Recorded()
+        self._tree: tuple[str, tuple[TreeEntry, ...]] | None = None  # of the commit that was written last
+        self._table = Table()
 
     async def tip(self) -> str | None:
         """The commit the branch stands on. Raises `LedgerError`."""
@@ -155,7 +160,7 @@ class BranchLedger(_OnBranch):
             try:
                 new = await self._save(records, tip, message)
             except GitFailed:
-                self._loaded, self._same = Recorded(), None  # the next `load` looks at what is there, and repairs it
+                self._loaded, self._tree = Recorded(), None  # the next `load` looks at what is there, and repairs it
                 raise
             told.tell(written=new != tip)
         return new
@@ -180,68 +185,110 @@ class BranchLedger(_OnBranch):
 
     async def _save(self, records: Mapping[str, Record], tip: str | None, message: str) -> str | None:
         ref = await self._ref()
-        is_known = self._same == (tip, records)
         if await ref.fetched() != tip:
             raise SwapLost("the ledger was changed by another process", hint="Read it again.")
-        pages = {} if is_known else self._pages.of(records, ref.mirror.algorithm)
-        if is_known or (tip is None and not records):
+        known = self._loaded if self._loaded.tip == tip else Recorded()
+        if records == known.records and known.tip == tip:
             return tip
-        tree = await in_thread(ref.mirror.tree, tip) if tip else ()
-        draft = self._draft(pages, tree, tip, message)
-        if tip and is_same(draft, tree, ref.mirror.algorithm):
-            self._same = (tip, dict(records))
+        tree = await self._entries(ref.mirror, tip)
+        change = await in_thread(_change, records, known.records, tree, ref.mirror.algorithm)
+        if not change.is_needed:
+            self._remember(change, tip, tree)
             return tip
+        page = await in_thread(self._table.page, records)
+        draft = CommitDraft({**change.files, README: page}, change.kept, tip, message, self._now())
         point("ledger.objects")
-        new = await write_commit(ref.mirror, draft, frozenset(entry.oid for entry in tree))
+        new, written = await write_commit(ref.mirror, draft, frozenset(entry.oid for entry in tree))
         point("ledger.update")
         await ref.swap(tip, new)
         point("ledger.updated")
-        self._same = (new, dict(records))
-        self._remember(new, pages)
+        self._remember(change, new, (*change.kept, *written))
         return new
 
-    def _draft(
-        self, pages: Mapping[str, Page], tree: tuple[TreeEntry, ...], tip: str | None, message: str
-    ) -> CommitDraft:
-        """The files that differ from the tree's, with their bytes, and the entries that stay as they are."""
-        kept = [entry for entry in tree if not is_ours(_text(entry))]
-        there = {_text(entry): entry for entry in tree}
-        files: dict[str, bytes] = {}
-        for name, page in pages.items():
-            for path, oid in page.ids.items():
-                entry = there.get(path)
-                if entry is not None and (entry.oid, entry.mode) == (oid, FILE_MODE):
-                    kept.append(entry)
-                else:
-                    files[path] = self._pages.content(name, path)
-        return CommitDraft({**files, README: table(pages)}, tuple(kept), tip, message, self._now())
+    async def _entries(self, mirror: Mirror, tip: str | None) -> tuple[TreeEntry, ...]:
+        if tip is None:
+            return ()
+        if self._tree is not None and self._tree[0] == tip:
+            return self._tree[1]
+        return await in_thread(mirror.tree, tip)
 
-    def _remember(self, tip: str, pages: Mapping[str, Page]) -> None:
+    def _remember(self, change: _Change, tip: str | None, tree: tuple[TreeEntry, ...]) -> None:
         """Nobody need read back what was just written; what does not read back is found so by who reads it."""
-        self._pages.written()
-        read = {name: page.read for name, page in pages.items() if page.read is not None}
-        if len(read) == len(pages):
-            self._read = {pages[name].ids[status_path(name)]: record for name, record in read.items()}
-            self._loaded = Recorded(read, tip)
+        records = {name: record for name, record in change.read.items() if record is not None}
+        if tip is None or len(records) != len(change.read):
+            return
+        ids = {entry.path: entry.oid for entry in tree}
+        self._read = {ids[status_path(name).encode()]: record for name, record in records.items()}
+        self._loaded = Recorded(records, tip)
+        self._tree = (tip, tree)
 
     def _record(self, mirror: Mirror, tip: str) -> Recorded:
-        return Recorded(self._records(mirror, mirror.tree(tip)), tip, mirror.written(tip))
+        return Recorded(self._records(mirror, mirror.tree(tip, STATUS)), tip, mirror.written(tip))
 
     def _records(self, mirror: Mirror, tree: tuple[TreeEntry, ...]) -> dict[str, Record]:
         """Every status file read; those read before, by the id of their bytes, are not read again."""
-        seen: dict[str, Record] = {}
-        for entry in tree:
-            path = _text(entry)
-            if not is_status(path):
-                continue
+        status = [entry for entry in tree if is_status(_text(entry))]
+        for entry in status:
             if entry.mode not in {"100644", "100755"} or (entry.size or 0) > LARGEST_STATUS:
-                raise LedgerError(f"{path} in the ledger is not a status file", hint="Gitune alone writes that branch.")
-            record = self._read.get(entry.oid) or read_status(path, mirror.blob(entry))
-            seen[entry.oid] = record
-            if path != status_path(record.name):
-                raise LedgerError(f"{path} in the ledger is the status of another name")
+                message = f"{_text(entry)} in the ledger is not a status file"
+                raise LedgerError(message, hint="Gitune alone writes that branch.")
+        new = [entry for entry in status if entry.oid not in self._read]
+        read = {entry.oid: _read(entry, found) for entry, found in zip(new, mirror.blobs(new), strict=True)}
+        seen = {entry.oid: read.get(entry.oid) or self._read[entry.oid] for entry in status}
+        for entry in status:
+            if _text(entry) != status_path(seen[entry.oid].name):
+                raise LedgerError(f"{_text(entry)} in the ledger is the status of another name")
         self._read = seen
         return {record.name: record for record in seen.values()}
+
+
+def _read(entry: TreeEntry, found: bytes | GitFailed) -> Record:
+    if isinstance(found, GitFailed):
+        raise found
+    return read_status(_text(entry), found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a save does to a tree: ``kept`` entries of it stay, ``files`` are new, and what is ``read`` afterwards.
+
+    ``is_needed`` is False where all stays as it is.
+    """
+
+    kept: tuple[TreeEntry, ...]
+    files: Mapping[str, bytes]
+    read: Mapping[str, Record | None]
+    is_needed: bool
+
+
+def _change(
+    records: Mapping[str, Record], known: Mapping[str, Record], tree: tuple[TreeEntry, ...], algorithm: str
+) -> _Change:
+    """``known`` are the records as the tree's status files say them; what is the same in both keeps its files.
+
+    The README is made anew only where anything else is: an edit of it is no news.
+    """
+    ours = {path: entry for entry in tree if is_ours(path := _text(entry))}
+    kept = [entry for entry in tree if _text(entry) not in ours]
+    files: dict[str, bytes] = {}
+    read: dict[str, Record | None] = {}
+    for name in sorted(records):
+        record = records[name]
+        stay = [entry for path in paths_of(record) if (entry := ours.get(path)) is not None]
+        if known.get(name) == record and len(stay) == len(paths_of(record)):
+            kept += stay
+            read[name] = known[name]
+            continue
+        made = files_of(record)
+        read[name] = read_back(record, made[status_path(name)])
+        for path, content in made.items():
+            entry = ours.get(path)
+            if entry is not None and (entry.oid, entry.mode) == (blob_id(content, algorithm), FILE_MODE):
+                kept.append(entry)
+            else:
+                files[path] = content
+    is_needed = bool(files) or README not in ours or len(kept) + 1 < len(tree)
+    return _Change(tuple(kept), files, read, is_needed)
 
 
 def _text(entry: TreeEntry) -> str:
@@ -271,7 +318,7 @@ class BranchCell(_OnBranch):
         with translated(LedgerError, RevisionConflict):
             ref = await self._ref()
             draft = CommitDraft({LEASE: text.encode()}, (), None, "Who may have effects just now", self._now())
-            new = await write_commit(ref.mirror, draft, frozenset())
+            new, _ = await write_commit(ref.mirror, draft, frozenset())
             if new != tip:
                 await ref.swap(tip, new)
         return new

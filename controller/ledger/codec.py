@@ -200,6 +200,7 @@ _LATER_REASONS: Final = {
 _FIRST_REASONS: Final = frozenset(Reason) - _LATER_REASONS
 _VERSIONS: Final = (_FIRST_VERSION, SCHEMA_VERSION)
 README: Final = "README.md"
+STATUS: Final = "status"  # the folder of the status files
 LARGEST_STATUS: Final = 1024 * 1024  # bytes
 _RESTORE: Final = (
     "The ledger is written by Gitune alone: put the file back as it was (the branch has its history), then run again."
@@ -208,20 +209,25 @@ _RESTORE: Final = (
 
 def is_ours(path: str) -> bool:
     """Whether the ledger writes this path, and takes it away when it is no longer needed; other files are let be."""
-    return path == README or path.startswith(("status/", "curves/"))
+    return path == README or path.startswith((f"{STATUS}/", "curves/"))
 
 
 def status_path(name: str) -> str:
     """Where the status of a spec name is. Raises `LedgerError` for what is no name: it would become a path."""
     if not NAME.fullmatch(name):
         raise LedgerError(f"{name!r} is not a name a spec can have, so it has no status file")
-    return f"status/{name}.yaml"
+    return f"{STATUS}/{name}.yaml"
+
+
+def curve_path(name: str, kind: str) -> str:
+    """Where the curve of a spec name is, as ``csv`` or ``svg``."""
+    return f"curves/{name}.{kind}"
 
 
 def is_status(path: str) -> bool:
     """Whether a path is a status file's."""
     folder, _, name = path.rpartition("/")
-    return folder == "status" and name.endswith(".yaml")
+    return folder == STATUS and name.endswith(".yaml")
 
 
 def drawn(record: Record) -> Run | None:

@@ -1,16 +1,16 @@
-"""Records to the files of the ledger, and to what is known of them without making them anew. Pure."""
+"""Records to the files of the ledger. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from controller.git.parsing import blob_id
 from controller.ledger.codec import (
     LARGEST_STATUS,
     README,
     Garbled,
+    curve_path,
     drawn,
     from_plain,
     is_status,
@@ -66,87 +66,54 @@ def _bare(run: Run) -> Run:
 
 def render(records: Mapping[str, Record]) -> dict[str, bytes]:
     """Every file of the ledger by its path, status files first, so that no picture is ahead of them."""
-    kept = [bounded(records[name]) for name in sorted(records)]
-    files = [file for record in kept for file in _files(record).items()]
-    table = readme([row(record) for record in kept], [section(record) for record in kept])
-    return {**dict(sorted(files, key=lambda file: not is_status(file[0]))), README: _text(table)}
+    files = [file for name in sorted(records) for file in files_of(records[name]).items()]
+    return {**dict(sorted(files, key=lambda file: not is_status(file[0]))), README: Table().page(records)}
 
 
-def _files(record: Record) -> dict[str, bytes]:
-    """The files of one record that is bounded. Raises `LedgerError` for a name that can be no file's."""
-    files = {status_path(record.name): status_file(record)}
-    if run := drawn(record):
-        files[f"curves/{record.name}.csv"] = curve_csv(run).encode()
-        files[f"curves/{record.name}.svg"] = curve_svg(run).encode()
+def files_of(record: Record) -> dict[str, bytes]:
+    """The files of one record by their path. Raises `LedgerError` for a name that can be no file's."""
+    kept = bounded(record)
+    files = {status_path(kept.name): status_file(kept)}
+    if run := drawn(kept):
+        files[curve_path(kept.name, "csv")] = curve_csv(run).encode()
+        files[curve_path(kept.name, "svg")] = curve_svg(run).encode()
     return files
 
 
-def _text(page: str) -> bytes:
-    return page.encode("utf-8", "replace")
+def paths_of(record: Record) -> tuple[str, ...]:
+    """The paths of those files."""
+    status = status_path(record.name)
+    if drawn(bounded(record)) is None:
+        return (status,)
+    return (status, curve_path(record.name, "csv"), curve_path(record.name, "svg"))
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What is known of one record's files: the id of each by its path, and its parts of the table.
+def read_back(record: Record, status: bytes) -> Record | None:
+    """A record as its status file is read, without reading it; None where it could not be.
 
-    ``read`` is the record as its status file is read back; None where it cannot be.
+    As the codec gives it: that YAML gives back what was written is held by tests of that room.
     """
-
-    record: Record = field(repr=False)
-    ids: Mapping[str, str]
-    row: str
-    section: str
-    read: Record | None = field(repr=False)
-
-
-class Pages:
-    """The pages of the records that were last asked for. Of the files themselves only the last new ones are held."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, Page] = {}
-        self._algorithm = ""
-        self._new: dict[str, bytes] = {}
-
-    def of(self, records: Mapping[str, Record], algorithm: str) -> dict[str, Page]:
-        """The page of each record, by name in the order of names, with ids of that object format.
-
-        Raises `LedgerError`.
-        """
-        self._new = {}
-        if algorithm != self._algorithm:
-            self._made, self._algorithm = {}, algorithm
-        self._made = {name: self._page(records[name]) for name in sorted(records)}
-        return self._made
-
-    def content(self, name: str, path: str) -> bytes:
-        """One file of a page that was asked for last."""
-        if path not in self._new:
-            self._new |= _files(bounded(self._made[name].record))
-        return self._new[path]
-
-    def written(self) -> None:
-        """The new files lie where they belong: there is no need to hold them."""
-        self._new = {}
-
-    def _page(self, record: Record) -> Page:
-        known = self._made.get(record.name)
-        if known is not None and known.record == record:
-            return known
-        kept = bounded(record)
-        files = _files(kept)
-        self._new |= files
-        ids = {path: blob_id(content, self._algorithm) for path, content in files.items()}
-        return Page(record, ids, row(kept), section(kept), _read_back(kept, files[status_path(kept.name)]))
-
-
-def table(pages: Mapping[str, Page]) -> bytes:
-    """The README of these pages."""
-    return _text(readme([page.row for page in pages.values()], [page.section for page in pages.values()]))
-
-
-def _read_back(record: Record, status: bytes) -> Record | None:
-    """As the codec gives it; that YAML gives back what was written is held by tests of that room."""
     try:
-        return from_plain(to_plain(record)) if len(status) <= LARGEST_STATUS else None
+        return from_plain(to_plain(bounded(record))) if len(status) <= LARGEST_STATUS else None
     except Garbled:
         return None
+
+
+class Table:
+    """The README, with its parts for the records that were last asked for."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, tuple[Record, str, str]] = {}
+
+    def page(self, records: Mapping[str, Record]) -> bytes:
+        """The README of these records, in the order of their names."""
+        self._parts = {name: self._of(records[name]) for name in sorted(records)}
+        parts = self._parts.values()
+        return readme([row for _, row, _ in parts], [below for _, _, below in parts]).encode("utf-8", "replace")
+
+    def _of(self, record: Record) -> tuple[Record, str, str]:
+        known = self._parts.get(record.name)
+        if known is not None and known[0] == record:
+            return known
+        kept = bounded(record)
+        return record, row(kept), section(kept)

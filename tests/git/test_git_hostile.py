@@ -33,7 +33,7 @@ async def test_reading_and_writing_an_armed_repository_runs_nothing_of_it(trap: 
     tree = mirror.tree(commit)
     contents = [mirror.blob(entry) for entry in tree]
     draft = CommitDraft({"README.md": b"hello", "status/a.yaml": b"x"}, (), None, "first", NOW)
-    new = await write_commit(mirror, draft, frozenset())
+    new, _ = await write_commit(mirror, draft, frozenset())
     await swap_ref(mirror, "refs/heads/gitune-status", None, new, NOW)
     mirror.close()
 

@@ -49,7 +49,8 @@ def remote(url: str, home: Path, environ: dict[str, str] | None = None) -> Remot
 
 
 async def commit(to: Remote, text: str, parent: str | None = None) -> str:
-    return await write_commit(to.mirror, CommitDraft({"README.md": text.encode()}, (), parent, text, NOW), frozenset())
+    draft = CommitDraft({"README.md": text.encode()}, (), parent, text, NOW)
+    return (await write_commit(to.mirror, draft, frozenset()))[0]
 
 
 async def test_a_branch_is_made_moved_and_fetched_again(server: CodeHost, gitune_home: Path, tmp_path: Path) -> None:

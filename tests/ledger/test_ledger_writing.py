@@ -15,9 +15,12 @@ import pytest
 
 from controller.errors import LedgerError, RevisionConflict
 from controller.ledger.branch import BranchLedger
+from controller.ledger.codec import read_status
 from controller.ledger.directory import DirectoryLedger
 from controller.ledger.opening import open_ledger
+from controller.ledger.rendering import files_of
 from controller.settings import LedgerSettings
+from controller.state.recorded import Record
 from tests.git.forges import forge
 from tests.git.repositories import Trap, Work, arm, clone
 from tests.ledger.records import counted, now, record, run
@@ -239,6 +242,58 @@ async def test_what_git_is_given_at_once_is_what_git_itself_would_have_written(
     assert work.git("write-tree") == work.git("rev-parse", f"{REF}^{{tree}}")
     packs = list((work.root / ".git" / "objects" / "pack").glob("*.pack"))
     assert len(packs) == (2 if packed_from == 1 else 0)
+
+
+async def test_only_what_changed_is_made_and_only_what_others_changed_is_read(
+    make: Make, gitune_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    read: list[str] = []
+
+    def make_files(given: Record) -> dict[str, bytes]:
+        made.append(given.name)
+        return files_of(given)
+
+    def read_file(path: str, content: bytes) -> Record:
+        read.append(path)
+        return read_status(path, content)
+
+    monkeypatch.setattr("controller.ledger.branch.files_of", make_files)
+    monkeypatch.setattr("controller.ledger.branch.read_status", read_file)
+    work = make()
+    work.commit({"a": "1"})
+    many = {f"m-{n}": record(f"m-{n}") for n in range(9)}
+    other = branch_ledger(work, gitune_home / "other")
+    tip = await other.save(many, None, "many")
+    mine = branch_ledger(work, gitune_home)
+    await mine.load()
+    made.clear()
+    read.clear()
+
+    tip = await mine.save({**many, "m-3": counted("m-3", 7)}, tip, "one of them")
+    await mine.load()
+    assert (made, read) == (["m-3"], [])
+    await other.load()
+    await other.save({**many, "m-3": counted("m-3", 7)}, tip, "the same")
+    assert (made, read) == (["m-3"], ["status/m-3.yaml"])
+
+
+async def test_a_curve_that_somebody_took_away_comes_back_with_the_next_write(make: Make, gitune_home: Path) -> None:
+    work = make()
+    work.commit({"a": "1"})
+    ledger = branch_ledger(work, gitune_home)
+    await ledger.save({"a": record("a"), "b": record("b")}, None, "first")
+    work.git("checkout", "-q", "gitune-status")
+    work.git("rm", "-q", "curves/a.svg")
+    work.commit({"README.md": "edited"})
+    work.git("checkout", "-q", "main")
+    seen = await ledger.load()
+
+    assert await ledger.save(seen.records, seen.tip, "the same") == seen.tip
+    await ledger.save({**seen.records, "b": counted("b", 2)}, seen.tip, "one changed")
+
+    assert work.git("show", f"{REF}:curves/a.svg").startswith("<svg")
+    assert work.git("show", f"{REF}:README.md").startswith("# Tuned models")
 
 
 async def test_files_of_others_on_the_branch_are_kept(make: Make, gitune_home: Path) -> None:
