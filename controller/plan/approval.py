@@ -16,6 +16,7 @@ from controller.state.reasons import Reason
 from controller.state.recorded import Recorded
 
 _VERSION = "gitune-plan/1"
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def digested(action: Action) -> Action:
@@ -51,8 +52,7 @@ def plan_digest(actions: Iterable[Action]) -> str:
 
 
 def _sha(value: object) -> str:
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(written.encode()).hexdigest()
+    return hashlib.sha256(_JSON.encode(value).encode()).hexdigest()
 
 
 ALLOW_BEHIND = "behind"

@@ -126,8 +126,13 @@ def _place(model: DesiredModel, remote: RemoteModel) -> Iterator[Change]:
         ("topK", want.top_k, has.top_k),
     ]
     for name, new, old in numbers:
-        if new is not None and (old is None or not math.isclose(new, old, rel_tol=_CLOSE)):
+        if not is_close(new, old):
             yield Change(name, ChangeClass.UPDATE, _text(old), _text(new))
+
+
+def is_close(want: float | None, has: float | None) -> bool:
+    """Whether a number is as the spec says it, or the spec says nothing of it."""
+    return want is None or (has is not None and math.isclose(want, has, rel_tol=_CLOSE))
 
 
 def _text(value: float | None) -> str:

@@ -16,6 +16,7 @@ from controller.plan.actions import Action, Adopt, Cancel, Create, Hold, Nothing
 from controller.plan.approval import ALLOW_REVIEW, digested
 from controller.plan.world import ReviewRule, World
 from controller.settings import RequireReview
+from controller.state.changing import changed
 from controller.state.desired import Desired, DesiredModel
 from controller.state.reasons import Reason, traits_of
 from controller.state.recorded import Answer, Record, Run, Slot
@@ -27,6 +28,7 @@ GRANTS = 40  # of one model, those that were spent longest ago leave first
 
 _PAYS = frozenset({Create.word, Retune.word})
 _DIGITS = 32
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, default=str)
 
 
 def needs_grant(action: Action, world: World) -> bool:
@@ -241,7 +243,7 @@ def after_action(record: Record, action: Action, model: DesiredModel | None, wor
     makes_way = isinstance(action, Cancel) and model is not None  # what the spec asks for is still to come
     agrees = isinstance(action, Nothing) and model is not None and record.asked
     if (acts and not makes_way) or agrees:
-        record = replace(record, asked=asked_for(model) if model else ABSENT)
+        record = changed(record, asked=asked_for(model) if model else ABSENT)
     if not record.reviews:
         return record
     if not world.history.may_be_old and (model is not None or _is_gone(record.name, world)):
@@ -361,8 +363,7 @@ def _observed(action: Action, record: Record | None) -> list[object]:
 
 
 def _sha(value: object) -> str:
-    raw = json.dumps(value, separators=(",", ":"), ensure_ascii=True, default=str).encode()
-    return hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256(_JSON.encode(value).encode()).hexdigest()
 
 
 def _short(value: object) -> str:

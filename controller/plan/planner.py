@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from controller.plan.actions import Action, Plan
+from controller.plan.actions import Action, Nothing, Plan
 from controller.plan.admission import STAGES, seen_whole
 from controller.plan.approval import digested, guards, plan_digest
 from controller.plan.grants import basis, needs_grant, unreviewed
@@ -30,10 +30,15 @@ class Explanation:
 def make_plan(world: World) -> Plan:
     """Everything one pass should do, in the order of the names; guards stand beside it, never in its place."""
     settled = resolve_bases(world)
-    decided: Iterable[Action] = _decided(settled)
+    by_name = _by_name(settled)
+    # No stage has anything to say of a name for which nothing is done, as most are.
+    moving = {name: actions for name, actions in by_name.items() if not all(isinstance(a, Nothing) for a in actions)}
+    decided: Iterable[Action] = _flat(moving)
     for stage in STAGES:
         decided = stage.apply(decided, world if stage.as_committed else settled)
-    actions = tuple(digested(action) for action in decided)
+    admitted = {name: tuple(group) for name, group in groupby(decided, key=lambda action: action.name)}
+    calm = {name: actions for name, actions in by_name.items() if name not in moving}
+    actions = tuple(digested(action) for action in _flat(calm | admitted))
     found = guards(actions, settled)
     return Plan(world.desired.revision, actions, found, plan_digest(actions))
 
@@ -73,6 +78,14 @@ def ungranted(world: World) -> Mapping[str, tuple[Basis, ...]]:
 
 
 def _decided(world: World) -> list[Action]:
+    return _flat(_by_name(world))
+
+
+def _flat(by_name: Mapping[str, tuple[Action, ...]]) -> list[Action]:
+    return [action for name in sorted(by_name) for action in by_name[name]]
+
+
+def _by_name(world: World) -> dict[str, tuple[Action, ...]]:
     desired = world.desired
     by_name = {model.name: decide(model, world) for model in desired.models}
     by_name |= {broken.name: decide_invalid(broken, world) for broken in desired.invalid}
@@ -80,4 +93,4 @@ def _decided(world: World) -> list[Action]:
     for name, record in world.recorded.records.items():
         if name not in present:
             by_name[name] = decide_removed(record, world)
-    return [action for name in sorted(by_name) for action in by_name[name]]
+    return by_name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 
 from controller.plan.actions import (
@@ -23,10 +22,12 @@ from controller.plan.actions import (
 )
 from controller.plan.grants import after_action, asked_for
 from controller.plan.intents import opened, sent_again
+from controller.plan.rules.agreement import serving, stays
 from controller.plan.rules.removal import never_ran
 from controller.plan.runs import advanced, beyond_limit, each_slot, forward, retire_finished, tenths
 from controller.plan.transitions import acted_on, after
 from controller.plan.world import World, names_of, slot_provider
+from controller.state.changing import changed
 from controller.state.conditions import Condition, ConditionType, Truth
 from controller.state.desired import DeletionPolicy, DesiredModel, Sampling
 from controller.state.identity import without_mark
@@ -81,7 +82,7 @@ def _available(record: Record, reason: Reason, message: str) -> Condition:
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, reason, message)
     if unreliable := _without_its_base(record):
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, Reason.BASE_MODEL_GONE, unreliable)
-    return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.RUN_SUCCEEDED, f"{active.model} serves")
+    return serving(active.model)[0]
 
 
 def _ready(record: Record, outcome: Outcome, reason: Reason, message: str) -> Condition:
@@ -98,7 +99,7 @@ def _ready(record: Record, outcome: Outcome, reason: Reason, message: str) -> Co
         return Condition(ConditionType.READY, Truth.FALSE, reason, message)
     if unreliable := _without_its_base(record):
         return Condition(ConditionType.READY, Truth.FALSE, Reason.BASE_MODEL_GONE, unreliable)
-    return Condition(ConditionType.READY, Truth.TRUE, Reason.UP_TO_DATE, f"{record.active.model} is the desired run")
+    return serving(record.active.model)[1]
 
 
 def _without_its_base(record: Record) -> str:
@@ -132,9 +133,9 @@ def with_intents(world: World, actions: Sequence[Action], nonces: Mapping[str, s
         intent = sent_again(record.intent, new)
         if intent is new:
             # Acted on from here: whoever sees an older commit later must not pay for what that one asks.
-            record = _with_policy(replace(record, attempted=new.revision or record.attempted), action.desired, world)
-            record = replace(record, asked=asked_for(action.desired))
-        records[action.name] = replace(record, intent=intent)
+            record = _with_policy(changed(record, attempted=new.revision or record.attempted), action.desired, world)
+            record = changed(record, asked=asked_for(action.desired))
+        records[action.name] = changed(record, intent=intent)
     return records
 
 
@@ -144,9 +145,10 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
     by_name: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         by_name.setdefault(outcome.action.name, []).append(outcome)
-    specs = {model.name: model for model in world.desired.models}
     for name, came in by_name.items():
-        model = specs.get(name)
+        model = world.spec(name)
+        if model is not None and _stays(records.get(name), model, came, world):
+            continue
         record = _start(name, model, came, world, records)
         if record is None:
             continue
@@ -163,6 +165,14 @@ def next_records(world: World, outcomes: Sequence[Outcome], now: str) -> dict[st
     return {name: _forgiven(record, world) for name, record in records.items()}
 
 
+def _stays(record: Record | None, model: DesiredModel, came: Sequence[Outcome], world: World) -> bool:
+    """Whether all is in order and recorded so, as for most specs of most passes."""
+    only = came[0].action if len(came) == 1 and isinstance(came[0], Done) else None
+    if record is None or not isinstance(only, Nothing) or not stays(record, model, world):
+        return False
+    return only.reason is Reason.UP_TO_DATE and (not record.asked or record.asked == asked_for(model))
+
+
 def _is_void(record: Record, came: Sequence[Outcome]) -> bool:
     """Whether a removed spec leaves nothing behind; what was refused or taken of it is kept until it is forgotten."""
     let_go = any(isinstance(o, Done) and isinstance(o.action, Orphan) for o in came) and record.orphaned
@@ -173,7 +183,7 @@ def _is_void(record: Record, came: Sequence[Outcome]) -> bool:
 def _forgiven(record: Record, world: World) -> Record:
     """Acted on at this revision where the one before is gone for good: no later pass can be behind that."""
     return (
-        replace(record, attempted=world.desired.revision or "")
+        changed(record, attempted=world.desired.revision or "")
         if record.attempted in world.history.forgiven
         else record
     )
@@ -206,7 +216,7 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     found = world.record_of(model)
     if found is None:
         return Record(name=model.name, provider=model.provider, former_names=model.former_names)
-    found = replace(found, former_names=model.former_names)
+    found = changed(found, former_names=model.former_names)
     taken = [(name, record) for name in model.former_names if (record := records.pop(name, None)) is not None]
     records |= {name: _still_open(record) for name, record in taken if _may_have_made_more(record, found)}
     if found.name == model.name and not taken:
@@ -215,8 +225,8 @@ def _record_for(model: DesiredModel, world: World, records: dict[str, Record]) -
     here = world.desired.revision or ""
     intent = found.intent
     if intent is not None and (intent.fingerprint, intent.attempt) == (model.fingerprint, model.attempt):
-        intent = replace(intent, revision=here or intent.revision)
-    return acted_on(replace(found, name=model.name, intent=intent), world)
+        intent = changed(intent, revision=here or intent.revision)
+    return acted_on(changed(found, name=model.name, intent=intent), world)
 
 
 def _may_have_made_more(taken: Record, by: Record) -> bool:
@@ -227,7 +237,7 @@ def _may_have_made_more(taken: Record, by: Record) -> bool:
 
 def _still_open(record: Record) -> Record:
     """What stays under a name that is given up, until the create of who took it over is settled: its own comes next."""
-    return replace(record, active=None, pending=None, retired=(), runs=(), reviews=(), commands=())
+    return changed(record, active=None, pending=None, retired=(), runs=(), reviews=(), commands=())
 
 
 def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Record:
@@ -238,10 +248,10 @@ def _at_its_provider(record: Record, model: DesiredModel, world: World) -> Recor
             return slot
         remote = world.observed.model(model.provider, slot.model)
         ours = remote is not None and world.is_ours(remote, names_of(model), slot.fingerprint, slot.attempt)
-        return replace(slot, provider=model.provider) if ours else slot
+        return changed(slot, provider=model.provider) if ours else slot
 
     moved = each_slot(record, move)
-    return moved if moved == record or record.provider in world.facts else replace(moved, provider=model.provider)
+    return moved if moved == record or record.provider in world.facts else changed(moved, provider=model.provider)
 
 
 def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) -> Record:
@@ -252,24 +262,25 @@ def refreshed(record: Record, world: World, now: str, names: tuple[str, ...]) ->
 
     def seen(slot: Slot) -> RemoteModel | None:
         remote = world.observed.model(slot_provider(slot, record), slot.model)
+        if remote is None:
+            return None
         ours = names or world.marks_of(record, slot)
-        return remote if remote and world.is_ours(remote, ours, slot.fingerprint, slot.attempt) else None
+        return remote if world.is_ours(remote, ours, slot.fingerprint, slot.attempt) else None
 
     gone = _deleted(record, world)
+    remotes = {slot: remote for slot in record.slots if (remote := seen(slot)) is not None}
 
     def look(slot: Slot | None) -> Slot | None:
-        if slot is not None and slot.model in gone:
+        if slot is None or slot.model in gone:
             return None
-        remote = seen(slot) if slot else None
-        if slot is None or remote is None:
-            return _unseen(slot, record, world) if slot else None
-        return forward(slot, remote)
+        remote = remotes.get(slot)
+        return forward(slot, remote) if remote is not None else _unseen(slot, record, world)
 
-    remotes = {slot.model: remote for slot in record.slots if (remote := seen(slot))}
-    runs = tuple(advanced(run, remotes[run.model], now) if run.model in remotes else run for run in record.runs)
-    runs = tuple(replace(run, deleted=True) if run.model in gone else run for run in runs)
+    found = {slot.model: remote for slot, remote in remotes.items()}
+    runs = tuple(advanced(run, found[run.model], now) if run.model in found else run for run in record.runs)
+    runs = tuple(changed(run, deleted=True) if run.model in gone else run for run in runs)
     late = record.pending.model if record.pending is not None and record.pending.model in world.overdue else ""
-    return replace(each_slot(record, look), runs=runs, overdue=late)
+    return changed(each_slot(record, look), runs=runs, overdue=late)
 
 
 def as_seen(records: Mapping[str, Record], observed: Observed) -> Mapping[str, Record]:
@@ -283,12 +294,12 @@ def _as_seen(record: Record, observed: Observed) -> Record:
     if pending is None or remote is None:
         return record
     runs = tuple(
-        replace(run, completed_steps=remote.progress.completed_steps).with_losses(remote.losses or run.losses)
+        changed(run, completed_steps=remote.progress.completed_steps).with_losses(remote.losses or run.losses)
         if run.model == pending.model and remote.progress.completed_steps > run.completed_steps
         else run
         for run in record.runs
     )
-    return replace(record, runs=runs)
+    return changed(record, runs=runs)
 
 
 def _deleted(record: Record, world: World) -> frozenset[str]:
@@ -306,7 +317,7 @@ def _unseen(slot: Slot, record: Record, world: World) -> Slot:
     """P7: a model that is proven to be gone does not stand as what it was last seen as."""
     presence = world.observed.presence(slot_provider(slot, record), slot.model)
     gone = presence is Presence.ABSENT and slot.model not in world.recently_created
-    return replace(slot, state=RemoteState.UNKNOWN) if gone else slot
+    return changed(slot, state=RemoteState.UNKNOWN) if gone else slot
 
 
 def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:
@@ -322,20 +333,20 @@ def _superseded_settled(record: Record, came: Sequence[Outcome]) -> Record:
 def _finished(record: Record, model: DesiredModel | None, came: Sequence[Outcome], world: World, now: str) -> Record:
     """What follows from the spec and from the slots as they now are, and the conditions."""
     if model is not None:
-        record = _taken_back(record, _wanted_again(replace(record, missing=False), model), world)
+        record = _taken_back(record, _wanted_again(changed(record, missing=False), model), world)
         record = _with_policy(record, model, world)
         if record.active is not None and _serves(came):
             record = _in_place(record, model, came, world)
     elif record.name in world.desired.names:
         record = _taken_back(record, _there_after_all(record), world)
     run = record.run(record.pending.model) if record.pending else None
-    record = replace(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
+    record = changed(record, tenths=tenths(run) if run and run.outcome is RunOutcome.TUNING else 0)
     if not any(o.action.reason is Reason.SETTLING for o in came):
-        record = replace(record, awaited=None)
+        record = changed(record, awaited=None)
     last = next((o for o in reversed(came) if o.action.reason not in _BESIDE), came[-1])
     record = _with_its_base(record, world, now)
     told = conditions(record, last)
-    return replace(record, conditions=(*told, *_still_tuning(told, came)))
+    return changed(record, conditions=(*told, *_still_tuning(told, came)))
 
 
 def _still_tuning(told: Sequence[Condition], came: Sequence[Outcome]) -> tuple[Condition, ...]:
@@ -356,7 +367,7 @@ def _with_its_base(record: Record, world: World, now: str) -> Record:
     if facts is None:
         return record
     since = "" if facts.exists else run.base_gone or now
-    return replace(record, runs=tuple(replace(r, base_gone=since) if r is run else r for r in record.runs))
+    return changed(record, runs=tuple(changed(r, base_gone=since) if r is run else r for r in record.runs))
 
 
 def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:
@@ -364,8 +375,8 @@ def _with_policy(record: Record, model: DesiredModel, world: World) -> Record:
     if model.deletion_policy is record.deletion_policy:
         return record
     if model.deletion_policy is DeletionPolicy.DELETE:
-        return record if world.history.may_be_old else replace(record, deletion_policy=DeletionPolicy.DELETE)
-    return acted_on(replace(record, deletion_policy=model.deletion_policy), world)
+        return record if world.history.may_be_old else changed(record, deletion_policy=DeletionPolicy.DELETE)
+    return acted_on(changed(record, deletion_policy=model.deletion_policy), world)
 
 
 def _taken_back(before: Record, record: Record, world: World) -> Record:
@@ -380,9 +391,9 @@ def _there_after_all(record: Record) -> Record:
     """A spec that came back broken came back: if it is removed again, everything is looked at anew."""
 
     def spare(slot: Slot | None) -> Slot | None:
-        return replace(slot, tombstone="", tombstone_told="", tombstone_revision="") if slot is not None else None
+        return changed(slot, tombstone="", tombstone_told="", tombstone_revision="") if slot is not None else None
 
-    return replace(each_slot(record, spare), missing=False, delete_approved=False)
+    return changed(each_slot(record, spare), missing=False, delete_approved=False)
 
 
 def _wanted_again(record: Record, model: DesiredModel) -> Record:
@@ -391,9 +402,9 @@ def _wanted_again(record: Record, model: DesiredModel) -> Record:
 
     def spare(slot: Slot | None) -> Slot | None:
         kept = slot is None or slot.model in beyond
-        return slot if kept or slot is None else replace(slot, tombstone="", tombstone_told="", tombstone_revision="")
+        return slot if kept or slot is None else changed(slot, tombstone="", tombstone_told="", tombstone_revision="")
 
-    return replace(each_slot(record, spare), delete_approved=record.delete_approved and bool(beyond))
+    return changed(each_slot(record, spare), delete_approved=record.delete_approved and bool(beyond))
 
 
 def _serves(came: Sequence[Outcome]) -> bool:
@@ -411,7 +422,7 @@ def _in_place(record: Record, model: DesiredModel, came: Sequence[Outcome], worl
     has = remote if just_made else None
     text = without_mark(remote.description) if remote else ""
     said = model.sampling
-    return replace(
+    return changed(
         record,
         prefix=model.dataset.prefix,
         display_name=(has.display_name if has else model.display_name) if model.display_name else record.display_name,

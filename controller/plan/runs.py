@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from controller.plan.advice import advise
+from controller.state.changing import changed
 from controller.state.desired import DeletionPolicy
 from controller.state.identity import Hyperparameters, Training, fingerprint
 from controller.state.observed import RemoteModel, RemoteState, remote_state
@@ -51,11 +51,11 @@ def tenths(run: Run) -> int:
 
 def advanced(run: Run, remote: RemoteModel, now: str) -> Run:
     """The run after a look at its remote model. Steps and losses move by tenths, so a quiet run writes nothing."""
-    run = replace(run, resolved=_filled(run.resolved, remote.hyperparameters))
+    run = changed(run, resolved=filled(run.resolved, remote.hyperparameters))
     if run.outcome is not RunOutcome.TUNING:
         return run
     end = _ENDS.get(remote.state)
-    seen = replace(
+    seen = changed(
         run,
         total_steps=remote.progress.total_steps or run.total_steps,
         completed_steps=max(run.completed_steps, remote.progress.completed_steps),
@@ -66,8 +66,10 @@ def advanced(run: Run, remote: RemoteModel, now: str) -> Run:
     return seen if tenths(seen) > tenths(run) or not run.total_steps else run
 
 
-def _filled(known: Hyperparameters, told: Hyperparameters) -> Hyperparameters:
+def filled(known: Hyperparameters, told: Hyperparameters) -> Hyperparameters:
     """What was resolved, with what was not known before. A value never changes: another one later is drift."""
+    if known == told:
+        return known
     return Hyperparameters(
         epoch_count=told.epoch_count if known.epoch_count is None else known.epoch_count,
         batch_size=told.batch_size if known.batch_size is None else known.batch_size,
@@ -80,7 +82,7 @@ def _filled(known: Hyperparameters, told: Hyperparameters) -> Hyperparameters:
 
 def stopped(run: Run, outcome: RunOutcome, now: str) -> Run:
     """The run as we stopped it."""
-    return replace(run, outcome=outcome, ended=now)
+    return changed(run, outcome=outcome, ended=now)
 
 
 def forward(slot: Slot, remote: RemoteModel) -> Slot:
@@ -88,25 +90,25 @@ def forward(slot: Slot, remote: RemoteModel) -> Slot:
     operation = remote.operation or slot.operation
     before = _RANK[remote_state(slot.state)]
     state = remote.state if _RANK[remote.state] >= before else slot.state
-    return replace(slot, state=state, operation=operation)
+    return changed(slot, state=state, operation=operation)
 
 
 def _ended(run: Run, remote: RemoteModel, outcome: RunOutcome, now: str) -> Run:
     ended = remote.completed or remote.updated or now
-    done = replace(run, outcome=outcome, ended=ended, error=remote.error)
+    done = changed(run, outcome=outcome, ended=ended, error=remote.error)
     if outcome is not RunOutcome.SUCCEEDED:
         return done
     advice = advise(remote.losses or run.losses, run.epochs) if run.epochs else None
-    return replace(done, completed_steps=done.total_steps, advice=advice)
+    return changed(done, completed_steps=done.total_steps, advice=advice)
 
 
 def each_slot(record: Record, change: Callable[[Slot | None], Slot | None]) -> Record:
     """Every slot changed; None empties it."""
-    return replace(
+    return changed(
         record,
         active=change(record.active),
         pending=change(record.pending),
-        retired=tuple(kept for slot in record.retired if (kept := change(slot))),
+        retired=tuple(kept for slot in record.retired if (kept := change(slot))) if record.retired else (),
     )
 
 
@@ -123,7 +125,7 @@ def retire_finished(record: Record) -> Record:
     is_kept = outcome is RunOutcome.SUCCEEDED or (
         outcome in STOPPED and record.deletion_policy is DeletionPolicy.DELETE
     )
-    return replace(record, pending=None, retired=(old, *record.retired) if is_kept else record.retired)
+    return changed(record, pending=None, retired=(old, *record.retired) if is_kept else record.retired)
 
 
 def beyond_limit(record: Record, limit: int) -> tuple[Slot, ...]:
@@ -131,6 +133,8 @@ def beyond_limit(record: Record, limit: int) -> tuple[Slot, ...]:
 
     Only a run that can be reverted to takes a place that another such run could have.
     """
+    if not record.retired:
+        return ()
     good = [slot for slot in record.retired if _is_good(record.run(slot.model))]
     kept = {slot.model for slot in good[:limit]}
     kept |= {slot.model for slot in record.retired[:limit] if slot not in good}

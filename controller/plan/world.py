@@ -94,7 +94,6 @@ class World:
     month: str = ""
     review: ReviewRule = ReviewRule.REFUSALS
     allowed: frozenset[str] = frozenset()
-    _specs: dict[str, DesiredModel] = field(default_factory=dict, init=False, repr=False, compare=False)
     _by_mark: dict[str, dict[Mark, list[RemoteModel]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -102,9 +101,7 @@ class World:
 
     def spec(self, name: str) -> DesiredModel | None:
         """The valid spec of a name."""
-        if not self._specs:
-            self._specs.update((model.name, model) for model in self.desired.models)
-        return self._specs.get(name)
+        return self.desired.model(name)
 
     def forgiving(self) -> World:
         """The world in which what is lost is gone for good: its tombstones start anew, and nobody is behind it."""
@@ -119,6 +116,8 @@ class World:
         hides the record that a rename brings along.
         """
         records = self.recorded.records
+        if not model.former_names:
+            return records.get(model.name)
         found = [records[name] for name in names_of(model) if name in records]
         return _joined(found) if found else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 
 import msgspec
@@ -156,7 +157,7 @@ class Place:
         return Problem(self.file, self.line, self.column, code, message, severity, hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what follows from its fields is kept beside them
 class DesiredModel:
     """One valid spec. Durations are in seconds; ``start`` is what its provider takes for what it leaves unsaid."""
 
@@ -191,13 +192,13 @@ class DesiredModel:
         """How many examples make one step, said or not."""
         return self.hyperparameters.batch_size or self.start.batch_size
 
-    @property
+    @cached_property
     def training(self) -> Training:
         """The inputs that are paid for."""
         base = self.base.name if isinstance(self.base, BaseModel) else f"from:{self.base.fingerprint}"
         return Training(self.provider_type, base, self.hyperparameters, self.dataset.digest)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the training inputs."""
         return fingerprint(self.training)
@@ -214,7 +215,7 @@ class InvalidModel:
     former_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what follows from its fields is kept beside them
 class Desired:
     """All that one revision asks.
 
@@ -231,9 +232,13 @@ class Desired:
 
     def model(self, name: str) -> DesiredModel | None:
         """The valid spec of a name."""
-        return next((model for model in self.models if model.name == name), None)
+        return self._by_name.get(name)
 
-    @property
+    @cached_property
+    def _by_name(self) -> Mapping[str, DesiredModel]:
+        return {model.name: model for model in reversed(self.models)}
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every name the revision speaks of, former names of its specs included."""
         valid = {m.name for m in self.models} | {f for m in self.models for f in m.former_names}

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 FINGERPRINT_VERSION = "gitune-fingerprint/1"
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 _MARK = re.compile(
     r"gitune: (?P<instance>[^\s]{1,200})/(?P<name>[a-z][a-z0-9-]{0,39}) "
@@ -70,8 +71,7 @@ def fingerprint(training: Training) -> str:
         "learningRateMultiplier": _number(given.learning_rate_multiplier),
         "examples": training.dataset_digest,
     }
-    written = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(written.encode()).hexdigest()
+    return hashlib.sha256(_JSON.encode(inputs).encode()).hexdigest()
 
 
 def _number(value: float | None) -> str | None:
@@ -110,6 +110,8 @@ def find_mark(description: str) -> Mark | None:
 
 def without_mark(description: str) -> str:
     """The description as people wrote it: every mark line taken out, the ends trimmed."""
+    if "gitune: " not in description and description.isprintable():
+        return description.strip()  # one line without a mark, as most are
     kept = [line for line in description.splitlines() if not _MARK.fullmatch(line.strip())]
     return "\n".join(kept).strip()
 

@@ -23,7 +23,10 @@ class RemoteState(StrEnum):
 
 def remote_state(word: str) -> RemoteState:
     """The state a recorded word names; UNKNOWN for a word of another version of Gitune."""
-    return RemoteState(word) if word in {state.value for state in RemoteState} else RemoteState.UNKNOWN
+    return _STATES.get(word, RemoteState.UNKNOWN)
+
+
+_STATES = {state.value: state for state in RemoteState}
 
 
 class Presence(StrEnum):

@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.plan.actions import Action
 from controller.plan.matching import find_fit
+from controller.plan.rules.agreement import agreement
 from controller.plan.rules.case import Case
 from controller.plan.rules.create import NO_RUN, new_run
 from controller.plan.rules.removal import BEYOND_HISTORY, REMOVED, TUNING_ON, Removal, beyond_history, tuning_on
@@ -33,7 +34,8 @@ TABLES: tuple[tuple[str, tuple[Row[Any], ...]], ...] = (
 
 def decide(model: DesiredModel, world: World) -> tuple[Action, ...]:
     """What to do for one valid spec; a cancel may stand before the create that it makes way for."""
-    return given(_of_spec(model, world))
+    plain = agreement(model, world)
+    return given(_of_spec(model, world)) if plain is None else (plain,)
 
 
 def decide_invalid(broken: InvalidModel, world: World) -> tuple[Action, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.plan.actions import Action, Hold, Nothing, Promote, Reuse, Update
+from controller.plan.actions import Action, Hold, Promote, Reuse, Update
 from controller.plan.evaluation import known_score, passes, too_low
 from controller.plan.fields import hyperparameters_differ, place_update, spec_moved
 from controller.plan.matching import Fit, SlotKind, bad_end
+from controller.plan.rules.agreement import in_order
 from controller.plan.rules.case import Case, again, foreign
 from controller.plan.rules.table import Table, row
 from controller.plan.world import names_of, slot_provider
@@ -209,8 +210,7 @@ def active_beside_another(run: KnownRun) -> tuple[Action, ...] | str:
 @row("none", Reason.UP_TO_DATE)
 def active_agrees(run: KnownRun) -> tuple[Action, ...] | str:
     """The desired run serves and all is equal."""
-    message = f"{run.slot.model} serves what the spec asks"
-    return (Nothing(**run.case.about(run.slot), reason=Reason.UP_TO_DATE, message=message),)
+    return (in_order(run.case.model, run.slot),)
 
 
 # ── retired, orphaned, or found under our mark ───────────────────────────────────────────────────────────────────────
