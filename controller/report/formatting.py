@@ -121,7 +121,10 @@ def terminal(text: str, limit: int = 500) -> str:
     A text that is cut ends in ``…``. Neither a terminal nor the log of a CI runner finds a command in it.
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    shown = "".join(_visible(c) for c in cut)
+    # Nearly every text is plain; of ASCII only control characters are not printable.
+    shown = cut if cut.isascii() and cut.isprintable() else "".join(_visible(c) for c in cut)
+    if ":" not in shown and "#" not in shown:
+        return shown
     return _COMMAND.sub(r"\\x3a:", shown.replace("##[", "##\\x5b"))
 
 

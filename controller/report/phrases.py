@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Plan, Tune
+from controller.plan.actions import Action, ChangeClass, DatasetChange, Guard, Nothing, Plan, Tune
 from controller.plan.admission import BudgetUse
 from controller.report.formatting import amount, counted, html_name, listed, short
 
@@ -72,6 +72,17 @@ def summary(plan: Plan) -> str:
     """``1 to create, 2 unchanged``; ``no actions`` where there is none."""
     parts = [f"{count} {LOOKS[word].count}" for word, count in plan.summary.items()]
     return ", ".join(parts) or "no actions"
+
+
+_NAMED = 20  # models in order that are named one by one: of more, nobody would find the others between them
+
+
+def named(actions: Sequence[Action]) -> tuple[Sequence[Action], int]:
+    """The actions to show one by one, and of how many models that are in order only the number is told."""
+    quiet = sum(isinstance(action, Nothing) for action in actions)
+    if quiet <= _NAMED:
+        return actions, 0
+    return [action for action in actions if not isinstance(action, Nothing)], quiet
 
 
 def dataset(change: DatasetChange) -> str:

@@ -41,9 +41,12 @@ def plan_text(plan: Plan) -> RenderableType:
 
 
 def _lines(plan: Plan) -> Iterator[RenderableType]:
-    for action in plan.actions:
+    shown, quiet = phrases.named(plan.actions)
+    for action in shown:
         yield _title(action)
         yield from (_indented(fact) for fact in _facts(action))
+    if quiet:
+        yield headline(Nothing.word, _quiet(quiet))
     if plan.actions:
         yield Text()
     for guard in plan.guards:
@@ -60,6 +63,10 @@ def headline(word: str, name: str, *more: str | Text | tuple[str, str]) -> Text:
     """The sign and the word of an action, its name, and ``more`` behind it."""
     look = phrases.LOOKS[word]
     return Text.assemble((f"{look.sign} {word:<7} ", look.style), (terminal(name), "bold"), *more)
+
+
+def _quiet(number: int) -> str:
+    return f"{counted(number, 'model')}, named by `gitune plan -o json`"
 
 
 def _title(action: Action) -> Text:
@@ -113,7 +120,10 @@ def plan_markdown(plan: Plan, budget: int = BUDGET) -> str:
     head = "".join([f"### Gitune plan\n\n**{phrases.summary(plan)}**\n\n", *guards])
     foot = _foot(plan)
     room = budget - len(head) - len(foot) - 400  # the two notes on what was left out
-    rows, hidden = phrases.within([_row(a) for a in plan.actions], room * 2 // 3)
+    shown, quiet = phrases.named(plan.actions)
+    rows, hidden = phrases.within([_row(a) for a in shown], room * 2 // 3)
+    if quiet:
+        rows = [*rows, f"| {phrases.signed(Nothing.word)} | {_quiet(quiet)} | – | – |\n"]
     told = [a for a in plan.actions if not isinstance(a, Nothing)]
     details, folded = phrases.within([_details(a) for a in told], room - sum(map(len, rows)))
     where = "`gitune plan -o json` has all"

@@ -9,7 +9,7 @@ import cmarkgfm
 import pytest
 
 from controller.errors import Problem
-from controller.plan.actions import Change, ChangeClass, Create, Done, Guard, Held, Hold, Outcome, Plan, Tune
+from controller.plan.actions import Change, ChangeClass, Create, Done, Guard, Held, Hold, Nothing, Outcome, Plan, Tune
 from controller.ports import CheckResult
 from controller.report.formatting import amount, counted, duration, figure, json_text, listed, percent
 from controller.report.model_state import StateSummary, StateWord, state_of
@@ -79,6 +79,20 @@ def test_a_plan_in_json(plan: Plan, golden: Golden) -> None:
 def test_an_empty_plan_says_that_it_is_one(drawn: Draw) -> None:
     assert drawn(plan_text(Plan(None, ()))) == "Plan: no actions.\n"
     assert "**no actions**" in plan_markdown(Plan(None, ()))
+
+
+def test_many_models_in_order_are_counted_and_hide_no_other(plan: Plan, drawn: Draw) -> None:
+    (quiet,) = (action for action in plan.actions if isinstance(action, Nothing))
+    many = [replace(quiet, name=f"m-{n}") for n in range(30)]
+    large = replace(plan, actions=(*many[:15], plan.actions[0], *many[15:]))
+
+    text, page = drawn(plan_text(large)), plan_markdown(large)
+
+    assert "m-7" not in text + page
+    assert "+ create  next-number on local" in text
+    assert "  none    30 models, named by `gitune plan -o json`\n" in text
+    assert "| ✔️ none | 30 models, named by `gitune plan -o json` | – | – |\n" in page
+    assert "m-7" in drawn(plan_text(replace(plan, actions=tuple(many[:20]))))
 
 
 def test_outcomes_in_a_terminal(plan: Plan, outcomes: tuple[Outcome, ...], golden: Golden, drawn: Draw) -> None:

@@ -43,7 +43,7 @@ def agreement(model: DesiredModel, world: World) -> Nothing | None:
     """What the last row of the table for what serves gives, where it is plain that no other fits; else None."""
     record = world.recorded.records.get(model.name)
     slot = record.active if record is not None else None
-    if record is None or slot is None or not _is_simple(record) or record.stored:
+    if record is None or slot is None or not _is_simple(record):
         return None
     if model.suspend or model.former_names or model.name in world.desired.doubtful:
         return None
