@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from controller.engine.apply import Execution, apply
+from controller.engine.apply import apply
 from controller.engine.desire import desired_of
 from controller.engine.downloads import kept_only
+from controller.engine.effects import Execution
 from controller.engine.score import Evaluations
 from controller.engine.snapshot import offline_snapshot, snapshot, with_history
 from controller.errors import LedgerError, RevisionConflict, SourceError, UnsafePlan
@@ -128,7 +129,8 @@ async def reconcile(
         await ports.ledger.check()
     point("decided")
     world = await _with_intents(await _with_allowed(world, approval, ports), plan, ports)
-    outcomes = await apply(plan, world, Execution(ports, _second_look(ports, settings), evaluations))
+    execution = Execution(ports, _second_look(ports, settings), evaluations, _paced(settings))
+    outcomes = await apply(plan, world, execution)
     records = await _save(world, outcomes, ports)
     point("status.saved")
     return Pass(world, plan, outcomes, records)
@@ -254,6 +256,10 @@ def _second_look(ports: Ports, settings: Settings) -> Callable[[], Awaitable[Des
         return await desired_of(ports, await ports.source.tree(), settings)
 
     return again
+
+
+def _paced(settings: Settings) -> frozenset[str]:
+    return frozenset(key for key, one in settings.providers.items() if one.requests_per_minute is not None)
 
 
 def _message(before: Recorded, after: Mapping[str, Record]) -> str:

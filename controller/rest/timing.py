@@ -44,7 +44,7 @@ class ClientLimits:
     first_backoff: float = 0.5
     longest_backoff: float = 8.0
     requests_per_minute: int | None = None
-    at_once: int = 8
+    at_once: int = 16
 
 
 MINUTE = 60.0

@@ -139,6 +139,8 @@ def changes(model: DesiredModel, record: Record, remote: RemoteModel) -> list[Wo
     found += [world_of(model, records=(other,), remotes=(remote,)) for other in records]
     found += [world_of(model, records=(record,), remotes=(other,)) for other in (*variants(remote),)]
     world = found[0]
+    (intent,) = OTHERS["intent"]
+    sent = replace(record, intent=intent)
     gone = {"models/tiny": BaseModelFacts("models/tiny", exists=False, tunable=False)}
     return [
         *found,
@@ -146,6 +148,8 @@ def changes(model: DesiredModel, record: Record, remote: RemoteModel) -> list[Wo
         world_of(model, records=(record,), remotes=(), complete=False),
         world_of(model, records=(record,), remotes=(remote,), base_models=MappingProxyType({})),
         world_of(model, records=(record,), remotes=(remote,), base_models=MappingProxyType(gone)),
+        world_of(model, records=(sent,), remotes=(remote,), recent_intents=frozenset({intent})),
+        world_of(model, records=(sent,), remotes=(remote,), complete=False),
         replace(world, instance="another/one"),
         replace(world, history=RevisionHistory(behind=True)),
         replace(world, history=RevisionHistory(forgiven=frozenset({record.attempted}))),

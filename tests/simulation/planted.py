@@ -92,28 +92,28 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "a lost create is not looked for",
-        "engine/apply.py",
+        "engine/effects.py",
         "        return await _look_for(action, world, provider, Held(action, Reason.OUTCOME_UNKNOWN, _said(error), error.hint))",
         "        return Held(action, Reason.PROVIDER_REJECTED, _said(error), error.hint)",
         ("S1", "L1", "S4"),
     ),
     Planted(
         "no second look before a delete",
-        "engine/apply.py",
+        "engine/effects.py",
         "    if desired is None or _is_wanted(action, desired, world):",
         "    if desired is None:",
         ("S7", "S3"),
     ),
     Planted(
         "half a tree wants nothing",
-        "engine/apply.py",
+        "engine/effects.py",
         "    if not desired.complete:\n        return True",
         "",
         ("S3", "S7"),
     ),
     Planted(
         "a delete does not look at the mark",
-        "engine/apply.py",
+        "engine/effects.py",
         "    if record is None or not world.is_ours(remote, names, action.fingerprint, action.attempt):",
         "    if record is None:",
         ("S2",),
@@ -149,8 +149,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a tombstone stays on a model that is wanted again",
         "plan/record.py",
-        "        return slot if kept or slot is None else replace(",
-        "        return slot if True else replace(",
+        "        return slot if kept or slot is None else changed(",
+        "        return slot if True else changed(",
         ("S7", "L1", "L2"),
     ),
     Planted(
@@ -191,7 +191,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a spec that was missing once stays so",
         "plan/record.py",
-        "_wanted_again(replace(record, missing=False), model)",
+        "_wanted_again(changed(record, missing=False), model)",
         "_wanted_again(record, model)",
         ("S3",),
     ),
@@ -212,8 +212,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "an update forgets the runs",
         "plan/transitions.py",
-        "            return replace(record, applied=revision, attempted=revision)",
-        "            return replace(record, applied=revision, attempted=revision, runs=())",
+        "            return changed(record, applied=revision, attempted=revision)",
+        "            return changed(record, applied=revision, attempted=revision, runs=())",
         ("S5", "S1"),
     ),
     Planted(
@@ -351,7 +351,7 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "a sleeper does not look again",
-        "engine/apply.py",
+        "engine/effects.py",
         "    if await ports.ledger.tip() == world.recorded.tip:",
         "    if True:",
         ("S4", "S1"),
@@ -359,14 +359,14 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a rename is not acted on",
         "plan/record.py",
-        "    return acted_on(replace(found, name=model.name, intent=intent), world)",
-        "    return replace(found, name=model.name, intent=intent)",
+        "    return acted_on(changed(found, name=model.name, intent=intent), world)",
+        "    return changed(found, name=model.name, intent=intent)",
         ("S1", "S7"),
     ),
     Planted(
         "a record forgets its former names",
         "plan/record.py",
-        "    found = replace(found, former_names=model.former_names)\n",
+        "    found = changed(found, former_names=model.former_names)\n",
         "",
         ("S1", "L1"),
     ),
@@ -422,7 +422,7 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "an intent is no act",
         "plan/record.py",
-        "replace(record, attempted=new.revision or record.attempted), action.desired",
+        "changed(record, attempted=new.revision or record.attempted), action.desired",
         "record, action.desired",
         ("S1", "S7"),
     ),
@@ -443,8 +443,8 @@ _DECIDING: tuple[Planted, ...] = (
     Planted(
         "a status moves by itself",
         "plan/record.py",
-        "    record = replace(record, tenths=tenths(run)",
-        "    record = replace(record, prefix=record.prefix + '.', tenths=tenths(run)",
+        "    record = changed(record, tenths=tenths(run)",
+        "    record = changed(record, prefix=record.prefix + '.', tenths=tenths(run)",
         ("L1", "L2"),
     ),
     Planted(
@@ -498,7 +498,7 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "what does not answer is promoted",
-        "engine/apply.py",
+        "engine/effects.py",
         '    except ProviderError as error:\n        message = f"{action.model} is tuned and does not',
         '    except ProviderError as error:\n        return outcome\n        message = f"{action.model} is tuned and does not',
         ("S5",),
@@ -568,7 +568,7 @@ _DECIDING: tuple[Planted, ...] = (
     ),
     Planted(
         "the key is in a message",
-        "engine/apply.py",
+        "engine/effects.py",
         '    return f"{error.message} ({error.hint})" if error.hint else error.message',
         '    return f"{error.message} key-canary-51d0c2"',
         ("S9",),
