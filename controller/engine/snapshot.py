@@ -17,7 +17,7 @@ from controller.ports import ObserveRequest, Ports, Relation
 from controller.settings import Settings
 from controller.state.desired import BaseModel
 from controller.state.observed import Observed, ObservedProvider
-from controller.state.recorded import Awaited, Intent, Record, Slot
+from controller.state.recorded import Awaited, Intent, Record, RunOutcome, Slot
 from controller.state.reviews import Decision
 
 
@@ -83,9 +83,17 @@ def wanted(world: World) -> dict[str, ObserveRequest]:
         models.setdefault(key, set())
     for key, base in _serving_bases(world):
         bases.setdefault(key, set()).add(base)
+    ended = frozenset(_ended(world))
     return {
-        key: ObserveRequest(frozenset(models.get(key, ())), frozenset(bases.get(key, ()))) for key in models | bases
+        key: ObserveRequest(names := frozenset(models.get(key, ())), frozenset(bases.get(key, ())), names & ended)
+        for key in models | bases
     }
+
+
+def _ended(world: World) -> Iterator[str]:
+    """The models whose run is on record as finished well: its course is known."""
+    for record in world.recorded.records.values():
+        yield from (run.model for run in record.runs if run.outcome is RunOutcome.SUCCEEDED)
 
 
 def _recorded_models(world: World) -> Iterator[tuple[str, str]]:

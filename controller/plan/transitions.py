@@ -353,12 +353,12 @@ def _adopted_run(record: Record, model: DesiredModel, remote: RemoteModel, world
     known = record.run(remote.name)
     began = new_run(model.training, model.attempt, remote, world.desired.revision or "", "")
     return changed(
-        began.with_losses(remote.losses),
+        began.with_losses(remote.losses or (known.losses if known else ())),
         fingerprint=model.fingerprint,
         started=(known.started if known else "") or began.started,
         ended=remote.completed or remote.updated,
         outcome=RunOutcome.SUCCEEDED,
-        completed_steps=remote.progress.completed_steps,
+        completed_steps=max(remote.progress.completed_steps, known.completed_steps if known else 0),
         score=known.score if known else None,
         cost=known.cost if known else None,
     )

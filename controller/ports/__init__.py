@@ -57,10 +57,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ObserveRequest:
-    """What a pass needs to know: models by full name (read by id where a listing does not prove them), base models."""
+    """What a pass needs to know: models by full name (read by id where a listing does not prove them), base models.
+
+    The runs of those models that have ``ended`` well are on record as such: how they came to it need not be read.
+    """
 
     models: frozenset[str] = frozenset()
     base_models: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

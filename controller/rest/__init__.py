@@ -1,6 +1,6 @@
 """JSON and files over HTTP: the only importer of httpx, where every foreign error becomes one of ours."""
 
-from controller.rest.body import JSON, BadBody, parse_json
+from controller.rest.body import JSON, BadBody, parse_as, parse_json
 from controller.rest.client import Answered, ApiCall, Rest, Transport
 from controller.rest.credentials import Credentials, NoAuth, ask_once
 from controller.rest.download import Arrived, Download, DownloadAnswer, Moved, RefusedDownload, download
@@ -43,6 +43,7 @@ __all__ = [
     "know",
     "location_of",
     "lost",
+    "parse_as",
     "parse_json",
     "redact",
     "refusal",

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from contextlib import suppress
+from typing import TypeAlias, TypeVar
 
+import msgspec
+
+T = TypeVar("T")
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 # Chunks so small that their wrapping is most of what is sent cost a hundred times their reading.
@@ -49,6 +53,23 @@ async def read_bounded(parts: AsyncIterator[bytes], encoding: str, raw_cap: int,
 
 def parse_json(body: bytes) -> JSON:
     """The value a body spells. NaN and infinities become null. Raises `BadBody`."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value: JSON = msgspec.json.decode(body)
+        return value
+    return _parsed(body)
+
+
+def parse_as(kind: type[T], body: bytes) -> T | JSON:
+    """The same where it is what a kind says, as a value of that kind: what it does not name is not kept."""
+    try:
+        body.decode()  # what is not kept has to be text all the same
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return parse_json(body)
+
+
+def _parsed(body: bytes) -> JSON:
+    """Slower, and takes what is not quite JSON; or says what is wrong with it."""
     if not body.strip():
         raise BadBody("the answer is empty", broken=True)
     if looks_like_html(body):

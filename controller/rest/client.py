@@ -7,11 +7,11 @@ import json
 import logging
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -29,6 +29,7 @@ from controller.rest.way import as_httpx, proxy_of, verifying
 from controller.spans import span
 
 Transport = httpx.AsyncBaseTransport
+T = TypeVar("T")
 
 # A path is put together from names that were checked; this is the second lock on the same door.
 _PATH = re.compile(r"(/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]{0,199}){1,20}")
@@ -38,6 +39,7 @@ _HEADERS: Final = {
     "connection": "keep-alive",
     "user-agent": "gitune (gzip)",  # some servers pack answers only for agents that name gzip themselves
 }
+_NOTHING: Final = b"{}"
 _JSON_BODY: Final = {"content-type": "application/json"}
 # Not carried out, or surely harmless to ask again after: what a write that repeats well is repeated on.
 _BUSY = frozenset({429, 503})
@@ -70,12 +72,12 @@ class ApiCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Generic[T]):
     """A whole answer that is no refusal: 2xx, or 304 with ``{}`` where that was asked for. Lower-case header names."""
 
     code: int
     headers: Mapping[str, str]
-    value: JSON = field(repr=False)
+    value: T = field(repr=False)
 
 
 class _Together:
@@ -166,8 +168,14 @@ class Rest:
         call = ApiCall(method=method, path=path, query=query or {}, body=body, repeat=repeat)
         return (await self.exchange(call, deadline)).value
 
-    async def exchange(self, call: ApiCall, deadline: float | None = None) -> Answered:
+    async def exchange(self, call: ApiCall, deadline: float | None = None) -> Answered[JSON]:
         """As `request`, with the answer's code and headers."""
+        return await self.exchange_for(parse_json, call, deadline)
+
+    async def exchange_for(
+        self, read: Callable[[bytes], T], call: ApiCall, deadline: float | None = None
+    ) -> Answered[T]:
+        """The same, with what ``read`` makes of the answer's body; it raises `BadBody` for what it cannot be."""
         _check_path(call.path)
         content = _encoded(call.body)
         async with self._pace.seat():
@@ -177,20 +185,23 @@ class Rest:
             if seconds <= 0:
                 message = f"{self.endpoint}: all requests together took longer than the time allowed"
                 raise Transient(message, hint="It is asked again on the next pass.")
-            return await self._tries(call, content, self._timing.monotonic() + seconds)
+            return await self._tries(read, call, content, self._timing.monotonic() + seconds)
 
     async def close(self) -> None:
         """Let go of all connections."""
         await self._transport.aclose()
 
-    async def _tries(self, asked: ApiCall, content: bytes | None, end: float) -> Answered:
+    async def _tries(
+        self, read: Callable[[bytes], T], asked: ApiCall, content: bytes | None, end: float
+    ) -> Answered[T]:
         tries, fresh = 0, False
         while True:
             tries += 1
             attempt = _Attempt(content)
             route = route_of(asked.path, self._dialect.words)
             with span("request", method=asked.method, route=route, resend=tries - 1) as told:
-                answer = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
+                raw = await self._try(asked, attempt, end - self._timing.monotonic(), fresh=fresh)
+                answer = raw if isinstance(raw, ProviderError) else self._understood(raw, asked, read)
                 told.tell(host=self._host, status=attempt.code, request_id=attempt.request_id, outcome=_word(answer))
             if not isinstance(answer, ProviderError):
                 return answer
@@ -210,7 +221,9 @@ class Rest:
             return None
         return backoff(tries, error.retry_after, self.limits, self._timing)
 
-    async def _try(self, asked: ApiCall, attempt: _Attempt, seconds: float, *, fresh: bool) -> Answered | ProviderError:
+    async def _try(
+        self, asked: ApiCall, attempt: _Attempt, seconds: float, *, fresh: bool
+    ) -> RawResponse | ProviderError:
         """One try's answer, or its error.
 
         Errors are returned and not raised: an exception raised while a foreign one is handled would carry that one
@@ -221,7 +234,7 @@ class Rest:
                 attempt.sent = False
                 headers = await self._credentials.headers(fresh=fresh)
                 attempt.sent = True
-                answer = await self._exchange(asked, attempt, headers, seconds)
+                return await self._exchange(asked, attempt, headers, seconds)
         except ProviderError as error:
             return error
         except TimeoutError:
@@ -232,7 +245,6 @@ class Rest:
         except FOREIGN as error:
             attempt.sent = attempt.sent and not meaning(error).unsent
             return translate(error, asked.repeat, endpoint=self.endpoint, sent=attempt.sent, proxy=self._proxy)
-        return self._understood(answer, asked)
 
     async def _exchange(
         self, asked: ApiCall, attempt: _Attempt, headers: Mapping[str, str], seconds: float
@@ -266,10 +278,12 @@ class Rest:
         point("response.body")
         return RawResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
-    def _understood(self, answer: RawResponse, asked: ApiCall) -> Answered | ProviderError:
+    def _understood(
+        self, answer: RawResponse, asked: ApiCall, read: Callable[[bytes], T]
+    ) -> Answered[T] | ProviderError:
         repeat = asked.repeat
         if answer.code == httpx.codes.NOT_MODIFIED and "if-none-match" in asked.headers:
-            return Answered(answer.code, answer.headers, {})
+            return Answered(answer.code, answer.headers, read(_NOTHING))
         if not 200 <= answer.code < 300:  # noqa: PLR2004 - the class of successes
             return self._dialect.refuse(
                 answer,
@@ -278,9 +292,9 @@ class Rest:
         # To a question nothing is no answer: a listing would look whole and empty.
         nothing = answer.code == httpx.codes.NO_CONTENT or (repeat is Repeat.HARMLESS and not answer.body.strip())
         if nothing and repeat is not Repeat.READ:
-            return Answered(answer.code, answer.headers, {})
+            return Answered(answer.code, answer.headers, read(_NOTHING))
         try:
-            return Answered(answer.code, answer.headers, parse_json(answer.body))
+            return Answered(answer.code, answer.headers, read(answer.body))
         except BadBody as fault:
             return self._garbled(fault, repeat)
 
@@ -288,7 +302,7 @@ class Rest:
         return garbled(f"{self.endpoint}: {fault.message}", repeat, broken=fault.broken, hint=fault.hint)
 
 
-def _word(answer: Answered | ProviderError) -> str:
+def _word(answer: Answered[T] | ProviderError) -> str:
     return type(answer).__name__ if isinstance(answer, ProviderError) else "success"
 
 

@@ -104,7 +104,7 @@ class GitHub:
         self._login = login
         self._timing = timing
         self._rest = Rest(endpoint, Token(token), LIMITS, transport, timing, dialect=DIALECT)
-        self._seen: dict[tuple[str, str], Answered] = {}
+        self._seen: dict[tuple[str, str], Answered[JSON]] = {}
 
     @property
     def comment_limit(self) -> int:
@@ -257,7 +257,7 @@ class GitHub:
                 return None
             raise
 
-    async def _read(self, path: str, query: Mapping[str, str], rest: Rest | None = None) -> Answered:
+    async def _read(self, path: str, query: Mapping[str, str], rest: Rest | None = None) -> Answered[JSON]:
         """An answer; one that has not changed since it was last read costs nothing of the rate limit."""
         key = (path, repr(sorted(query.items())))
         known = self._seen.get(key)
@@ -273,7 +273,7 @@ class GitHub:
     async def _send(self, method: str, path: str, body: JSON, repeat: Repeat) -> JSON:
         return (await self._ask(ApiCall(method=method, path=path, body=body, repeat=repeat))).value
 
-    async def _ask(self, call: ApiCall, rest: Rest | None = None) -> Answered:
+    async def _ask(self, call: ApiCall, rest: Rest | None = None) -> Answered[JSON]:
         try:
             return await (rest or self._rest).exchange(call)
         except Moved as error:

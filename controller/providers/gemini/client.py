@@ -72,12 +72,12 @@ class Gemini:
         return await Gemini(self.key, self._rest.within(seconds), self.facts)._read(want)  # noqa: SLF001 - of the same class
 
     async def _read(self, want: ObserveRequest) -> ObservedProvider:
-        listing = await list_models(self._rest)
+        listing = await list_models(self._rest, want.ended)
         missing = sorted(want.models - listing.models.keys())
         looked = dict(zip(missing, await asyncio.gather(*map(self._look, missing)), strict=True))
         found = dict(listing.models)
         found |= {n: replace(m, owned=False) for n, m in looked.items() if isinstance(m, RemoteModel)}
-        wanted = [found[n] for n in sorted(want.models & found.keys()) if _unsettled(found[n])]
+        wanted = [found[n] for n in sorted((want.models - want.ended) & found.keys()) if _unsettled(found[n])]
         found |= {m.name: m for m in await asyncio.gather(*map(self._follow, wanted))}
         bases = await asyncio.gather(*map(self._base, sorted(want.base_models)))
         # Where the same credentials may list all models, what they may not read is of the model alone.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import NamedTuple
 
 from controller.errors import ProviderError, Rejected, RejectedKind
-from controller.providers.gemini.wire import read_model
-from controller.providers.google.json_fields import an_object, text
-from controller.rest import JSON, ApiCall, Repeat, Rest
+from controller.providers.gemini.wire import Page, TunedModel, loosely, understood
+from controller.providers.google.json_fields import as_text
+from controller.rest import JSON, ApiCall, Repeat, Rest, parse_as
 from controller.state.observed import RemoteModel
 
 MOST_PAGES = 1000
@@ -33,31 +35,41 @@ class Listing:
 
 @dataclass(slots=True)
 class _Reading:
-    """A listing in the making."""
+    """A listing in the making. Of the models that have ``ended`` less is read; ``sizes`` are those of a page to try."""
 
+    ended: frozenset[str]
     models: dict[str, RemoteModel] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     odd: str = ""
     time: str = ""
+    sizes: tuple[int, ...] = PAGE_SIZES
+
+
+class _Part(NamedTuple):
+    """The models of one page, and the token of the next one, "" where there is none."""
+
+    models: Sequence[TunedModel]
+    token: str
 
 
 class _Expired(Exception):
     """A page token was refused: the listing has to start over."""
 
 
-async def list_models(rest: Rest) -> Listing:
+async def list_models(rest: Rest, ended: frozenset[str] = frozenset()) -> Listing:
     """All tuned models that the account owns, begun again once where a page token has expired.
 
-    Without the filter those that others share are in it too, with whatever marks they were given.
+    Without the filter those that others share are in it too, with whatever marks they were given. The losses of the
+    models that have ``ended`` are left out.
     """
     try:
-        return await _read(rest, again=True)
+        return await _read(rest, ended, again=True)
     except _Expired:
-        return await _read(rest, again=False)
+        return await _read(rest, ended, again=False)
 
 
-async def _read(rest: Rest, *, again: bool) -> Listing:
-    reading, token = _Reading(), ""
+async def _read(rest: Rest, ended: frozenset[str], *, again: bool) -> Listing:
+    reading, token = _Reading(ended), ""
     for _ in range(MOST_PAGES):
         try:
             page = await _page(rest, reading, token)
@@ -66,7 +78,7 @@ async def _read(rest: Rest, *, again: bool) -> Listing:
                 raise _Expired from None
             return Listing(reading.models, error.message, error.hint, reading.time)
         _take(reading, page)
-        token = text(an_object(page), "nextPageToken")
+        token = page.token
         if not token:
             return Listing(reading.models, reading.odd, _ODD_HINT if reading.odd else "", reading.time)
         if token in reading.tokens:
@@ -77,24 +89,32 @@ async def _read(rest: Rest, *, again: bool) -> Listing:
     return Listing(reading.models, f"the listing has more than {MOST_PAGES} pages", _ODD_HINT, reading.time)
 
 
-async def _page(rest: Rest, reading: _Reading, token: str) -> JSON:
-    for size in PAGE_SIZES[:-1]:
+async def _page(rest: Rest, reading: _Reading, token: str) -> _Part:
+    while len(reading.sizes) > 1:
         try:
-            return await _ask(rest, reading, token, size)
+            return await _ask(rest, reading, token, reading.sizes[0])
         except Rejected as error:
             if error.kind is not RejectedKind.RESPONSE:
                 raise
-    return await _ask(rest, reading, token, PAGE_SIZES[-1])
+            reading.sizes = reading.sizes[1:]  # what did not fit once does not the next time
+    return await _ask(rest, reading, token, reading.sizes[0])
 
 
-async def _ask(rest: Rest, reading: _Reading, token: str, size: int) -> JSON:
+async def _ask(rest: Rest, reading: _Reading, token: str, size: int) -> _Part:
     query = {"pageSize": str(size), "filter": "owner:me", **({"pageToken": token} if token else {})}
-    answer = await rest.exchange(ApiCall(method="GET", path="/v1beta/tunedModels", query=query, repeat=Repeat.READ))
+    call = ApiCall(method="GET", path="/v1beta/tunedModels", query=query, repeat=Repeat.READ)
+    answer = await rest.exchange_for(partial(parse_as, Page), call)
     reading.time = reading.time or _time(answer.headers.get("date", ""))
     page = answer.value
-    if not isinstance(page, Mapping) or not isinstance(page.get("tunedModels", []), list):
+    return _Part(page.tuned_models, as_text(page.next_page_token)) if isinstance(page, Page) else _loosely(page)
+
+
+def _loosely(page: JSON) -> _Part:
+    """A page in which something is of another kind than it should be, as far as it can be read."""
+    listed = page.get("tunedModels", []) if isinstance(page, Mapping) else None
+    if not isinstance(page, Mapping) or not isinstance(listed, list):
         raise Rejected("a page of the listing is not what the API promises", kind=RejectedKind.RESPONSE)
-    return page
+    return _Part([loosely(item) for item in listed], as_text(page.get("nextPageToken")))
 
 
 def _time(date: str) -> str:
@@ -106,10 +126,9 @@ def _time(date: str) -> str:
     return told.isoformat() if told.tzinfo is not None else ""
 
 
-def _take(reading: _Reading, page: JSON) -> None:
-    listed = an_object(page).get("tunedModels")
-    for item in listed if isinstance(listed, list) else ():
-        model = read_model(item)
+def _take(reading: _Reading, page: _Part) -> None:
+    for item in page.models:
+        model = understood(item, reading.ended)
         if model is None:
             reading.odd = reading.odd or "the listing has an entry without a usable name"
         elif model.name in reading.models:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
 
 from controller.errors import Rejected, RejectedKind
 from controller.ports import CreateRequest, ModelAnswer, ModelPatch
-from controller.providers.google.json_fields import Object, an_object, count, number, objects, text
-from controller.rest import JSON, said
+from controller.providers.google.json_fields import (
+    Object,
+    an_object,
+    as_count,
+    as_number,
+    as_text,
+    count,
+    number,
+    objects,
+    text,
+)
+from controller.rest import JSON, parse_json, said
 from controller.state.desired import Example, Sampling
 from controller.state.identity import Hyperparameters
 from controller.state.observed import BaseModelFacts, LossPoint, Progress, RemoteModel, RemoteState
@@ -70,27 +83,90 @@ def operation_model(name: str) -> str:
 
 def read_model(value: JSON) -> RemoteModel | None:
     """A TunedModel; None where it has no name that could be one. Fields nobody can read count as not said."""
+    return understood(loosely(value))
+
+
+class Task(msgspec.Struct, rename="camel"):
+    """What is read of a TuningTask."""
+
+    complete_time: Any = None
+    hyperparameters: Any = None
+    snapshots: Any = None
+
+
+class TunedModel(msgspec.Struct, rename="camel"):
+    """What is read of a TunedModel, whatever it is that stands in a field."""
+
+    name: Any = None
+    state: Any = None
+    base_model: Any = None
+    tuned_model_source: Any = None
+    display_name: Any = None
+    description: Any = None
+    temperature: Any = None
+    top_p: Any = None
+    top_k: Any = None
+    create_time: Any = None
+    update_time: Any = None
+    tuning_task: Task | None = None
+
+
+_SAID = tuple((f.name, f.encode_name) for f in msgspec.structs.fields(TunedModel) if f.name != "tuning_task")
+
+
+def loosely(value: JSON) -> TunedModel:
+    """A TunedModel of JSON that may be anything."""
     of = an_object(value)
-    name = text(of, "name")
+    given = an_object(of.get("tuningTask"))
+    task = Task(given.get("completeTime"), given.get("hyperparameters"), given.get("snapshots"))
+    return TunedModel(**{name: of.get(key) for name, key in _SAID}, tuning_task=task)
+
+
+class ListedTask(Task):
+    """The same with its snapshots, most of an answer, as they were sent: nearly nobody asks for them."""
+
+    snapshots: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class ListedModel(TunedModel):
+    """A TunedModel of a listing."""
+
+    tuning_task: ListedTask | None = None
+
+
+class Page(msgspec.Struct, rename="camel"):
+    """A page of ``tunedModels``, as far as it is read."""
+
+    tuned_models: list[ListedModel] = msgspec.field(default_factory=list)
+    next_page_token: Any = None
+
+
+def understood(of: TunedModel, ended: Container[str] = ()) -> RemoteModel | None:
+    """As `read_model`. Of the models that have ``ended`` the losses are not read."""
+    name = as_text(of.name)
     if not is_model(name):
         return None
-    task, source = an_object(of.get("tuningTask")), an_object(of.get("tunedModelSource"))
-    losses = read_losses(task.get("snapshots"))
+    task, source = of.tuning_task or Task(), an_object(of.tuned_model_source)
+    losses = () if name in ended else read_losses(_plain(task.snapshots))
     return RemoteModel(
         name=name,
-        state=_state(of.get("state")),
-        base_model=text(of, "baseModel") or text(source, "baseModel"),
+        state=_state(of.state),
+        base_model=as_text(of.base_model) or text(source, "baseModel"),
         source_model=text(source, "tunedModel"),
-        display_name=text(of, "displayName"),
-        description=text(of, "description"),
-        sampling=Sampling(number(of, "temperature"), number(of, "topP"), count(of, "topK")),
-        hyperparameters=_hyperparameters(an_object(task.get("hyperparameters"))),
-        created=text(of, "createTime"),
-        updated=text(of, "updateTime"),
-        completed=text(task, "completeTime"),
+        display_name=as_text(of.display_name),
+        description=as_text(of.description),
+        sampling=Sampling(as_number(of.temperature), as_number(of.top_p), as_count(of.top_k)),
+        hyperparameters=_hyperparameters(an_object(task.hyperparameters)),
+        created=as_text(of.create_time),
+        updated=as_text(of.update_time),
+        completed=as_text(task.complete_time),
         progress=Progress(0, max((p.step for p in losses), default=0)),
         losses=losses,
     )
+
+
+def _plain(value: JSON | msgspec.Raw) -> JSON:
+    return parse_json(bytes(value)) if isinstance(value, msgspec.Raw) else value
 
 
 def read_operation(value: JSON) -> Operation | None:

@@ -28,13 +28,21 @@ def objects(value: JSON) -> tuple[Object, ...]:
 
 def text(of: Object, field: str) -> str:
     """A string, at most 64 Ki characters of it; "" where there is none."""
-    value = of.get(field)
+    return as_text(of.get(field))
+
+
+def as_text(value: JSON) -> str:
+    """The same of a value."""
     return value[:_LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def number(of: Object, field: str) -> float | None:
     """A finite number, also where it is written as a string (protobuf's JSON does so)."""
-    value = of.get(field)
+    return as_number(of.get(field))
+
+
+def as_number(value: JSON) -> float | None:
+    """The same of a value."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -46,11 +54,15 @@ def number(of: Object, field: str) -> float | None:
 
 def count(of: Object, field: str) -> int | None:
     """A whole number from 0, also where it is written as a string (int64) or as 5.0."""
-    value = of.get(field)
+    return as_count(of.get(field))
+
+
+def as_count(value: JSON) -> int | None:
+    """The same of a value."""
     if isinstance(value, str):
         digits = value.strip()
         return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
-    found = number(of, field)
+    found = as_number(value)
     if found is None or found < 0 or not found.is_integer() or found >= 10**_MOST_DIGITS:
         return None
     return int(found)
