@@ -10,6 +10,9 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+# httpcore looks for it several times in each request. To look for what is not installed takes longer than the request.
+import sniffio  # noqa: F401 - see above
+
 from controller.rest.body import BadBody
 
 MOST_INTERIM: Final = 16  # 1xx answers before the one that counts; APIs send none, or a single 103

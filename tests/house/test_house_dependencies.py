@@ -35,6 +35,7 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pydantic": ("pydantic", ("specs",)),
     "rich": ("rich", ("cli", "report")),
     "ruamel-yaml": ("ruamel", ("documents",)),
+    "sniffio": ("sniffio", ("rest",)),
     "starlette": ("starlette", ("daemon", "server")),
     "structlog": ("structlog", ("cli", "daemon", "engine", "server", "wiring")),
     "torch": ("torch", ("server",)),

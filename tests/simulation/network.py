@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -19,6 +19,8 @@ from tests.simulation.events import Asked
 from tests.simulation.faults import Faults
 from tests.simulation.lives import Incarnation
 from tests.simulation.remote import Json, Remote, Reply, error
+
+T = TypeVar("T")
 
 KEY = "key-canary-51d0c2"  # the API key: it must never come out anywhere
 LIMITS = ClientLimits(reading=1800.0)  # requests are up to 15 s on their way, and a page may hold one model
@@ -258,10 +260,10 @@ class DirectRest:
             return reply.body
         raise _said(reply, repeat)
 
-    async def exchange(self, call: ApiCall) -> Answered:
-        """The same with the answer's headers."""
+    async def exchange_for(self, read: Callable[[bytes], T], call: ApiCall) -> Answered[T]:
+        """The same with the answer's headers, its body read in another way."""
         value = await self.request(call.method, call.path, call.query, call.body, repeat=call.repeat)
-        return Answered(200, {"date": self._line.date()}, value)
+        return Answered(200, {"date": self._line.date()}, read(json.dumps(value).encode()))
 
     async def close(self) -> None:
         """Nothing is held open."""
