@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.engine.apply import apply
@@ -40,6 +40,7 @@ from controller.state.reasons import Reason
 from controller.state.recorded import Record, Recorded
 
 _SAVE_TRIES = 5
+_NAMED = 20  # in the message of a commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +190,7 @@ async def _with_allowed(world: World, approval: Approval, ports: Ports) -> World
     records = with_allowed(world, wanted, approval.by, written_now(ports.clock))
     if records == world.recorded.records:
         return world
-    names = ", ".join(sorted(world.allowed))
-    tip = await ports.ledger.save(records, world.recorded.tip, f"Allow without a review: {names}")
+    tip = await ports.ledger.save(records, world.recorded.tip, f"Allow without a review: {_named(world.allowed)}")
     return replace(world, recorded=Recorded(records, tip))
 
 
@@ -200,8 +200,7 @@ async def _with_intents(world: World, plan: Plan, ports: Ports) -> World:
     if not nonces:
         return world
     records = with_intents(world, plan.actions, nonces, written_now(ports.clock))
-    names = ", ".join(sorted(nonces))
-    tip = await ports.ledger.save(records, world.recorded.tip, f"Intend to create: {names}")
+    tip = await ports.ledger.save(records, world.recorded.tip, f"Intend to create: {_named(nonces)}")
     point("intent.saved")
     return replace(world, recorded=Recorded(records, tip))
 
@@ -265,7 +264,13 @@ def _paced(settings: Settings) -> frozenset[str]:
 def _message(before: Recorded, after: Mapping[str, Record]) -> str:
     changed = sorted(name for name in after if before.records.get(name) != after[name])
     gone = sorted(before.records.keys() - after.keys())
-    return "Status of " + ", ".join(changed + gone) if changed or gone else "Status"
+    return f"Status of {_named(changed + gone)}" if changed or gone else "Status"
+
+
+def _named(names: Collection[str]) -> str:
+    """The first of the names: all of them stand in what is written."""
+    left = len(names) - _NAMED
+    return ", ".join(sorted(names)[:_NAMED]) + (f" and {left:,} more" if left > 0 else "")
 
 
 def _tell(world: World, ports: Ports) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from controller.ledger.codec import (
     LARGEST_STATUS,
@@ -103,17 +104,29 @@ class Table:
     """The README, with its parts for the records that were last asked for."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, tuple[Record, str, str]] = {}
+        self._parts: dict[str, _Parts] = {}
 
     def page(self, records: Mapping[str, Record]) -> bytes:
         """The README of these records, in the order of their names."""
         self._parts = {name: self._of(records[name]) for name in sorted(records)}
         parts = self._parts.values()
-        return readme([row for _, row, _ in parts], [below for _, _, below in parts]).encode("utf-8", "replace")
+        return readme([part.row for part in parts], (part.section for part in parts)).encode("utf-8", "replace")
 
-    def _of(self, record: Record) -> tuple[Record, str, str]:
+    def _of(self, record: Record) -> _Parts:
         known = self._parts.get(record.name)
-        if known is not None and known[0] == record:
-            return known
-        kept = bounded(record)
-        return record, row(kept), section(kept)
+        return known if known is not None and known.record == record else _Parts(record)
+
+
+class _Parts:
+    """What the README says of a record, made when it is asked for."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @cached_property
+    def row(self) -> str:
+        return row(bounded(self.record))
+
+    @cached_property
+    def section(self) -> str:
+        return section(bounded(self.record))

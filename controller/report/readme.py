@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from controller.report.formatting import cell, code, counted, first_to_last, scored, short
 from controller.report.model_state import STATE_LOOKS, latest_run, state_of
@@ -16,18 +16,29 @@ _HEAD = """\
 Written by Gitune after each pass that changed something. Edits made here are written over: what is desired stands in
 the specs. `status/` holds all that is known of each model, `curves/` the numbers behind the pictures.
 """
+_LARGEST = 400_000  # characters: GitHub shows half a megabyte of a README
 _COLUMNS = ("| model | state | serving | latest run | loss | score | curve |", "|---|---|---|---|---|---|---|")
 
 
-def readme(rows: Sequence[str], sections: Sequence[str]) -> str:
+def readme(rows: Sequence[str], sections: Iterable[str]) -> str:
     """The page of these rows and sections, one of each for a record, in their order.
 
-    The same records give the same bytes: no time is written but those of the records.
+    The same records give the same bytes: no time is written but those of the records. Of the sections, which are
+    taken one by one, there are as many as forges show.
     """
     if not rows:
         return f"{_HEAD}\nNo model is recorded yet.\n"
-    table, below = "\n".join((*_COLUMNS, *rows)), "\n".join(sections)
-    return f"{_HEAD}\n{table}\n\n{below}"
+    table = "\n".join((*_COLUMNS, *rows))
+    below: list[str] = []
+    size = len(table)
+    for told in sections:
+        size += len(told)
+        if size > _LARGEST:
+            left = counted(len(rows) - len(below), "more model")
+            below.append(f"What is known of {left} stands in `status/`.\n")
+            break
+        below.append(told)
+    return f"{_HEAD}\n{table}\n\n" + "\n".join(below)
 
 
 def row(record: Record) -> str:

@@ -85,6 +85,8 @@ async def test_creates_go_side_by_side_after_one_write_and_are_told_in_order() -
     assert [outcome.action.name for outcome in done.outcomes] == [f"m-{n:03d}" for n in range(50)]
     assert set(provider.paid.values()) == {1}
     assert ledger.paid_at_save == [0, 50], "every intent is on record before the first request, all at once"
+    assert ledger.messages[0].startswith("Intend to create: m-000, m-001, ")
+    assert ledger.messages[0].endswith("m-019 and 30 more"), "a commit has to be readable"
     assert ledger.looks < 50, "who asks at the same moment shares a look"
     assert [outcome.action.word for outcome in (await scene.run()).outcomes] == ["wait"] * 50
 

@@ -1,7 +1,7 @@
 """What people and programs read of plans, outcomes, problems and status, byte for byte."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -79,6 +79,21 @@ def test_a_plan_in_json(plan: Plan, golden: Golden) -> None:
 def test_an_empty_plan_says_that_it_is_one(drawn: Draw) -> None:
     assert drawn(plan_text(Plan(None, ()))) == "Plan: no actions.\n"
     assert "**no actions**" in plan_markdown(Plan(None, ()))
+
+
+def test_the_page_of_the_ledger_ends_where_forges_show_no_more() -> None:
+    rows, taken = ["| row |"] * 5000, []
+
+    def sections() -> Iterator[str]:
+        for number in range(5000):
+            taken.append(number)
+            yield f"## {number}\n{'x' * 500}\n"
+
+    page = readme(rows, sections())
+
+    assert page.count("| row |") == 5000
+    assert 390_000 < len(page) < 410_000
+    assert page.endswith(f"What is known of {5000 - len(taken) + 1:,} more models stands in `status/`.\n")
 
 
 def test_many_models_in_order_are_counted_and_hide_no_other(plan: Plan, drawn: Draw) -> None:
