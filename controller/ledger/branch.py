@@ -18,7 +18,7 @@ from controller.git.remote import Remote
 from controller.git.writing import FILE_MODE, CommitDraft, swap_ref, write_commit
 from controller.ledger.codec import LARGEST_STATUS, README, STATUS, is_ours, is_status, read_status, status_path
 from controller.ledger.directory import LEASE, LONGEST_LEASE, probe
-from controller.ledger.rendering import Table, files_of, paths_of, read_back
+from controller.ledger.rendering import Table, made_of, paths_of
 from controller.settings import LedgerSettings
 from controller.spans import span
 from controller.state.recorded import Record, Recorded
@@ -279,8 +279,7 @@ def _change(
             kept += stay
             read[name] = known[name]
             continue
-        made = files_of(record)
-        read[name] = read_back(record, made[status_path(name)])
+        made, read[name] = made_of(record)
         for path, content in made.items():
             entry = ours.get(path)
             if entry is not None and (entry.oid, entry.mode) == (blob_id(content, algorithm), FILE_MODE):

@@ -47,10 +47,11 @@ def to_plain(value: object) -> Value:
     match value:
         case Enum():
             return str(value.value)
+        case str():
+            # Half a surrogate pair cannot be written anywhere.
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
         case None | bool() | int() | float():
             return value
-        case str():
-            return value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written anywhere
         case tuple() if value and isinstance(value[0], LossPoint):
             return write_losses(value)
         case tuple():
@@ -82,11 +83,20 @@ def from_plain(plain: Value) -> Record:
     if not isinstance(readable, dict):
         raise Garbled("a status is a mapping", ())
     lists: dict[str, Any] = {  # mypy cannot tie each name to its item's kind
-        name: tuple(_convert(item, kind, (key_of(name), index)) for index, item in enumerate(items))
+        name: tuple(_item(item, kind, (key_of(name), index)) for index, item in enumerate(items))
         for name, kind in _LISTS.items()
         if isinstance(items := readable.get(name), list)
     }
     return replace(_convert({**readable, **dict.fromkeys(lists, ())}, Record, ()), **lists)
+
+
+def _item(value: object, kind: type[_T], path: Path) -> _T:
+    """A run's losses are points already, and are kept as they are."""
+    if kind is not Run or not isinstance(value, dict) or "losses" not in value:
+        return _convert(value, kind, path)
+    run: Any = _convert({key: item for key, item in value.items() if key != "losses"}, kind, path)
+    found: _T = replace(run, losses=value["losses"])
+    return found
 
 
 def _convert(value: object, kind: type[_T], path: Path) -> _T:
@@ -139,9 +149,7 @@ def _losses(value: Value, path: Path) -> object:
     if not isinstance(value, str):
         raise Garbled("losses are not a text", path)
     try:
-        return [
-            {"step": p.step, "epoch": p.epoch, "mean_loss": p.mean_loss, "time": p.time} for p in read_losses(value)
-        ]
+        return read_losses(value)
     except ValueError as error:
         raise Garbled(str(error), path) from None
 
@@ -156,13 +164,18 @@ def _path(place: str) -> Path:
     return tuple(path)
 
 
+_UNESCAPED: Final = re.compile(r"[A-Za-z0-9_.~:+-]*")  # what `quote` leaves alone
 _LOSSES_HEAD: Final = "step,epoch,meanLoss,time"
 
 
 def write_losses(points: tuple[LossPoint, ...]) -> str:
     """A head, then a line a point. A float's text reads back as the same float; a time that is none is escaped."""
-    lines = (f"{p.step},{p.epoch},{float(p.mean_loss)!r},{quote(p.time, safe=':+')}" for p in points)
+    lines = [f"{p.step},{p.epoch},{float(p.mean_loss)!r},{_escaped(p.time)}" for p in points]
     return "\n".join((_LOSSES_HEAD, *lines, ""))
+
+
+def _escaped(time: str) -> str:
+    return time if _UNESCAPED.fullmatch(time) else quote(time, safe=":+")
 
 
 def read_losses(text: str) -> tuple[LossPoint, ...]:
@@ -176,7 +189,8 @@ def read_losses(text: str) -> tuple[LossPoint, ...]:
 def _point(line: str) -> LossPoint:
     try:
         step, epoch, loss, time = line.split(",")
-        point = LossPoint(int(step), int(epoch), float(loss), unquote(time, errors="strict"))
+        told = unquote(time, errors="strict") if "%" in time else time
+        point = LossPoint(int(step), int(epoch), float(loss), told)
     except ValueError:
         raise ValueError(f"a line of the losses is not {_LOSSES_HEAD}") from None
     if not math.isfinite(point.mean_loss):
@@ -237,9 +251,23 @@ def drawn(record: Record) -> Run | None:
 
 def status_file(record: Record) -> bytes:
     """One status file."""
-    status = to_plain(record)
-    if isinstance(status, dict):
-        del status["name"]
+    return written_status(record)[0]
+
+
+def written_status(record: Record) -> tuple[bytes, Record | None]:
+    """One status file, and the record as it is read from it; None where it could not be.
+
+    As plain values give it: that YAML gives back what was written is held by tests of that room.
+    """
+    plain = to_plain(record)
+    status = {key: value for key, value in plain.items() if key != "name"} if isinstance(plain, dict) else plain
+    content = _status_file(record, status)
+    with suppress(Garbled):
+        return content, from_plain(plain) if len(content) <= LARGEST_STATUS else None
+    return content, None
+
+
+def _status_file(record: Record, status: Value) -> bytes:
     whole: Value = {
         "apiVersion": API_VERSION,
         "kind": KIND,

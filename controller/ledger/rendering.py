@@ -8,16 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 
 from controller.ledger.codec import (
-    LARGEST_STATUS,
     README,
-    Garbled,
     curve_path,
     drawn,
-    from_plain,
     is_status,
-    status_file,
     status_path,
-    to_plain,
+    written_status,
 )
 from controller.report.charts import curve_csv, curve_svg
 from controller.report.readme import readme, row, section
@@ -73,12 +69,19 @@ def render(records: Mapping[str, Record]) -> dict[str, bytes]:
 
 def files_of(record: Record) -> dict[str, bytes]:
     """The files of one record by their path. Raises `LedgerError` for a name that can be no file's."""
+    return made_of(record)[0]
+
+
+def made_of(record: Record) -> tuple[dict[str, bytes], Record | None]:
+    """The same, and the record as its status file is read, without reading it; None where it could not be."""
     kept = bounded(record)
-    files = {status_path(kept.name): status_file(kept)}
+    path = status_path(kept.name)
+    status, read = written_status(kept)
+    files = {path: status}
     if run := drawn(kept):
         files[curve_path(kept.name, "csv")] = curve_csv(run).encode()
         files[curve_path(kept.name, "svg")] = curve_svg(run).encode()
-    return files
+    return files, read
 
 
 def paths_of(record: Record) -> tuple[str, ...]:
@@ -87,17 +90,6 @@ def paths_of(record: Record) -> tuple[str, ...]:
     if drawn(bounded(record)) is None:
         return (status,)
     return (status, curve_path(record.name, "csv"), curve_path(record.name, "svg"))
-
-
-def read_back(record: Record, status: bytes) -> Record | None:
-    """A record as its status file is read, without reading it; None where it could not be.
-
-    As the codec gives it: that YAML gives back what was written is held by tests of that room.
-    """
-    try:
-        return from_plain(to_plain(bounded(record))) if len(status) <= LARGEST_STATUS else None
-    except Garbled:
-        return None
 
 
 class Table:

@@ -18,7 +18,7 @@ from controller.ledger.branch import BranchLedger
 from controller.ledger.codec import read_status
 from controller.ledger.directory import DirectoryLedger
 from controller.ledger.opening import open_ledger
-from controller.ledger.rendering import files_of
+from controller.ledger.rendering import made_of
 from controller.settings import LedgerSettings
 from controller.state.recorded import Record
 from tests.git.forges import forge
@@ -250,15 +250,15 @@ async def test_only_what_changed_is_made_and_only_what_others_changed_is_read(
     made: list[str] = []
     read: list[str] = []
 
-    def make_files(given: Record) -> dict[str, bytes]:
+    def make_files(given: Record) -> tuple[dict[str, bytes], Record | None]:
         made.append(given.name)
-        return files_of(given)
+        return made_of(given)
 
     def read_file(path: str, content: bytes) -> Record:
         read.append(path)
         return read_status(path, content)
 
-    monkeypatch.setattr("controller.ledger.branch.files_of", make_files)
+    monkeypatch.setattr("controller.ledger.branch.made_of", make_files)
     monkeypatch.setattr("controller.ledger.branch.read_status", read_file)
     work = make()
     work.commit({"a": "1"})
