@@ -22,7 +22,7 @@ from controller.cli.options import Format, GlobalOptions
 from tests.cli.running import Commit, Process, WriteSpec
 
 NAMES = [
-    *("init", "schema", "validate", "plan", "apply", "status", "run", "serve", "models", "evaluate"),
+    *("init", "schema", "validate", "data", "plan", "apply", "status", "run", "serve", "models", "evaluate"),
     *("promote", "resolve", "cancel", "approve-delete", "adopt", "forget", "generate", "doctor", "pin"),
     *("trust", "action"),
 ]
@@ -45,7 +45,14 @@ def test_help_names_every_command(process: Process) -> None:
 def test_every_declaration_has_the_parameters_of_what_carries_it_out(command: Command) -> None:
     function = found(command.does)
     assert callable(function)
-    arguments = {"models": ["list"], "resolve": ["a"], "adopt": ["a", "m"], "generate": ["a", "p"], "pin": ["s"]}
+    arguments = {
+        "models": ["list"],
+        "data": ["inspect", "p"],
+        "resolve": ["a"],
+        "adopt": ["a", "m"],
+        "generate": ["a", "p"],
+        "pin": ["s"],
+    }
     wants_name = command.name in {"evaluate", "promote", "cancel", "approve-delete", "forget"}
     given = read(command.name, *arguments.get(command.name, ["a"] if wants_name else []))
     del given["command"]
@@ -69,7 +76,7 @@ def test_the_shared_options_are_the_fields_of_their_value() -> None:
 def test_a_choice_is_between_the_members_of_its_enumeration() -> None:
     kinds = {p.settings["type"] for c in (PROGRAM, *COMMANDS) for p in c.parameters if "type" in p.settings}
     choices = [kind for kind in kinds if isinstance(kind, Choice)]
-    assert len(choices) == 8
+    assert len(choices) == 9
     for kind in choices:
         members = found(kind.enumeration)
         assert isinstance(members, type)
