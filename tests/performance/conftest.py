@@ -54,8 +54,9 @@ def changed(*words: str) -> Callable[[Case], None]:
 # What is counted: how the case is found, and the words of the command.
 COMMANDS: dict[str, tuple[Callable[[Case], None], tuple[str, ...]]] = {
     "help": (Case.restore, ("--help",)),
-    "validate": (Case.restore, ("validate",)),
-    "validate one file": (Case.restore, ("validate", spec_path(0))),
+    "validate, nothing kept": (Case.forget, ("validate",)),
+    "validate again": (again("validate"), ("validate",)),
+    "validate one file, nothing kept": (Case.forget, ("validate", spec_path(0))),
     "plan, nothing kept": (Case.forget, ("plan",)),
     "plan again": (again("plan"), ("plan",)),
     "apply again": (again("apply"), ("apply",)),
