@@ -377,7 +377,7 @@ def test_a_name_without_such_a_lease_is_refused(capsys: pytest.CaptureFixture[st
     "name", ["../secrets/x", "Gitune", "a/b", "-a", "a..b", "a?b", "", "x" * 201, "a." * 100 + "a"]
 )
 def test_a_name_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["run", "--lease", "kubernetes", "--lease-name", name]) == 1
+    assert run(["run", "--lease", "kubernetes", f"--lease-name={name}"]) == 1
     assert "is no name of an object" in capsys.readouterr().err
 
 

@@ -49,17 +49,18 @@ def test_each_commit_is_acted_on_at_once_and_then_nothing_is_asked_for_or_writte
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_during_a_create_lets_it_be_answered_and_starts_no_other(yard: Yard, number: int) -> None:
-    yard.commit("second")
+    for one in range(17):
+        yard.commit(f"more-{one}")
     yard.service.slow = 1.0
     with yard.daemon() as daemon:
-        daemon.wait(lambda: yard.service.changes)
+        daemon.wait(lambda: len(yard.service.changes) == 16)  # as many as are sent at a time
         assert daemon.end(number) < 10.0
         assert daemon.process.returncode == 0
-    assert len(yard.service.changes) == 1
+    assert len(yard.service.changes) == 16
     assert "Traceback" not in "".join(daemon.lines)
     yard.service.slow = 0.0
     with yard.daemon() as daemon:
-        settled(daemon, yard, 2)
+        settled(daemon, yard, 18)
     assert set(yard.service.created.values()) == {1}
 
 
