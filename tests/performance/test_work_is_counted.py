@@ -23,7 +23,7 @@ PROCESSES = {
     "plan, one spec changed": 27,
     "apply, one spec changed": 39,
 }
-MODULES = {"help": 90, "validate again": 750, "plan again": 775, "apply again": 780}
+MODULES = {"help": 90, "validate again": 755, "plan again": 785, "apply again": 790}
 
 
 def asks(command: str) -> bool:
@@ -42,8 +42,10 @@ def documents(command: str, size: int) -> int:
 
 
 def blobs(command: str, size: int) -> int:
-    """The most that a command may read from git: as much, and datasets that nobody has read before."""
+    """The most that a command may read from git: as much, unknown datasets, and rows that are sent."""
     datasets = -(-unknown(command, size) // TOGETHER)
+    if command == "apply, one spec changed":
+        datasets += 1  # read again where its rows are sent
     return 0 if command == "help" else documents(command, size) + datasets
 
 
@@ -62,7 +64,8 @@ def test_each_file_is_read_and_parsed_once(works: Works, command: str) -> None:
         assert work.documents <= documents(command, case.size)
         assert len(work.blobs) <= blobs(command, case.size)
         twice = {blob for blob, times in Counter(work.blobs).items() if times > 1}
-        assert twice <= {case.repository.git("rev-parse", f"{MAIN}:gitune.yaml")}
+        sent = 1 if command == "apply, one spec changed" else 0  # the rows of a create are read again, and verified
+        assert len(twice - {case.repository.git("rev-parse", f"{MAIN}:gitune.yaml")}) <= sent
 
 
 @pytest.mark.parametrize("command", COMMANDS)
